@@ -1,0 +1,191 @@
+package pki
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/big"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Certificate is what p11bridge needs of an X.509 certificate (RFC 5280 section 4.1), whatever curve its key is on. All of it
+// is the certificate's own claim: parsing checks no signature.
+type Certificate struct {
+	// Raw is the DER of the certificate, without the bytes that some tokens store behind it.
+	Raw []byte
+	// RawSubject and RawIssuer are the DER Names.
+	RawSubject, RawIssuer []byte
+	// Subject and Issuer are the names as RFC 4514 writes them, in UTF-8. Control characters, line ends, and characters that
+	// turn the direction of writing or are invisible are escaped as \XX, octet by octet, so the text is safe to show.
+	Subject, Issuer string
+	// Serial is lower-case hexadecimal, two digits an octet, without leading zero octets; "00" for zero, and with a "-"
+	// in front for the negative numbers that some CAs gave.
+	Serial string
+	// NotBefore and NotAfter are in UTC.
+	NotBefore, NotAfter time.Time
+	// PublicKey has an empty Algorithm, and SPKI as found, if the key could not be understood.
+	PublicKey PublicKey
+	// Purposes are the extended key usages by the names of their specifications ("clientAuth", "smartcardLogon"), else as dotted OIDs.
+	Purposes []string
+	// KeyUsage are the set bits by their names in RFC 5280 section 4.2.1.3.
+	KeyUsage []string
+	// HasEKU tells whether the extension is there at all: without it the key may serve any purpose.
+	HasEKU bool
+	// IsCA is basicConstraints' cA.
+	IsCA bool
+	// SubjectKeyID and AuthorityKeyID are the key identifiers, nil where absent.
+	SubjectKeyID, AuthorityKeyID []byte
+	// RawSAN is the DER GeneralNames of subjectAltName, nil where absent.
+	RawSAN []byte
+	// Unreadable are the dotted OIDs of the extensions above that are there and could not be read.
+	Unreadable []string
+}
+
+// ParseCertificate reads one DER certificate, for example CKA_VALUE. It takes what tokens really hold and crypto/x509
+// refuses: bytes behind the certificate, negative serial numbers, every string type, times without seconds or with an
+// offset, unknown curves and algorithms, extensions that are broken or stand there twice (the first counts). It keeps no reference to der.
+//
+// Errors: *MalformedError if the outer structure, a name, the serial number or the validity cannot be read.
+func ParseCertificate(der []byte) (*Certificate, error) {
+	parts, err := splitCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	c := &Certificate{Raw: bytes.Clone(parts.raw)}
+	s := parts.tbs
+	var content, serial, issuer, validity, subject, spki cryptobyte.String
+	var algorithm cryptobyte.String
+	if !s.ReadASN1(&content, cbasn1.SEQUENCE) ||
+		!content.SkipOptionalASN1(cbasn1.Tag(0).ContextSpecific().Constructed()) || // the version, which says nothing
+		!content.ReadASN1(&serial, cbasn1.INTEGER) || len(serial) == 0 ||
+		!content.ReadASN1Element(&algorithm, cbasn1.SEQUENCE) ||
+		!content.ReadASN1Element(&issuer, cbasn1.SEQUENCE) ||
+		!content.ReadASN1(&validity, cbasn1.SEQUENCE) ||
+		!content.ReadASN1Element(&subject, cbasn1.SEQUENCE) ||
+		!content.ReadASN1Element(&spki, cbasn1.SEQUENCE) {
+		return nil, malformed("certificate", "not the fields of a TBSCertificate")
+	}
+	c.Serial = serialText(serial)
+	if c.NotBefore, c.NotAfter, err = readValidity(validity); err != nil {
+		return nil, err
+	}
+	c.RawIssuer, c.RawSubject = bytes.Clone(issuer), bytes.Clone(subject)
+	issuerName, ok := parseName(issuer)
+	if !ok {
+		return nil, malformed("certificate", "no issuer")
+	}
+	subjectName, ok := parseName(subject)
+	if !ok {
+		return nil, malformed("certificate", "no subject")
+	}
+	c.Issuer, c.Subject = nameText(issuerName), nameText(subjectName)
+	if c.PublicKey, err = ParsePublicKey(spki); err != nil {
+		c.PublicKey = PublicKey{SPKI: bytes.Clone(spki)}
+	}
+	if !c.readExtensions(content) {
+		return nil, malformed("certificate", "not a list of extensions")
+	}
+	return c, nil
+}
+
+// certificateParts are what a signature check needs besides the fields.
+type certificateParts struct {
+	raw       []byte
+	tbs       cryptobyte.String // the whole element, which is what is signed
+	algorithm algorithmIdentifier
+	signature []byte
+}
+
+func splitCertificate(der []byte) (certificateParts, error) {
+	raw, _, ok := outerElement(der)
+	if !ok {
+		return certificateParts{}, malformed("certificate", "not a DER SEQUENCE")
+	}
+	parts := certificateParts{raw: raw}
+	s := cryptobyte.String(raw)
+	var content cryptobyte.String
+	if !s.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadASN1Element(&parts.tbs, cbasn1.SEQUENCE) ||
+		!readAlgorithm(&content, &parts.algorithm) || !content.ReadASN1BitStringAsBytes(&parts.signature) || !content.Empty() {
+		return certificateParts{}, malformed("certificate", "not a signed SEQUENCE")
+	}
+	return parts, nil
+}
+
+// serialText reads the content octets of an INTEGER.
+func serialText(content []byte) string {
+	n := new(big.Int).SetBytes(content)
+	if content[0]&0x80 == 0 {
+		return evenHex(n)
+	}
+	n.Sub(n, new(big.Int).Lsh(one, uint(8*len(content))))
+	return "-" + evenHex(n.Abs(n))
+}
+
+func evenHex(n *big.Int) string {
+	if n.Sign() == 0 {
+		return "00"
+	}
+	return hex.EncodeToString(n.Bytes())
+}
+
+// timeLayouts are DER's two forms first, then what BER allows and old CAs wrote (X.680 sections 46 and 47).
+var timeLayouts = map[cbasn1.Tag][]string{
+	cbasn1.UTCTime:         {"060102150405Z0700", "0601021504Z0700"},
+	cbasn1.GeneralizedTime: {"20060102150405Z0700", "200601021504Z0700", "20060102150405.999999999Z0700", "20060102150405"},
+}
+
+func readValidity(s cryptobyte.String) (notBefore, notAfter time.Time, err error) {
+	notBefore, ok := readTime(&s)
+	if !ok {
+		return time.Time{}, time.Time{}, malformed("certificate", "no notBefore")
+	}
+	notAfter, ok = readTime(&s)
+	if !ok || !s.Empty() {
+		return time.Time{}, time.Time{}, malformed("certificate", "no notAfter")
+	}
+	return notBefore, notAfter, nil
+}
+
+func readTime(s *cryptobyte.String) (time.Time, bool) {
+	var content cryptobyte.String
+	var tag cbasn1.Tag
+	if !s.ReadAnyASN1(&content, &tag) {
+		return time.Time{}, false
+	}
+	for _, layout := range timeLayouts[tag] {
+		t, err := time.Parse(layout, string(content))
+		if err != nil {
+			continue
+		}
+		if tag == cbasn1.UTCTime && t.Year() >= 2050 { // RFC 5280 section 4.1.2.5.1
+			t = t.AddDate(-100, 0, 0)
+		}
+		return t.UTC(), true
+	}
+	return time.Time{}, false
+}
+
+// SHA256 is the fingerprint of Raw in lower-case hexadecimal.
+func (c *Certificate) SHA256() string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// SelfIssued tells whether subject and issuer are the same name (RFC 5280 section 3.2). It says nothing of the signature.
+func (c *Certificate) SelfIssued() bool { return sameName(c.RawSubject, c.RawIssuer) }
+
+// MayHaveIssued tells whether c's subject is child's issuer and, where c has a subject key identifier and child an
+// authority key identifier, these are equal. It checks no signature; Chain does.
+func (c *Certificate) MayHaveIssued(child *Certificate) bool {
+	if len(c.SubjectKeyID) > 0 && len(child.AuthorityKeyID) > 0 && !bytes.Equal(c.SubjectKeyID, child.AuthorityKeyID) {
+		return false
+	}
+	return sameName(c.RawSubject, child.RawIssuer)
+}
+
+// String is the subject and the fingerprint, for messages of tests and traces.
+func (c *Certificate) String() string { return strings.TrimSpace(c.Subject + " " + c.SHA256()) }

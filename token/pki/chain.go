@@ -1,0 +1,70 @@
+package pki
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Chain finds the issuers of leaf among pool, nearest first and without leaf itself. A certificate counts as an issuer if its
+// name and key identifier fit and the signature holds; one that cannot be checked, for its algorithm is not known here, counts too.
+//
+// complete tells whether the chain ends in a self-issued certificate that may have signed itself; a self-issued leaf is complete with an
+// empty chain. Of several complete chains the shortest is taken, and among equals the one whose certificates are
+// valid longest. Without one, the longest there is. Duplicates, loops and hostile pools cost no more than one look at each pair.
+//
+// It does not decide whether to trust the chain: it looks at no date, constraint or usage.
+func Chain(leaf *Certificate, pool []*Certificate) (chain []*Certificate, complete bool) {
+	candidates := distinct(leaf, pool)
+	type step struct {
+		certificate *Certificate
+		child       int // index into steps
+	}
+	steps := []step{{leaf, -1}}
+	last := 0
+	for i := 0; i < len(steps); i++ { // breadth first: the steps grow while they are walked
+		current := steps[i].certificate
+		last = i
+		if endsChain(current) {
+			complete = true
+			break
+		}
+		candidates = slices.DeleteFunc(candidates, func(c *Certificate) bool {
+			if !c.MayHaveIssued(current) || refuted(c, current) {
+				return false
+			}
+			steps = append(steps, step{c, i})
+			return true
+		})
+	}
+	for i := last; i > 0; i = steps[i].child {
+		chain = append(chain, steps[i].certificate)
+	}
+	slices.Reverse(chain)
+	return chain, complete
+}
+
+// distinct is the pool without nil, without leaf and without repetitions, those that expire last in front.
+func distinct(leaf *Certificate, pool []*Certificate) []*Certificate {
+	seen := map[string]bool{leaf.SHA256(): true}
+	var out []*Certificate
+	for _, c := range pool {
+		if c == nil || seen[c.SHA256()] {
+			continue
+		}
+		seen[c.SHA256()] = true
+		out = append(out, c)
+	}
+	slices.SortStableFunc(out, func(a, b *Certificate) int {
+		if order := b.NotAfter.Compare(a.NotAfter); order != 0 {
+			return order
+		}
+		return bytes.Compare(a.Raw, b.Raw)
+	})
+	return out
+}
+
+// endsChain is true for a self-signed certificate. A CA's new key signed with its old one is self-issued too, and
+// does not end the chain.
+func endsChain(c *Certificate) bool {
+	return c.SelfIssued() && c.MayHaveIssued(c) && !refuted(c, c)
+}

@@ -1,0 +1,137 @@
+// Package pki reads X.509 certificates, public keys and PKCS#8 private keys as PKCS#11 tokens give them: with
+// padding, without fields, on curves that crypto/x509 does not know. It computes with plain bytes and calls no token.
+package pki
+
+import (
+	"bytes"
+	"errors"
+	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// PublicKey is a public key in one canonical form, whichever of its encodings it was read from. The zero value is
+// no key.
+type PublicKey struct {
+	// Algorithm is "RSA", "RSA-PSS" (an RSA key that its SubjectPublicKeyInfo restricts to PSS), "EC", "Ed25519",
+	// "Ed448", "X25519", "X448", "DSA", or "" where the key could not be understood.
+	Algorithm string
+	// Bits is the length of the RSA modulus or of DSA's p, the size of an elliptic curve's field, or the encoded
+	// length of an Ed25519 (256), Ed448 (456), X25519 (256) or X448 (448) key. 0 means unknown.
+	Bits int
+	// Curve is set for EC only: "P-256", "brainpoolP256r1", "secp256k1", …, or the dotted OID of a curve that is not
+	// in this package's table.
+	Curve string
+	// SPKI is a DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7): rsaEncryption with NULL parameters also for
+	// RSA-PSS, a named curve with an uncompressed point, no parameters for Ed25519 and its kin. So two keys are equal
+	// if and only if these bytes are. Where Algorithm is "", or Curve a dotted OID, they are the bytes as found.
+	SPKI []byte
+}
+
+// Equal tells whether both are the same key. A key without SPKI equals nothing, not even itself.
+// A key that is restricted to RSA-PSS equals the unrestricted key with the same numbers, since a token knows only CKK_RSA.
+func (k PublicKey) Equal(other PublicKey) bool {
+	return len(k.SPKI) > 0 && bytes.Equal(k.SPKI, other.SPKI)
+}
+
+// Object identifiers of key algorithms: RFC 3279, RFC 4055, RFC 5480, RFC 8410.
+const (
+	oidRSA    = "1.2.840.113549.1.1.1"
+	oidRSAPSS = "1.2.840.113549.1.1.10"
+	oidDSA    = "1.2.840.10040.4.1"
+	oidEC     = "1.2.840.10045.2.1"
+)
+
+// ParsePublicKey reads a DER SubjectPublicKeyInfo, for example CKA_PUBLIC_KEY_INFO. An EC key on a curve outside the
+// table is read with its dotted OID for a curve; its point is not checked.
+//
+// Errors: *MalformedError for broken DER, bytes behind it, no bytes at all, numbers out of bounds or a point that is
+// not on its curve; *UnsupportedError for an algorithm or explicit curve parameters that are not known. With the
+// latter the result still carries SPKI, as found.
+func ParsePublicKey(spki []byte) (PublicKey, error) {
+	whole, rest, ok := outerElement(spki)
+	if !ok || len(rest) > 0 {
+		return PublicKey{}, malformed("SubjectPublicKeyInfo", "not one DER SEQUENCE")
+	}
+	s := cryptobyte.String(whole)
+	var content cryptobyte.String
+	var algorithm algorithmIdentifier
+	var key []byte
+	if !s.ReadASN1(&content, cbasn1.SEQUENCE) || !readAlgorithm(&content, &algorithm) ||
+		!content.ReadASN1BitStringAsBytes(&key) || !content.Empty() {
+		return PublicKey{}, malformed("SubjectPublicKeyInfo", "not an algorithm and a key")
+	}
+	public, err := parseKeyBits(algorithm, key)
+	if unsupported, ok := errors.AsType[*UnsupportedError](err); ok {
+		return PublicKey{SPKI: bytes.Clone(whole)}, unsupported
+	}
+	return public, err
+}
+
+func parseKeyBits(algorithm algorithmIdentifier, key []byte) (PublicKey, error) {
+	switch algorithm.oid {
+	case oidRSA:
+		return parseRSAPublicKey("RSA", key)
+	case oidRSAPSS:
+		return parseRSAPublicKey("RSA-PSS", key)
+	case oidDSA:
+		return parseDSAPublicKey(algorithm, key)
+	case oidEC:
+		return parseECPublicKey(algorithm.parameters, key)
+	}
+	if e := edwardsByOID(algorithm.oid); e != nil {
+		if !algorithm.absent() || len(key) != e.size {
+			return PublicKey{}, malformed(e.algorithm+" public key", "parameters, or not %d bytes", e.size)
+		}
+		return e.public(key)
+	}
+	return PublicKey{}, &UnsupportedError{Algorithm: algorithm.oid}
+}
+
+// parseDSAPublicKey reads what a listing shows of a DSA key (RFC 3279 section 2.3.2).
+func parseDSAPublicKey(algorithm algorithmIdentifier, key []byte) (PublicKey, error) {
+	if algorithm.absent() { // inherited from the issuer
+		return encodePublicKey(PublicKey{Algorithm: "DSA"}, addRaw(algorithm.raw), key)
+	}
+	parameters := cryptobyte.String(algorithm.parameters)
+	var content cryptobyte.String
+	var p, q, g, y big.Int
+	value := cryptobyte.String(key)
+	if !parameters.ReadASN1(&content, cbasn1.SEQUENCE) || !readUnsigned(&content, &p) || !readUnsigned(&content, &q) ||
+		!readUnsigned(&content, &g) || !content.Empty() || !readUnsigned(&value, &y) || !value.Empty() {
+		return PublicKey{}, malformed("DSA public key", "not p, q, g and y")
+	}
+	return encodePublicKey(PublicKey{Algorithm: "DSA", Bits: p.BitLen()}, addRaw(algorithm.raw), key)
+}
+
+func addRaw(element []byte) func(*cryptobyte.Builder) {
+	return func(b *cryptobyte.Builder) { b.AddBytes(element) }
+}
+
+// encodePublicKey sets k.SPKI.
+func encodePublicKey(k PublicKey, algorithm func(*cryptobyte.Builder), key []byte) (PublicKey, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		algorithm(b)
+		b.AddASN1BitString(key)
+	})
+	spki, err := b.Bytes()
+	if err != nil {
+		return PublicKey{}, &MalformedError{What: "SubjectPublicKeyInfo", Err: err}
+	}
+	k.SPKI = spki
+	return k, nil
+}
+
+// keyBits gives the BIT STRING's content of a canonical SPKI.
+func (k PublicKey) keyBits() ([]byte, error) {
+	s := cryptobyte.String(k.SPKI)
+	var content, algorithm cryptobyte.String
+	var key []byte
+	if !s.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadASN1(&algorithm, cbasn1.SEQUENCE) ||
+		!content.ReadASN1BitStringAsBytes(&key) {
+		return nil, malformed("SubjectPublicKeyInfo", "no key in it")
+	}
+	return key, nil
+}
