@@ -1,0 +1,202 @@
+package pfx
+
+import (
+	"bytes"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+var (
+	tagExplicit0      = asn1.Tag(0).ContextSpecific().Constructed()
+	tagImplicit0      = asn1.Tag(0).ContextSpecific()
+	tagImplicitAttrs1 = asn1.Tag(1).ContextSpecific().Constructed()
+)
+
+// keyBag is a keyBag or a pkcs8ShroudedKeyBag (RFC 7292, sections 4.2.1 and 4.2.2). The byte slices are the reader's.
+type keyBag struct {
+	attributes attributes
+	// clear is the PrivateKeyInfo of a keyBag.
+	clear []byte
+	// shrouded is the EncryptedPrivateKeyInfo, of which pbe and ciphertext are the parts.
+	shrouded   []byte
+	pbe        *pbe
+	ciphertext []byte
+	// derivation is set once it was started.
+	derivation *derivation
+}
+
+func (k *keyBag) protection() Protection {
+	if k.shrouded == nil {
+		return Protection{Algorithm: Clear}
+	}
+	return Protection{Algorithm: k.pbe.name, Iterations: k.pbe.iterations}
+}
+
+// bags are the bags of a file as far as they were read.
+type bags struct {
+	keys         []*keyBag
+	certificates []Certificate
+	others       int
+	// count is the number of bags of the whole file so far.
+	count *int
+}
+
+// read takes in a SafeContents (RFC 7292, section 4.2). Bags of other types are counted, not refused.
+func (b *bags) read(der cryptobyte.String, depth int) error {
+	const where = "SafeContents"
+	if depth > maxSafeDepth {
+		return &LimitError{What: LimitSafeDepth, Value: int64(depth), Bound: maxSafeDepth}
+	}
+	var contents cryptobyte.String
+	if !der.ReadASN1(&contents, asn1.SEQUENCE) || !der.Empty() {
+		return damaged(where)
+	}
+	for !contents.Empty() {
+		if *b.count++; *b.count > maxBags {
+			return &LimitError{What: LimitBags, Value: int64(*b.count), Bound: maxBags}
+		}
+		var bag, value, set cryptobyte.String
+		if !contents.ReadASN1(&bag, asn1.SEQUENCE) {
+			return damaged(where)
+		}
+		oid, ok := readOID(&bag)
+		if !ok || !bag.ReadASN1(&value, tagExplicit0) {
+			return damaged("SafeBag")
+		}
+		if !bag.Empty() && (!bag.ReadASN1(&set, asn1.SET) || !bag.Empty()) {
+			return damaged("SafeBag")
+		}
+		a, err := readAttributes(set)
+		if err != nil {
+			return err
+		}
+		if err := b.readValue(oid, value, a, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bags) readValue(oid string, value cryptobyte.String, a attributes, depth int) error {
+	switch oid {
+	case oidKeyBag:
+		if err := checkPrivateKeyInfo(value); err != nil {
+			return err
+		}
+		b.keys = append(b.keys, &keyBag{attributes: a, clear: value})
+	case oidShroudedKeyBag:
+		p, ciphertext, err := readShrouded(value)
+		if err != nil {
+			return err
+		}
+		b.keys = append(b.keys, &keyBag{attributes: a, shrouded: value, pbe: p, ciphertext: ciphertext})
+	case oidCertBag:
+		var bag, content, der cryptobyte.String
+		if !value.ReadASN1(&bag, asn1.SEQUENCE) || !value.Empty() {
+			return damaged("certBag")
+		}
+		kind, ok := readOID(&bag)
+		if !ok || !bag.ReadASN1(&content, tagExplicit0) || !bag.Empty() {
+			return damaged("certBag")
+		}
+		if kind != oidX509Certificate {
+			b.others++
+			return nil
+		}
+		if !content.ReadASN1(&der, asn1.OCTET_STRING) || !content.Empty() {
+			return damaged("certBag")
+		}
+		if !oneSequence(der) {
+			return damaged("certificate")
+		}
+		b.certificates = append(b.certificates, Certificate{
+			DER: bytes.Clone(der), FriendlyName: a.friendlyName, LocalKeyID: a.localKeyID, Attributes: a.others,
+		})
+	case oidSafeContentsBag:
+		return b.read(value, depth+1)
+	default:
+		b.others++
+	}
+	return nil
+}
+
+// oneSequence tells whether der is exactly one SEQUENCE.
+func oneSequence(der cryptobyte.String) bool {
+	var sequence cryptobyte.String
+	return der.ReadASN1(&sequence, asn1.SEQUENCE) && der.Empty()
+}
+
+// checkPrivateKeyInfo checks the frame of RFC 5958, section 2: a version, an algorithm and a key of whatever kind.
+func checkPrivateKeyInfo(der cryptobyte.String) error {
+	var sequence, key cryptobyte.String
+	var version int64
+	if !der.ReadASN1(&sequence, asn1.SEQUENCE) || !der.Empty() || !sequence.ReadASN1Integer(&version) {
+		return damaged("PrivateKeyInfo")
+	}
+	if _, ok := readAlgorithm(&sequence); !ok || !sequence.ReadASN1(&key, asn1.OCTET_STRING) {
+		return damaged("PrivateKeyInfo")
+	}
+	return nil
+}
+
+// trimPrivateKeyInfo returns the PrivateKeyInfo that plaintext begins with, in plaintext's memory, if nothing but zero
+// bytes follows. Some tokens pad what they wrap.
+func trimPrivateKeyInfo(plaintext []byte) ([]byte, error) {
+	rest := cryptobyte.String(plaintext)
+	var element cryptobyte.String
+	if !rest.ReadASN1Element(&element, asn1.SEQUENCE) || len(bytes.Trim(rest, "\x00")) > 0 {
+		return nil, damaged("PrivateKeyInfo")
+	}
+	return element, checkPrivateKeyInfo(element)
+}
+
+// readShrouded takes an EncryptedPrivateKeyInfo apart (RFC 5958, section 3).
+func readShrouded(der cryptobyte.String) (*pbe, []byte, error) {
+	const where = "EncryptedPrivateKeyInfo"
+	var sequence, ciphertext cryptobyte.String
+	if !der.ReadASN1(&sequence, asn1.SEQUENCE) || !der.Empty() {
+		return nil, nil, damaged(where)
+	}
+	p, err := readPBE(&sequence)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !sequence.ReadASN1(&ciphertext, asn1.OCTET_STRING) || !sequence.Empty() {
+		return nil, nil, damaged(where)
+	}
+	return p, ciphertext, nil
+}
+
+func buildShrouded(p *pbe, ciphertext []byte) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		p.add(b)
+		b.AddASN1OctetString(ciphertext)
+	})
+	return b.Bytes()
+}
+
+// addBag writes a SafeBag.
+func addBag(b *cryptobyte.Builder, oid string, a attributes, value func(*cryptobyte.Builder)) {
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addOID(b, oid)
+		b.AddASN1(tagExplicit0, value)
+		addAttributes(b, a)
+	})
+}
+
+func addCertBag(b *cryptobyte.Builder, c Certificate) {
+	addBag(b, oidCertBag, attributes{c.FriendlyName, c.LocalKeyID, c.Attributes}, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addOID(b, oidX509Certificate)
+			b.AddASN1(tagExplicit0, func(b *cryptobyte.Builder) { b.AddASN1OctetString(c.DER) })
+		})
+	})
+}
+
+func addShroudedKeyBag(b *cryptobyte.Builder, k Key, shrouded []byte) {
+	addBag(b, oidShroudedKeyBag, attributes{k.FriendlyName, k.LocalKeyID, k.Attributes}, func(b *cryptobyte.Builder) {
+		b.AddBytes(shrouded)
+	})
+}

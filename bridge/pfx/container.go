@@ -1,0 +1,195 @@
+package pfx
+
+import (
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// safe is one ContentInfo of the AuthenticatedSafe (RFC 7292, section 4.1).
+type safe struct {
+	// bags are those of a safe in clear, at once, and of an encrypted one once it was opened.
+	bags bags
+	// pbe is nil for a safe in clear and for one that is not supported, whose name is unsupported.
+	pbe         *pbe
+	unsupported string
+	ciphertext  []byte
+	derivation  *derivation
+	opened      bool
+}
+
+func (s *safe) protection() Protection {
+	switch {
+	case s.unsupported != "":
+		return Protection{Algorithm: s.unsupported}
+	case s.pbe != nil:
+		return Protection{Algorithm: s.pbe.name, Iterations: s.pbe.iterations}
+	default:
+		return Protection{Algorithm: Clear}
+	}
+}
+
+// container is a PFX (RFC 7292, section 4) as it can be read without a password.
+type container struct {
+	// content is what the MAC is made over.
+	content []byte
+	mac     *mac // nil if there is none
+	safes   []*safe
+	wasDER  bool
+	// bagCount is the number of bags in all safes that were read.
+	bagCount int
+	// copies hold everything that the structures above point into. They may hold a key in clear.
+	copies [][]byte
+}
+
+func (c *container) wipe() {
+	for _, buffer := range c.copies {
+		clear(buffer)
+	}
+}
+
+// toDER keeps the copy for wipe.
+func (c *container) toDER(source []byte, where string) (cryptobyte.String, error) {
+	der, wasDER, err := toDER(source, where)
+	if err != nil {
+		return nil, err
+	}
+	c.copies = append(c.copies, der)
+	c.wasDER = c.wasDER && wasDER
+	return der, nil
+}
+
+// readContainer reads all that needs no password. What it returns is to be wiped, even where there is an error.
+func readContainer(file []byte) (*container, error) {
+	c := &container{wasDER: true}
+	if err := checkSize(len(file)); err != nil {
+		return c, err
+	}
+	der, err := c.toDER(file, "PFX")
+	if err != nil {
+		return c, err
+	}
+	var sequence, info, content cryptobyte.String
+	var version int64
+	if !der.ReadASN1(&sequence, asn1.SEQUENCE) || !sequence.ReadASN1Integer(&version) || version != 3 ||
+		!sequence.ReadASN1(&info, asn1.SEQUENCE) {
+		return c, damaged("PFX")
+	}
+	oid, ok := readOID(&info)
+	if !ok {
+		return c, damaged("PFX: authSafe")
+	}
+	if oid != oidData {
+		return c, &UnsupportedError{Algorithm: unsupportedName(oid)}
+	}
+	if content, ok = readData(&info); !ok {
+		return c, damaged("PFX: authSafe")
+	}
+	c.content = content
+	if !sequence.Empty() {
+		if c.mac, err = readMAC(&sequence); err != nil {
+			return c, err
+		}
+	}
+	if !sequence.Empty() {
+		return c, damaged("PFX")
+	}
+	return c, c.readSafes()
+}
+
+// readData reads the content of a ContentInfo of type data.
+func readData(info *cryptobyte.String) (cryptobyte.String, bool) {
+	var explicit, content cryptobyte.String
+	ok := info.ReadASN1(&explicit, tagExplicit0) && info.Empty() &&
+		explicit.ReadASN1(&content, asn1.OCTET_STRING) && explicit.Empty()
+	return content, ok
+}
+
+func (c *container) readSafes() error {
+	const where = "AuthenticatedSafe"
+	der, err := c.toDER(c.content, where)
+	if err != nil {
+		return err
+	}
+	var infos cryptobyte.String
+	if !der.ReadASN1(&infos, asn1.SEQUENCE) {
+		return damaged(where)
+	}
+	for !infos.Empty() {
+		if len(c.safes) >= maxSafes {
+			return &LimitError{What: LimitSafes, Value: maxSafes + 1, Bound: maxSafes}
+		}
+		var info cryptobyte.String
+		if !infos.ReadASN1(&info, asn1.SEQUENCE) {
+			return damaged(where)
+		}
+		s, err := c.readSafe(info)
+		if err != nil {
+			return err
+		}
+		c.safes = append(c.safes, s)
+	}
+	return nil
+}
+
+func (c *container) readSafe(info cryptobyte.String) (*safe, error) {
+	s := &safe{bags: bags{count: &c.bagCount}}
+	oid, ok := readOID(&info)
+	if !ok {
+		return nil, damaged("AuthenticatedSafe")
+	}
+	switch oid {
+	case oidData:
+		content, ok := readData(&info)
+		if !ok {
+			return nil, damaged("data")
+		}
+		der, err := c.toDER(content, "SafeContents")
+		if err != nil {
+			return nil, err
+		}
+		return s, s.bags.read(der, 1)
+	case oidEncryptedData:
+		return s, s.readEncrypted(info)
+	default:
+		s.unsupported = unsupportedName(oid)
+		return s, nil
+	}
+}
+
+// readEncrypted reads an EncryptedData (RFC 5652, section 8).
+func (s *safe) readEncrypted(info cryptobyte.String) error {
+	const where = "encryptedData"
+	var explicit, data, content cryptobyte.String
+	var version int64
+	if !info.ReadASN1(&explicit, tagExplicit0) || !info.Empty() || !explicit.ReadASN1(&data, asn1.SEQUENCE) ||
+		!explicit.Empty() || !data.ReadASN1Integer(&version) || !data.ReadASN1(&content, asn1.SEQUENCE) {
+		return damaged(where)
+	}
+	if !data.Empty() && (!data.SkipASN1(tagImplicitAttrs1) || !data.Empty()) {
+		return damaged(where)
+	}
+	if oid, ok := readOID(&content); !ok || oid != oidData {
+		return damaged(where)
+	}
+	var err error
+	if s.pbe, err = readPBE(&content); err != nil {
+		return err
+	}
+	// The octet string is implicitly tagged, so that the transcoder could not know that these are its pieces.
+	var ciphertext, pieces cryptobyte.String
+	switch {
+	case content.ReadASN1(&ciphertext, tagImplicit0) && content.Empty():
+		s.ciphertext = ciphertext
+	case content.ReadASN1(&pieces, tagExplicit0) && content.Empty():
+		for !pieces.Empty() {
+			var piece cryptobyte.String
+			if !pieces.ReadASN1(&piece, asn1.OCTET_STRING) {
+				return damaged(where)
+			}
+			s.ciphertext = append(s.ciphertext, piece...)
+		}
+	default:
+		return damaged(where)
+	}
+	return nil
+}

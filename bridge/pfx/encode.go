@@ -1,0 +1,228 @@
+package pfx
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+const (
+	saltSize = 16
+	ivSize   = 16
+)
+
+// Options are the options of Encode. The zero value is ready to use.
+type Options struct {
+	// Profile is Modern if it is empty.
+	Profile Profile
+	// Iterations is the count of every derivation; 0 stands for the default of the profile.
+	Iterations int
+}
+
+// Encode writes a PFX file in DER: RFC 7292 with password privacy and password integrity. The AuthenticatedSafe has an
+// encryptedData with all certificates, then a data with a shrouded key bag for each key; either is left out if it would
+// be empty. The password is UTF-8. Salts of 16 bytes and IVs are read from rand in a fixed order and nothing else is
+// random, so that the same rand gives the same file. The derivations run at once on all cores.
+//
+// A key in Shrouded form goes in as it is; that it was made with the same password is for the caller to know. Nothing
+// is checked of a key or a certificate but its outermost structure, and nothing is added: give a key and its certificate
+// the same LocalKeyID if readers shall pair them.
+//
+// The errors are ErrNothingToEncode, ErrKeyForm, ErrProfile, ErrPasswordNotUTF8, ErrPasswordNotBMP whatever the
+// profile, *DamagedError for contents that are malformed, *LimitError for what Decode would not read back, those of
+// rand, and the context's own, upon which Encode returns at once.
+func Encode(ctx context.Context, rand io.Reader, contents Contents, password []byte, options Options) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	secret, err := newPassword(password)
+	if err != nil {
+		return nil, err
+	}
+	if secret.notBMP {
+		secret.wipe()
+		return nil, ErrPasswordNotBMP
+	}
+	d := newDerivations(ctx, secret)
+	defer d.close()
+	if err := checkContents(contents); err != nil {
+		return nil, err
+	}
+	r, err := newRecipe(rand, options)
+	if err != nil {
+		return nil, err
+	}
+
+	var certificates sealing
+	if len(contents.Certificates) > 0 {
+		if certificates, err = r.begin(d); err != nil {
+			return nil, err
+		}
+	}
+	keys := make([]sealing, len(contents.Keys))
+	for i, key := range contents.Keys {
+		if key.Shrouded == nil {
+			if keys[i], err = r.begin(d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	m, err := r.mac()
+	if err != nil {
+		return nil, err
+	}
+	macKey := d.start(m.derive())
+
+	authSafe, err := buildAuthSafe(d, contents, certificates, keys)
+	if err != nil {
+		return nil, err
+	}
+	results, err := d.wait(macKey)
+	if err != nil {
+		return nil, err
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(3)
+		addData(b, authSafe)
+		m.add(b, results[0], authSafe)
+	})
+	file, err := b.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("pfx: encode: %w", err)
+	}
+	if err := checkSize(len(file)); err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// checkContents refuses what could not be read back.
+func checkContents(contents Contents) error {
+	switch bagCount := len(contents.Keys) + len(contents.Certificates); {
+	case bagCount == 0:
+		return ErrNothingToEncode
+	case bagCount > maxBags:
+		return &LimitError{What: LimitBags, Value: int64(bagCount), Bound: maxBags}
+	}
+	size := 0
+	for i, key := range contents.Keys {
+		size += len(key.PKCS8) + len(key.Shrouded)
+		if (key.PKCS8 == nil) == (key.Shrouded == nil) {
+			return ErrKeyForm
+		}
+		if !utf8.ValidString(key.FriendlyName) {
+			return &DamagedError{Where: fmt.Sprintf("friendly name of key %d", i)}
+		}
+		var err error
+		if key.Shrouded == nil {
+			err = checkPrivateKeyInfo(key.PKCS8)
+		} else {
+			var p *pbe
+			if p, _, err = readShrouded(key.Shrouded); err == nil && p.iterations > MaxIterations {
+				err = checkIterations(p.iterations)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("key %d: %w", i, err)
+		}
+	}
+	for i, certificate := range contents.Certificates {
+		size += len(certificate.DER)
+		if !oneSequence(certificate.DER) {
+			return &DamagedError{Where: fmt.Sprintf("certificate %d", i)}
+		}
+		if !utf8.ValidString(certificate.FriendlyName) {
+			return &DamagedError{Where: fmt.Sprintf("friendly name of certificate %d", i)}
+		}
+	}
+	return checkSize(size)
+}
+
+// sealing is a scheme whose key is being derived.
+type sealing struct {
+	pbe        *pbe
+	derivation *derivation
+}
+
+func (s sealing) seal(d *derivations, plaintext []byte) ([]byte, error) {
+	results, err := d.wait(s.derivation)
+	if err != nil {
+		return nil, err
+	}
+	ciphertext, err := s.pbe.seal(results[0], plaintext)
+	if err != nil {
+		return nil, fmt.Errorf("pfx: encrypt: %w", err)
+	}
+	return ciphertext, nil
+}
+
+// buildAuthSafe returns the AuthenticatedSafe (RFC 7292, section 4.1).
+func buildAuthSafe(d *derivations, contents Contents, certificates sealing, keys []sealing) ([]byte, error) {
+	var authSafe, safe cryptobyte.Builder
+	var err error
+	authSafe.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		if len(contents.Certificates) > 0 {
+			err = addCertificates(b, d, contents.Certificates, certificates)
+		}
+		if err != nil || len(contents.Keys) == 0 {
+			return
+		}
+		safe.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			for i, key := range contents.Keys {
+				shrouded := key.Shrouded
+				if shrouded == nil {
+					if shrouded, err = shroud(d, keys[i], key.PKCS8); err != nil {
+						return
+					}
+				}
+				addShroudedKeyBag(b, key, shrouded)
+			}
+		})
+		der, buildErr := safe.Bytes()
+		if buildErr != nil {
+			b.SetError(buildErr)
+			return
+		}
+		addData(b, der)
+	})
+	if err != nil {
+		return nil, err
+	}
+	der, err := authSafe.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("pfx: encode: %w", err)
+	}
+	return der, nil
+}
+
+func shroud(d *derivations, s sealing, pkcs8 []byte) ([]byte, error) {
+	ciphertext, err := s.seal(d, pkcs8)
+	if err != nil {
+		return nil, err
+	}
+	return buildShrouded(s.pbe, ciphertext)
+}
+
+func addCertificates(b *cryptobyte.Builder, d *derivations, certificates []Certificate, s sealing) error {
+	var contents cryptobyte.Builder
+	contents.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		for _, certificate := range certificates {
+			addCertBag(b, certificate)
+		}
+	})
+	der, err := contents.Bytes()
+	if err != nil {
+		return fmt.Errorf("pfx: encode: %w", err)
+	}
+	ciphertext, err := s.seal(d, der)
+	if err != nil {
+		return err
+	}
+	addEncryptedData(b, s.pbe, ciphertext)
+	return nil
+}

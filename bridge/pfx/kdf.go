@@ -1,0 +1,129 @@
+package pfx
+
+import (
+	"context"
+	"crypto/pbkdf2"
+	"fmt"
+)
+
+// What a derivation of RFC 7292, appendix B.3, is for.
+const (
+	purposeKey = 1
+	purposeIV  = 2
+	purposeMAC = 3
+)
+
+// pauseEvery is how many iterations pass between two looks at the context.
+const pauseEvery = 4096
+
+// kdf derives from a password. It returns one result for each reading of the password.
+type kdf func(ctx context.Context, p *password) ([][]byte, error)
+
+// deriveBMP is the key derivation of RFC 7292, appendix B.2, for size bytes. One hash state and one buffer serve all
+// iterations.
+func deriveBMP(ctx context.Context, d *digest, purpose byte, encoded, salt []byte, iterations, size int) ([]byte, error) {
+	diversifier := make([]byte, d.block)
+	for i := range diversifier {
+		diversifier[i] = purpose
+	}
+	input := append(stretch(salt, d.block), stretch(encoded, d.block)...)
+	defer clear(input)
+
+	state := d.new()
+	sum := make([]byte, 0, d.size)
+	repeated := make([]byte, d.block)
+	defer func() { clear(sum[:cap(sum)]); clear(repeated); state.Reset() }()
+
+	result := make([]byte, 0, size+d.size)
+	for {
+		state.Reset()
+		state.Write(diversifier)
+		state.Write(input)
+		sum = state.Sum(sum[:0])
+		for i := 1; i < iterations; i++ {
+			if i%pauseEvery == 0 && ctx.Err() != nil {
+				clear(result)
+				return nil, context.Cause(ctx)
+			}
+			state.Reset()
+			state.Write(sum)
+			sum = state.Sum(sum[:0])
+		}
+		result = append(result, sum...)
+		if len(result) >= size {
+			clear(result[size:])
+			return result[:size], nil
+		}
+		for i := range repeated {
+			repeated[i] = sum[i%len(sum)]
+		}
+		for block := input; len(block) > 0; block = block[d.block:] {
+			addPlusOne(block[:d.block], repeated)
+		}
+	}
+}
+
+// stretch repeats data to the next multiple of block; nothing stays nothing.
+func stretch(data []byte, block int) []byte {
+	if len(data) == 0 {
+		return nil
+	}
+	stretched := make([]byte, (len(data)+block-1)/block*block)
+	for i := range stretched {
+		stretched[i] = data[i%len(data)]
+	}
+	return stretched
+}
+
+// addPlusOne sets sum to sum + addend + 1 as big-endian numbers of the same length, without the carry.
+func addPlusOne(sum, addend []byte) {
+	carry := 1
+	for i := len(sum) - 1; i >= 0; i-- {
+		carry += int(sum[i]) + int(addend[i])
+		sum[i] = byte(carry)
+		carry >>= 8
+	}
+}
+
+// bmpKDF derives with RFC 7292, appendix B, once for every purpose and joins the results.
+func bmpKDF(d *digest, salt []byte, iterations int, parts ...bmpPart) kdf {
+	return func(ctx context.Context, p *password) ([][]byte, error) {
+		if p.notBMP {
+			return nil, ErrPasswordNotBMP
+		}
+		var results [][]byte
+		for _, encoded := range p.bmp {
+			var result []byte
+			for _, part := range parts {
+				derived, err := deriveBMP(ctx, d, part.purpose, encoded, salt, iterations, part.size)
+				if err != nil {
+					clear(result)
+					return results, err
+				}
+				result = append(result, derived...)
+				if len(parts) > 1 {
+					clear(derived)
+				}
+			}
+			results = append(results, result)
+		}
+		return results, nil
+	}
+}
+
+type bmpPart struct {
+	purpose byte
+	size    int
+}
+
+// pbkdf2KDF derives with PBKDF2 (RFC 8018, section 5.2). It cannot be interrupted, and crypto/pbkdf2 takes a string,
+// so that one copy of the password is left to the garbage collector.
+func pbkdf2KDF(d *digest, salt []byte, iterations, size int) kdf {
+	return func(_ context.Context, p *password) ([][]byte, error) {
+		derived, err := pbkdf2.Key(d.new, string(p.utf8), salt, iterations, size)
+		if err != nil {
+			return nil, fmt.Errorf("pfx: pbkdf2: %w", err)
+		}
+		return [][]byte{derived}, nil
+	}
+}

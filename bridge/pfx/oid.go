@@ -1,0 +1,116 @@
+package pfx
+
+import (
+	"crypto/x509"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Content types (RFC 5652), bags (RFC 7292, section 4.2) and attributes (RFC 2985).
+const (
+	oidData          = "1.2.840.113549.1.7.1"
+	oidSignedData    = "1.2.840.113549.1.7.2"
+	oidEnvelopedData = "1.2.840.113549.1.7.3"
+	oidEncryptedData = "1.2.840.113549.1.7.6"
+
+	oidKeyBag          = "1.2.840.113549.1.12.10.1.1"
+	oidShroudedKeyBag  = "1.2.840.113549.1.12.10.1.2"
+	oidCertBag         = "1.2.840.113549.1.12.10.1.3"
+	oidSafeContentsBag = "1.2.840.113549.1.12.10.1.6"
+
+	oidX509Certificate = "1.2.840.113549.1.9.22.1"
+	oidFriendlyName    = "1.2.840.113549.1.9.20"
+	oidLocalKeyID      = "1.2.840.113549.1.9.21"
+
+	oidPBES2  = "1.2.840.113549.1.5.13"
+	oidPBKDF2 = "1.2.840.113549.1.5.12"
+	oidPBMAC1 = "1.2.840.113549.1.5.14"
+)
+
+// unsupportedNames are the names of what a file may use and this package refuses.
+var unsupportedNames = map[string]string{
+	oidSignedData:             "public-key integrity (signedData)",
+	oidEnvelopedData:          "public-key privacy (envelopedData)",
+	"1.2.840.113549.1.12.1.1": "pbeWithSHAAnd128BitRC4",
+	"1.2.840.113549.1.12.1.2": "pbeWithSHAAnd40BitRC4",
+	"1.2.840.113549.1.5.1":    "pbeWithMD2AndDES-CBC",
+	"1.2.840.113549.1.5.3":    "pbeWithMD5AndDES-CBC",
+	"1.2.840.113549.1.5.10":   "pbeWithSHA1AndDES-CBC",
+	"1.3.6.1.4.1.11591.4.11":  "scrypt",
+	"1.2.840.113549.3.2":      "RC2-CBC",
+	"1.3.14.3.2.7":            "DES-CBC",
+	"1.2.840.113549.2.5":      "MD5",
+}
+
+func unsupportedName(oid string) string {
+	if name, ok := unsupportedNames[oid]; ok {
+		return name
+	}
+	return oid
+}
+
+// readOID reads an OBJECT IDENTIFIER as dotted decimal. Arcs of any size are met, such as those below 2.25.
+func readOID(s *cryptobyte.String) (string, bool) {
+	var content cryptobyte.String
+	if !s.ReadASN1(&content, asn1.OBJECT_IDENTIFIER) || len(content) > maxOID {
+		return "", false
+	}
+	var oid x509.OID
+	if err := oid.UnmarshalBinary(content); err != nil {
+		return "", false
+	}
+	return oid.String(), true
+}
+
+func addOID(b *cryptobyte.Builder, dotted string) {
+	oid, err := x509.ParseOID(dotted)
+	if err != nil {
+		b.SetError(&DamagedError{Where: "object identifier to encode", Err: err})
+		return
+	}
+	content, err := oid.MarshalBinary()
+	if err != nil {
+		b.SetError(&DamagedError{Where: "object identifier to encode", Err: err})
+		return
+	}
+	b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes(content) })
+}
+
+// algorithm is an AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
+type algorithm struct {
+	oid string
+	// parameters is the whole element, empty when it is absent.
+	parameters cryptobyte.String
+}
+
+func readAlgorithm(s *cryptobyte.String) (algorithm, bool) {
+	var a algorithm
+	var sequence cryptobyte.String
+	if !s.ReadASN1(&sequence, asn1.SEQUENCE) {
+		return a, false
+	}
+	oid, ok := readOID(&sequence)
+	if !ok {
+		return a, false
+	}
+	a.oid = oid
+	if sequence.Empty() {
+		return a, true
+	}
+	var tag asn1.Tag
+	return a, sequence.ReadAnyASN1Element(&a.parameters, &tag) && sequence.Empty()
+}
+
+// plain tells whether the parameters are NULL or absent, as digest and HMAC algorithms want them.
+func (a algorithm) plain() bool {
+	return len(a.parameters) == 0 || (len(a.parameters) == 2 && a.parameters[0] == 5 && a.parameters[1] == 0)
+}
+
+// addPlainAlgorithm writes an AlgorithmIdentifier with NULL parameters, which readers want explicit for HMACs.
+func addPlainAlgorithm(b *cryptobyte.Builder, oid string) {
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addOID(b, oid)
+		b.AddASN1NULL()
+	})
+}

@@ -1,0 +1,113 @@
+package pfx
+
+import (
+	"bytes"
+	"context"
+)
+
+// Shrouding says how an EncryptedPrivateKeyInfo was encrypted, in terms that a token can work with. All is PBES2 with
+// PBKDF2 (RFC 8018) and a cipher in CBC mode with PKCS#7 padding, which is CKM_AES_CBC_PAD or CKM_DES3_CBC_PAD.
+type Shrouding struct {
+	Salt       []byte
+	Iterations int
+	IV         []byte
+	// KeyLength is the length of the cipher's key in bytes.
+	KeyLength int
+	// PRF is "HMAC-SHA-256" or one with another hash function.
+	PRF string
+	// Cipher is "AES-256-CBC", "AES-192-CBC", "AES-128-CBC" or "DES-EDE3-CBC".
+	Cipher string
+}
+
+// Key derives the cipher's key from the password, as ShroudKey does for the parameters that this package writes. The
+// caller wipes it. The errors are those of ShroudKey, and *UnsupportedError for a PRF that ParseShrouded never returns.
+func (s Shrouding) Key(ctx context.Context, password []byte) ([]byte, error) {
+	prf := findDigest(func(d *digest) bool { return "HMAC-"+d.name == s.PRF })
+	if prf == nil {
+		return nil, &UnsupportedError{Algorithm: s.PRF}
+	}
+	if s.KeyLength < 1 || s.KeyLength > maxMACKey {
+		return nil, damaged("key length")
+	}
+	if err := checkIterations(s.Iterations); err != nil {
+		return nil, err
+	}
+	if err := checkSalt(len(s.Salt)); err != nil {
+		return nil, err
+	}
+	secret, err := newPassword(password)
+	if err != nil {
+		return nil, err
+	}
+	if secret.notBMP {
+		secret.wipe()
+		return nil, ErrPasswordNotBMP
+	}
+	d := newDerivations(ctx, secret)
+	defer d.close()
+	results, err := d.wait(d.start(pbkdf2KDF(prf, bytes.Clone(s.Salt), s.Iterations, s.KeyLength)))
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(results[0]), nil
+}
+
+// ShroudKey derives the AES-256 key of a shrouded key bag: PBKDF2-HMAC-SHA-256 (RFC 8018, section 5.2) of a password in
+// UTF-8. A token that wraps a private key under it with CKM_AES_CBC_PAD makes the ciphertext for AssembleShrouded. The
+// caller wipes the key. The errors are ErrPasswordNotUTF8, ErrPasswordNotBMP since no MAC could be made for the file,
+// *LimitError, and the context's own.
+func ShroudKey(ctx context.Context, password, salt []byte, iterations int) ([]byte, error) {
+	return Shrouding{Salt: salt, Iterations: iterations, KeyLength: 32, PRF: "HMAC-SHA-256"}.Key(ctx, password)
+}
+
+// AssembleShrouded returns the DER EncryptedPrivateKeyInfo (RFC 5958, section 3) for a ciphertext that was made under
+// ShroudKey with AES-256-CBC and PKCS#7 padding: what Key.Shrouded takes. The errors are *DamagedError for an IV that has
+// not 16 bytes or a ciphertext that has no whole blocks, and *LimitError.
+func AssembleShrouded(salt []byte, iterations int, iv, ciphertext []byte) ([]byte, error) {
+	if err := checkIterations(iterations); err != nil {
+		return nil, err
+	}
+	if err := checkSalt(len(salt)); err != nil {
+		return nil, err
+	}
+	if len(iv) != ivSize {
+		return nil, damaged("initialization vector: length")
+	}
+	if len(ciphertext) == 0 || len(ciphertext)%ivSize != 0 {
+		return nil, damaged("ciphertext: length")
+	}
+	if err := checkSize(len(ciphertext)); err != nil {
+		return nil, err
+	}
+	return buildShrouded(newPBES2(salt, iv, iterations), ciphertext)
+}
+
+// ParseShrouded takes a DER EncryptedPrivateKeyInfo apart, as Decode returns it in Key.Shrouded, so that a token can
+// unwrap the ciphertext under Shrouding.Key. The errors are *DamagedError, *LimitError for a salt or an iteration count
+// beyond MaxIterations, and *UnsupportedError for anything but PBES2 with PBKDF2.
+func ParseShrouded(der []byte) (Shrouding, []byte, error) {
+	if err := checkSize(len(der)); err != nil {
+		return Shrouding{}, nil, err
+	}
+	p, ciphertext, err := readShrouded(der)
+	if err != nil {
+		return Shrouding{}, nil, err
+	}
+	if p.cipher == nil || p.pbkdf2 == nil {
+		return Shrouding{}, nil, &UnsupportedError{Algorithm: p.name}
+	}
+	if err := checkIterations(p.iterations); err != nil {
+		return Shrouding{}, nil, err
+	}
+	if len(ciphertext) == 0 || len(ciphertext)%p.cipher.block != 0 {
+		return Shrouding{}, nil, damaged("ciphertext: length")
+	}
+	return Shrouding{
+		Salt:       bytes.Clone(p.pbkdf2.salt),
+		Iterations: p.iterations,
+		IV:         bytes.Clone(p.iv),
+		KeyLength:  p.cipher.keySize,
+		PRF:        p.pbkdf2.prfName,
+		Cipher:     p.cipher.name,
+	}, bytes.Clone(ciphertext), nil
+}
