@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math/big"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -186,6 +185,3 @@ func (c *Certificate) MayHaveIssued(child *Certificate) bool {
 	}
 	return sameName(c.RawSubject, child.RawIssuer)
 }
-
-// String is the subject and the fingerprint, for messages of tests and traces.
-func (c *Certificate) String() string { return strings.TrimSpace(c.Subject + " " + c.SHA256()) }

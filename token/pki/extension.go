@@ -93,12 +93,12 @@ func (c *Certificate) readExtension(oid string, value cryptobyte.String) bool {
 	case "2.5.29.17":
 		c.RawSAN = bytes.Clone(value)
 	case "2.5.29.19":
-		var content cryptobyte.String
-		var ca bool
-		if !value.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadOptionalASN1Boolean(&ca, cbasn1.BOOLEAN, false) {
+		var content, ca cryptobyte.String
+		var there bool
+		if !value.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadOptionalASN1(&ca, &there, cbasn1.BOOLEAN) || there && len(ca) != 1 {
 			return false
 		}
-		c.IsCA = ca
+		c.IsCA = there && ca[0] != 0 // BER's true is any octet but zero
 	case "2.5.29.35":
 		var content, id cryptobyte.String
 		var there bool
