@@ -165,3 +165,10 @@ func oneAttribute(t testing.TB, oid string, value []byte) []byte {
 func date(year, month, day, hour, minute, second int) time.Time {
 	return time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
 }
+
+func writeFile(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

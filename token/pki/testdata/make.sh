@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 days=(-days 36500)
 
-key() { openssl genpkey "${@:2}" -outform DER -out "$1.key" 2>/dev/null; }
+key() { openssl genpkey "${@:2}" 2>/dev/null | openssl pkcs8 -topk8 -nocrypt -outform DER -out "$1.key"; }
 self() { openssl req -new -x509 -utf8 -key "$1.key" -keyform DER "${days[@]}" -outform DER -out "$1.crt" "${@:2}"; }
 
 key rsa -algorithm RSA -pkeyopt rsa_keygen_bits:2048
