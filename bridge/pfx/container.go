@@ -177,19 +177,23 @@ func (s *safe) readEncrypted(info cryptobyte.String) error {
 	}
 	// The octet string is implicitly tagged, so that the transcoder could not know that these are its pieces.
 	var ciphertext, pieces cryptobyte.String
-	switch {
-	case content.ReadASN1(&ciphertext, tagImplicit0) && content.Empty():
-		s.ciphertext = ciphertext
-	case content.ReadASN1(&pieces, tagExplicit0) && content.Empty():
-		for !pieces.Empty() {
-			var piece cryptobyte.String
-			if !pieces.ReadASN1(&piece, asn1.OCTET_STRING) {
-				return damaged(where)
-			}
-			s.ciphertext = append(s.ciphertext, piece...)
+	if content.PeekASN1Tag(tagImplicit0) {
+		if !content.ReadASN1(&ciphertext, tagImplicit0) || !content.Empty() {
+			return damaged(where)
 		}
-	default:
+		s.ciphertext = ciphertext
+		return nil
+	}
+	if !content.ReadASN1(&pieces, tagExplicit0) || !content.Empty() {
 		return damaged(where)
+	}
+	s.ciphertext = make([]byte, 0, len(pieces))
+	for !pieces.Empty() {
+		var piece cryptobyte.String
+		if !pieces.ReadASN1(&piece, asn1.OCTET_STRING) {
+			return damaged(where)
+		}
+		s.ciphertext = append(s.ciphertext, piece...)
 	}
 	return nil
 }

@@ -5,25 +5,36 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 
 	pkcs12 "software.sslmate.com/src/go-pkcs12"
 )
 
 // ReadIndependently opens a PFX file with go-pkcs12, an implementation that shares nothing with this package, so that
-// a file which Decode and Encode agree on is proved by a third party. It returns the key as Go marshals it to PKCS#8,
-// which is not byte for byte what the file holds, and the certificates in the order of the file. The caller wipes the key.
+// a file which Encode and Decode agree on is proved by a third party. It returns the key as Go marshals it to PKCS#8,
+// which is not byte for byte what the file holds, and the certificates in the order of the file. The caller wipes the
+// key.
 //
-// go-pkcs12 knows no iteration limit, so that the file is inspected first and *LimitError is returned above
-// MaxIterations. An error that wraps ErrIndependentReaderCannot means that go-pkcs12 has no way to read such a file (BER,
-// no MAC or one it does not know, other than one key, no certificate, more than two safes, a curve that crypto/x509 does
-// not know), which says nothing about the file. ErrPassword is as in Decode; any other error means that the independent
-// reader rejects the file.
+// go-pkcs12 knows no iteration limit. So the file is first opened with Decode, its keys left shrouded, and *LimitError
+// is returned for any count above MaxIterations; Decode's other errors are returned too. An error that wraps
+// ErrIndependentReaderCannot means that go-pkcs12 has no way to read such a file (BER, no MAC or one it does not know,
+// other than one key, no certificate, more than two safes, a curve that crypto/x509 does not know), which says nothing
+// against the file. Any other error means that the independent reader finds fault with what Decode accepts.
 func ReadIndependently(file, password []byte) (pkcs8 []byte, chain [][]byte, err error) {
 	facts, err := Inspect(file)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := independentlyReadable(facts); err != nil {
+		return nil, nil, err
+	}
+	// A key bag within an encrypted safe shows its count only now.
+	contents, err := Decode(context.Background(), file, password, DecodeOptions{KeepShrouded: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer contents.Wipe()
+	if err := independentlyReadable(&contents.Facts); err != nil {
 		return nil, nil, err
 	}
 	defer func() {
@@ -48,7 +59,8 @@ func ReadIndependently(file, password []byte) (pkcs8 []byte, chain [][]byte, err
 
 // independentlyReadable tells what can be told before go-pkcs12 does any work.
 func independentlyReadable(facts *Facts) error {
-	for _, p := range append(append([]Protection{{facts.MAC, facts.MACIterations}}, facts.Safes...), facts.KeyBags...) {
+	all := slices.Concat([]Protection{{facts.MAC, facts.MACIterations}}, facts.Safes, facts.KeyBags)
+	for _, p := range all {
 		if p.Iterations > MaxIterations {
 			return &LimitError{What: LimitIterations, Value: int64(p.Iterations), Bound: MaxIterations}
 		}
@@ -60,18 +72,19 @@ func independentlyReadable(facts *Facts) error {
 		return fmt.Errorf("%w: mac %s", ErrIndependentReaderCannot, facts.MAC)
 	case len(facts.Safes) < 1 || len(facts.Safes) > 2:
 		return fmt.Errorf("%w: %d safes", ErrIndependentReaderCannot, len(facts.Safes))
+	case facts.Counted && facts.Keys != 1:
+		return fmt.Errorf("%w: %d keys", ErrIndependentReaderCannot, facts.Keys)
+	case facts.Counted && facts.Certificates < 1:
+		return fmt.Errorf("%w: no certificate", ErrIndependentReaderCannot)
 	}
 	return nil
 }
 
-// explainIndependent tells a file that go-pkcs12 cannot read from one that it finds fault with. Its errors for the former
-// have no type, so that the contents are looked at.
+// explainIndependent tells a key or a certificate that crypto/x509 cannot parse, for which the errors have no type, from
+// a file that go-pkcs12 finds fault with.
 func explainIndependent(file, password []byte, cause error) error {
 	var notImplemented pkcs12.NotImplementedError
-	switch {
-	case errors.Is(cause, pkcs12.ErrIncorrectPassword):
-		return fmt.Errorf("%w: independent reader: %w", ErrPassword, cause)
-	case errors.As(cause, &notImplemented):
+	if errors.As(cause, &notImplemented) {
 		return fmt.Errorf("%w: %w", ErrIndependentReaderCannot, cause)
 	}
 	contents, err := Decode(context.Background(), file, password, DecodeOptions{})
@@ -79,19 +92,15 @@ func explainIndependent(file, password []byte, cause error) error {
 		return fmt.Errorf("pfx: independent reader: %w", cause)
 	}
 	defer contents.Wipe()
-	cannot := len(contents.Keys) != 1 || len(contents.Certificates) == 0
 	for _, key := range contents.Keys {
 		if _, err := x509.ParsePKCS8PrivateKey(key.PKCS8); err != nil {
-			cannot = true
+			return fmt.Errorf("%w: %w", ErrIndependentReaderCannot, err)
 		}
 	}
 	for _, certificate := range contents.Certificates {
 		if _, err := x509.ParseCertificate(certificate.DER); err != nil {
-			cannot = true
+			return fmt.Errorf("%w: %w", ErrIndependentReaderCannot, err)
 		}
-	}
-	if cannot {
-		return fmt.Errorf("%w: %w", ErrIndependentReaderCannot, cause)
 	}
 	return fmt.Errorf("pfx: independent reader: %w", cause)
 }

@@ -11,11 +11,11 @@ import (
 const NoMAC = "none"
 
 const (
-	minMACKey = 20 // RFC 9579, section 8: a shorter key could be guessed
+	minMACKey = 20 // RFC 9579: a shorter key could be guessed
 	maxMACKey = 64
 )
 
-// unusedSalt fills the field that PBMAC1 leaves without a meaning; RFC 9579, appendix A, shows these bytes.
+// unusedSalt fills the field that has no meaning with PBMAC1, with the bytes of RFC 9579, appendix A.
 const unusedSalt = "NOT USED"
 
 // mac is the MacData of RFC 7292, section 4, or of RFC 9579.

@@ -7,7 +7,7 @@ import (
 
 // password is one password in the encodings that the derivations want. It is wiped by its owner.
 type password struct {
-	// utf8 is for PBES2 and PBMAC1 (RFC 8018, section 3; RFC 9579, section 4).
+	// utf8 is for PBES2 and PBMAC1 (RFC 8018, section 3; RFC 9579).
 	utf8 []byte
 	// bmp is for RFC 7292, appendix B. The empty password has two readings there: two zero bytes, which is what
 	// the specification says, and nothing at all, which is what a NULL password gives. Reading tries both.

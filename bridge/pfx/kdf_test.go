@@ -1,0 +1,121 @@
+package pfx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The first four are vectors that circulate since PKCS#12 v1.0; the others were made with "openssl kdf PKCS12KDF".
+// They ask for more than one block, so that the addition of appendix B.2, step 6C, is seen at work.
+func TestDeriveBMPVectors(t *testing.T) {
+	tests := []struct {
+		digest         string
+		purpose        byte
+		password, salt string
+		iterations     int
+		want           string
+	}{
+		{"SHA-1", purposeKey, "0073006D006500670000", "0A58CF64530D823F", 1, "8AAAE6297B6CB04642AB5B077851284EB7128F1A2A7FBCA3"},
+		{"SHA-1", purposeIV, "0073006D006500670000", "0A58CF64530D823F", 1, "79993DFE048D3B76"},
+		{"SHA-1", purposeKey, "007100750065006500670000", "05DEC959ACFF72F7", 1000, "ED2034E36328830FF09DF1E1A07DD357185DAC0D4F9EB3D4"},
+		{"SHA-1", purposeMAC, "007100750065006500670000", "263216FCC2FAB31C", 1000, "5EC4C7A80DF652294C3925B6489A7AB857C83476"},
+		{"SHA-224", purposeMAC, "0000", strings.Repeat("ff", 66), 2, "40D3691A86EFB133F03BA196E00650E9497689A29235C88D257D17F05C7DBA259A78955E5BAF07D72E5CEEF9EAA1806A0A4974C7D8146AA1A670244A4B2B496B"},
+		{"SHA-256", purposeMAC, "0000", strings.Repeat("ff", 66), 2, "CF6CF215DACD336993140032B017890D845242597744801B4F661CE5EA627361FE7445ED1AD8CC50C3CA717667A5311FED6CC2EA6542C3A44241BA2767AD1869"},
+		{"SHA-256", purposeMAC, "", "01", 3, "DC98221EFA6614C76BB0A4E3552FC971EFF91661F75C684E5C2EE1A95332620D32031F274C38BCB3EA21C5D631683C4EB6302655BFDA4D70125155E133C05032"},
+		{"SHA-384", purposeMAC, "0000", strings.Repeat("ff", 66), 2, "42E160D4E76E6CDF04F2906E9858A49C27661E71658FF0226476584279F0E166CCD25750A41CBD216146337B06A2DB4A4DE63FDCDDEEE0A88119F836768A49F4"},
+		{"SHA-512", purposeKey, "00740065007300740000", "0102030405060708", 5000, "1F9BCF8137AEEBDAD2FB0D7D761CB6148C89C7686A3B04199EE2CD817E623981FF0DAB1519B3B77931AD757E9D8287549DA4A48F4C843868B32B98505ED5A1EAF901B7D722F2A33494CF480C07ABB7F9BF70D65C719F179B1063C95EDB28FFF964418A1BA4798E7CD1A88A0095BDB8E2F352A602D0875C6CB835F65CC4ADB4B74A0582DFD2998726133304537320CA6F27821BC75451"},
+	}
+	for _, test := range tests {
+		want := unhex(t, test.want)
+		got, err := deriveBMP(context.Background(), digestNamed(test.digest), test.purpose,
+			unhex(t, test.password), unhex(t, test.salt), test.iterations, len(want))
+		must(t, err)
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s, purpose %d, password %s: %X", test.digest, test.purpose, test.password, got)
+		}
+	}
+}
+
+func TestDeriveBMPEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	_, err := deriveBMP(ctx, digestNamed("SHA-1"), purposeKey, nil, nil, 1<<30, 24)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error is %v", err)
+	}
+	if took := time.Since(begin); took > 300*time.Millisecond {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestDeriveBMPAllocatesNothingPerIteration(t *testing.T) {
+	allocations := func(iterations int) float64 {
+		return testing.AllocsPerRun(10, func() {
+			_, err := deriveBMP(context.Background(), digestNamed("SHA-256"), purposeMAC, []byte{0, 0}, []byte{1}, iterations, 32)
+			must(t, err)
+		})
+	}
+	if few, many := allocations(1), allocations(10_000); few != many {
+		t.Errorf("%v allocations for one iteration, %v for 10,000", few, many)
+	}
+}
+
+func TestPasswordEncodings(t *testing.T) {
+	tests := []struct {
+		text   string
+		bmp    []string
+		notBMP bool
+	}{
+		{"", []string{"0000", ""}, false},
+		{"aé€", []string{"006100e920ac0000"}, false},
+		{"\uffff", []string{"ffff0000"}, false},
+		{"a\U00010000", nil, true},
+	}
+	for _, test := range tests {
+		p, err := newPassword([]byte(test.text))
+		must(t, err)
+		if p.notBMP != test.notBMP || len(p.bmp) != len(test.bmp) || string(p.utf8) != test.text {
+			t.Fatalf("%q: %+v", test.text, p)
+		}
+		for i, want := range test.bmp {
+			if !bytes.Equal(p.bmp[i], unhex(t, want)) {
+				t.Errorf("%q: %x", test.text, p.bmp[i])
+			}
+		}
+		p.wipe()
+		if len(bytes.Trim(p.utf8, "\x00")) > 0 || (len(p.bmp) > 0 && len(bytes.Trim(p.bmp[0], "\x00")) > 0) {
+			t.Errorf("%q was not wiped", test.text)
+		}
+	}
+}
+
+func TestDerivationsAreWiped(t *testing.T) {
+	p, err := newPassword([]byte("test"))
+	must(t, err)
+	d := newDerivations(context.Background(), p)
+	one := d.start(pbkdf2KDF(digestNamed("SHA-1"), nil, 1, 20))
+	results, err := d.wait(one)
+	must(t, err)
+	if len(bytes.Trim(results[0], "\x00")) == 0 {
+		t.Fatal("nothing was derived")
+	}
+	d.close()
+	for len(bytes.Trim(p.utf8, "\x00")) > 0 {
+		time.Sleep(time.Millisecond) // the worker may be about to end
+	}
+	if len(bytes.Trim(results[0], "\x00")) > 0 {
+		t.Error("the result was not wiped")
+	}
+}
+
+func BenchmarkDeriveBMP(b *testing.B) {
+	for range b.N {
+		_, err := deriveBMP(context.Background(), digestNamed("SHA-256"), purposeMAC, []byte{0, 0}, []byte{1}, DefaultIterations, 32)
+		must(b, err)
+	}
+}

@@ -1,0 +1,147 @@
+package pfx
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+)
+
+// pad is what CKM_AES_CBC_PAD does.
+func pad(plaintext []byte, block int) []byte {
+	count := block - len(plaintext)%block
+	return append(bytes.Clone(plaintext), bytes.Repeat([]byte{byte(count)}, count)...)
+}
+
+// A token that has the key only makes a bag and undoes it, with no help but the parameters.
+func TestShroudedByAToken(t *testing.T) {
+	ctx := context.Background()
+	id := newIdentity(t, "P-384")
+	salt, iv := []byte("0123456789abcdef"), []byte("fedcba9876543210")
+	for _, password := range []string{"test", "pässwörd €", ""} {
+		key, err := ShroudKey(ctx, []byte(password), salt, 77)
+		must(t, err)
+		block, err := aes.NewCipher(key)
+		must(t, err)
+		ciphertext := pad(id.pkcs8, 16)
+		cipher.NewCBCEncrypter(block, iv).CryptBlocks(ciphertext, ciphertext)
+		shrouded, err := AssembleShrouded(salt, 77, iv, ciphertext)
+		must(t, err)
+
+		contents := id.contents("name")
+		contents.Keys[0].PKCS8, contents.Keys[0].Shrouded = nil, shrouded
+		for _, profile := range []Profile{Modern, PBMAC1} {
+			file := encode(t, contents, password, profile)
+			if got := decode(t, file, password); !bytes.Equal(got.Keys[0].PKCS8, id.pkcs8) || got.Facts.Profile != profile {
+				t.Errorf("%s %q: %+v", profile, password, got.Facts)
+			}
+			kept, err := Decode(ctx, file, []byte(password), DecodeOptions{KeepShrouded: true})
+			must(t, err)
+			if kept.Keys[0].PKCS8 != nil || !bytes.Equal(kept.Keys[0].Shrouded, shrouded) {
+				t.Errorf("%s %q: kept %+v", profile, password, kept.Keys[0])
+			}
+			if pkcs8, _, err := ReadIndependently(file, []byte(password)); err != nil || !samePKCS8(t, pkcs8, id.pkcs8) {
+				t.Errorf("%s %q: independently: %v", profile, password, err)
+			}
+		}
+		parsed, same, err := ParseShrouded(shrouded)
+		must(t, err)
+		again, err := parsed.Key(ctx, []byte(password))
+		must(t, err)
+		if !bytes.Equal(again, key) || !bytes.Equal(same, ciphertext) || !bytes.Equal(parsed.IV, iv) || !bytes.Equal(parsed.Salt, salt) ||
+			parsed.Iterations != 77 || parsed.KeyLength != 32 || parsed.PRF != "HMAC-SHA-256" || parsed.Cipher != "AES-256-CBC" {
+			t.Errorf("%q: parsed %+v", password, parsed)
+		}
+	}
+}
+
+// The limits of a bag that stays shrouded are not this reader's: nothing is derived.
+func TestKeepShroudedOfAnyAlgorithm(t *testing.T) {
+	for _, name := range []string{"openssl-rc4-128", "pk12util-default"} {
+		f := foreignFile{name: name}
+		_, err := Decode(context.Background(), f.read(t), []byte("test"), DecodeOptions{KeepShrouded: true})
+		var unsupported *UnsupportedError
+		if name == "openssl-rc4-128" && !errors.As(err, &unsupported) { // its certificates are RC4 too
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "pk12util-default" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	shrouded, err := buildShrouded(newPBES2([]byte("salt"), make([]byte, 16), 1_000_000_000), make([]byte, 16))
+	must(t, err)
+	m, key := testMAC(t, "test")
+	file := assemble(t, m, key, info(t, func(b *cryptobyte.Builder) { addShroudedKeyBag(b, Key{}, shrouded) }))
+	contents, err := Decode(context.Background(), file, []byte("test"), DecodeOptions{KeepShrouded: true})
+	must(t, err)
+	if !bytes.Equal(contents.Keys[0].Shrouded, shrouded) || contents.Facts.KeyBags[0].Iterations != 1_000_000_000 {
+		t.Errorf("contents: %+v", contents)
+	}
+}
+
+func TestShroudRefuses(t *testing.T) {
+	ctx := context.Background()
+	salt, iv, text := make([]byte, 16), make([]byte, 16), make([]byte, 32)
+	var limit *LimitError
+	var broken *DamagedError
+	var unsupported *UnsupportedError
+	assembled := func(salt []byte, iterations int, iv, ciphertext []byte) error {
+		_, err := AssembleShrouded(salt, iterations, iv, ciphertext)
+		return err
+	}
+	shroudKey := func(password string, salt []byte, iterations int) error {
+		_, err := ShroudKey(ctx, []byte(password), salt, iterations)
+		return err
+	}
+	parse := func(p *pbe, ciphertext []byte) error {
+		der, err := buildShrouded(p, ciphertext)
+		must(t, err)
+		_, _, err = ParseShrouded(der)
+		return err
+	}
+	over, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
+	defer cancel()
+	_, errOver := ShroudKey(over, nil, salt, 1)
+	_, errPRF := Shrouding{Salt: salt, Iterations: 1, KeyLength: 32, PRF: "HMAC-MD5"}.Key(ctx, nil)
+	_, errLength := Shrouding{Salt: salt, Iterations: 1, KeyLength: 0, PRF: "HMAC-SHA-1"}.Key(ctx, nil)
+	otherSize := newPBES2(salt, iv, 1)
+	otherSize.pbkdf2.keyLength = 16
+	tests := []struct {
+		name string
+		err  error
+		want any
+	}{
+		{"no iterations", assembled(salt, 0, iv, text), &limit},
+		{"too many iterations", assembled(salt, MaxIterations+1, iv, text), &limit},
+		{"salt", assembled(make([]byte, maxSalt+1), 1, iv, text), &limit},
+		{"size", assembled(salt, 1, iv, make([]byte, maxFileSize+16)), &limit},
+		{"short IV", assembled(salt, 1, iv[:15], text), &broken},
+		{"no ciphertext", assembled(salt, 1, iv, nil), &broken},
+		{"ciphertext of odd length", assembled(salt, 1, iv, text[:31]), &broken},
+		{"password not in the BMP", shroudKey("🔑", salt, 1), ErrPasswordNotBMP},
+		{"password not in UTF-8", shroudKey("\xff", salt, 1), ErrPasswordNotUTF8},
+		{"key with too many iterations", shroudKey("test", salt, MaxIterations+1), &limit},
+		{"key with too much salt", shroudKey("test", make([]byte, maxSalt+1), 1), &limit},
+		{"context", errOver, context.DeadlineExceeded},
+		{"PRF", errPRF, &unsupported},
+		{"key length", errLength, &broken},
+		{"parsed: iterations", parse(newPBES2(salt, iv, MaxIterations+1), text), &limit},
+		{"parsed: no PBES2", parse(newTripleDES(salt, 1), text), &unsupported},
+		{"parsed: ciphertext", parse(newPBES2(salt, iv, 1), text[:31]), &broken},
+		{"parsed: IV", parse(newPBES2(salt, iv[:8], 1), text), &broken},
+		{"parsed: key length", parse(otherSize, text), &broken},
+	}
+	for _, test := range tests {
+		if !isError(test.err, test.want) {
+			t.Errorf("%s: %v", test.name, test.err)
+		}
+	}
+	if _, _, err := ParseShrouded(make([]byte, maxFileSize+1)); !errors.As(err, &limit) {
+		t.Errorf("parsed: size: %v", err)
+	}
+}
