@@ -19,7 +19,8 @@ type Certificate struct {
 	// RawSubject and RawIssuer are the DER Names.
 	RawSubject, RawIssuer []byte
 	// Subject and Issuer are the names as RFC 4514 writes them, in UTF-8. Control characters, line ends, and characters that
-	// turn the direction of writing or are invisible are escaped as \XX, octet by octet, so the text is safe to show.
+	// turn the direction of writing or are invisible are escaped as \XX, octet by octet, so the text is safe to show. A name
+	// that cannot be read is "#" and its DER in hexadecimal.
 	Subject, Issuer string
 	// Serial is lower-case hexadecimal, two digits an octet, without leading zero octets; "00" for zero, and with a "-"
 	// in front for the negative numbers that some CAs gave.
@@ -46,9 +47,10 @@ type Certificate struct {
 
 // ParseCertificate reads one DER certificate, for example CKA_VALUE. It takes what tokens really hold and crypto/x509
 // refuses: bytes behind the certificate, negative serial numbers, every string type, times without seconds or with an
-// offset, unknown curves and algorithms, extensions that are broken or stand there twice (the first counts). It keeps no reference to der.
+// offset, unknown curves and algorithms, names and extensions that are broken, extensions that stand there twice
+// (the first counts), and bytes behind the last field of a SEQUENCE. It keeps no reference to der.
 //
-// Errors: *MalformedError if the outer structure, a name, the serial number or the validity cannot be read.
+// Errors: *MalformedError if the outer structure, the serial number or the validity cannot be read.
 func ParseCertificate(der []byte) (*Certificate, error) {
 	parts, err := splitCertificate(der)
 	if err != nil {
@@ -73,15 +75,7 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 		return nil, err
 	}
 	c.RawIssuer, c.RawSubject = bytes.Clone(issuer), bytes.Clone(subject)
-	issuerName, ok := parseName(issuer)
-	if !ok {
-		return nil, malformed("certificate", "no issuer")
-	}
-	subjectName, ok := parseName(subject)
-	if !ok {
-		return nil, malformed("certificate", "no subject")
-	}
-	c.Issuer, c.Subject = nameText(issuerName), nameText(subjectName)
+	c.Issuer, c.Subject = nameText(issuer), nameText(subject)
 	if c.PublicKey, err = ParsePublicKey(spki); err != nil {
 		c.PublicKey = PublicKey{SPKI: bytes.Clone(spki)}
 	}
@@ -91,14 +85,13 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	return c, nil
 }
 
-// certificateParts are what a signature check needs besides the fields.
+// certificateParts are the three parts of a signed certificate, not looked into.
 type certificateParts struct {
-	raw       []byte
-	tbs       cryptobyte.String // the whole element, which is what is signed
-	algorithm algorithmIdentifier
-	signature []byte
+	raw                       []byte
+	tbs, algorithm, signature cryptobyte.String // whole elements; tbs is what is signed
 }
 
+// splitCertificate takes anything for the algorithm and the signature, and anything behind them: a listing needs neither.
 func splitCertificate(der []byte) (certificateParts, error) {
 	raw, _, ok := outerElement(der)
 	if !ok {
@@ -108,7 +101,7 @@ func splitCertificate(der []byte) (certificateParts, error) {
 	s := cryptobyte.String(raw)
 	var content cryptobyte.String
 	if !s.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadASN1Element(&parts.tbs, cbasn1.SEQUENCE) ||
-		!readAlgorithm(&content, &parts.algorithm) || !content.ReadASN1BitStringAsBytes(&parts.signature) || !content.Empty() {
+		!content.ReadASN1Element(&parts.algorithm, cbasn1.SEQUENCE) || !content.ReadASN1Element(&parts.signature, cbasn1.BIT_STRING) {
 		return certificateParts{}, malformed("certificate", "not a signed SEQUENCE")
 	}
 	return parts, nil
@@ -143,7 +136,7 @@ func readValidity(s cryptobyte.String) (notBefore, notAfter time.Time, err error
 		return time.Time{}, time.Time{}, malformed("certificate", "no notBefore")
 	}
 	notAfter, ok = readTime(&s)
-	if !ok || !s.Empty() {
+	if !ok {
 		return time.Time{}, time.Time{}, malformed("certificate", "no notAfter")
 	}
 	return notBefore, notAfter, nil

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/google/go-cmp/cmp"
@@ -170,6 +171,30 @@ func TestCertificatePadding(t *testing.T) {
 	}
 }
 
+// TestLooseEnds: bytes behind the signature, a signature that is no whole number of bytes, an algorithm that is none.
+func TestLooseEnds(t *testing.T) {
+	der := odd{}.der(t)
+	s := cryptobyte.String(der)
+	var content, tbs cryptobyte.String
+	if !s.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadASN1Element(&tbs, cbasn1.SEQUENCE) {
+		t.Fatal("no certificate")
+	}
+	for what, rest := range map[string][]byte{
+		"bytes behind":    append(bytes.Clone(content), 0, 0),
+		"seven bits":      append(sequence(t, oidDER(t, "1.2.840.10045.4.3.2")), 3, 2, 1, 0),
+		"no algorithm":    append(sequence(t, []byte{5, 0}), 3, 2, 0, 0),
+		"no signature":    append(sequence(t, oidDER(t, "1.2.840.10045.4.3.2")), 3, 0),
+		"many parameters": append(sequence(t, oidDER(t, "1.2.840.10045.4.3.2"), derNull, derNull), 3, 2, 0, 0),
+	} {
+		c, err := ParseCertificate(sequence(t, tbs, rest))
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		Chain(c, []*Certificate{certificate(t, "p256.crt")})
+	}
+}
+
 func TestCertificateTruncated(t *testing.T) {
 	der := file(t, "rsa.crt")
 	for i := range der {
@@ -249,8 +274,8 @@ func FuzzParseCertificate(f *testing.F) {
 			if !isMalformed(err) {
 				t.Fatalf("an error of another type: %v", err)
 			}
-			if _, err := x509.ParseCertificate(der); err == nil {
-				t.Fatal("crypto/x509 reads it")
+			if _, stdErr := x509.ParseCertificate(der); stdErr == nil {
+				t.Fatalf("crypto/x509 reads it, and we say: %v", err)
 			}
 			return
 		}

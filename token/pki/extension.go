@@ -49,13 +49,13 @@ func (c *Certificate) readExtensions(s cryptobyte.String) bool {
 	var outer, list cryptobyte.String
 	var there bool
 	if !s.SkipOptionalASN1(cbasn1.Tag(1).ContextSpecific()) || !s.SkipOptionalASN1(cbasn1.Tag(2).ContextSpecific()) ||
-		!s.ReadOptionalASN1(&outer, &there, cbasn1.Tag(3).ContextSpecific().Constructed()) || !s.Empty() {
+		!s.ReadOptionalASN1(&outer, &there, cbasn1.Tag(3).ContextSpecific().Constructed()) {
 		return false
 	}
 	if !there {
 		return true
 	}
-	if !outer.ReadASN1(&list, cbasn1.SEQUENCE) || !outer.Empty() {
+	if !outer.ReadASN1(&list, cbasn1.SEQUENCE) {
 		return false
 	}
 	seen := map[string]bool{}

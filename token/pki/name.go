@@ -138,7 +138,11 @@ func decodeString(tag cbasn1.Tag, content []byte) (string, bool) {
 // nameText is the name as RFC 4514 section 2 writes it, the last RDN first. It goes further than the RFC where the RFC is not
 // fit to be shown: strings of unknown types are text and not hexadecimal, and every character that is not printed, or that
 // changes how others are printed, is escaped as its UTF-8 octets.
-func nameText(name [][]nameAttribute) string {
+func nameText(raw []byte) string {
+	name, ok := parseName(raw)
+	if !ok {
+		return "#" + hex.EncodeToString(raw)
+	}
 	var b strings.Builder
 	for i, rdn := range slices.Backward(name) {
 		if i < len(name)-1 {

@@ -35,7 +35,12 @@ func (c *Certificate) signedBy(k PublicKey) error {
 	if err != nil {
 		return err
 	}
-	oid := parts.algorithm.oid
+	var algorithm algorithmIdentifier
+	var signature []byte
+	if !readAlgorithm(&parts.algorithm, &algorithm) || !parts.signature.ReadASN1BitStringAsBytes(&signature) {
+		return malformed("certificate", "no signature that can be read")
+	}
+	oid := algorithm.oid
 	switch known, ok := signatureHashes[oid]; {
 	case ok && k.Algorithm != known.key, oid == oidRSAPSS && k.Algorithm != "RSA" && k.Algorithm != "RSA-PSS":
 		if k.Algorithm == "" {
@@ -43,17 +48,17 @@ func (c *Certificate) signedBy(k PublicKey) error {
 		}
 		return ErrSignature // a key of another algorithm
 	case ok && known.key == "RSA":
-		return k.verifyPKCS1(known.hash, digest(known.hash, parts.tbs), parts.signature)
+		return k.verifyPKCS1(known.hash, digest(known.hash, parts.tbs), signature)
 	case ok:
 		r, s := new(big.Int), new(big.Int)
-		if !readECDSASignature(parts.signature, r, s) {
+		if !readECDSASignature(signature, r, s) {
 			return ErrSignature
 		}
 		return k.verifyECDSA(digest(known.hash, parts.tbs), r, s)
 	case oid == oidRSAPSS:
-		return k.verifyPSS(parts)
+		return k.verifyPSS(algorithm.parameters, parts.tbs, signature)
 	case oid == "1.3.101.112" && k.Algorithm == "Ed25519":
-		return k.verifyEd25519(parts.tbs, parts.signature)
+		return k.verifyEd25519(parts.tbs, signature)
 	}
 	return &UnsupportedError{Algorithm: oid}
 }
@@ -73,8 +78,8 @@ func readECDSASignature(signature []byte, r, s *big.Int) bool {
 }
 
 // verifyPSS checks RSASSA-PSS with the digest that the parameters name (RFC 4055 section 3.1), and MGF1 with the same one.
-func (k PublicKey) verifyPSS(parts certificateParts) error {
-	hash, ok := pssHash(parts.algorithm.parameters)
+func (k PublicKey) verifyPSS(parameters, message, signature []byte) error {
+	hash, ok := pssHash(parameters)
 	if !ok {
 		return &UnsupportedError{Algorithm: "RSASSA-PSS with these parameters"}
 	}
@@ -86,7 +91,7 @@ func (k PublicKey) verifyPSS(parts certificateParts) error {
 	if !ok {
 		return &UnsupportedError{Algorithm: "RSASSA-PSS with a small modulus or a large exponent"}
 	}
-	if rsa.VerifyPSS(key, hash, digest(hash, parts.tbs), parts.signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) != nil {
+	if rsa.VerifyPSS(key, hash, digest(hash, message), signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) != nil {
 		return ErrSignature
 	}
 	return nil
