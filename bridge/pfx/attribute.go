@@ -19,10 +19,13 @@ var tagBMPString = asn1.Tag(30)
 
 // readAttributes reads the SET OF attributes. A friendlyName or a localKeyID that is malformed, or a second one, is
 // kept among the others: a broken label must not keep anybody from a backup.
-func readAttributes(set cryptobyte.String) (attributes, error) {
+func readAttributes(set cryptobyte.String, t *tally) (attributes, error) {
 	const where = "bag attributes"
 	var result attributes
 	for !set.Empty() {
+		if err := t.add(0, 1); err != nil {
+			return result, err
+		}
 		var sequence, values cryptobyte.String
 		if !set.ReadASN1(&sequence, asn1.SEQUENCE) {
 			return result, damaged(where)
@@ -47,6 +50,17 @@ func readAttributes(set cryptobyte.String) (attributes, error) {
 		result.others = append(result.others, Attribute{OID: oid, Values: bytes.Clone(values)})
 	}
 	return result, nil
+}
+
+// checkAttributes refuses values that would spoil the bag they are written into.
+func checkAttributes(others []Attribute) error {
+	for _, other := range others {
+		set := append(appendLength([]byte{0x31}, len(other.Values)), other.Values...)
+		if _, wasDER, err := toDER(set, "attribute "+other.OID); err != nil || !wasDER {
+			return &DamagedError{Where: "attribute " + other.OID, Err: err}
+		}
+	}
+	return nil
 }
 
 // addAttributes writes the SET OF attributes in the order of DER, or nothing where there is none.

@@ -38,8 +38,23 @@ type bags struct {
 	keys         []*keyBag
 	certificates []Certificate
 	others       int
-	// count is the number of bags of the whole file so far.
-	count *int
+	// tally is the whole file's.
+	tally *tally
+}
+
+// tally counts what a file may not have too many of.
+type tally struct {
+	bags, attributes int
+}
+
+func (t *tally) add(bags, attributes int) error {
+	if t.bags += bags; t.bags > maxBags {
+		return &LimitError{What: LimitBags, Value: int64(t.bags), Bound: maxBags}
+	}
+	if t.attributes += attributes; t.attributes > maxAttributes {
+		return &LimitError{What: LimitAttributes, Value: int64(t.attributes), Bound: maxAttributes}
+	}
+	return nil
 }
 
 // read takes in a SafeContents (RFC 7292, section 4.2). Bags of other types are counted, not refused.
@@ -53,8 +68,8 @@ func (b *bags) read(der cryptobyte.String, depth int) error {
 		return damaged(where)
 	}
 	for !contents.Empty() {
-		if *b.count++; *b.count > maxBags {
-			return &LimitError{What: LimitBags, Value: int64(*b.count), Bound: maxBags}
+		if err := b.tally.add(1, 0); err != nil {
+			return err
 		}
 		var bag, value, set cryptobyte.String
 		if !contents.ReadASN1(&bag, asn1.SEQUENCE) {
@@ -67,7 +82,7 @@ func (b *bags) read(der cryptobyte.String, depth int) error {
 		if !bag.Empty() && (!bag.ReadASN1(&set, asn1.SET) || !bag.Empty()) {
 			return damaged("SafeBag")
 		}
-		a, err := readAttributes(set)
+		a, err := readAttributes(set, b.tally)
 		if err != nil {
 			return err
 		}

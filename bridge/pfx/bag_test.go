@@ -154,6 +154,10 @@ func TestBagLimits(t *testing.T) {
 		}
 	}
 	half := info(t, many(maxBags/2))
+	attributed := func(count int) func(*cryptobyte.Builder) {
+		others := slices.Repeat([]Attribute{{OID: "1.2.3"}}, count)
+		return func(b *cryptobyte.Builder) { addCertBag(b, Certificate{DER: []byte{0x30, 0}, Attributes: others}) }
+	}
 	tests := []struct {
 		name  string
 		safes [][]byte
@@ -162,6 +166,8 @@ func TestBagLimits(t *testing.T) {
 		{"bags", [][]byte{half, half}, ""},
 		{"one bag more", [][]byte{half, half, info(t, many(1))}, LimitBags},
 		{"one bag more, encrypted", [][]byte{half, half, sealedSafe(t, testPBE(), "test", info(t, many(1)))}, LimitBags},
+		{"attributes", [][]byte{info(t, attributed(maxAttributes-1)), info(t, attributed(1))}, ""},
+		{"one attribute more", [][]byte{info(t, attributed(maxAttributes-1)), info(t, attributed(2))}, LimitAttributes},
 		{"safes", slices.Repeat([][]byte{info(t, many(1))}, maxSafes), ""},
 		{"one safe more", slices.Repeat([][]byte{info(t, many(1))}, maxSafes+1), LimitSafes},
 		{"nested", [][]byte{nested(t, maxSafeDepth, certificate)}, ""},

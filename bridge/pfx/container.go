@@ -35,8 +35,7 @@ type container struct {
 	mac     *mac // nil if there is none
 	safes   []*safe
 	wasDER  bool
-	// bagCount is the number of bags in all safes that were read.
-	bagCount int
+	tally   tally
 	// copies hold everything that the structures above point into. They may hold a key in clear.
 	copies [][]byte
 }
@@ -132,7 +131,7 @@ func (c *container) readSafes() error {
 }
 
 func (c *container) readSafe(info cryptobyte.String) (*safe, error) {
-	s := &safe{bags: bags{count: &c.bagCount}}
+	s := &safe{bags: bags{tally: &c.tally}}
 	oid, ok := readOID(&info)
 	if !ok {
 		return nil, damaged("AuthenticatedSafe")

@@ -103,11 +103,13 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 
 // checkContents refuses what could not be read back.
 func checkContents(contents Contents) error {
-	switch bagCount := len(contents.Keys) + len(contents.Certificates); {
-	case bagCount == 0:
+	bagCount := len(contents.Keys) + len(contents.Certificates)
+	if bagCount == 0 {
 		return ErrNothingToEncode
-	case bagCount > maxBags:
-		return &LimitError{What: LimitBags, Value: int64(bagCount), Bound: maxBags}
+	}
+	var t tally
+	if err := t.add(bagCount, 0); err != nil {
+		return err
 	}
 	size := 0
 	for i, key := range contents.Keys {
@@ -118,7 +120,13 @@ func checkContents(contents Contents) error {
 		if !utf8.ValidString(key.FriendlyName) {
 			return &DamagedError{Where: fmt.Sprintf("friendly name of key %d", i)}
 		}
-		var err error
+		err := t.add(0, 2+len(key.Attributes)) // the name and the id are two
+		if err == nil {
+			err = checkAttributes(key.Attributes)
+		}
+		if err != nil {
+			return fmt.Errorf("key %d: %w", i, err)
+		}
 		if key.Shrouded == nil {
 			err = checkPrivateKeyInfo(key.PKCS8)
 		} else {
@@ -138,6 +146,13 @@ func checkContents(contents Contents) error {
 		}
 		if !utf8.ValidString(certificate.FriendlyName) {
 			return &DamagedError{Where: fmt.Sprintf("friendly name of certificate %d", i)}
+		}
+		err := t.add(0, 2+len(certificate.Attributes))
+		if err == nil {
+			err = checkAttributes(certificate.Attributes)
+		}
+		if err != nil {
+			return fmt.Errorf("certificate %d: %w", i, err)
 		}
 	}
 	return checkSize(size)

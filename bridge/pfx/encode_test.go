@@ -109,7 +109,10 @@ func TestEncodeRefuses(t *testing.T) {
 		{"certificate damaged", Contents{Certificates: []Certificate{{DER: id.leaf[:20]}}}, "test", Options{}, &broken},
 		{"name is no UTF-8", Contents{Certificates: []Certificate{{DER: id.leaf, FriendlyName: "\xff"}}}, "test", Options{}, &broken},
 		{"attribute without a type", Contents{Certificates: []Certificate{{DER: id.leaf, Attributes: []Attribute{{}}}}}, "test", Options{Iterations: 1}, &broken},
+		{"attribute that is no DER", Contents{Certificates: []Certificate{{DER: id.leaf, Attributes: []Attribute{{"1.2.3", []byte{5}}}}}}, "test", Options{}, &broken},
+		{"attribute that is BER", Contents{Keys: []Key{{PKCS8: id.pkcs8, Attributes: []Attribute{{"1.2.3", []byte{0x30, 0x80, 0, 0}}}}}}, "test", Options{}, &broken},
 		{"too many bags", Contents{Certificates: make([]Certificate, maxBags+1)}, "test", Options{}, &limit},
+		{"too many attributes", Contents{Certificates: []Certificate{{DER: id.leaf, Attributes: make([]Attribute, maxAttributes)}}}, "test", Options{}, &limit},
 		{"too big", Contents{Certificates: []Certificate{{DER: sequence(maxFileSize)}}}, "test", Options{}, &limit},
 	}
 	for _, test := range tests {

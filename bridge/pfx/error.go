@@ -51,15 +51,16 @@ type Limit string
 
 // The limits. Each is checked before the work or the memory it guards.
 const (
-	LimitFileSize        Limit = "file size"          // bytes of the file
-	LimitDepth           Limit = "nesting depth"      // ASN.1 elements within one another
-	LimitSafeDepth       Limit = "safe contents bags" // SafeContents within one another
-	LimitIterations      Limit = "iterations"         // of one derivation
-	LimitTotalIterations Limit = "total iterations"   // of all derivations of a file
-	LimitSalt            Limit = "salt length"        // bytes
-	LimitBags            Limit = "number of bags"     // in the whole file
-	LimitSafes           Limit = "number of safes"    // ContentInfo in the AuthenticatedSafe
-	LimitMACKey          Limit = "mac key length"     // bytes, PBMAC1 only; too short is refused too
+	LimitFileSize        Limit = "file size"            // bytes of the file
+	LimitDepth           Limit = "nesting depth"        // ASN.1 elements within one another
+	LimitSafeDepth       Limit = "safe contents bags"   // SafeContents within one another
+	LimitIterations      Limit = "iterations"           // of one derivation
+	LimitTotalIterations Limit = "total iterations"     // of all derivations of a file
+	LimitSalt            Limit = "salt length"          // bytes
+	LimitBags            Limit = "number of bags"       // in the whole file
+	LimitAttributes      Limit = "number of attributes" // in the whole file
+	LimitSafes           Limit = "number of safes"      // ContentInfo in the AuthenticatedSafe
+	LimitMACKey          Limit = "mac key length"       // bytes, PBMAC1 only; too short is refused too
 )
 
 // LimitError means that a file asks for more than this package is ready to do.

@@ -36,7 +36,7 @@ func TestIndependentReaderCannot(t *testing.T) {
 	}
 	for _, name := range []string{
 		"openssl-mac-sha384", "openssl-mac-sha224", "openssl-no-mac", "openssl-brainpoolP256r1", "openssl-secp256k1",
-		"certtool-default", "pk12util-default", "openssl-rc4-128", "openssl-des-ede3-cbc", "openssl-2des",
+		"certtool-default", "pk12util-default", "openssl-des-ede3-cbc", "openssl-2des",
 	} {
 		files[name] = foreignFile{name: name}.read(t)
 	}

@@ -10,6 +10,8 @@ const (
 	maxBags      = 4096
 	maxSafes     = 256
 	maxOID       = 128
+	// maxAttributes keeps the memory in proportion to the file: the smallest attribute has seven bytes.
+	maxAttributes = 1 << 14
 	// totalFactor bounds the work that one file may cause, as a multiple of the limit of one derivation.
 	totalFactor = 32
 )

@@ -28,7 +28,7 @@ const (
 
 // Iteration counts of the password-based key derivations.
 const (
-	// DefaultIterations is used for Modern and PBMAC1. NSS refuses files with more.
+	// DefaultIterations is used for Modern and PBMAC1. NSS and GnuTLS write as many.
 	DefaultIterations = 600_000
 	// LegacyIterations is used for Legacy, whose readers are old machines.
 	LegacyIterations = 100_000

@@ -1,0 +1,34 @@
+package pfx
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var writeOwn = flag.Bool("write-own", false, "write testdata/own anew, from testdata/foreign/openssl-default.p12")
+
+// ownFiles are written once and kept: a later version must read what an earlier one wrote, byte for byte.
+func TestOwnFilesStayReadable(t *testing.T) {
+	source := foreignFile{name: "openssl-default"}
+	contents := decode(t, source.read(t), source.password())
+	for i, profile := range knownProfiles {
+		path := filepath.Join("testdata", "own", string(profile)+".p12")
+		file, err := Encode(context.Background(), seeded(byte(i)), *contents, []byte("test"), Options{profile, testIterations})
+		must(t, err)
+		if *writeOwn {
+			must(t, os.WriteFile(path, file, 0o644))
+		}
+		kept, err := os.ReadFile(path)
+		must(t, err)
+		if string(kept) != string(file) {
+			t.Errorf("%s: the same contents are written in another way", profile)
+		}
+		if got := decode(t, kept, "test"); names(got) != "a näme/a näme|" || !strings.HasPrefix(string(got.Facts.Profile), string(profile)) {
+			t.Errorf("%s: %+v", profile, got.Facts)
+		}
+	}
+}
