@@ -1,0 +1,81 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/miekg/pkcs11"
+)
+
+// CKR is a PKCS#11 return value (PKCS#11 v3.1 §4.1). Zero is CKR_OK.
+type CKR uint
+
+// Return values that decide something here.
+const (
+	CKROK                         = CKR(pkcs11.CKR_OK)
+	CKRGeneralError               = CKR(pkcs11.CKR_GENERAL_ERROR)
+	CKRFunctionNotSupported       = CKR(pkcs11.CKR_FUNCTION_NOT_SUPPORTED)
+	CKRAttributeSensitive         = CKR(pkcs11.CKR_ATTRIBUTE_SENSITIVE)
+	CKRAttributeTypeInvalid       = CKR(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)
+	CKRPINIncorrect               = CKR(pkcs11.CKR_PIN_INCORRECT)
+	CKRPINLenRange                = CKR(pkcs11.CKR_PIN_LEN_RANGE)
+	CKRPINLocked                  = CKR(pkcs11.CKR_PIN_LOCKED)
+	CKRPINExpired                 = CKR(pkcs11.CKR_PIN_EXPIRED)
+	CKRUserPINNotInitialized      = CKR(pkcs11.CKR_USER_PIN_NOT_INITIALIZED)
+	CKRUserAlreadyLoggedIn        = CKR(pkcs11.CKR_USER_ALREADY_LOGGED_IN)
+	CKRKeyUnextractable           = CKR(pkcs11.CKR_KEY_UNEXTRACTABLE)
+	CKRKeyNotWrappable            = CKR(pkcs11.CKR_KEY_NOT_WRAPPABLE)
+	CKRMechanismInvalid           = CKR(pkcs11.CKR_MECHANISM_INVALID)
+	CKRTokenNotPresent            = CKR(pkcs11.CKR_TOKEN_NOT_PRESENT)
+	CKRCryptokiAlreadyInitialized = CKR(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)
+)
+
+// String gives the specification's name, or the number where the specification knows none.
+func (c CKR) String() string {
+	if c == CKROK {
+		return "CKR_OK"
+	}
+	if _, name, ok := strings.Cut(pkcs11.Error(c).Error(), ": CKR_"); ok {
+		return "CKR_" + name
+	}
+	return fmt.Sprintf("CKR_0x%08X", uint(c))
+}
+
+// Error is a C_* function that did not return CKR_OK.
+type Error struct {
+	Function string // "C_Login"
+	Code     CKR
+}
+
+// Error names the function and the return value.
+func (e *Error) Error() string { return e.Function + ": " + e.Code.String() }
+
+// CodeOf finds the return value in err. It is false where err did not come from a C_* call.
+func CodeOf(err error) (CKR, bool) {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code, true
+	}
+	return 0, false
+}
+
+// functionOf names the C_* function that err came from.
+func functionOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Function
+	}
+	return ""
+}
+
+// connectionLost tells the return values after which no further call on the session can succeed, whatever it asks
+// (PKCS#11 v3.1 §5.1.2 and §5.1.3).
+func connectionLost(c CKR) bool {
+	switch uint(c) {
+	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_DEVICE_MEMORY, pkcs11.CKR_TOKEN_NOT_PRESENT,
+		pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_HOST_MEMORY:
+		return true
+	}
+	return false
+}

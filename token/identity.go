@@ -1,0 +1,96 @@
+package token
+
+import (
+	"p11bridge/token/pki"
+)
+
+// Link says how a private key was found to belong to its certificate or public key.
+type Link string
+
+// The links. CKA_ID is a hint that two objects belong together; equal public keys are the proof.
+const (
+	LinkedByPublicKey Link = "public-key"
+	LinkedByID        Link = "id"
+	LinkedByNone      Link = "none"
+)
+
+// Identity is a private key with a certificate, or as much of that as the token holds: a key with two certificates is two
+// identities, a key, a certificate or a public key alone is one.
+type Identity struct {
+	Certificate *Certificate
+	PrivateKey  *Object
+	PublicKey   *Object
+	Public      pki.PublicKey // zero where no object tells it
+	LinkedBy    Link
+
+	// Stranger is a private key with the certificate's CKA_ID and another public key.
+	Stranger *Object
+}
+
+// Certificate is a certificate object and what is in it.
+type Certificate struct {
+	Object *Object
+	Parsed *pki.Certificate // nil where the value is no X.509 certificate
+	Err    error            // why it is none
+}
+
+// Objects lists the identity's objects, the one that names it first.
+func (i Identity) Objects() []*Object {
+	var objects []*Object
+	if i.PrivateKey != nil {
+		objects = append(objects, i.PrivateKey)
+	}
+	if i.Certificate != nil {
+		objects = append(objects, i.Certificate.Object)
+	}
+	if i.PublicKey != nil {
+		objects = append(objects, i.PublicKey)
+	}
+	return objects
+}
+
+// certificateTypeX509 is CKC_X_509.
+const certificateTypeX509 = 0
+
+func certificates(objects []*Object) []*Certificate {
+	var found []*Certificate
+	for _, o := range objects {
+		if o.Class != CKOCertificate {
+			continue
+		}
+		c := &Certificate{Object: o}
+		if kind, told := o.Attributes.Ulong(CKACertificateType); told && kind != certificateTypeX509 {
+			c.Err = &pki.UnsupportedError{Algorithm: "certificate type other than X.509"}
+		} else {
+			c.Parsed, c.Err = pki.ParseCertificate(o.Attributes.Bytes(CKAValue))
+		}
+		found = append(found, c)
+	}
+	return found
+}
+
+// PublicKeyOf gives the public key that a key object tells of itself. It is false where the object does not tell enough,
+// as EC private keys mostly do.
+func PublicKeyOf(o *Object) (pki.PublicKey, bool) {
+	if len(o.ProvenPublicKey) > 0 {
+		key, err := pki.ParsePublicKey(o.ProvenPublicKey)
+		return key, err == nil
+	}
+	if info := o.Attributes.Bytes(CKAPublicKeyInfo); len(info) > 0 {
+		if key, err := pki.ParsePublicKey(info); err == nil {
+			return key, true
+		}
+	}
+	key, err := pki.PublicKey{}, error(nil)
+	switch keyType, _ := o.KeyType(); keyType {
+	case CKKRSA:
+		key, err = pki.RSAPublicKey(o.Attributes.Bytes(CKAModulus), o.Attributes.Bytes(CKAPublicExponent))
+	case CKKEC:
+		key, err = pki.ECPublicKey(o.Attributes.Bytes(CKAECParams), o.Attributes.Bytes(CKAECPoint))
+	case CKKECEdwards:
+		key, err = pki.EdwardsPublicKey(o.Attributes.Bytes(CKAECParams), o.Attributes.Bytes(CKAECPoint))
+	default:
+		return key, false
+	}
+	return key, err == nil && len(key.SPKI) > 0
+}

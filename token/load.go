@@ -1,0 +1,138 @@
+package token
+
+/*
+#cgo linux LDFLAGS: -ldl
+#include <dlfcn.h>
+#include <stdlib.h>
+
+// p11b_load keeps the library loaded. It returns 0, or 1 where the loader refused (text says why), 2 where there is no
+// C_GetFunctionList, 3 where C_GetFunctionList failed (rv) or gave no list.
+static int p11b_load(const char *path, const char **text, unsigned long *rv) {
+	void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+	if (handle == NULL) {
+		*text = dlerror();
+		return 1;
+	}
+	unsigned long (*get)(void **) = (unsigned long (*)(void **))dlsym(handle, "C_GetFunctionList");
+	if (get == NULL) {
+		*text = dlerror();
+		dlclose(handle);
+		return 2;
+	}
+	void *list = NULL;
+	*rv = get(&list);
+	if (*rv != 0 || list == NULL) {
+		dlclose(handle);
+		return 3;
+	}
+	return 0;
+}
+*/
+import "C"
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"unsafe"
+)
+
+// LoadFault is the kind of reason for which a library could not be used as a PKCS#11 module.
+type LoadFault string
+
+// The faults that Open tells apart before C_Initialize.
+const (
+	FaultMissing           LoadFault = "missing"            // no such file
+	FaultNotReadable       LoadFault = "not-readable"       // permission denied
+	FaultNotALibrary       LoadFault = "not-a-library"      // a directory, a text file, a damaged library
+	FaultWrongArchitecture LoadFault = "wrong-architecture" // built for another processor
+	FaultDependency        LoadFault = "dependency"         // a library that the module needs is missing
+	FaultNotPKCS11         LoadFault = "not-pkcs11"         // loads, but has no C_GetFunctionList
+	FaultFunctionList      LoadFault = "function-list"      // C_GetFunctionList failed
+)
+
+// LoadError says why a library could not be loaded as a PKCS#11 module.
+type LoadError struct {
+	Path  string
+	Fault LoadFault
+	Text  string // the loader's or the system's own words
+}
+
+// Error gives the path and the loader's own words.
+func (e *LoadError) Error() string { return fmt.Sprintf("load %s: %s", e.Path, e.Text) }
+
+// load brings the library into the process and leaves it there. The file is looked at first, because the loader's text
+// does not tell a missing module from a missing dependency.
+func load(path string) error {
+	if fault := inspectLibrary(path); fault != nil {
+		return fault
+	}
+	cpath := C.CString(path)
+	defer C.free(unsafe.Pointer(cpath))
+	runtime.LockOSThread() // dlerror is per thread
+	defer runtime.UnlockOSThread()
+	var text *C.char
+	var rv C.ulong
+	status := C.p11b_load(cpath, &text, &rv)
+	switch status {
+	case 0:
+		return nil
+	case 1:
+		fault, said := FaultNotALibrary, C.GoString(text)
+		if strings.Contains(said, "cannot open shared object file") || strings.Contains(said, "undefined symbol") || strings.Contains(said, "version `") {
+			fault = FaultDependency
+		}
+		return &LoadError{Path: path, Fault: fault, Text: said}
+	case 2:
+		return &LoadError{Path: path, Fault: FaultNotPKCS11, Text: C.GoString(text)}
+	default:
+		return &LoadError{Path: path, Fault: FaultFunctionList, Text: "C_GetFunctionList: " + CKR(rv).String()}
+	}
+}
+
+// inspectLibrary reads the file's kind and processor without running any of its code. A bare file name is left to the
+// loader, which searches for it.
+func inspectLibrary(path string) error {
+	if !strings.ContainsRune(path, filepath.Separator) {
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &LoadError{Path: path, Fault: FaultMissing, Text: "no such file"}
+	case errors.Is(err, fs.ErrPermission):
+		return &LoadError{Path: path, Fault: FaultNotReadable, Text: "permission denied"}
+	case err != nil:
+		return &LoadError{Path: path, Fault: FaultMissing, Text: err.Error()}
+	case !info.Mode().IsRegular():
+		return &LoadError{Path: path, Fault: FaultNotALibrary, Text: "not a regular file"}
+	}
+	library, err := elf.Open(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return &LoadError{Path: path, Fault: FaultNotReadable, Text: "permission denied"}
+		}
+		return &LoadError{Path: path, Fault: FaultNotALibrary, Text: "not a shared library"}
+	}
+	defer library.Close()
+	if want, known := elfMachine(); known && library.Machine != want {
+		return &LoadError{Path: path, Fault: FaultWrongArchitecture, Text: fmt.Sprintf("built for %s, this program for %s", library.Machine, want)}
+	}
+	return nil
+}
+
+func elfMachine() (elf.Machine, bool) {
+	machine, known := map[string]elf.Machine{
+		"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "386": elf.EM_386, "arm": elf.EM_ARM,
+		"riscv64": elf.EM_RISCV, "ppc64le": elf.EM_PPC64, "s390x": elf.EM_S390, "loong64": elf.EM_LOONGARCH,
+	}[runtime.GOARCH]
+	return machine, known
+}
+
+// cString copies s to C memory that is never freed: a module may keep the pointer for as long as it is loaded.
+func cString(s string) unsafe.Pointer { return unsafe.Pointer(C.CString(s)) }

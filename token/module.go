@@ -1,0 +1,185 @@
+// Package token turns PKCS#11 modules, slots, tokens, sessions and objects into plain Go values. It is the only place
+// that calls C_* functions (PKCS#11 v2.40 and v3.1); it decides nothing and knows no PKCS#12.
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/miekg/pkcs11"
+)
+
+// Library names a PKCS#11 library and what its C_Initialize needs.
+type Library struct {
+	Path       string // absolute, or a bare file name that the loader searches for
+	InitString string // CK_C_INITIALIZE_ARGS.pReserved as NSS reads it; usually empty
+	Name       string // the p11-kit module's name, where it came from there
+}
+
+// Observer is told of every C_* call before and after it is made. Begin and End of one call come from the same
+// goroutine; calls of different sessions may overlap.
+type Observer interface {
+	Begin(module, function string) (slot int)
+	End(slot int, function, detail string, code CKR, took time.Duration)
+}
+
+// Module is a loaded and initialised PKCS#11 library.
+type Module struct {
+	Library Library
+	Info    ModuleInfo
+
+	ctx      *pkcs11.Ctx
+	observer Observer
+	ours     bool // this Module initialised the library, so it finalises it
+}
+
+// ModuleInfo is what C_GetInfo tells (PKCS#11 v3.1 §5.4.2).
+type ModuleInfo struct {
+	Path            string `json:"path"`
+	Manufacturer    string `json:"manufacturer"`
+	Description     string `json:"description"`
+	LibraryVersion  string `json:"library_version"`
+	CryptokiVersion string `json:"cryptoki_version"`
+}
+
+// Open loads the library and calls C_Initialize and C_GetInfo. The error is a *LoadError where the library cannot be
+// used at all, and an *Error where one of the two calls failed. A module that was initialised by somebody else in this
+// process is used and not finalised.
+func Open(library Library, observer Observer) (*Module, error) {
+	m := &Module{Library: library, observer: observer}
+	err := m.watch("dlopen", library.Path, func() error { return load(library.Path) })
+	if err != nil {
+		return nil, err
+	}
+	if m.ctx = pkcs11.New(library.Path); m.ctx == nil {
+		return nil, &LoadError{Path: library.Path, Fault: FaultNotALibrary, Text: "the library was loaded once and refused the second time"}
+	}
+	if err := m.initialize(); err != nil {
+		m.ctx.Destroy()
+		return nil, err
+	}
+	var info pkcs11.Info
+	err = m.call("C_GetInfo", "", func() (err error) { info, err = m.ctx.GetInfo(); return err })
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	m.Info = ModuleInfo{
+		Path: library.Path, Manufacturer: trim(info.ManufacturerID), Description: trim(info.LibraryDescription),
+		LibraryVersion: version(info.LibraryVersion), CryptokiVersion: version(info.CryptokiVersion),
+	}
+	return m, nil
+}
+
+func (m *Module) initialize() error {
+	var options []pkcs11.InitializeOption
+	if m.Library.InitString != "" {
+		options = append(options, pkcs11.InitializeWithReserved(cString(m.Library.InitString)))
+	}
+	err := m.call("C_Initialize", "", func() error { return m.ctx.Initialize(options...) })
+	if code, ok := CodeOf(err); ok && code == CKRCryptokiAlreadyInitialized {
+		return nil
+	}
+	m.ours = err == nil
+	return err
+}
+
+// Close finalises the library if this Module initialised it. Sessions are to be closed before.
+func (m *Module) Close() error {
+	if m.ctx == nil {
+		return nil
+	}
+	var err error
+	if m.ours {
+		err = m.call("C_Finalize", "", m.ctx.Finalize)
+	}
+	m.ctx.Destroy()
+	m.ctx = nil
+	return err
+}
+
+// call makes one C_* call under the observer's eyes and gives its failure as an *Error.
+func (m *Module) call(function, detail string, f func() error) error {
+	return m.watch(function, detail, func() error {
+		err := withoutPanic(f)
+		if code, ok := err.(pkcs11.Error); ok { // the binding returns it bare
+			return &Error{Function: function, Code: CKR(code)}
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", function, err)
+		}
+		return nil
+	})
+}
+
+// withoutPanic turns a panic of the binding, which trusts the lengths that a module returns, into an error.
+func withoutPanic(f func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the module's answer cannot be used: %v", cause)
+		}
+	}()
+	return f()
+}
+
+func (m *Module) watch(function, detail string, f func() error) error {
+	if m.observer == nil {
+		return f()
+	}
+	start := time.Now()
+	slot := m.observer.Begin(m.Library.Path, function)
+	err := f()
+	code := CKROK
+	if told, ok := CodeOf(err); ok {
+		code = told
+	} else if err != nil {
+		code = CKRGeneralError
+	}
+	m.observer.End(slot, function, detail, code, time.Since(start))
+	return err
+}
+
+// Slots lists the module's slots with what is in them, in the module's order. A slot whose information cannot be read
+// is listed with the error.
+func (m *Module) Slots(ctx context.Context) ([]Slot, error) {
+	var ids []uint
+	err := m.call("C_GetSlotList", "", func() (err error) { ids, err = m.ctx.GetSlotList(false); return err })
+	if err != nil {
+		return nil, err
+	}
+	slots := make([]Slot, 0, len(ids))
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		slots = append(slots, m.slot(id))
+	}
+	return slots, nil
+}
+
+func (m *Module) slot(id uint) Slot {
+	slot := Slot{ID: id, module: m}
+	var info pkcs11.SlotInfo
+	detail := fmt.Sprintf("slot %d", id)
+	slot.Err = m.call("C_GetSlotInfo", detail, func() (err error) { info, err = m.ctx.GetSlotInfo(id); return err })
+	if slot.Err != nil {
+		return slot
+	}
+	slot.Description, slot.Manufacturer = trim(info.SlotDescription), trim(info.ManufacturerID)
+	slot.Removable = info.Flags&pkcs11.CKF_REMOVABLE_DEVICE != 0
+	if info.Flags&pkcs11.CKF_TOKEN_PRESENT == 0 {
+		return slot
+	}
+	slot.Token, slot.Err = m.tokenInfo(id)
+	if code, ok := CodeOf(slot.Err); ok && code == CKRTokenNotPresent { // pulled between the two calls
+		slot.Err = nil
+	}
+	return slot
+}
+
+// trim cuts the blank padding of fixed-width PKCS#11 strings, and the zeros that some modules pad with instead.
+func trim(s string) string { return strings.TrimRight(strings.ToValidUTF8(s, "\uFFFD"), " \x00") }
+
+func version(v pkcs11.Version) string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }

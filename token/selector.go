@@ -1,0 +1,75 @@
+package token
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Selector names an identity the way a person or a script does: by PKCS#11 URI, by label, by CKA_ID in hexadecimal, or
+// by the SHA-256 fingerprint of its certificate ("sha256:" and at least eight hexadecimal digits).
+type Selector struct {
+	URI         *URI
+	label       string
+	id          []byte
+	fingerprint string
+}
+
+const fingerprintPrefix = "sha256:"
+
+// minFingerprint is the shortest start of a fingerprint that counts as a name, in hexadecimal digits.
+const minFingerprint = 8
+
+// ParseSelector reads the name of an object. The error is a *URIError, ErrPINValue, or says that a fingerprint is none.
+func ParseSelector(text string) (*Selector, error) {
+	if IsURI(text) {
+		uri, err := ParseURI(text)
+		if err != nil {
+			return nil, err
+		}
+		return &Selector{URI: uri}, nil
+	}
+	if digits, ok := strings.CutPrefix(strings.ToLower(text), fingerprintPrefix); ok {
+		digits = strings.ReplaceAll(digits, ":", "")
+		if len(digits) < minFingerprint || strings.Trim(digits, "0123456789abcdef") != "" {
+			return nil, fmt.Errorf("a fingerprint is %s and at least %d hexadecimal digits", fingerprintPrefix, minFingerprint)
+		}
+		return &Selector{fingerprint: digits}, nil
+	}
+	selector := &Selector{label: text}
+	if id, err := hex.DecodeString(strings.ReplaceAll(text, ":", "")); err == nil {
+		selector.id = id
+	}
+	return selector, nil
+}
+
+// Select gives the identities that the name fits. A label and a CKA_ID count alike, so that a text which is the one of
+// one object and the other of another names both.
+func (s *Selector) Select(identities []Identity) []Identity {
+	var selected []Identity
+	for _, identity := range identities {
+		if s.matches(identity) {
+			selected = append(selected, identity)
+		}
+	}
+	return selected
+}
+
+func (s *Selector) matches(identity Identity) bool {
+	if s.fingerprint != "" {
+		c := identity.Certificate
+		return c != nil && c.Parsed != nil && strings.HasPrefix(c.Parsed.SHA256(), s.fingerprint)
+	}
+	for _, o := range identity.Objects() {
+		if s.URI != nil {
+			if s.URI.MatchesObject(o) {
+				return true
+			}
+			continue
+		}
+		if o.Label() == s.label || len(s.id) > 0 && string(o.ID()) == string(s.id) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,139 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/secret"
+)
+
+// Session is an open session with a token. One goroutine at a time may use it.
+type Session struct {
+	Slot     Slot
+	LoggedIn bool // the user is logged in; the state belongs to the process and the token, not to the session
+
+	module *Module
+	handle pkcs11.SessionHandle
+}
+
+// Access is a session's kind.
+type Access uint
+
+// The kinds of session. Nothing that exports needs more than ReadOnly.
+const (
+	ReadOnly  = Access(pkcs11.CKF_SERIAL_SESSION)
+	ReadWrite = Access(pkcs11.CKF_SERIAL_SESSION | pkcs11.CKF_RW_SESSION)
+)
+
+// OpenSession opens a session with the token in the slot (PKCS#11 v3.1 §5.6.1).
+func (slot Slot) OpenSession(access Access) (*Session, error) {
+	if slot.Token == nil {
+		return nil, &Error{Function: "C_OpenSession", Code: CKRTokenNotPresent}
+	}
+	s := &Session{Slot: slot, module: slot.module}
+	err := s.call("C_OpenSession", fmt.Sprintf("slot %d", slot.ID), func() (err error) {
+		s.handle, err = s.module.ctx.OpenSession(slot.ID, uint(access))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends the session; its session objects end with it.
+func (s *Session) Close() error {
+	return s.call("C_CloseSession", "", func() error { return s.module.ctx.CloseSession(s.handle) })
+}
+
+func (s *Session) call(function, detail string, f func() error) error {
+	return s.module.call(function, detail, f)
+}
+
+// LoginError is a login that the token refused.
+type LoginError struct {
+	Err   error
+	Flags Flags // the token's flags after the attempt, as far as they could be read
+}
+
+// Error names the function and the return value.
+func (e *LoginError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the *Error.
+func (e *LoginError) Unwrap() error { return e.Err }
+
+// Login makes exactly one attempt to log the user in (PKCS#11 v3.1 §5.6.8). A nil pin goes to the token's own keypad
+// (CKF_PROTECTED_AUTHENTICATION_PATH). The error is a *LoginError. An existing login counts as success.
+func (s *Session) Login(pin *secret.Text) error {
+	err := s.call("C_Login", "CKU_USER", func() error {
+		return s.module.ctx.Login(s.handle, pkcs11.CKU_USER, pin.Reveal())
+	})
+	if code, ok := CodeOf(err); ok && code == CKRUserAlreadyLoggedIn {
+		err = nil
+	}
+	if err != nil {
+		failure := &LoginError{Err: err, Flags: s.Slot.Token.Flags}
+		if info, infoErr := s.module.tokenInfo(s.Slot.ID); infoErr == nil {
+			failure.Flags = info.Flags
+		}
+		return failure
+	}
+	s.LoggedIn = true
+	return nil
+}
+
+// find lists the handles of the objects that match the template, all objects for an empty one (PKCS#11 v3.1 §5.7.6).
+func (s *Session) find(detail string, template ...*pkcs11.Attribute) (found []pkcs11.ObjectHandle, err error) {
+	err = s.call("C_FindObjectsInit", detail, func() error { return s.module.ctx.FindObjectsInit(s.handle, template) })
+	if err != nil {
+		return nil, err
+	}
+	defer func() { // without it the next search answers CKR_OPERATION_ACTIVE
+		final := s.call("C_FindObjectsFinal", "", func() error { return s.module.ctx.FindObjectsFinal(s.handle) })
+		err = errors.Join(err, final)
+	}()
+	const batch, most = 4096, 1 << 20
+	for {
+		var handles []pkcs11.ObjectHandle
+		err := s.call("C_FindObjects", "", func() (err error) {
+			handles, _, err = s.module.ctx.FindObjects(s.handle, batch)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(handles) == 0 {
+			return found, nil
+		}
+		if found = append(found, handles...); len(found) > most {
+			return nil, fmt.Errorf("C_FindObjects: more than %d objects", most)
+		}
+	}
+}
+
+// get asks for the attributes in one call. It is all or nothing: one attribute that the token will not tell loses the
+// whole batch, with that attribute's return value.
+func (s *Session) get(handle pkcs11.ObjectHandle, wanted []Attribute) ([]*pkcs11.Attribute, error) {
+	template := make([]*pkcs11.Attribute, len(wanted))
+	for i, a := range wanted {
+		template[i] = &pkcs11.Attribute{Type: uint(a)}
+	}
+	var values []*pkcs11.Attribute
+	err := s.call("C_GetAttributeValue", attributeList(wanted), func() (err error) {
+		values, err = s.module.ctx.GetAttributeValue(s.handle, handle, template)
+		return err
+	})
+	return values, err
+}
+
+// attributeList names a single attribute, and counts several, for the observer.
+func attributeList(as []Attribute) string {
+	if len(as) == 1 {
+		return as[0].String()
+	}
+	return fmt.Sprintf("%d attributes", len(as))
+}
+
+func ulong(a Attribute, value uint) *pkcs11.Attribute { return pkcs11.NewAttribute(uint(a), value) }

@@ -1,0 +1,192 @@
+package token
+
+import (
+	"fmt"
+
+	"github.com/miekg/pkcs11"
+)
+
+// Slot is a place for a token: a reader, or a partition of an HSM (PKCS#11 v3.1 §5.5). Its ID changes between runs;
+// only a token's label and serial number identify it.
+type Slot struct {
+	ID           uint
+	Description  string
+	Manufacturer string
+	Removable    bool
+	Token        *Info // nil where no token is present
+	Err          error // why the slot or its token could not be read
+
+	module *Module
+}
+
+// Info is what C_GetTokenInfo tells of a token (PKCS#11 v3.1 §5.5.6).
+type Info struct {
+	Label           string `json:"label"`
+	Manufacturer    string `json:"manufacturer"`
+	Model           string `json:"model"`
+	Serial          string `json:"serial"`
+	HardwareVersion string `json:"hardware_version"`
+	FirmwareVersion string `json:"firmware_version"`
+	Flags           Flags  `json:"flags"`
+	MaxSessions     Count  `json:"max_sessions"`
+	MaxRWSessions   Count  `json:"max_rw_sessions"`
+	MinPINLen       uint   `json:"min_pin_len"`
+	MaxPINLen       uint   `json:"max_pin_len"`
+}
+
+// Count is a number of sessions: zero where the token has no limit, Unknown where it does not say.
+type Count int64
+
+// Unknown stands for CK_UNAVAILABLE_INFORMATION.
+const Unknown Count = -1
+
+func count(n uint) Count {
+	if n == ^uint(0) || n > 1<<40 {
+		return Unknown
+	}
+	return Count(n)
+}
+
+// Flags are a token's CKF_* flags (PKCS#11 v3.1 §3.2, CK_TOKEN_INFO).
+type Flags uint
+
+// The token flags that decide something here.
+const (
+	CKFLoginRequired               = Flags(pkcs11.CKF_LOGIN_REQUIRED)
+	CKFUserPINInitialized          = Flags(pkcs11.CKF_USER_PIN_INITIALIZED)
+	CKFProtectedAuthenticationPath = Flags(pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH)
+	CKFTokenInitialized            = Flags(pkcs11.CKF_TOKEN_INITIALIZED)
+	CKFUserPINCountLow             = Flags(pkcs11.CKF_USER_PIN_COUNT_LOW)
+	CKFUserPINFinalTry             = Flags(pkcs11.CKF_USER_PIN_FINAL_TRY)
+	CKFUserPINLocked               = Flags(pkcs11.CKF_USER_PIN_LOCKED)
+	CKFUserPINToBeChanged          = Flags(pkcs11.CKF_USER_PIN_TO_BE_CHANGED)
+	CKFWriteProtected              = Flags(pkcs11.CKF_WRITE_PROTECTED)
+)
+
+var flagNames = []struct {
+	flag Flags
+	name string
+}{
+	{Flags(pkcs11.CKF_RNG), "CKF_RNG"},
+	{CKFWriteProtected, "CKF_WRITE_PROTECTED"},
+	{CKFLoginRequired, "CKF_LOGIN_REQUIRED"},
+	{CKFUserPINInitialized, "CKF_USER_PIN_INITIALIZED"},
+	{Flags(pkcs11.CKF_RESTORE_KEY_NOT_NEEDED), "CKF_RESTORE_KEY_NOT_NEEDED"},
+	{Flags(pkcs11.CKF_CLOCK_ON_TOKEN), "CKF_CLOCK_ON_TOKEN"},
+	{CKFProtectedAuthenticationPath, "CKF_PROTECTED_AUTHENTICATION_PATH"},
+	{Flags(pkcs11.CKF_DUAL_CRYPTO_OPERATIONS), "CKF_DUAL_CRYPTO_OPERATIONS"},
+	{CKFTokenInitialized, "CKF_TOKEN_INITIALIZED"},
+	{Flags(pkcs11.CKF_SECONDARY_AUTHENTICATION), "CKF_SECONDARY_AUTHENTICATION"},
+	{CKFUserPINCountLow, "CKF_USER_PIN_COUNT_LOW"},
+	{CKFUserPINFinalTry, "CKF_USER_PIN_FINAL_TRY"},
+	{CKFUserPINLocked, "CKF_USER_PIN_LOCKED"},
+	{CKFUserPINToBeChanged, "CKF_USER_PIN_TO_BE_CHANGED"},
+	{Flags(pkcs11.CKF_SO_PIN_COUNT_LOW), "CKF_SO_PIN_COUNT_LOW"},
+	{Flags(pkcs11.CKF_SO_PIN_FINAL_TRY), "CKF_SO_PIN_FINAL_TRY"},
+	{Flags(pkcs11.CKF_SO_PIN_LOCKED), "CKF_SO_PIN_LOCKED"},
+	{Flags(pkcs11.CKF_SO_PIN_TO_BE_CHANGED), "CKF_SO_PIN_TO_BE_CHANGED"},
+}
+
+// Has tells whether all flags of f are set.
+func (flags Flags) Has(f Flags) bool { return flags&f == f }
+
+// Names lists the flags in the specification's order and names; a bit without a name is left out.
+func (flags Flags) Names() []string {
+	names := []string{}
+	for _, row := range flagNames {
+		if flags.Has(row.flag) {
+			names = append(names, row.name)
+		}
+	}
+	return names
+}
+
+func (m *Module) tokenInfo(slot uint) (*Info, error) {
+	var info pkcs11.TokenInfo
+	err := m.call("C_GetTokenInfo", fmt.Sprintf("slot %d", slot), func() (err error) { info, err = m.ctx.GetTokenInfo(slot); return err })
+	if err != nil {
+		return nil, err
+	}
+	return &Info{
+		Label: trim(info.Label), Manufacturer: trim(info.ManufacturerID), Model: trim(info.Model), Serial: trim(info.SerialNumber),
+		HardwareVersion: version(info.HardwareVersion), FirmwareVersion: version(info.FirmwareVersion), Flags: Flags(info.Flags),
+		MaxSessions: count(info.MaxSessionCount), MaxRWSessions: count(info.MaxRwSessionCount),
+		MinPINLen: info.MinPinLen, MaxPINLen: info.MaxPinLen,
+	}, nil
+}
+
+// Mechanism is one line of a token's mechanism list with its flags (PKCS#11 v3.1 §5.5.8).
+type Mechanism struct {
+	Type   CKM  `json:"mechanism"`
+	Wrap   bool `json:"wrap"`
+	Unwrap bool `json:"unwrap"`
+	Sign   bool `json:"sign"`
+}
+
+// CKM is a mechanism's type (PKCS#11 v3.1, CK_MECHANISM_TYPE).
+type CKM uint
+
+// The mechanisms used here.
+const (
+	CKMAESKeyWrap    = CKM(pkcs11.CKM_AES_KEY_WRAP)
+	CKMAESKeyWrapPad = CKM(pkcs11.CKM_AES_KEY_WRAP_PAD)
+	CKMAESKeyWrapKWP = CKM(0x210B) // PKCS#11 v3.0; the binding has no name for it
+	CKMRSAAESKeyWrap = CKM(pkcs11.CKM_RSA_AES_KEY_WRAP)
+	CKMAESCBCPad     = CKM(pkcs11.CKM_AES_CBC_PAD)
+
+	ckmEdDSA = 0x1057 // PKCS#11 v3.0; the binding has no name for it
+)
+
+// ckmNames names the mechanisms that take part in carrying a key, and those that sign a challenge.
+var ckmNames = map[CKM]string{
+	CKMAESKeyWrap: "CKM_AES_KEY_WRAP", CKMAESKeyWrapPad: "CKM_AES_KEY_WRAP_PAD", CKMAESKeyWrapKWP: "CKM_AES_KEY_WRAP_KWP",
+	CKMRSAAESKeyWrap: "CKM_RSA_AES_KEY_WRAP", CKMAESCBCPad: "CKM_AES_CBC_PAD",
+	CKM(pkcs11.CKM_RSA_PKCS): "CKM_RSA_PKCS", CKM(pkcs11.CKM_RSA_PKCS_OAEP): "CKM_RSA_PKCS_OAEP",
+	CKM(pkcs11.CKM_SHA256_RSA_PKCS): "CKM_SHA256_RSA_PKCS", CKM(pkcs11.CKM_ECDSA): "CKM_ECDSA", ckmEdDSA: "CKM_EDDSA",
+	CKM(pkcs11.CKM_AES_CBC): "CKM_AES_CBC", CKM(pkcs11.CKM_AES_ECB): "CKM_AES_ECB", CKM(pkcs11.CKM_DES3_CBC): "CKM_DES3_CBC",
+}
+
+// String gives the specification's name where it matters here, else the number.
+func (m CKM) String() string {
+	if name, ok := ckmNames[m]; ok {
+		return name
+	}
+	return fmt.Sprintf("CKM_0x%08X", uint(m))
+}
+
+// MarshalText writes the name, so that JSON carries names.
+func (m CKM) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// mechanisms reads the token's mechanism list, and the flags of those mechanisms that matter here. A mechanism whose
+// information cannot be read is listed without uses.
+func (m *Module) mechanisms(slot uint) ([]Mechanism, error) {
+	detail := fmt.Sprintf("slot %d", slot)
+	var list []*pkcs11.Mechanism
+	err := m.call("C_GetMechanismList", detail, func() (err error) { list, err = m.ctx.GetMechanismList(slot); return err })
+	if err != nil {
+		return nil, err
+	}
+	mechanisms := make([]Mechanism, 0, len(list))
+	for _, entry := range list {
+		mechanism := Mechanism{Type: CKM(entry.Mechanism)}
+		mechanisms = append(mechanisms, mechanism)
+		if _, matters := ckmNames[mechanism.Type]; !matters {
+			continue
+		}
+		var info pkcs11.MechanismInfo
+		err := m.call("C_GetMechanismInfo", mechanism.Type.String(), func() (err error) {
+			info, err = m.ctx.GetMechanismInfo(slot, []*pkcs11.Mechanism{entry})
+			return err
+		})
+		if code, ok := CodeOf(err); ok && connectionLost(code) {
+			return nil, err
+		}
+		if err == nil {
+			last := &mechanisms[len(mechanisms)-1]
+			last.Wrap = info.Flags&pkcs11.CKF_WRAP != 0
+			last.Unwrap = info.Flags&pkcs11.CKF_UNWRAP != 0
+			last.Sign = info.Flags&pkcs11.CKF_SIGN != 0
+		}
+	}
+	return mechanisms, nil
+}

@@ -1,0 +1,224 @@
+package token
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// URI is a PKCS#11 URI (RFC 7512): its path and query attributes, decoded. "id" holds raw bytes.
+type URI struct {
+	Path  map[string]string
+	Query map[string]string
+}
+
+// ErrPINValue refuses a URI with a pin-value: the PIN would be in the process list, the shell's history and every log
+// that shows the URI (RFC 7512 §2.4 and §6).
+var ErrPINValue = errors.New("a URI with pin-value is refused")
+
+// URIError is a text that is not a PKCS#11 URI. The text itself is left out, because it may hold a secret.
+type URIError struct{ Problem string }
+
+// Error says what is wrong.
+func (e *URIError) Error() string { return "not a PKCS#11 URI: " + e.Problem }
+
+const uriScheme = "pkcs11:"
+
+// maxURI bounds the length of a URI; the longest that a token can need is well below it.
+const maxURI = 8 << 10
+
+var (
+	pathAttributes = []string{"token", "manufacturer", "serial", "model", "library-manufacturer", "library-description", "library-version",
+		"slot-manufacturer", "slot-description", "slot-id", "object", "type", "id"}
+	queryAttributes = []string{"pin-source", "module-path"}
+	objectTypes     = map[string]Class{"cert": CKOCertificate, "private": CKOPrivateKey, "public": CKOPublicKey, "secret-key": CKOSecretKey, "data": CKOData}
+)
+
+// IsURI tells whether the text claims to be a PKCS#11 URI.
+func IsURI(text string) bool {
+	return len(text) >= len(uriScheme) && strings.EqualFold(text[:len(uriScheme)], uriScheme)
+}
+
+// ParseURI reads a PKCS#11 URI (RFC 7512 §2.3). Attributes that it does not know are refused, not ignored, since ignoring
+// one would name more objects than were meant. The error is a *URIError or ErrPINValue.
+func ParseURI(text string) (*URI, error) {
+	if !IsURI(text) {
+		return nil, &URIError{Problem: "it does not begin with " + uriScheme}
+	}
+	if len(text) > maxURI {
+		return nil, &URIError{Problem: fmt.Sprintf("it is longer than %d bytes", maxURI)}
+	}
+	path, query, _ := strings.Cut(text[len(uriScheme):], "?")
+	uri := &URI{}
+	var err error
+	if uri.Query, err = parseAttributes(query, "&", queryAttributes); err != nil {
+		return nil, err
+	}
+	if uri.Path, err = parseAttributes(path, ";", pathAttributes); err != nil {
+		return nil, err
+	}
+	if name, given := uri.Path["type"]; given {
+		if _, known := objectTypes[name]; !known {
+			return nil, &URIError{Problem: "the type is none of cert, private, public, secret-key, data"}
+		}
+	}
+	return uri, nil
+}
+
+func parseAttributes(text, separator string, known []string) (map[string]string, error) {
+	attributes := map[string]string{}
+	if text == "" {
+		return attributes, nil
+	}
+	for part := range strings.SplitSeq(text, separator) {
+		name, encoded, ok := strings.Cut(part, "=")
+		switch {
+		case name == "pin-value":
+			return nil, ErrPINValue
+		case !ok:
+			return nil, &URIError{Problem: "an attribute has no value"}
+		case !slices.Contains(known, name):
+			return nil, &URIError{Problem: fmt.Sprintf("the attribute %q is not known", name)}
+		}
+		if _, twice := attributes[name]; twice {
+			return nil, &URIError{Problem: name + " is given twice"}
+		}
+		value, err := percentDecode(encoded)
+		if err != nil {
+			return nil, &URIError{Problem: name + ": " + err.Error()}
+		}
+		attributes[name] = value
+	}
+	return attributes, nil
+}
+
+func percentDecode(text string) (string, error) {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' {
+			if text[i] <= ' ' || text[i] == 0x7F {
+				return "", errors.New("a blank or control character is not percent-encoded")
+			}
+			out.WriteByte(text[i])
+			continue
+		}
+		if i+3 > len(text) {
+			return "", errors.New("a percent sign is not followed by two hexadecimal digits")
+		}
+		b, err := hex.DecodeString(text[i+1 : i+3])
+		if err != nil {
+			return "", errors.New("a percent sign is not followed by two hexadecimal digits")
+		}
+		out.WriteByte(b[0])
+		i += 2
+	}
+	return out.String(), nil
+}
+
+// String writes the URI with its attributes in the order of RFC 7512 §2.3. Everything but letters, digits and "-._~" is
+// percent-encoded, so that the result needs no quoting in a shell and shows no control character; an id is encoded whole.
+func (u *URI) String() string {
+	var parts []string
+	for _, name := range pathAttributes {
+		if value, given := u.Path[name]; given {
+			parts = append(parts, name+"="+percentEncode(value, name == "id"))
+		}
+	}
+	text := uriScheme + strings.Join(parts, ";")
+	separator := "?"
+	for _, name := range queryAttributes {
+		if value, given := u.Query[name]; given {
+			text += separator + name + "=" + percentEncode(value, false)
+			separator = "&"
+		}
+	}
+	return text
+}
+
+func percentEncode(text string, all bool) string {
+	var out strings.Builder
+	for _, b := range []byte(text) {
+		plain := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("-._~", b) >= 0
+		if plain && !all {
+			out.WriteByte(b)
+		} else {
+			fmt.Fprintf(&out, "%%%02X", b)
+		}
+	}
+	return out.String()
+}
+
+// URI names the token by label and serial number, the two that survive a change of slots.
+func (info *Info) URI() *URI {
+	path := map[string]string{"token": info.Label}
+	if info.Serial != "" {
+		path["serial"] = info.Serial
+	}
+	return &URI{Path: path}
+}
+
+// With gives the URI of an object on the token that u names.
+func (u *URI) With(o *Object) *URI {
+	path := map[string]string{}
+	for _, name := range []string{"token", "serial"} {
+		if value, given := u.Path[name]; given {
+			path[name] = value
+		}
+	}
+	if id := o.ID(); len(id) > 0 {
+		path["id"] = string(id)
+	}
+	if label := string(o.Attributes.Bytes(CKALabel)); label != "" {
+		path["object"] = label
+	}
+	for name, class := range objectTypes {
+		if class == o.Class {
+			path["type"] = name
+		}
+	}
+	return &URI{Path: path}
+}
+
+// MatchesToken tells whether the URI's attributes of library, slot and token, as far as given, are those of the slot and
+// its token.
+func (u *URI) MatchesToken(module ModuleInfo, slot Slot) bool {
+	if slot.Token == nil {
+		return false
+	}
+	for name, has := range map[string]string{
+		"token": slot.Token.Label, "manufacturer": slot.Token.Manufacturer, "serial": slot.Token.Serial, "model": slot.Token.Model,
+		"library-manufacturer": module.Manufacturer, "library-description": module.Description, "library-version": module.LibraryVersion,
+		"slot-manufacturer": slot.Manufacturer, "slot-description": slot.Description, "slot-id": fmt.Sprint(slot.ID),
+	} {
+		if wanted, given := u.Path[name]; given && wanted != has {
+			return false
+		}
+	}
+	return true
+}
+
+// MatchesObject tells whether the URI's attributes of the object, as far as given, are those of o.
+func (u *URI) MatchesObject(o *Object) bool {
+	if wanted, given := u.Path["id"]; given && wanted != string(o.ID()) {
+		return false
+	}
+	if wanted, given := u.Path["object"]; given && wanted != o.Label() && wanted != string(o.Attributes.Bytes(CKALabel)) {
+		return false
+	}
+	if wanted, given := u.Path["type"]; given && objectTypes[wanted] != o.Class {
+		return false
+	}
+	return true
+}
+
+// NamesObject tells whether the URI says anything about an object, or only about a token.
+func (u *URI) NamesObject() bool {
+	for _, name := range []string{"id", "object", "type"} {
+		if _, given := u.Path[name]; given {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,244 @@
+package token
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"math/big"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// WrapMechanisms are the mechanisms under which a key can be carried out by C_WrapKey, in the order in which they are
+// tried: an authenticated wrap with padding first, a wrap through an RSA key last.
+var WrapMechanisms = []CKM{CKMAESKeyWrapPad, CKMAESKeyWrapKWP, CKMAESKeyWrap, CKMRSAAESKeyWrap}
+
+// Attempt is what a token answered when a key was to be carried out under one mechanism.
+type Attempt struct {
+	Mechanism CKM    `json:"mechanism"`
+	Function  string `json:"function"`
+	Code      CKR    `json:"-"`
+	Problem   string `json:"problem,omitempty"` // where the token said CKR_OK and the result could not be used
+}
+
+// WrapError means that no mechanism carried the key out.
+type WrapError struct {
+	Attempts []Attempt
+	AboutKey bool // the last answer is about the key itself, so that no other mechanism was tried
+}
+
+// Error names the last attempt.
+func (e *WrapError) Error() string {
+	if len(e.Attempts) == 0 {
+		return "the token has no mechanism that wraps a private key"
+	}
+	last := e.Attempts[len(e.Attempts)-1]
+	if last.Problem != "" {
+		return fmt.Sprintf("%s with %s: %s", last.Function, last.Mechanism, last.Problem)
+	}
+	return fmt.Sprintf("%s with %s: %s", last.Function, last.Mechanism, last.Code)
+}
+
+// saysNothingAboutKey lists the return values of C_WrapKey, and of making the wrapping key, that leave the next mechanism
+// its chance. Every other one ends the search: it speaks of the private key, or of the token as a whole.
+var saysNothingAboutKey = []CKR{
+	CKRMechanismInvalid, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_WRAPPING_KEY_TYPE_INCONSISTENT, pkcs11.CKR_WRAPPING_KEY_SIZE_RANGE,
+	pkcs11.CKR_WRAPPING_KEY_HANDLE_INVALID, pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_KEY_SIZE_RANGE, pkcs11.CKR_DATA_LEN_RANGE,
+	pkcs11.CKR_TEMPLATE_INCONSISTENT, pkcs11.CKR_TEMPLATE_INCOMPLETE, pkcs11.CKR_ATTRIBUTE_VALUE_INVALID, CKRAttributeTypeInvalid,
+	pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_ARGUMENTS_BAD,
+}
+
+// Wrap carries a private key out under a one-time key that the token is given as a session object and that is destroyed
+// right after (PKCS#11 v3.1 §5.18.3). A read-only session is enough. The mechanisms that the token lists are tried first,
+// then the AES ones that it does not list, since remoting hides mechanisms; the search goes on only over answers that say
+// nothing about the key. The caller wipes the key. Without success the error is a *WrapError.
+func (s *Session) Wrap(ctx context.Context, key *Object, listed []Mechanism, random io.Reader) (*pki.PrivateKey, CKM, error) {
+	failure := &WrapError{}
+	for _, mechanism := range wrapOrder(listed) {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
+		carried, attempt, err := s.wrapUnder(mechanism, key, random)
+		if err != nil {
+			return nil, 0, err
+		}
+		if carried != nil {
+			return carried, mechanism, nil
+		}
+		failure.Attempts = append(failure.Attempts, attempt)
+		if attempt.Problem == "" && !slices.Contains(saysNothingAboutKey, attempt.Code) {
+			failure.AboutKey = attempt.Code != CKRFunctionNotSupported
+			return nil, 0, failure
+		}
+	}
+	return nil, 0, failure
+}
+
+func wrapOrder(listed []Mechanism) []CKM {
+	var first, then []CKM
+	for _, mechanism := range WrapMechanisms {
+		if slices.ContainsFunc(listed, func(m Mechanism) bool { return m.Type == mechanism }) {
+			first = append(first, mechanism)
+		} else if mechanism != CKMRSAAESKeyWrap { // not worth an RSA key where the token does not list it
+			then = append(then, mechanism)
+		}
+	}
+	return append(first, then...)
+}
+
+// wrapUnder makes one attempt. The error is for a lost connection; what the token answered otherwise is in the attempt.
+func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.PrivateKey, Attempt, error) {
+	attempt := Attempt{Mechanism: mechanism, Function: "C_CreateObject"}
+	oneTime, err := newOneTimeKey(mechanism, random)
+	if err != nil {
+		return nil, attempt, err
+	}
+	defer oneTime.wipe()
+	wrapped, err := s.wrapWith(oneTime, key)
+	if err != nil {
+		var told bool
+		if attempt.Code, told = CodeOf(err); !told || connectionLost(attempt.Code) {
+			return nil, attempt, err
+		}
+		attempt.Function = functionOf(err)
+		return nil, attempt, nil
+	}
+	attempt.Function = "C_WrapKey"
+	clear, err := oneTime.unwrap(wrapped)
+	if err != nil {
+		attempt.Problem = err.Error()
+		return nil, attempt, nil
+	}
+	defer secret.Wipe(clear)
+	carried, err := pki.ParsePrivateKey(trimPKCS7(clear))
+	if err != nil {
+		attempt.Problem = err.Error()
+		return nil, attempt, nil
+	}
+	return carried, attempt, nil
+}
+
+// wrapWith puts the one-time key on the token as a session object, wraps the key under it and destroys it.
+func (s *Session) wrapWith(oneTime oneTimeKey, key *Object) (wrapped []byte, err error) {
+	var handle pkcs11.ObjectHandle
+	err = s.call("C_CreateObject", "one-time wrapping key", func() (err error) {
+		handle, err = s.module.ctx.CreateObject(s.handle, oneTime.template())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		destroyed := s.call("C_DestroyObject", "one-time wrapping key", func() error { return s.module.ctx.DestroyObject(s.handle, handle) })
+		if err == nil {
+			err = destroyed
+		}
+	}()
+	for _, parameters := range oneTime.mechanisms() {
+		err = s.call("C_WrapKey", CKM(parameters.Mechanism).String(), func() (err error) {
+			wrapped, err = s.module.ctx.WrapKey(s.handle, []*pkcs11.Mechanism{parameters}, handle, key.handle)
+			return err
+		})
+		if code, _ := CodeOf(err); code != pkcs11.CKR_MECHANISM_PARAM_INVALID {
+			break
+		}
+	}
+	return wrapped, err
+}
+
+// oneTimeKey is a wrapping key of which this process knows the half that unwraps.
+type oneTimeKey interface {
+	template() []*pkcs11.Attribute   // the object that the token gets
+	mechanisms() []*pkcs11.Mechanism // the mechanism with its parameters, the preferred ones first
+	unwrap(wrapped []byte) ([]byte, error)
+	wipe()
+}
+
+func newOneTimeKey(mechanism CKM, random io.Reader) (oneTimeKey, error) {
+	if mechanism == CKMRSAAESKeyWrap {
+		private, err := rsa.GenerateKey(random, 3072)
+		if err != nil {
+			return nil, fmt.Errorf("make a one-time RSA key: %w", err)
+		}
+		return &oneTimeRSA{private}, nil
+	}
+	value := make([]byte, 32)
+	if _, err := io.ReadFull(random, value); err != nil {
+		return nil, fmt.Errorf("make a one-time AES key: %w", err)
+	}
+	return &oneTimeAES{mechanism, value}, nil
+}
+
+type oneTimeAES struct {
+	mechanism CKM
+	value     []byte
+}
+
+// template asks for as little as possible: some tokens refuse what they would do anyway.
+func (k *oneTimeAES) template() []*pkcs11.Attribute {
+	return []*pkcs11.Attribute{
+		ulong(CKAClass, uint(CKOSecretKey)), ulong(CKAKeyType, uint(CKKAES)),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false), pkcs11.NewAttribute(pkcs11.CKA_WRAP, true),
+		pkcs11.NewAttribute(pkcs11.CKA_VALUE, k.value),
+	}
+}
+
+func (k *oneTimeAES) mechanisms() []*pkcs11.Mechanism {
+	return []*pkcs11.Mechanism{pkcs11.NewMechanism(uint(k.mechanism), nil)}
+}
+
+func (k *oneTimeAES) unwrap(wrapped []byte) ([]byte, error) { return unwrapKeyData(k.value, wrapped) }
+
+func (k *oneTimeAES) wipe() { secret.Wipe(k.value) }
+
+type oneTimeRSA struct{ private *rsa.PrivateKey }
+
+func (k *oneTimeRSA) template() []*pkcs11.Attribute {
+	return []*pkcs11.Attribute{
+		ulong(CKAClass, uint(CKOPublicKey)), ulong(CKAKeyType, uint(CKKRSA)),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false), pkcs11.NewAttribute(pkcs11.CKA_WRAP, true),
+		pkcs11.NewAttribute(pkcs11.CKA_MODULUS, k.private.N.Bytes()),
+		pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, big.NewInt(int64(k.private.E)).Bytes()),
+	}
+}
+
+// mechanisms asks for OAEP with SHA-256, and with SHA-1 where a token knows no other (PKCS#11 v3.1 §6.1.23).
+func (k *oneTimeRSA) mechanisms() []*pkcs11.Mechanism {
+	under := func(hash, mgf uint) *pkcs11.Mechanism {
+		return pkcs11.NewMechanism(uint(CKMRSAAESKeyWrap), &pkcs11.RSAAESKeyWrapParams{
+			AESKeyBits: 256, OAEPParams: pkcs11.OAEPParams{HashAlg: hash, MGF: mgf, SourceType: pkcs11.CKZ_DATA_SPECIFIED},
+		})
+	}
+	return []*pkcs11.Mechanism{under(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256), under(pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1)}
+}
+
+// unwrap takes the token's temporary AES key out of the first part, and with it the key out of the second.
+func (k *oneTimeRSA) unwrap(wrapped []byte) ([]byte, error) {
+	size := k.private.Size()
+	if len(wrapped) <= size {
+		return nil, fmt.Errorf("rsa aes key wrap: %d bytes are no wrapped key", len(wrapped))
+	}
+	var aesKey []byte
+	var err error
+	for _, digest := range []func() hash.Hash{sha256.New, sha1.New} {
+		if aesKey, err = rsa.DecryptOAEP(digest(), nil, k.private, wrapped[:size], nil); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("rsa aes key wrap: %w", err)
+	}
+	defer secret.Wipe(aesKey)
+	return unwrapKeyData(aesKey, wrapped[size:])
+}
+
+// wipe lets go of the key; math/big offers no way to overwrite it.
+func (k *oneTimeRSA) wipe() { k.private = nil }
