@@ -1,0 +1,46 @@
+package bridge
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// attributeFact gives an attribute as evidence: its value, or what the token answered instead.
+func attributeFact(o *token.Object, a token.Attribute) Fact {
+	if value := o.Attributes.Bool(a).Value(); value != nil {
+		return Fact{a.String(), *value}
+	}
+	if answer, asked := o.Attributes[a]; asked && answer.Code != token.CKROK {
+		return Fact{a.String(), answer.Code.String()}
+	}
+	return Fact{a.String(), nil}
+}
+
+func typeFacts(key *token.Object) []Fact {
+	keyType, told := key.KeyType()
+	if !told {
+		return []Fact{{token.CKAKeyType.String(), nil}}
+	}
+	return []Fact{{token.CKAKeyType.String(), keyType.String()}}
+}
+
+func hexText(b []byte) string { return hex.EncodeToString(b) }
+
+// keyText names a public key by kind and the end of its SubjectPublicKeyInfo.
+func keyText(key pki.PublicKey) string {
+	if len(key.SPKI) < 8 {
+		return ""
+	}
+	return fmt.Sprintf("%s …%x", key.Algorithm, key.SPKI[len(key.SPKI)-8:])
+}
+
+func objectKeyText(o *token.Object) string {
+	if public, told := token.PublicKeyOf(o); told {
+		return keyText(public)
+	}
+	keyType, _ := o.KeyType()
+	return keyType.String()
+}

@@ -1,0 +1,218 @@
+package bridge
+
+import (
+	"slices"
+	"time"
+
+	"p11bridge/token"
+)
+
+// Method is a way for a key to leave its token.
+type Method string
+
+// The methods.
+const (
+	MethodWrap       Method = "wrap"       // C_WrapKey under a one-time key, unwrapped in this process
+	MethodAttributes Method = "attributes" // a non-sensitive key, read attribute by attribute
+)
+
+// Verdict says whether a key can leave its token, how, and why or why not. The reasons stand in order of weight.
+type Verdict struct {
+	Exportable bool
+	Method     Method // empty where the key cannot leave
+	Mechanism  string // "CKM_…", for a method that needs one
+	Reasons    []Reason
+}
+
+// Has tells whether the verdict gives the reason.
+func (v Verdict) Has(code Code) bool {
+	return slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code == code })
+}
+
+// Notices gives the reasons that are worth knowing whatever the verdict.
+func (v Verdict) Notices() []Reason {
+	var notices []Reason
+	for _, reason := range v.Reasons {
+		if entry, known := Lookup(reason.Code); known && entry.Kind == Notices {
+			notices = append(notices, reason)
+		}
+	}
+	return notices
+}
+
+func (v *Verdict) add(code Code, evidence ...Fact) {
+	v.Reasons = append(v.Reasons, because(code, evidence...))
+}
+
+// refused drops the way out and puts the reason first.
+func (v Verdict) refused(reason Reason) Verdict {
+	kept := slices.DeleteFunc(slices.Clone(v.Reasons), func(r Reason) bool {
+		entry, known := Lookup(r.Code)
+		return known && entry.Kind == Permits
+	})
+	return Verdict{Reasons: append([]Reason{reason}, kept...)}
+}
+
+// Judge decides from what a token told, without asking it anything, whether an identity's key can leave. now decides on
+// the validity of the certificate.
+func Judge(inventory *token.Inventory, identity token.Identity, now time.Time) Verdict {
+	var v Verdict
+	if identity.PrivateKey == nil {
+		judgeWithoutKey(&v, inventory, identity)
+	} else {
+		judgeKey(&v, inventory, identity.PrivateKey, identity)
+	}
+	judgeCertificate(&v, identity, now)
+	return v
+}
+
+func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Identity) {
+	if !inventory.LoggedIn && inventory.Token.Flags.Has(token.CKFLoginRequired) {
+		v.add(KeysHiddenUntilLogin, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true})
+		return
+	}
+	loggedIn := Fact{"logged_in", inventory.LoggedIn}
+	switch {
+	case identity.Certificate == nil:
+		v.add(PublicKeyAlone, loggedIn)
+	case identity.Stranger != nil:
+		v.add(CertificateDoesNotMatchKey, Fact{"CKA_ID", hexText(identity.Stranger.ID())},
+			Fact{"certificate_key", keyText(identity.Public)}, Fact{"private_key", objectKeyText(identity.Stranger)})
+	default:
+		v.add(CertificateWithoutKey, loggedIn)
+	}
+}
+
+func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identity token.Identity) {
+	extractable, sensitive := key.Attributes.Bool(token.CKAExtractable), key.Attributes.Bool(token.CKASensitive)
+	extractableFact, sensitiveFact := attributeFact(key, token.CKAExtractable), attributeFact(key, token.CKASensitive)
+	switch {
+	case extractable == token.NotTold:
+		v.add(AttributesNotTold, extractableFact, sensitiveFact)
+	case extractable == token.False:
+		v.add(KeyNotExtractable, extractableFact)
+		judgeOrigin(v, inventory, key)
+	case !supported(key, identity):
+		v.add(KeyTypeUnsupported, typeFacts(key)...)
+	default:
+		judgeWayOut(v, inventory, key, sensitive, []Fact{sensitiveFact, extractableFact})
+	}
+	if identity.Certificate == nil {
+		v.add(KeyWithoutCertificate, Fact{"CKA_ID", hexText(key.ID())})
+	}
+}
+
+// judgeOrigin tells a key that was born on the token from one whose original may still be somewhere. CKA_LOCAL=false
+// alone proves nothing: NSS says so of every key.
+func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {
+	local, never := attributeFact(key, token.CKALocal), attributeFact(key, token.CKANeverExtractable)
+	switch {
+	case key.Attributes.Bool(token.CKANeverExtractable) == token.False:
+		v.add(OriginalMayExist, never, local)
+	case key.Attributes.Bool(token.CKALocal) == token.True:
+		v.add(KeyGeneratedOnToken, local, never)
+	}
+	if family, known := FamilyOf(inventory); known && family.Backup {
+		v.add(TokenFamilyBackup, Fact{"family", family.Name}, Fact{"manufacturer", inventory.Token.Manufacturer}, Fact{"model", inventory.Token.Model})
+	}
+}
+
+// judgeWayOut chooses the method for an extractable key. C_WrapKey comes first where there is a choice: a wrapped key
+// crosses the module's interface, and a network behind it, as ciphertext.
+func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sensitive token.Bool, facts []Fact) {
+	family, _ := FamilyOf(inventory)
+	keyType, _ := key.KeyType()
+	trusted := key.Attributes.Bool(token.CKAWrapWithTrusted) == token.True
+	mechanism, listed := wrapMechanism(inventory.Mechanisms)
+	refusesType := slices.Contains(family.RefusesToWrap, keyType)
+	switch {
+	case listed && !trusted && !refusesType:
+		v.Exportable, v.Method, v.Mechanism = true, MethodWrap, mechanism.String()
+		v.add(ExportableByWrap, append(facts, Fact{"mechanism", v.Mechanism})...)
+	case sensitive == token.False:
+		v.Exportable, v.Method = true, MethodAttributes
+		v.add(ExportableByAttributes, facts...)
+	case trusted:
+		v.add(WrapNeedsTrustedKey, attributeFact(key, token.CKAWrapWithTrusted))
+	case refusesType:
+		v.add(WrapRefused, Fact{"CKA_KEY_TYPE", keyType.String()}, Fact{"model", inventory.Token.Model}, Fact{"mechanism", mechanism.String()})
+	default:
+		v.add(NoWrappingMechanism, append(facts, Fact{"mechanisms", len(inventory.Mechanisms)})...)
+	}
+	if !v.Exportable && family.Backup {
+		v.add(TokenFamilyBackup, Fact{"family", family.Name}, Fact{"manufacturer", inventory.Token.Manufacturer}, Fact{"model", inventory.Token.Model})
+	}
+}
+
+// wrapMechanism is the first mechanism that a token lists for carrying a key out.
+func wrapMechanism(listed []token.Mechanism) (token.CKM, bool) {
+	for _, mechanism := range token.WrapMechanisms {
+		if slices.ContainsFunc(listed, func(m token.Mechanism) bool { return m.Type == mechanism }) {
+			return mechanism, true
+		}
+	}
+	return 0, false
+}
+
+// supported tells whether the key's type is one whose PKCS#8 form can be read and checked here.
+func supported(key *token.Object, identity token.Identity) bool {
+	switch keyType, _ := key.KeyType(); keyType {
+	case token.CKKRSA:
+		_, told := key.KeyType()
+		return told
+	case token.CKKEC:
+		return true
+	case token.CKKECEdwards:
+		return identity.Public.Algorithm == "" || identity.Public.Algorithm == "Ed25519"
+	}
+	return false
+}
+
+func judgeCertificate(v *Verdict, identity token.Identity, now time.Time) {
+	if identity.Certificate == nil {
+		return
+	}
+	certificate := identity.Certificate.Parsed
+	if certificate == nil {
+		*v = v.refused(because(CertificateUnreadable, Fact{"problem", identity.Certificate.Err.Error()}))
+		return
+	}
+	if now.After(certificate.NotAfter) {
+		v.add(CertificateExpired, Fact{"not_after", certificate.NotAfter.UTC().Format(time.RFC3339)})
+	}
+	if now.Before(certificate.NotBefore) {
+		v.add(CertificateNotYetValid, Fact{"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)})
+	}
+	if certificate.IsCA {
+		v.add(CAKey, Fact{"is_ca", true})
+	}
+}
+
+// JudgeToken decides from a token's flags what stands in the way of a login, before any is tried. An empty result means
+// that nothing does.
+func JudgeToken(info *token.Info) []Reason {
+	var reasons []Reason
+	flag := func(f token.Flags, name string) Fact { return Fact{name, info.Flags.Has(f)} }
+	if !info.Flags.Has(token.CKFTokenInitialized) {
+		return []Reason{because(TokenNotInitialised, flag(token.CKFTokenInitialized, "CKF_TOKEN_INITIALIZED"))}
+	}
+	if !info.Flags.Has(token.CKFLoginRequired) {
+		return nil
+	}
+	if !info.Flags.Has(token.CKFUserPINInitialized) {
+		reasons = append(reasons, because(PINNotSet, flag(token.CKFUserPINInitialized, "CKF_USER_PIN_INITIALIZED")))
+	}
+	if info.Flags.Has(token.CKFUserPINLocked) {
+		return append(reasons, because(PINLocked, flag(token.CKFUserPINLocked, "CKF_USER_PIN_LOCKED")))
+	}
+	if info.Flags.Has(token.CKFUserPINFinalTry) {
+		reasons = append(reasons, because(PINLastAttempt, flag(token.CKFUserPINFinalTry, "CKF_USER_PIN_FINAL_TRY")))
+	}
+	if info.Flags.Has(token.CKFUserPINToBeChanged) {
+		reasons = append(reasons, because(PINMustChange, flag(token.CKFUserPINToBeChanged, "CKF_USER_PIN_TO_BE_CHANGED")))
+	}
+	if info.Flags.Has(token.CKFProtectedAuthenticationPath) {
+		reasons = append(reasons, because(PinpadRequired, flag(token.CKFProtectedAuthenticationPath, "CKF_PROTECTED_AUTHENTICATION_PATH")))
+	}
+	return reasons
+}

@@ -1,0 +1,39 @@
+package bridge
+
+import "p11bridge/token"
+
+// JudgeLogin turns a failed login into reasons: what the token answered, and what its flags say after the attempt.
+func JudgeLogin(err error) []Reason {
+	code, told := token.CodeOf(err)
+	if !told {
+		return nil
+	}
+	answer := Fact{"CKR", code.String()}
+	switch code {
+	case token.CKRPINIncorrect, token.CKRPINLenRange:
+		facts := []Fact{answer}
+		if failure, ok := err.(*token.LoginError); ok {
+			if failure.Flags.Has(token.CKFUserPINLocked) {
+				return []Reason{because(PINLocked, answer, Fact{"CKF_USER_PIN_LOCKED", true})}
+			}
+			facts = append(facts, Fact{"CKF_USER_PIN_COUNT_LOW", failure.Flags.Has(token.CKFUserPINCountLow)},
+				Fact{"CKF_USER_PIN_FINAL_TRY", failure.Flags.Has(token.CKFUserPINFinalTry)})
+		}
+		return []Reason{because(PINIncorrect, facts...)}
+	case token.CKRPINLocked:
+		return []Reason{because(PINLocked, answer)}
+	case token.CKRPINExpired:
+		return []Reason{because(PINMustChange, answer)}
+	case token.CKRUserPINNotInitialized:
+		return []Reason{because(PINNotSet, answer)}
+	case token.CKRTokenNotPresent:
+		return []Reason{because(TokenAbsent, answer)}
+	}
+	return nil
+}
+
+// PINLengthReason is the reason for a PIN that cannot be right, because the token takes none of its length. No attempt
+// is made with it.
+func PINLengthReason(info *token.Info) Reason {
+	return because(PINIncorrect, Fact{"attempts_made", 0}, Fact{"min_pin_len", info.MinPINLen}, Fact{"max_pin_len", info.MaxPINLen})
+}

@@ -1,0 +1,15 @@
+package bridge
+
+import "p11bridge/bridge/pfx"
+
+// Profile names how a PFX file is protected.
+type Profile = pfx.Profile
+
+// The profiles that a file can be written with, and the bounds of their iteration counts.
+const (
+	ProfileModern = pfx.Modern
+	ProfilePBMAC1 = pfx.PBMAC1
+	ProfileLegacy = pfx.Legacy
+
+	MaxIterations = pfx.MaxIterations
+)

@@ -1,0 +1,193 @@
+// Package bridge decides what may leave a token and carries it over to PFX files and back. Its verdicts are values with
+// codes and evidence; the words for them are somebody else's.
+package bridge
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Code names a reason: kebab-case and stable, in JSON and in `explain`.
+type Code string
+
+// The reasons. Table tells what each one is about.
+const (
+	ExportableByAttributes Code = "exportable-by-attributes"
+	ExportableByWrap       Code = "exportable-by-wrap"
+
+	KeyNotExtractable     Code = "key-not-extractable"
+	KeyGeneratedOnToken   Code = "key-generated-on-token"
+	OriginalMayExist      Code = "original-may-exist"
+	WrapNeedsTrustedKey   Code = "wrap-needs-trusted-key"
+	NoWrappingMechanism   Code = "no-wrapping-mechanism"
+	WrapRefused           Code = "wrap-refused"
+	KeyTypeUnsupported    Code = "key-type-unsupported"
+	AttributesNotTold     Code = "attributes-not-told"
+	CertificateWithoutKey Code = "certificate-without-key"
+	PublicKeyAlone        Code = "public-key-alone"
+	CertificateUnreadable Code = "certificate-unreadable"
+	TokenFamilyBackup     Code = "token-family-backup"
+
+	KeyWithoutCertificate      Code = "key-without-certificate"
+	KeysHiddenUntilLogin       Code = "keys-hidden-until-login"
+	CertificateDoesNotMatchKey Code = "certificate-does-not-match-key"
+	CertificateExpired         Code = "certificate-expired"
+	CertificateNotYetValid     Code = "certificate-not-yet-valid"
+	ChainIncomplete            Code = "chain-incomplete"
+	CAKey                      Code = "ca-key"
+
+	PINMissing          Code = "pin-missing"
+	PINIncorrect        Code = "pin-incorrect"
+	PINLocked           Code = "pin-locked"
+	PINLastAttempt      Code = "pin-last-attempt"
+	PINNotSet           Code = "pin-not-set"
+	PINMustChange       Code = "pin-must-change"
+	PinpadRequired      Code = "pinpad-required"
+	TokenNotInitialised Code = "token-not-initialised"
+	TokenAbsent         Code = "token-absent"
+
+	NotAPFX                Code = "not-a-pfx"
+	FileDamaged            Code = "file-damaged"
+	FileTooLarge           Code = "file-too-large"
+	FormatUnsupported      Code = "format-unsupported"
+	NoPrivateKey           Code = "no-private-key"
+	NoCertificate          Code = "no-certificate"
+	CertificateOnly        Code = "certificate-only"
+	KeyOfAnotherCert       Code = "key-of-another-certificate"
+	PasswordMissing        Code = "password-missing"
+	PasswordIncorrect      Code = "password-incorrect"
+	SeveralKeys            Code = "several-keys"
+	IntegrityNotProtected  Code = "integrity-not-protected"
+	WeakProtection         Code = "weak-protection"
+	KeyNotProtected        Code = "key-not-protected"
+	IterationCountTooLarge Code = "iteration-count-too-large"
+)
+
+// Kind says what a reason does to a verdict.
+type Kind string
+
+// The kinds of reason.
+const (
+	Permits  Kind = "permits"  // the key can leave, and how
+	Refuses  Kind = "refuses"  // the key cannot leave, and why
+	Adds     Kind = "adds"     // more about a refusal: where to look, whom to ask
+	Notices  Kind = "notices"  // worth knowing, whatever the verdict
+	Blocks   Kind = "blocks"   // nothing can be found out until the token's state or PIN is put right
+	Spoils   Kind = "spoils"   // a file is not a valid copy
+	Weakness Kind = "weakness" // a valid copy, with a weakness
+)
+
+// Entry is one row of the table of reasons.
+type Entry struct {
+	Code Code
+	Kind Kind
+	// Evidence lists what can stand in evidence, by the names of the specification where it has one.
+	Evidence []string
+	// Specification is the section that the reason rests on.
+	Specification string
+}
+
+// table is the one place that knows every reason, in the order in which `explain` lists them.
+var table = []Entry{
+	{ExportableByAttributes, Permits, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE"}, "PKCS#11 v3.1 §4.9 (table 26)"},
+	{ExportableByWrap, Permits, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE", "mechanism"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
+	{KeyNotExtractable, Refuses, []string{"CKA_EXTRACTABLE"}, "PKCS#11 v3.1 §4.9 (table 26)"},
+	{KeyGeneratedOnToken, Adds, []string{"CKA_LOCAL", "CKA_NEVER_EXTRACTABLE"}, "PKCS#11 v3.1 §4.8 (table 24), §4.9"},
+	{OriginalMayExist, Adds, []string{"CKA_NEVER_EXTRACTABLE", "CKA_LOCAL"}, "PKCS#11 v3.1 §4.9 (table 26)"},
+	{WrapNeedsTrustedKey, Refuses, []string{"CKA_WRAP_WITH_TRUSTED"}, "PKCS#11 v3.1 §4.9 (table 26)"},
+	{NoWrappingMechanism, Refuses, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE", "mechanisms", "answers"}, "PKCS#11 v3.1 §5.5.7 (C_GetMechanismList), §5.18.3"},
+	{WrapRefused, Refuses, []string{"CKA_KEY_TYPE", "model", "mechanism", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
+	{KeyTypeUnsupported, Refuses, []string{"CKA_KEY_TYPE", "curve"}, "PKCS#11 v3.1 §6"},
+	{AttributesNotTold, Refuses, []string{"CKA_EXTRACTABLE", "CKA_SENSITIVE"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
+	{CertificateWithoutKey, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.6"},
+	{PublicKeyAlone, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.8"},
+	{CertificateUnreadable, Refuses, []string{"problem"}, "RFC 5280 §4.1"},
+	{TokenFamilyBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},
+	{KeyWithoutCertificate, Notices, []string{"CKA_ID"}, "PKCS#11 v3.1 §4.6.3"},
+	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},
+	{CertificateDoesNotMatchKey, Refuses, []string{"CKA_ID", "certificate_key", "private_key"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
+	{CertificateExpired, Notices, []string{"not_after"}, "RFC 5280 §4.1.2.5"},
+	{CertificateNotYetValid, Notices, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
+	{ChainIncomplete, Notices, []string{"missing_issuer"}, "RFC 5280 §6.1"},
+	{CAKey, Notices, []string{"is_ca"}, "RFC 5280 §4.2.1.9"},
+	{PINMissing, Blocks, []string{"CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
+	{PINIncorrect, Blocks, []string{"CKR", "attempts_made", "min_pin_len", "max_pin_len", "CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
+	{PINLocked, Blocks, []string{"CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
+	{PINLastAttempt, Blocks, []string{"CKF_USER_PIN_FINAL_TRY"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
+	{PINNotSet, Blocks, []string{"CKF_USER_PIN_INITIALIZED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.6.3"},
+	{PINMustChange, Blocks, []string{"CKF_USER_PIN_TO_BE_CHANGED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
+	{PinpadRequired, Notices, []string{"CKF_PROTECTED_AUTHENTICATION_PATH"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
+	{TokenNotInitialised, Blocks, []string{"CKF_TOKEN_INITIALIZED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.5.9"},
+	{TokenAbsent, Blocks, []string{"slots"}, "PKCS#11 v3.1 §5.5.4 (CKF_TOKEN_PRESENT)"},
+	{NotAPFX, Spoils, nil, "RFC 7292 §4"},
+	{FileDamaged, Spoils, []string{"problem"}, "RFC 7292 §4"},
+	{FileTooLarge, Spoils, []string{"size", "limit"}, "RFC 7292 §4"},
+	{FormatUnsupported, Spoils, []string{"algorithm"}, "RFC 7292 §4"},
+	{NoPrivateKey, Spoils, nil, "RFC 7292 §4.2"},
+	{NoCertificate, Spoils, nil, "RFC 7292 §4.2.3"},
+	{CertificateOnly, Spoils, []string{"format"}, "RFC 5280 §4.1"},
+	{KeyOfAnotherCert, Spoils, []string{"certificate_key", "private_key"}, "RFC 7292 §4.2"},
+	{PasswordMissing, Blocks, nil, "RFC 7292 §5.1"},
+	{PasswordIncorrect, Spoils, nil, "RFC 7292 §5.1"},
+	{SeveralKeys, Weakness, []string{"keys"}, "RFC 7292 §4.2"},
+	{IntegrityNotProtected, Weakness, []string{"mac"}, "RFC 7292 §4 (macData)"},
+	{WeakProtection, Weakness, []string{"algorithm", "iterations"}, "RFC 8018 §4.2; RFC 7292 appendix B"},
+	{KeyNotProtected, Weakness, nil, "RFC 7292 §4.2.1 (keyBag)"},
+	{IterationCountTooLarge, Spoils, []string{"iterations", "limit"}, "RFC 8018 §4.2"},
+}
+
+// Table lists every reason.
+func Table() []Entry { return slices.Clone(table) }
+
+// Lookup finds a reason by its code.
+func Lookup(code Code) (Entry, bool) {
+	i := slices.IndexFunc(table, func(e Entry) bool { return e.Code == code })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return table[i], true
+}
+
+// Reason is one reason with what was seen.
+type Reason struct {
+	Code     Code     `json:"code"`
+	Evidence Evidence `json:"evidence"`
+}
+
+// Evidence is what was seen, in the order of its weight. In JSON it is an object.
+type Evidence []Fact
+
+// Fact is one observation: a name of the specification and the value that was read. A nil value means that the token did
+// not tell.
+type Fact struct {
+	Name  string
+	Value any
+}
+
+// MarshalJSON writes an object whose members keep their order.
+func (e Evidence) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteByte('{')
+	for i, fact := range e {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		name, err := json.Marshal(fact.Name)
+		if err != nil {
+			return nil, fmt.Errorf("evidence: %w", err)
+		}
+		value, err := json.Marshal(fact.Value)
+		if err != nil {
+			return nil, fmt.Errorf("evidence %s: %w", fact.Name, err)
+		}
+		out.Write(name)
+		out.WriteByte(':')
+		out.Write(value)
+	}
+	out.WriteByte('}')
+	return out.Bytes(), nil
+}
+
+func because(code Code, evidence ...Fact) Reason { return Reason{Code: code, Evidence: evidence} }

@@ -1,0 +1,270 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"p11bridge/bridge/pfx"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// MaxFileSize is the largest file, in bytes, that is read as a PFX or a certificate.
+const MaxFileSize = 16 << 20
+
+// WeakIterations is the iteration count below which a file's protection is called weak.
+const WeakIterations = 100_000
+
+// Verification says whether a file is a valid copy: a private key with its certificate, in a PFX that opens.
+type Verification struct {
+	Valid             bool
+	HasPrivateKey     bool
+	HasCertificate    bool
+	KeyMatches        *bool // nil where it could not be found out
+	Format            string
+	Profile           string
+	Iterations        int
+	Certificate       *pki.Certificate // the key's own
+	OtherCertificates int
+	FriendlyName      string
+	SHA256            string
+	Reasons           []Reason
+}
+
+func (v *Verification) add(code Code, evidence ...Fact) {
+	v.Reasons = append(v.Reasons, because(code, evidence...))
+}
+
+// The formats that Verify tells apart.
+const (
+	FormatPFX            = "PKCS#12"
+	FormatCertificateDER = "X.509 DER"
+	FormatCertificatePEM = "X.509 PEM"
+	FormatKeyPEM         = "private key PEM"
+	FormatUnknown        = "unknown"
+)
+
+// Verify opens a file as far as it can and says whether it is a valid copy and why or why not. The password is asked for
+// only where the file has one. The error is for what kept us from finding out: no password to be had, a cancelled
+// context.
+func Verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Verification, error) {
+	v := &Verification{Format: FormatUnknown}
+	if len(file) > MaxFileSize {
+		v.add(FileTooLarge, Fact{"size", len(file)}, Fact{"limit", MaxFileSize})
+		return v, nil
+	}
+	if block, _ := pem.Decode(file); block != nil {
+		v.verifyPEM(file)
+		return v, nil
+	}
+	if certificate, err := pki.ParseCertificate(file); err == nil {
+		v.Format, v.HasCertificate, v.Certificate = FormatCertificateDER, true, certificate
+		v.add(CertificateOnly, Fact{"format", v.Format})
+		return v, nil
+	}
+	facts, err := pfx.Inspect(file)
+	if err != nil {
+		v.readingFailed(file, err)
+		return v, nil
+	}
+	v.Format, v.Profile, v.Iterations = FormatPFX, string(facts.Profile), facts.Iterations
+	if tooMany, is := beyondLimit(facts); is {
+		v.add(IterationCountTooLarge, Fact{"iterations", tooMany}, Fact{"limit", pfx.MaxIterations})
+		return v, nil
+	}
+	given, err := password()
+	if err != nil {
+		return nil, err
+	}
+	contents, err := pfx.Decode(ctx, file, given.Bytes(), pfx.DecodeOptions{})
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		v.readingFailed(file, err)
+		return v, nil
+	}
+	defer contents.Wipe()
+	v.judgeContents(contents, now)
+	v.Valid = !spoiled(v.Reasons)
+	return v, nil
+}
+
+func beyondLimit(facts *pfx.Facts) (int, bool) {
+	highest := facts.MACIterations
+	for _, protection := range append(facts.Safes, facts.KeyBags...) {
+		highest = max(highest, protection.Iterations)
+	}
+	return highest, highest > pfx.MaxIterations
+}
+
+func spoiled(reasons []Reason) bool {
+	for _, reason := range reasons {
+		if entry, known := Lookup(reason.Code); !known || entry.Kind == Spoils || entry.Kind == Refuses {
+			return true
+		}
+	}
+	return false
+}
+
+// verifyPEM looks at the blocks of a PEM file. It may hold a key, and is no PFX.
+func (v *Verification) verifyPEM(file []byte) {
+	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
+		switch {
+		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+			v.HasPrivateKey = true
+		case block.Type == "CERTIFICATE" || block.Type == "TRUSTED CERTIFICATE":
+			v.HasCertificate = true
+			if certificate, err := pki.ParseCertificate(block.Bytes); err == nil && v.Certificate == nil {
+				v.Certificate = certificate
+			}
+		}
+	}
+	switch {
+	case v.HasPrivateKey:
+		v.Format = FormatKeyPEM
+		v.add(NotAPFX, Fact{"format", v.Format})
+	case v.HasCertificate:
+		v.Format = FormatCertificatePEM
+		v.add(CertificateOnly, Fact{"format", v.Format})
+	default:
+		v.add(NotAPFX, Fact{"format", "PEM"})
+	}
+}
+
+// readingFailed turns an error of the reader into a reason.
+func (v *Verification) readingFailed(file []byte, err error) {
+	var damaged *pfx.DamagedError
+	var limit *pfx.LimitError
+	var unsupported *pfx.UnsupportedError
+	switch {
+	case errors.Is(err, pfx.ErrPassword), errors.Is(err, pfx.ErrPasswordNotBMP), errors.Is(err, pfx.ErrPasswordNotUTF8):
+		v.add(PasswordIncorrect)
+	case errors.Is(err, pfx.ErrPrivacyPassword):
+		v.add(FileDamaged, Fact{"problem", err.Error()})
+	case errors.As(err, &limit) && limit.What == pfx.LimitIterations, errors.As(err, &limit) && limit.What == pfx.LimitTotalIterations:
+		v.add(IterationCountTooLarge, Fact{"iterations", limit.Value}, Fact{"limit", limit.Bound})
+	case errors.As(err, &limit):
+		v.add(FileDamaged, Fact{"problem", limit.Error()})
+	case errors.As(err, &unsupported):
+		v.Format = FormatPFX
+		v.add(FormatUnsupported, Fact{"algorithm", unsupported.Algorithm})
+	case errors.As(err, &damaged) && looksLikePFX(file):
+		v.Format = FormatPFX
+		v.add(FileDamaged, Fact{"problem", damaged.Error()})
+	default:
+		v.add(NotAPFX, Fact{"format", v.Format})
+	}
+}
+
+// looksLikePFX tells whether a file begins as a PFX does: a SEQUENCE with the version 3 as its first member.
+func looksLikePFX(file []byte) bool {
+	head := file[:min(len(file), 16)]
+	return len(head) > 4 && head[0] == 0x30 && bytes.Contains(head, []byte{0x02, 0x01, 0x03, 0x30})
+}
+
+func (v *Verification) judgeContents(contents *pfx.Contents, now time.Time) {
+	v.HasPrivateKey, v.HasCertificate = len(contents.Keys) > 0, len(contents.Certificates) > 0
+	v.Profile, v.Iterations = string(contents.Facts.Profile), contents.Facts.Iterations
+	if !v.HasPrivateKey {
+		v.add(NoPrivateKey)
+	}
+	if !v.HasCertificate {
+		v.add(NoCertificate)
+	}
+	if v.HasPrivateKey && v.HasCertificate {
+		v.judgePair(contents)
+	}
+	if v.Certificate == nil && v.HasCertificate {
+		v.Certificate = firstReadable(contents.Certificates)
+	}
+	v.OtherCertificates = max(0, len(contents.Certificates)-1)
+	v.judgeProtection(contents.Facts)
+	if c := v.Certificate; c != nil && now.After(c.NotAfter) {
+		v.add(CertificateExpired, Fact{"not_after", c.NotAfter.UTC().Format(time.RFC3339)})
+	} else if c != nil && now.Before(c.NotBefore) {
+		v.add(CertificateNotYetValid, Fact{"not_before", c.NotBefore.UTC().Format(time.RFC3339)})
+	}
+}
+
+// judgePair looks for a key with its certificate.
+func (v *Verification) judgePair(contents *pfx.Contents) {
+	if len(contents.Keys) > 1 {
+		v.add(SeveralKeys, Fact{"keys", len(contents.Keys)})
+	}
+	var problem error
+	for _, pair := range pfx.Match(contents, publicKeyOf) {
+		if pair.LinkedBy != pfx.LinkedByPublicKey {
+			if problem == nil {
+				problem = pair.Err
+			}
+			continue
+		}
+		matches := true
+		v.KeyMatches = &matches
+		v.FriendlyName = contents.Keys[pair.Key].FriendlyName
+		certificate, err := pki.ParseCertificate(contents.Certificates[pair.Certificate].DER)
+		if err != nil {
+			v.add(CertificateUnreadable, Fact{"problem", err.Error()})
+		}
+		v.Certificate = certificate
+		return
+	}
+	var unsupported *pki.UnsupportedError
+	switch {
+	case errors.As(problem, &unsupported):
+		v.add(KeyTypeUnsupported, Fact{"algorithm", unsupported.Algorithm})
+	case problem != nil && !errors.Is(problem, pfx.ErrMismatch):
+		v.add(FileDamaged, Fact{"problem", problem.Error()})
+	default:
+		matches := false
+		v.KeyMatches = &matches
+		v.add(KeyOfAnotherCert)
+	}
+}
+
+func publicKeyOf(pkcs8 []byte) ([]byte, error) {
+	key, err := pki.ParsePrivateKey(pkcs8)
+	if err != nil {
+		return nil, fmt.Errorf("read the private key: %w", err)
+	}
+	defer key.Wipe()
+	return key.Public.SPKI, nil
+}
+
+func firstReadable(certificates []pfx.Certificate) *pki.Certificate {
+	for _, c := range certificates {
+		if parsed, err := pki.ParseCertificate(c.DER); err == nil {
+			return parsed
+		}
+	}
+	return nil
+}
+
+// judgeProtection says what is weak about a copy that is valid all the same.
+func (v *Verification) judgeProtection(facts pfx.Facts) {
+	if facts.ClearKey {
+		v.add(KeyNotProtected)
+	}
+	if facts.MAC == pfx.NoMAC {
+		v.add(IntegrityNotProtected, Fact{"mac", facts.MAC})
+	}
+	weakest := Fact{}
+	for _, protection := range facts.KeyBags {
+		if protection.Algorithm != pfx.Clear && !strings.HasPrefix(protection.Algorithm, "PBES2") {
+			weakest = Fact{"algorithm", protection.Algorithm}
+		}
+	}
+	if weakest.Name != "" || facts.Iterations > 0 && facts.Iterations < WeakIterations {
+		evidence := []Fact{{"iterations", facts.Iterations}}
+		if weakest.Name != "" {
+			evidence = append([]Fact{weakest}, evidence...)
+		}
+		v.add(WeakProtection, evidence...)
+	}
+}
