@@ -1,0 +1,79 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// child is the working half of a supervised command.
+type child struct {
+	page    *callPage
+	printed *os.File // what the module prints
+	out     *os.File // our own standard output and error, which the module cannot reach by number
+	err     *os.File
+}
+
+// becomeChild takes over the descriptors that the parent left and forbids core dumps. It is nil in the parent. The
+// module gets the standard output and error that C code knows; ours move to other numbers.
+func becomeChild() (*child, error) {
+	descriptors := os.Getenv(childVariable)
+	if descriptors == "" {
+		return nil, nil
+	}
+	if err := os.Unsetenv(childVariable); err != nil {
+		return nil, fmt.Errorf("child process: %w", err)
+	}
+	pageText, printedText, _ := strings.Cut(descriptors, " ")
+	pageFD, pageErr := strconv.Atoi(pageText)
+	printedFD, printedErr := strconv.Atoi(printedText)
+	if pageErr != nil || printedErr != nil {
+		return nil, fmt.Errorf("child process: %s is set by hand", childVariable)
+	}
+	pageFile := os.NewFile(uintptr(pageFD), "calls")
+	if pageFile == nil {
+		return nil, fmt.Errorf("child process: %s is set by hand", childVariable)
+	}
+	page, err := mapCallPage(pageFile)
+	if err != nil {
+		return nil, err
+	}
+	c := &child{page: page, printed: os.NewFile(uintptr(printedFD), "module output")}
+	unix.CloseOnExec(pageFD)
+	unix.CloseOnExec(printedFD)
+	if c.out, err = moveAway(unix.Stdout, printedFD); err != nil {
+		return nil, err
+	}
+	if c.err, err = moveAway(unix.Stderr, printedFD); err != nil {
+		return nil, err
+	}
+	debug.SetTraceback("crash") // a fault in the module ends the process by a signal, not with an exit code of ours
+	return c, forbidCoreDumps()
+}
+
+// moveAway gives a standard stream a new number and puts the replacement at the old one.
+func moveAway(fd, replacement int) (*os.File, error) {
+	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 64)
+	if err != nil {
+		return nil, fmt.Errorf("child process: %w", err)
+	}
+	if err := unix.Dup2(replacement, fd); err != nil {
+		return nil, fmt.Errorf("child process: %w", err)
+	}
+	return os.NewFile(uintptr(moved), "standard stream"), nil
+}
+
+// forbidCoreDumps keeps PINs and keys out of core files, and other processes of the same user from attaching.
+func forbidCoreDumps() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("forbid core dumps: %w", err)
+	}
+	return nil
+}

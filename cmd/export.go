@@ -1,0 +1,170 @@
+package cmd
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/cmd/messages"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+type exportOptions struct {
+	object          string
+	out             string
+	profile         string
+	iterations      int
+	chain           []string
+	certificate     string
+	certificateOnly bool
+	method          string
+	force           bool
+	dryRun          bool
+	password        string
+}
+
+func newExportCommand(a *app) *cobra.Command {
+	o := &exportOptions{}
+	c := &cobra.Command{
+		Use:   "export OBJECT -o FILE",
+		Short: a.text("command.export.short", nil),
+		Long:  a.text("command.export.long", nil),
+		Example: examples("export alice -o alice.pfx", "export 'pkcs11:token=demo;id=%01;type=private' -o alice.pfx --pin-source file:pin.txt --password-source file:password.txt",
+			"export alice -o alice.pfx --chain ca.pem --profile legacy", "export alice -o alice.pfx --dry-run", "export alice -o alice.cer --certificate-only"),
+		Args: exactlyOne("OBJECT"),
+	}
+	flags := c.Flags()
+	flags.StringVarP(&o.out, "out", "o", "", a.text("flag.out", nil))
+	flags.StringVar(&o.profile, "profile", "modern", a.text("flag.profile", nil))
+	flags.IntVar(&o.iterations, "iterations", 0, a.text("flag.iterations", nil))
+	flags.StringArrayVar(&o.chain, "chain", nil, a.text("flag.chain", nil))
+	flags.StringVar(&o.certificate, "certificate", "", a.text("flag.certificate", nil))
+	flags.BoolVar(&o.certificateOnly, "certificate-only", false, a.text("flag.certificate-only", nil))
+	flags.StringVar(&o.method, "method", "auto", a.text("flag.method", nil))
+	flags.BoolVar(&o.force, "force", false, a.text("flag.force", nil))
+	flags.BoolVar(&o.dryRun, "dry-run", false, a.text("flag.dry-run", nil))
+	flags.StringVar(&o.password, "password-source", "", a.text("flag.password-source", nil))
+	c.RunE = a.supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
+		o.object = args[0]
+		return runExport(ctx, a, o)
+	})
+	return c
+}
+
+func runExport(ctx context.Context, a *app, o *exportOptions) error {
+	request, err := a.exportRequest(o)
+	if err != nil {
+		return err
+	}
+	selector, err := token.ParseSelector(o.object)
+	if err != nil {
+		return err
+	}
+	return a.withToken(ctx, selector.URI, func(slot token.Slot) error {
+		return withSession(slot, func(s *token.Session) error {
+			if _, err := a.login(ctx, s, selector.URI, o.certificateOnly); err != nil {
+				return err
+			}
+			inventory, err := s.Inventory(ctx)
+			if err != nil {
+				return err
+			}
+			identity, err := choose(inventory, selector, o.object)
+			if err != nil {
+				return err
+			}
+			request.Session, request.Inventory, request.Identity = s, inventory, identity
+			request.Verdict = bridge.Judge(inventory, identity, a.now())
+			return a.export(ctx, o, request)
+		})
+	})
+}
+
+// exportRequest reads what the command line and the files say, before any token is touched.
+func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
+	r := bridge.ExportRequest{
+		Profile: bridge.Profile(o.profile), Iterations: o.iterations, Random: rand.Reader,
+		Target: bridge.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch},
+	}
+	switch {
+	case o.out == "":
+		return r, usage("error.out-missing", nil)
+	case !slices.Contains([]bridge.Profile{bridge.ProfileModern, bridge.ProfilePBMAC1, bridge.ProfileLegacy}, r.Profile):
+		return r, usage("error.profile", messages.Args{"Given": printable(o.profile)})
+	case o.iterations < 0 || o.iterations > bridge.MaxIterations:
+		return r, usage("error.iterations", messages.Args{"Limit": bridge.MaxIterations})
+	case o.method != "auto" && o.method != string(bridge.MethodWrap) && o.method != string(bridge.MethodAttributes):
+		return r, usage("error.method", messages.Args{"Given": printable(o.method)})
+	}
+	if o.method != "auto" {
+		r.Method = bridge.Method(o.method)
+	}
+	for _, path := range o.chain {
+		certificates, err := readCertificates(path)
+		if err != nil {
+			return r, err
+		}
+		r.Pool = append(r.Pool, certificates...)
+	}
+	if o.certificate != "" {
+		certificates, err := readCertificates(o.certificate)
+		if err != nil {
+			return r, err
+		}
+		r.Certificate, r.Pool = certificates[0], append(r.Pool, certificates[1:]...)
+	}
+	return r, r.Target.Check()
+}
+
+func (a *app) export(ctx context.Context, o *exportOptions, r bridge.ExportRequest) error {
+	if o.certificateOnly {
+		return a.exportCertificate(o, r)
+	}
+	if !r.Verdict.Exportable {
+		return &bridge.RefusedError{Verdict: r.Verdict}
+	}
+	if o.dryRun {
+		return a.tellDryRun(r)
+	}
+	password, err := a.newPassword(ctx, o.password)
+	if err != nil {
+		return err
+	}
+	defer password.Wipe()
+	r.Password = password
+	a.noticePassword(password)
+	done := a.slowly("progress.export")
+	receipt, err := bridge.Export(ctx, r)
+	done()
+	if err != nil {
+		return err
+	}
+	return a.tellReceipt(receipt, r.Verdict)
+}
+
+// exportCertificate writes the certificate alone, and says that this is no backup.
+func (a *app) exportCertificate(o *exportOptions, r bridge.ExportRequest) error {
+	var certificate *pki.Certificate
+	if c := r.Identity.Certificate; c != nil {
+		certificate = c.Parsed
+	}
+	if certificate == nil {
+		return bridge.ErrNoCertificate
+	}
+	if !o.dryRun {
+		if err := bridge.WriteCertificate(r.Target, certificate); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return a.writeJSON(viewCertificateOnly(o.out, certificate))
+	}
+	fmt.Fprintln(a.out, a.text("export.certificate-only", messages.Args{"File": printable(o.out), "Subject": printable(certificate.Subject)}))
+	fmt.Fprint(a.out, a.reasonParagraph(bridge.Reason{Code: bridge.CertificateOnly}))
+	return nil
+}

@@ -1,0 +1,129 @@
+package cmd
+
+import (
+	"context"
+	"strings"
+
+	"p11bridge/bridge"
+	"p11bridge/cmd/messages"
+	"p11bridge/token"
+	"p11bridge/token/secret"
+)
+
+// blockedError means that no login was tried, or that the one attempt failed. It carries the reasons.
+type blockedError struct {
+	Reasons []bridge.Reason
+	Err     error
+}
+
+// Error gives the first reason's code.
+func (e *blockedError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return "login: " + string(e.Reasons[0].Code)
+}
+
+// Unwrap gives the token's answer.
+func (e *blockedError) Unwrap() error { return e.Err }
+
+// login logs the user in where the token asks for it: one attempt, after a look at the token's flags. For an optional
+// login nothing happens where nobody gave a PIN; the reasons then say what stays hidden.
+func (a *app) login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) ([]bridge.Reason, error) {
+	info := s.Slot.Token
+	if !info.Flags.Has(token.CKFLoginRequired) {
+		return nil, nil
+	}
+	hidden := []bridge.Reason{hiddenReason()}
+	sourceText := a.pinSourceFor(uri)
+	terminal := hasTerminal()
+	if sourceText == "" && optional && !terminal {
+		return hidden, nil
+	}
+	if blocked := a.blocking(info); len(blocked) > 0 {
+		if sourceText == "" && optional {
+			return hidden, nil
+		}
+		return nil, &blockedError{Reasons: blocked}
+	}
+	pin, skipped, err := a.pin(ctx, info, sourceText, terminal, optional)
+	if err != nil {
+		return nil, err
+	}
+	if skipped {
+		return hidden, nil
+	}
+	defer pin.Wipe()
+	if err := s.Login(pin); err != nil {
+		return nil, &blockedError{Reasons: bridge.JudgeLogin(err), Err: err}
+	}
+	return nil, nil
+}
+
+// blocking lists what forbids an attempt. A last attempt is only risked when the user said so.
+func (a *app) blocking(info *token.Info) []bridge.Reason {
+	var blocked []bridge.Reason
+	for _, reason := range bridge.JudgeToken(info) {
+		entry, known := bridge.Lookup(reason.Code)
+		if known && entry.Kind == bridge.Blocks && !(reason.Code == bridge.PINLastAttempt && a.allowLastAttempt) {
+			blocked = append(blocked, reason)
+		}
+	}
+	return blocked
+}
+
+// pinSourceFor is --pin-source, else the URI's pin-source: a path, or one of our own forms (RFC 7512 §2.4 leaves the form
+// to the application; a command to run is refused).
+func (a *app) pinSourceFor(uri *token.URI) string {
+	if a.pinSource != "" || uri == nil {
+		return a.pinSource
+	}
+	text := uri.Query["pin-source"]
+	if strings.HasPrefix(text, "/") {
+		return "file:" + text
+	}
+	return text
+}
+
+// pin gets the PIN; nil for a token with a keypad of its own.
+func (a *app) pin(ctx context.Context, info *token.Info, sourceText string, terminal, optional bool) (pin *secret.Text, skipped bool, err error) {
+	label := printable(info.Label)
+	if info.Flags.Has(token.CKFProtectedAuthenticationPath) {
+		a.notice("notice.pinpad", messages.Args{"Token": label})
+		return nil, false, nil
+	}
+	if sourceText == "" {
+		sourceText = "prompt"
+	}
+	s, err := parseSource("--pin-source", sourceText, "prompt", "env", "file", "fd")
+	if err != nil {
+		return nil, false, err
+	}
+	missing := &blockedError{Reasons: []bridge.Reason{{Code: bridge.PINMissing, Evidence: bridge.Evidence{{Name: "CKF_LOGIN_REQUIRED", Value: true}}}}}
+	switch {
+	case s.kind != "prompt":
+		pin, err = a.read("--pin-source", s)
+	case !terminal:
+		err = missing
+	default:
+		question := "prompt.pin"
+		if optional {
+			question = "prompt.pin-optional"
+		}
+		pin, err = ask(ctx, a.text(question, messages.Args{"Token": label})+" ", true)
+		if err == nil && pin.Len() == 0 {
+			if optional {
+				return nil, true, nil
+			}
+			err = missing
+		}
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if length := uint(pin.Len()); length < info.MinPINLen || info.MaxPINLen > 0 && length > info.MaxPINLen {
+		pin.Wipe()
+		return nil, false, &blockedError{Reasons: []bridge.Reason{bridge.PINLengthReason(info)}}
+	}
+	return pin, false, nil
+}

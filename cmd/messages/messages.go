@@ -1,0 +1,88 @@
+// Package messages holds every text that a person reads, by id with named arguments. One catalog file a language and
+// subject: SUBJECT.LANG.json.
+package messages
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+//go:embed *.json
+var files embed.FS
+
+// Languages lists the languages that p11bridge speaks; the first is complete and stands in for what another one lacks.
+func Languages() []string { return []string{"en", "es", "ca", "fr"} }
+
+// Args are a message's named arguments.
+type Args map[string]any
+
+// Catalog gives the texts of one language.
+type Catalog struct {
+	Language  string
+	localizer *i18n.Localizer
+}
+
+// Load reads the catalogs of a language, and English beneath it.
+func Load(lang string) (*Catalog, error) {
+	if !slices.Contains(Languages(), lang) {
+		return nil, fmt.Errorf("no catalog for language %q", lang)
+	}
+	bundle := i18n.NewBundle(language.English)
+	for _, name := range Files() {
+		if strings.HasSuffix(name, ".en.json") || strings.HasSuffix(name, "."+lang+".json") {
+			if _, err := bundle.LoadMessageFileFS(files, name); err != nil {
+				return nil, fmt.Errorf("catalog %s: %w", name, err)
+			}
+		}
+	}
+	return &Catalog{Language: lang, localizer: i18n.NewLocalizer(bundle, lang)}, nil
+}
+
+// Files lists the embedded catalog files.
+func Files() []string {
+	names, err := fs.Glob(files, "*.json")
+	if err != nil { // only a malformed pattern does that
+		return nil
+	}
+	return names
+}
+
+// Read gives one catalog file as it stands.
+func Read(name string) ([]byte, error) { return files.ReadFile(name) }
+
+// Text gives a message. An argument named Count chooses the plural form. An id without a text gives the id itself, which
+// the tests rule out.
+func (c *Catalog) Text(id string, args Args) string {
+	text, err := c.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: args, PluralCount: args["Count"]})
+	if err != nil && text == "" {
+		return id
+	}
+	return text
+}
+
+// Choose finds the language for a person: the one asked for, else the first of the locale variables that names one that
+// p11bridge speaks (POSIX: LC_ALL, LC_MESSAGES, LANG), else English. It is false where the one asked for is not spoken.
+func Choose(asked string, getenv func(string) string) (string, bool) {
+	if asked != "" {
+		return asked, slices.Contains(Languages(), asked)
+	}
+	for _, variable := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		value := getenv(variable)
+		if value == "" {
+			continue
+		}
+		lang, _, _ := strings.Cut(strings.ToLower(value), "_")
+		lang, _, _ = strings.Cut(lang, ".")
+		if slices.Contains(Languages(), lang) {
+			return lang, true
+		}
+		return Languages()[0], true // the variable that counts names a language we do not speak
+	}
+	return Languages()[0], true
+}

@@ -1,0 +1,251 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"p11bridge/bridge"
+	"p11bridge/cmd/messages"
+	"p11bridge/token"
+)
+
+// moduleVariable names the module for those who do not want to say --module each time.
+const moduleVariable = "P11BRIDGE_MODULE"
+
+// libraries are the PKCS#11 libraries to open; named tells that the user named one, so that its failure is the command's.
+func (a *app) libraries(uri *token.URI) (found []token.Library, named bool, err error) {
+	path := a.module
+	if path == "" && uri != nil {
+		path = uri.Query["module-path"]
+	}
+	switch {
+	case path != "":
+		return []token.Library{{Path: path}}, true, nil
+	case a.nssDB != "":
+		library, err := token.NSSDatabase(a.nssDB)
+		return []token.Library{library}, true, err
+	}
+	if path := a.getenv(moduleVariable); path != "" {
+		return []token.Library{{Path: path}}, true, nil
+	}
+	return token.Discover(), false, nil
+}
+
+// noModuleError means that no module was named and none was found.
+type noModuleError struct{}
+
+// Error says so.
+func (noModuleError) Error() string { return "no PKCS#11 module found" }
+
+// noTokenError means that no token is there, or none of those that are there is meant.
+type noTokenError struct {
+	Wanted         string   // the label or URI asked for, empty for any
+	Present        []string // URIs of the tokens that are there
+	Slots          int
+	Uninitialised  int
+	ModuleProblems []string
+}
+
+// Error says what was looked for.
+func (e *noTokenError) Error() string {
+	if e.Wanted != "" {
+		return "no such token: " + e.Wanted
+	}
+	return "no token"
+}
+
+// severalTokensError means that a command for one token found several.
+type severalTokensError struct{ Present []string }
+
+// Error counts them.
+func (e *severalTokensError) Error() string {
+	return fmt.Sprintf("%d tokens and none named", len(e.Present))
+}
+
+// withSlots opens the modules, hands over the slots whose tokens are meant, and closes the modules again.
+func (a *app) withSlots(ctx context.Context, uri *token.URI, work func(slots []token.Slot) error) (err error) {
+	libraries, named, err := a.libraries(uri)
+	if err != nil {
+		return err
+	}
+	if len(libraries) == 0 {
+		return noModuleError{}
+	}
+	observer, err := a.observer()
+	if err != nil {
+		return err
+	}
+	if observer.trace != nil {
+		defer func() { err = errors.Join(err, observer.trace.close()) }()
+	}
+	missing := &noTokenError{}
+	var slots []token.Slot
+	for _, library := range libraries {
+		module, err := token.Open(library, observer)
+		if err != nil {
+			if named {
+				return err
+			}
+			missing.ModuleProblems = append(missing.ModuleProblems, err.Error())
+			continue
+		}
+		defer func() { err = errors.Join(err, module.Close()) }()
+		all, err := module.Slots(ctx)
+		if err != nil {
+			return err
+		}
+		missing.Slots += len(all)
+		for _, slot := range all {
+			switch {
+			case slot.Err != nil:
+				missing.ModuleProblems = append(missing.ModuleProblems, slot.Err.Error())
+			case slot.Token == nil || slot.Internal():
+			case !slot.Token.Flags.Has(token.CKFTokenInitialized):
+				missing.Uninitialised++
+			default:
+				missing.Present = append(missing.Present, slot.Token.URI().String())
+				if a.meant(module.Info, slot, uri) {
+					slots = append(slots, slot)
+				}
+			}
+		}
+	}
+	if len(slots) == 0 {
+		missing.Wanted = a.tokenLabel
+		if missing.Wanted == "" && uri != nil && len(missing.Present) > 0 {
+			missing.Wanted = uri.String()
+		}
+		return missing
+	}
+	return work(slots)
+}
+
+// meant tells whether --token and the URI name the slot's token.
+func (a *app) meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bool {
+	if a.tokenLabel != "" && slot.Token.Label != a.tokenLabel {
+		return false
+	}
+	return uri == nil || uri.MatchesToken(module, slot)
+}
+
+// withToken is withSlots for a command that works on one token.
+func (a *app) withToken(ctx context.Context, uri *token.URI, work func(slot token.Slot) error) error {
+	return a.withSlots(ctx, uri, func(slots []token.Slot) error {
+		if len(slots) > 1 {
+			several := &severalTokensError{}
+			for _, slot := range slots {
+				several.Present = append(several.Present, slot.Token.URI().String())
+			}
+			return several
+		}
+		return work(slots[0])
+	})
+}
+
+// withSession opens a read-only session and closes it again.
+func withSession(slot token.Slot, work func(*token.Session) error) (err error) {
+	session, err := slot.OpenSession(token.ReadOnly)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	return work(session)
+}
+
+func (a *app) observer() (*callObserver, error) {
+	observer := &callObserver{page: a.child.page}
+	if a.trace == "" {
+		return observer, nil
+	}
+	trace, err := openTrace(a.trace)
+	observer.trace = trace
+	return observer, err
+}
+
+// objectNotFoundError means that a name fits nothing on the token.
+type objectNotFoundError struct {
+	Name   string
+	Hidden bool // private keys were not visible
+	Known  []string
+}
+
+// Error names it.
+func (e *objectNotFoundError) Error() string { return "no such object: " + e.Name }
+
+// ambiguousError means that a name fits several identities.
+type ambiguousError struct {
+	Name       string
+	Candidates []string
+}
+
+// Error counts them.
+func (e *ambiguousError) Error() string {
+	return fmt.Sprintf("%s names %d objects", e.Name, len(e.Candidates))
+}
+
+// choose finds the one identity that the name means.
+func choose(inventory *token.Inventory, selector *token.Selector, name string) (token.Identity, error) {
+	identities := inventory.Identities()
+	selected := selector.Select(identities)
+	switch len(selected) {
+	case 1:
+		return selected[0], nil
+	case 0:
+		hidden := !inventory.LoggedIn && inventory.Token.Flags.Has(token.CKFLoginRequired)
+		return token.Identity{}, &objectNotFoundError{Name: name, Hidden: hidden, Known: names(inventory, identities)}
+	}
+	return token.Identity{}, &ambiguousError{Name: name, Candidates: names(inventory, selected)}
+}
+
+// names gives each identity a name that fits it alone: its URI, or the fingerprint of its certificate where the URI is
+// not enough.
+func names(inventory *token.Inventory, identities []token.Identity) []string {
+	list := make([]string, 0, len(identities))
+	for _, identity := range identities {
+		list = append(list, identityName(inventory, identity, identities))
+	}
+	return list
+}
+
+func identityName(inventory *token.Inventory, identity token.Identity, among []token.Identity) string {
+	uri := identityURI(inventory, identity)
+	selector, err := token.ParseSelector(uri)
+	if err == nil && len(selector.Select(among)) > 1 && identity.Certificate != nil && identity.Certificate.Parsed != nil {
+		return "sha256:" + identity.Certificate.Parsed.SHA256()
+	}
+	return uri
+}
+
+func identityURI(inventory *token.Inventory, identity token.Identity) string {
+	objects := identity.Objects()
+	if len(objects) == 0 {
+		return inventory.Token.URI().String()
+	}
+	return inventory.Token.URI().With(objects[0]).String()
+}
+
+// tokenReasons are the reasons that a missing token gives.
+func (e *noTokenError) reasons() []bridge.Reason {
+	switch {
+	case e.Wanted != "" || len(e.Present) > 0:
+		return nil
+	case e.Uninitialised > 0:
+		return []bridge.Reason{{Code: bridge.TokenNotInitialised, Evidence: bridge.Evidence{{Name: "CKF_TOKEN_INITIALIZED", Value: false}}}}
+	}
+	return []bridge.Reason{{Code: bridge.TokenAbsent, Evidence: bridge.Evidence{{Name: "slots", Value: e.Slots}}}}
+}
+
+// notice writes a line for the person that is no error.
+func (a *app) notice(id string, args messages.Args) {
+	fmt.Fprintln(a.err, a.text("label.notice", nil)+" "+a.text(id, args))
+}
+
+func printableList(texts []string) string {
+	lines := make([]string, len(texts))
+	for i, text := range texts {
+		lines[i] = "  " + printable(text)
+	}
+	return strings.Join(lines, "\n")
+}

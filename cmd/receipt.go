@@ -1,0 +1,110 @@
+package cmd
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/term"
+
+	"p11bridge/bridge"
+	"p11bridge/cmd/messages"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// exportView is what export --json shows.
+type exportView struct {
+	Schema            string          `json:"schema"`
+	File              string          `json:"file"`
+	SHA256            string          `json:"sha256"`
+	Method            *bridge.Method  `json:"method"`
+	Mechanism         *string         `json:"mechanism"`
+	Profile           *string         `json:"profile"`
+	Iterations        int             `json:"iterations"`
+	CertificateSHA256 string          `json:"certificate_sha256"`
+	ChainLength       int             `json:"chain_length"`
+	FriendlyName      string          `json:"friendly_name"`
+	Verified          bool            `json:"verified"`
+	Proof             *bridge.Proof   `json:"proof"`
+	HasPrivateKey     bool            `json:"has_private_key"`
+	DryRun            bool            `json:"dry_run"`
+	Reasons           []bridge.Reason `json:"reasons"`
+}
+
+const exportSchema = "p11bridge.export/1"
+
+func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error {
+	reasons := append(verdict.Notices(), receipt.Notices...)
+	if a.json {
+		profile := string(receipt.Profile)
+		view := exportView{
+			Schema: exportSchema, File: receipt.File, SHA256: receipt.SHA256, Method: &receipt.Method, Profile: &profile,
+			Iterations: receipt.Iterations, CertificateSHA256: receipt.Certificate.SHA256(), ChainLength: receipt.ChainLength,
+			FriendlyName: receipt.FriendlyName, Verified: true, Proof: &receipt.Proof, HasPrivateKey: true, Reasons: noNil(reasons),
+		}
+		if receipt.Mechanism != "" {
+			view.Mechanism = &receipt.Mechanism
+		}
+		return a.writeJSON(view)
+	}
+	method := string(receipt.Method)
+	if receipt.Mechanism != "" {
+		method += " (" + receipt.Mechanism + ")"
+	}
+	args := messages.Args{
+		"File": printable(receipt.File), "Subject": printable(receipt.Certificate.Subject), "Method": method, "SHA256": receipt.SHA256,
+		"Profile": string(receipt.Profile), "Iterations": receipt.Iterations, "Chain": receipt.ChainLength, "Name": printable(receipt.FriendlyName),
+		"Until": receipt.Certificate.NotAfter.Format(time.DateOnly),
+	}
+	fmt.Fprintln(a.out, coloursFor(a.out, a.getenv).good(a.text("export.done", args)))
+	for _, id := range []string{"export.proof." + string(receipt.Proof), "export.details", "export.keep-safe"} {
+		fmt.Fprintln(a.out, indentLines(a.text(id, args), "  "))
+	}
+	for _, reason := range reasons {
+		fmt.Fprintf(a.out, "  %s %s [%s]\n", a.text("label.notice", nil), a.reasonText(reason, "summary"), reason.Code)
+	}
+	if receipt.Profile == bridge.ProfileLegacy {
+		a.notice("notice.legacy", nil)
+	}
+	return nil
+}
+
+func (a *app) tellDryRun(r bridge.ExportRequest) error {
+	if a.json {
+		view := exportView{Schema: exportSchema, File: r.Target.Path, Method: &r.Verdict.Method, DryRun: true, Reasons: noNil(r.Verdict.Reasons)}
+		if r.Verdict.Mechanism != "" {
+			view.Mechanism = &r.Verdict.Mechanism
+		}
+		return a.writeJSON(view)
+	}
+	fmt.Fprintln(a.out, a.text("export.dry-run", messages.Args{"File": printable(r.Target.Path), "Method": string(r.Verdict.Method)}))
+	for _, reason := range r.Verdict.Reasons {
+		fmt.Fprint(a.out, a.reasonParagraph(reason))
+	}
+	return nil
+}
+
+func viewCertificateOnly(file string, certificate *pki.Certificate) exportView {
+	return exportView{
+		Schema: exportSchema, File: file, CertificateSHA256: certificate.SHA256(), Reasons: []bridge.Reason{{Code: bridge.CertificateOnly}},
+	}
+}
+
+// noticePassword says which readers a password shuts out.
+func (a *app) noticePassword(password *secret.Text) {
+	for _, b := range password.Bytes() {
+		if b >= 0x80 {
+			a.notice("notice.non-ascii-password", nil)
+			return
+		}
+	}
+}
+
+// slowly shows a line on a terminal once something takes longer than two seconds. The result ends it.
+func (a *app) slowly(id string) (done func()) {
+	if !term.IsTerminal(int(a.err.Fd())) {
+		return func() {}
+	}
+	timer := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(a.err, a.text(id, nil)) })
+	return func() { timer.Stop() }
+}

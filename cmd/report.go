@@ -1,0 +1,204 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/demo"
+	"p11bridge/cmd/messages"
+	"p11bridge/token"
+)
+
+// failure is what a person is told when a command ends without its result: what happened, what to do next, and the exit
+// code.
+type failure struct {
+	text    string
+	remedy  string
+	reasons []bridge.Reason
+	code    int
+}
+
+// errorView is what --json shows of a failure.
+type errorView struct {
+	Schema   string          `json:"schema"`
+	ExitCode int             `json:"exit_code"`
+	Error    string          `json:"error"`
+	Reasons  []bridge.Reason `json:"reasons"`
+}
+
+// report tells an error once, on standard error, and gives the exit code. With --json the result is the error's document.
+func (a *app) report(err error) int {
+	var reported *reportedError
+	if errors.As(err, &reported) {
+		return reported.code
+	}
+	if a.catalog == nil { // not even the texts could be loaded
+		fmt.Fprintln(a.err, "p11bridge:", err)
+		return exitFailed
+	}
+	f := a.describe(err)
+	fmt.Fprintln(a.err, "p11bridge: "+f.text)
+	for _, reason := range f.reasons {
+		fmt.Fprint(a.err, a.reasonParagraph(reason))
+	}
+	if f.remedy != "" {
+		fmt.Fprintln(a.err, indentLines(f.remedy, "  "))
+	}
+	if a.json {
+		view := errorView{"p11bridge.error/1", f.code, printable(err.Error()), noNil(f.reasons)}
+		if err := a.writeJSON(view); err != nil {
+			fmt.Fprintln(a.err, "p11bridge:", err)
+		}
+	}
+	return f.code
+}
+
+// describe maps every type of error to its words and exit code. It is the only place that does.
+func (a *app) describe(err error) failure {
+	say := func(code int, id string, args messages.Args) failure {
+		return failure{text: a.text(id, args), remedy: a.optional(id+".remedy", args), code: code}
+	}
+	var (
+		usageErr  *usageError
+		module    *moduleFailure
+		load      *token.LoadError
+		blocked   *blockedError
+		refused   *bridge.RefusedError
+		notCopy   *notACopyError
+		file      *bridge.FileError
+		noToken   *noTokenError
+		several   *severalTokensError
+		notFound  *objectNotFoundError
+		ambiguous *ambiguousError
+		source    *sourceError
+		noPass    *passwordMissingError
+		input     *inputError
+		uri       *token.URIError
+		ckr       *token.Error
+	)
+	switch {
+	case errors.As(err, &usageErr):
+		f := say(exitUsage, usageErr.id, usageErr.args)
+		f.remedy = strings.TrimSpace(f.remedy + "\n" + a.text("error.see-help", nil))
+		return f
+	case errors.As(err, &module):
+		return a.describeModule(module)
+	case errors.Is(err, context.Canceled):
+		return say(exitFailed, "error.interrupted", nil)
+	case errors.As(err, &load):
+		return say(exitFailed, "error.load."+string(load.Fault), messages.Args{"Path": printable(load.Path), "Text": printable(load.Text)})
+	case errors.As(err, &blocked):
+		f := say(exitPIN, "error.login", nil)
+		f.reasons = blocked.Reasons
+		if blocked.Err != nil && len(blocked.Reasons) == 0 {
+			f = say(exitFailed, "error.other", messages.Args{"Problem": printable(blocked.Error())})
+		}
+		return f
+	case errors.As(err, &refused):
+		f := say(exitRefused, "error.refused", nil)
+		f.reasons = refused.Verdict.Reasons
+		return f
+	case errors.As(err, &notCopy):
+		return failure{text: a.text("verify.invalid", messages.Args{"File": printable(notCopy.file)}), reasons: notCopy.reasons, code: exitNotACopy}
+	case errors.As(err, &file):
+		return say(exitFailed, "error.file."+string(file.Fault), messages.Args{"Path": printable(file.Path), "Problem": systemWords(file.Err)})
+	case errors.As(err, &noToken):
+		return a.describeNoToken(noToken)
+	case errors.As(err, &several):
+		return say(exitUsage, "error.several-tokens", messages.Args{"Tokens": printableList(several.Present)})
+	case errors.As(err, &notFound):
+		id := "error.object-not-found"
+		if notFound.Hidden {
+			id = "error.object-hidden"
+		}
+		f := say(exitFailed, id, messages.Args{"Name": printable(notFound.Name)})
+		if len(notFound.Known) > 0 && len(notFound.Known) <= 20 {
+			f.remedy += "\n" + a.text("error.known-objects", nil) + "\n" + printableList(notFound.Known)
+		}
+		return f
+	case errors.As(err, &ambiguous):
+		return say(exitUsage, "error.ambiguous", messages.Args{"Name": printable(ambiguous.Name), "Candidates": printableList(ambiguous.Candidates)})
+	case errors.As(err, &source):
+		return say(exitFailed, "error.source-unreadable", messages.Args{"Flag": source.Flag, "Source": source.Source, "Problem": printable(source.Err.Error())})
+	case errors.As(err, &noPass):
+		f := say(exitFailed, "error.password", nil)
+		f.reasons = []bridge.Reason{{Code: bridge.PasswordMissing}}
+		return f
+	case errors.As(err, &input):
+		return say(exitFailed, "error.input", messages.Args{"Path": printable(input.path), "Problem": systemWords(input.err)})
+	case errors.Is(err, token.ErrPINValue):
+		return say(exitUsage, "error.pin-value", nil)
+	case errors.As(err, &uri):
+		return say(exitUsage, "error.uri", messages.Args{"Problem": printable(uri.Problem)})
+	}
+	for known, id := range map[error]string{
+		errNoTerminal: "error.no-terminal", errTerminalGone: "error.terminal-gone", errPasswordsDiffer: "error.passwords-differ",
+		bridge.ErrNoCertificate: "error.no-certificate", bridge.ErrNotProven: "error.not-proven",
+		token.ErrNoNSSDatabase: "error.no-nss-database", token.ErrNoSoftokn: "error.no-softokn", noModuleError{}: "error.no-module",
+		demo.ErrNoSoftHSM: "error.no-softhsm", demo.ErrDirectoryNotEmpty: "error.directory-not-empty",
+	} {
+		if errors.Is(err, known) {
+			return say(exitFailed, id, messages.Args{"Problem": printable(err.Error())})
+		}
+	}
+	if errors.As(err, &ckr) {
+		return say(exitFailed, "error.ckr", messages.Args{"Function": ckr.Function, "Code": ckr.Code.String()})
+	}
+	return say(exitFailed, "error.other", messages.Args{"Problem": printable(err.Error())})
+}
+
+func (a *app) describeModule(m *moduleFailure) failure {
+	id := "error.module-crashed"
+	switch {
+	case m.Hung:
+		id = "error.module-hung"
+	case m.Signal == "":
+		id = "error.module-exited"
+	}
+	function := m.Function
+	if function == "" {
+		function = "–"
+	}
+	args := messages.Args{"Module": printable(m.Module), "Function": function, "Signal": m.Signal, "After": m.After.String()}
+	return failure{text: a.text(id, args), remedy: a.optional(id+".remedy", args), code: exitFailed}
+}
+
+func (a *app) describeNoToken(e *noTokenError) failure {
+	id := "error.no-token"
+	args := messages.Args{"Wanted": printable(e.Wanted), "Tokens": printableList(e.Present)}
+	if e.Wanted != "" {
+		id = "error.no-such-token"
+	}
+	f := failure{text: a.text(id, args), remedy: a.optional(id+".remedy", args), reasons: e.reasons(), code: exitFailed}
+	if e.Wanted != "" && len(e.Present) > 0 {
+		f.remedy = a.text("error.present-tokens", nil) + "\n" + printableList(e.Present)
+	}
+	for _, problem := range e.ModuleProblems {
+		f.remedy += "\n" + printable(problem)
+	}
+	f.remedy = strings.TrimSpace(f.remedy)
+	return f
+}
+
+// optional gives a text that need not exist.
+func (a *app) optional(id string, args messages.Args) string {
+	if text := a.text(id, args); text != id {
+		return text
+	}
+	return ""
+}
+
+// systemWords are the operating system's own words for an error, without the path.
+func systemWords(err error) string {
+	if err == nil {
+		return ""
+	}
+	return printable(withoutPath(err).Error())
+}
+
+func indentLines(text, indent string) string {
+	return indent + strings.ReplaceAll(text, "\n", "\n"+indent)
+}

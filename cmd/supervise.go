@@ -1,0 +1,198 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A PKCS#11 module is other people's C code in our process: it may crash, hang, print, or end the process. So a command
+// that opens one runs twice. The parent starts this program once more, with the same arguments, files and terminal, and
+// only watches; the child does all the work and leaves the name of each C_* call in the shared page.
+
+// childVariable tells the child which file descriptors hold the call page and what the module prints. It is for this
+// program's own use.
+const childVariable = "P11BRIDGE_CHILD"
+
+// graceAfterSignal is how long the child may take to end by itself after SIGINT, SIGTERM or SIGHUP.
+const graceAfterSignal = 5 * time.Second
+
+// moduleFailure is a module that took the child with it. The parent reports it.
+type moduleFailure struct {
+	Hung     bool
+	Module   string        // the library's path
+	Function string        // the C_* call it was in; empty where it was in none
+	After    time.Duration // how long it hung
+	Signal   string        // the signal that it died of; empty where the process just ended
+	Printed  string        // the last of what it printed
+}
+
+// Error says what happened, and in which call.
+func (e *moduleFailure) Error() string {
+	function := e.Function
+	if function == "" {
+		function = "no call"
+	}
+	if e.Hung {
+		return fmt.Sprintf("the module did not return from %s within %s", function, e.After)
+	}
+	if e.Signal == "" {
+		return fmt.Sprintf("the module ended the process in %s", function)
+	}
+	return fmt.Sprintf("the module crashed with %s in %s", e.Signal, function)
+}
+
+// supervise runs this program with the arguments in a child and waits for it. It returns the child's exit code, or a
+// *moduleFailure where the child did not end in its own words.
+func supervise(ctx context.Context, timeout time.Duration, inherited []int, args []string) (int, error) {
+	page, pageFile, err := newCallPage()
+	if err != nil {
+		return exitFailed, err
+	}
+	defer pageFile.Close()
+	printed, err := memoryFile("p11bridge-module-output")
+	if err != nil {
+		return exitFailed, err
+	}
+	defer printed.Close()
+	child := childCommand(pageFile, printed, inherited, args)
+	// Pdeathsig belongs to the thread that starts the child.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer signal.Stop(signals)
+	if err := child.Start(); err != nil {
+		return exitFailed, fmt.Errorf("start the child process: %w", err)
+	}
+	watch := watchdog{page: page, process: child.Process, timeout: timeout, signals: signals, done: make(chan struct{}), verdict: make(chan *moduleFailure, 1)}
+	go watch.run(ctx)
+	waitErr := child.Wait()
+	close(watch.done)
+	hung := <-watch.verdict
+	if page.finished() && hung == nil {
+		return child.ProcessState.ExitCode(), nil
+	}
+	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
+		if err := os.Remove(scratch); err != nil && !errors.Is(err, os.ErrNotExist) {
+			waitErr = errors.Join(waitErr, err)
+		}
+	}
+	if hung != nil {
+		return exitFailed, hung
+	}
+	failure := &moduleFailure{Printed: tail(printed)}
+	failure.Module, failure.Function, _ = page.longest()
+	failure.Signal = deathSignal(child.ProcessState, failure.Printed)
+	return exitFailed, failure
+}
+
+// childCommand is this program again. The file descriptors that the user named as a source keep their numbers; the page
+// and the module's output come behind them.
+func childCommand(page, printed *os.File, inherited []int, args []string) *exec.Cmd {
+	highest := 2
+	for _, fd := range inherited {
+		highest = max(highest, fd)
+	}
+	files := make([]*os.File, highest-2, highest)
+	for _, fd := range inherited {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); fd > 2 && err == nil {
+			files[fd-3] = os.NewFile(uintptr(fd), "fd:"+strconv.Itoa(fd))
+		}
+	}
+	files = append(files, page, printed)
+	child := exec.Command("/proc/self/exe", args...)
+	child.Args[0] = os.Args[0]
+	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
+	child.ExtraFiles = files
+	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d", childVariable, highest+1, highest+2))
+	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
+	return child
+}
+
+// watchdog ends a child that stays in one call too long, or does not heed a signal.
+type watchdog struct {
+	page    *callPage
+	process *os.Process
+	timeout time.Duration
+	signals <-chan os.Signal
+	done    chan struct{}
+	verdict chan *moduleFailure // nil where the child was left alone
+}
+
+func (w *watchdog) run(ctx context.Context) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var deadline time.Time // after a signal
+	for {
+		select {
+		case <-w.done:
+			w.verdict <- nil
+			return
+		case s := <-w.signals:
+			if deadline.IsZero() {
+				deadline = time.Now().Add(graceAfterSignal)
+			}
+			w.send(s)
+		case <-ctx.Done():
+			w.send(unix.SIGTERM)
+			ctx = context.Background()
+		case now := <-tick.C:
+			module, function, since := w.page.longest()
+			overdue := since > w.timeout
+			unheeded := !deadline.IsZero() && now.After(deadline) && function != ""
+			if overdue || unheeded {
+				w.send(unix.SIGKILL)
+				w.verdict <- &moduleFailure{Hung: true, Module: module, Function: function, After: since.Round(100 * time.Millisecond)}
+				return
+			}
+		}
+	}
+}
+
+// send passes a signal on. A child that has ended meanwhile needs none.
+func (w *watchdog) send(s os.Signal) {
+	if err := w.process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		fmt.Fprintf(os.Stderr, "p11bridge: pass a signal on: %v\n", err)
+	}
+}
+
+var runtimeSignal = regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z]+)[: ]`)
+
+// deathSignal names the signal that the child died of. Go's runtime catches a fault in C code, prints it and ends with
+// another signal, so its own words come first.
+func deathSignal(state *os.ProcessState, printed string) string {
+	if match := runtimeSignal.FindStringSubmatch(printed); match != nil {
+		return match[1]
+	}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return unix.SignalName(status.Signal())
+	}
+	return ""
+}
+
+// tail reads the last of what the module printed.
+func tail(file *os.File) string {
+	const most = 64 << 10
+	info, err := file.Stat()
+	if err != nil {
+		return ""
+	}
+	text, err := io.ReadAll(io.NewSectionReader(file, max(0, info.Size()-most), most))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}

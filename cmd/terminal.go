@@ -1,0 +1,112 @@
+package cmd
+
+// The terminal's rules:
+//   - Answers are asked for on the controlling terminal, never on standard input: input may be a pipe that carries a file.
+//   - Questions go to the terminal too, so that standard output holds nothing but the result.
+//   - A PIN or password is never shown, and the terminal's echo is put back however the question ends.
+//   - A new password is asked for twice; a PIN once, since asking again could cost an attempt.
+//   - Where there is no terminal nothing is asked: the caller says what to give instead.
+//   - Colour goes only to a terminal, and not where NO_COLOR is set or TERM is dumb.
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"p11bridge/token/secret"
+)
+
+// errNoTerminal means that a question had to be asked and nobody can answer it.
+var errNoTerminal = errors.New("no terminal to ask on")
+
+// errTerminalGone means that the terminal went away while a question was open.
+var errTerminalGone = errors.New("the terminal went away at the question")
+
+const terminalPath = "/dev/tty"
+
+// maxTyped bounds what is read as one typed line.
+const maxTyped = 4096
+
+// hasTerminal tells whether there is somebody to ask.
+func hasTerminal() bool {
+	tty, err := os.OpenFile(terminalPath, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	return term.IsTerminal(int(tty.Fd()))
+}
+
+// ask puts a question and reads a line. With hidden set the answer is not shown.
+func ask(ctx context.Context, question string, hidden bool) (*secret.Text, error) {
+	tty, err := os.OpenFile(terminalPath, os.O_RDWR, 0)
+	if err != nil {
+		return nil, errNoTerminal
+	}
+	defer tty.Close()
+	fd := int(tty.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, errNoTerminal
+	}
+	fmt.Fprint(tty, question)
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		text, err := readTyped(tty, fd, hidden)
+		answers <- answer{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		if err := term.Restore(fd, state); err != nil {
+			return nil, errTerminalGone
+		}
+		fmt.Fprintln(tty)
+		return nil, context.Cause(ctx)
+	case a := <-answers:
+		if hidden {
+			fmt.Fprintln(tty)
+		}
+		if a.err != nil {
+			return nil, errTerminalGone
+		}
+		return secret.New(a.text), nil
+	}
+}
+
+func readTyped(tty *os.File, fd int, hidden bool) ([]byte, error) {
+	if hidden {
+		return term.ReadPassword(fd)
+	}
+	line, err := bufio.NewReader(io.LimitReader(tty, maxTyped)).ReadString('\n')
+	return []byte(strings.TrimRight(line, "\r\n")), err
+}
+
+// colours writes with or without colour.
+type colours bool
+
+func (c colours) paint(code, text string) string {
+	if !c {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (c colours) good(text string) string  { return c.paint("32", text) }
+func (c colours) bad(text string) string   { return c.paint("31", text) }
+func (c colours) doubt(text string) string { return c.paint("33", text) }
+func (c colours) bold(text string) string  { return c.paint("1", text) }
+
+// coloursFor decides on colour for a stream.
+func coloursFor(file *os.File, getenv func(string) string) colours {
+	return colours(term.IsTerminal(int(file.Fd())) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb")
+}

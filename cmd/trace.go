@@ -1,0 +1,45 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"p11bridge/token"
+)
+
+// traceFile is what --trace writes: one line for every C_* call with its result and time. Details name mechanisms,
+// attributes and slots; values, PINs and keys are never in it.
+type traceFile struct {
+	mutex sync.Mutex
+	file  *os.File
+	err   error // the first failure to write, told at the end
+}
+
+func openTrace(path string) (*traceFile, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the trace file: %w", err)
+	}
+	return &traceFile{file: file}, nil
+}
+
+func (t *traceFile) write(function, detail string, code token.CKR, took time.Duration) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	_, err := fmt.Fprintf(t.file, "%s %s %s %.3fms %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), function, code,
+		float64(took.Microseconds())/1000, printable(detail))
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+func (t *traceFile) close() error {
+	if err := t.file.Close(); t.err == nil {
+		t.err = err
+	}
+	return t.err
+}
