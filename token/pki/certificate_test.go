@@ -82,6 +82,11 @@ func TestBrokenExtension(t *testing.T) {
 	}
 	list = append(list, extension("2.5.29.17", []byte{0x30, 0})...)
 	list = append(list, extension("2.5.29.17", []byte{0x31, 0})...) // the same once more
+	for value, want := range map[string]bool{"3000": false, "30030101ff": true, "3003010100": false, "3003010101": true} {
+		if c := (odd{extensions: extension("2.5.29.19", unhex(t, value))}).parse(t); c.IsCA != want || c.Unreadable != nil {
+			t.Errorf("basicConstraints %s: CA %t, unreadable %v", value, c.IsCA, c.Unreadable)
+		}
+	}
 	c := odd{extensions: list}.parse(t)
 	if !slices.Equal(c.Unreadable, broken) || !c.HasEKU || !bytes.Equal(c.RawSAN, []byte{0x30, 0}) {
 		t.Errorf("unreadable %v, EKU there %t, SAN %x", c.Unreadable, c.HasEKU, c.RawSAN)
@@ -200,6 +205,35 @@ func TestCertificateTruncated(t *testing.T) {
 	for i := range der {
 		if _, err := ParseCertificate(der[:i]); !isMalformed(err) {
 			t.Fatalf("%d of %d bytes: %v", i, len(der), err)
+		}
+	}
+}
+
+func TestMayHaveIssued(t *testing.T) {
+	name := func(s string) []byte { return oneAttribute(t, "2.5.4.3", tagged(t, cbasn1.UTF8String, []byte(s))) }
+	ca := func(keyID ...byte) *Certificate { return &Certificate{RawSubject: name("CA"), SubjectKeyID: keyID} }
+	child := func(issuer string, keyID ...byte) *Certificate {
+		return &Certificate{RawSubject: name("leaf"), RawIssuer: name(issuer), AuthorityKeyID: keyID}
+	}
+	tests := []struct {
+		what      string
+		ca, child *Certificate
+		want      bool
+	}{
+		{"no key identifiers", ca(), child("CA"), true},
+		{"the CA's alone", ca(1), child("CA"), true},
+		{"the child's alone", ca(), child("CA", 1), true},
+		{"equal ones", ca(1, 2), child("CA", 1, 2), true},
+		{"different ones", ca(1, 2), child("CA", 1, 3), false},
+		{"another name", ca(), child("CB"), false},
+		{"another name, equal key identifiers", ca(1), child("CB", 1), false},
+	}
+	for _, tt := range tests {
+		if got := tt.ca.MayHaveIssued(tt.child); got != tt.want {
+			t.Errorf("%s: %t", tt.what, got)
+		}
+		if tt.child.SelfIssued() {
+			t.Errorf("%s: the child is self-issued", tt.what)
 		}
 	}
 }

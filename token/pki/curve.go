@@ -87,9 +87,6 @@ func (c *curve) fits(point []byte) bool {
 }
 
 func (c *curve) decompress(x *big.Int, odd uint) (*big.Int, error) {
-	if x.Cmp(c.p) >= 0 {
-		return nil, errOffCurve
-	}
 	y := new(big.Int).ModSqrt(c.rightSide(x), c.p)
 	if y == nil {
 		return nil, errOffCurve
@@ -97,7 +94,7 @@ func (c *curve) decompress(x *big.Int, odd uint) (*big.Int, error) {
 	if y.Bit(0) != odd {
 		y.Sub(c.p, y)
 	}
-	if !c.contains(x, y) { // y = 0 has no odd twin
+	if !c.contains(x, y) { // x is out of range, or y = 0, which has no odd twin
 		return nil, errOffCurve
 	}
 	return y, nil

@@ -81,8 +81,8 @@ func parseKeyBits(algorithm algorithmIdentifier, key []byte) (PublicKey, error) 
 		return parseECPublicKey(algorithm.parameters, key)
 	}
 	if e := edwardsByOID(algorithm.oid); e != nil {
-		if !algorithm.absent() || len(key) != e.size {
-			return PublicKey{}, malformed(e.algorithm+" public key", "parameters, or not %d bytes", e.size)
+		if !algorithm.absent() {
+			return PublicKey{}, malformed(e.algorithm+" public key", "parameters")
 		}
 		return e.public(key)
 	}

@@ -210,6 +210,28 @@ func TestEdwardsPublicKey(t *testing.T) {
 	}
 }
 
+func TestEdwardsSPKIParameters(t *testing.T) {
+	want := certificate(t, "ed25519.crt").PublicKey
+	raw, err := want.keyBits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki := func(key []byte, parameters ...[]byte) []byte {
+		bits := build(t, func(b *cryptobyte.Builder) { b.AddASN1BitString(key) })
+		return sequence(t, sequence(t, append([][]byte{oidDER(t, "1.3.101.112")}, parameters...)...), bits)
+	}
+	for what, form := range map[string][]byte{"none": spki(raw), "NULL": spki(raw, derNull)} {
+		if k, err := ParsePublicKey(form); err != nil || !k.Equal(want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for what, form := range map[string][]byte{"an OID": spki(raw, oidDER(t, "1.2.3")), "31 bytes": spki(raw[1:])} {
+		if _, err := ParsePublicKey(form); !isMalformed(err) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestPublicKeyEqual(t *testing.T) {
 	a, b := certificate(t, "p256.crt").PublicKey, certificate(t, "rsa.crt").PublicKey
 	if !a.Equal(a) || a.Equal(b) || a.Equal(PublicKey{}) || (PublicKey{}).Equal(a) || (PublicKey{}).Equal(PublicKey{}) {

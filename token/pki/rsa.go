@@ -127,7 +127,7 @@ func (k *rsaParts) complete() error {
 // checkPrimes holds n = pq and, by Fermat's test, that p and q are prime: a flipped bit in both would get past the rest.
 func (k *rsaParts) checkPrimes(p1, q1 *big.Int) error {
 	product := new(big.Int).Mul(k.p, k.q)
-	if product.Cmp(k.n) != 0 || k.p.Cmp(one) <= 0 || k.q.Cmp(one) <= 0 || k.p.Cmp(k.q) == 0 {
+	if product.Cmp(k.n) != 0 || k.p.Cmp(one) <= 0 || k.q.Cmp(one) <= 0 {
 		return errors.New("the primes do not make the modulus")
 	}
 	power := new(big.Int)
@@ -143,7 +143,7 @@ func (k *rsaParts) completeCRT(p1, q1 *big.Int) error {
 	dp, dq, qi := new(big.Int).Mod(k.d, p1), new(big.Int).Mod(k.d, q1), new(big.Int).ModInverse(k.q, k.p)
 	defer wipeInts(dp, dq, qi)
 	if qi == nil {
-		return errors.New("the primes share a factor")
+		return errors.New("the primes share a factor") // one prime, twice
 	}
 	for _, pair := range [][2]*big.Int{{k.dp, dp}, {k.dq, dq}, {k.qi, qi}} {
 		given, computed := pair[0], pair[1]
@@ -183,9 +183,6 @@ func (k *rsaParts) factor() error {
 	odd.Sub(odd, one)
 	x, square, minusOne := new(big.Int), new(big.Int), new(big.Int).Sub(k.n, one)
 	defer wipeInts(odd, x, square)
-	if odd.Sign() <= 0 || odd.Bit(0) != 0 {
-		return errors.New("the exponents are not each other's inverse")
-	}
 	halvings := odd.TrailingZeroBits()
 	odd.Rsh(odd, halvings)
 	witness := big.NewInt(2)
