@@ -209,6 +209,30 @@ func TestCertificateTruncated(t *testing.T) {
 	}
 }
 
+// TestLargeCertificate: what a hostile token can store must be read in linear time.
+func TestLargeCertificate(t *testing.T) {
+	var purposes, attributes []byte
+	for i := range 1 << 17 {
+		purposes = append(purposes, 6, 4, 0x2a, byte(0x80|(i>>14+1)), byte(0x80|i>>7&0x7f), byte(i&0x7f))
+	}
+	attribute := oneAttribute(t, "2.5.4.3", tagged(t, cbasn1.UTF8String, []byte("\x1b\u202e")))
+	for range 1 << 15 {
+		attributes = append(attributes, attribute[2:]...)
+	}
+	value := octetString(t, tagged(t, cbasn1.SEQUENCE, purposes))
+	start := time.Now()
+	c := odd{
+		serial: bytes.Repeat([]byte{0x7f}, 1<<20), subject: tagged(t, cbasn1.SEQUENCE, attributes),
+		extensions: tagged(t, cbasn1.SEQUENCE, append(oidDER(t, "2.5.29.37"), value...)),
+	}.parse(t)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if len(c.Purposes) != 1<<17 || len(c.Serial) != 2<<20 || !printable(c.Subject) {
+		t.Errorf("%d purposes, %d digits", len(c.Purposes), len(c.Serial))
+	}
+}
+
 func TestMayHaveIssued(t *testing.T) {
 	name := func(s string) []byte { return oneAttribute(t, "2.5.4.3", tagged(t, cbasn1.UTF8String, []byte(s))) }
 	ca := func(keyID ...byte) *Certificate { return &Certificate{RawSubject: name("CA"), SubjectKeyID: keyID} }

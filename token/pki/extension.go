@@ -3,7 +3,6 @@ package pki
 import (
 	"bytes"
 	"encoding/asn1"
-	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -134,6 +133,7 @@ func (c *Certificate) readPurposes(value cryptobyte.String) bool {
 	if !value.ReadASN1(&list, cbasn1.SEQUENCE) {
 		return false
 	}
+	seen := map[string]bool{}
 	for !list.Empty() {
 		oid, ok := readOID(&list)
 		if !ok {
@@ -143,7 +143,8 @@ func (c *Certificate) readPurposes(value cryptobyte.String) bool {
 		if !ok {
 			name = oid
 		}
-		if !slices.Contains(c.Purposes, name) {
+		if !seen[name] {
+			seen[name] = true
 			c.Purposes = append(c.Purposes, name)
 		}
 	}

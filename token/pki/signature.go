@@ -2,7 +2,6 @@ package pki
 
 import (
 	"crypto"
-	"crypto/rsa"
 	"errors"
 	"math/big"
 
@@ -56,7 +55,11 @@ func (c *Certificate) signedBy(k PublicKey) error {
 		}
 		return k.verifyECDSA(digest(known.hash, parts.tbs), r, s)
 	case oid == oidRSAPSS:
-		return k.verifyPSS(algorithm.parameters, parts.tbs, signature)
+		hash, ok := pssHash(algorithm.parameters)
+		if !ok {
+			return &UnsupportedError{Algorithm: "RSASSA-PSS with these parameters"}
+		}
+		return k.verifyPSS(hash, digest(hash, parts.tbs), signature)
 	case oid == "1.3.101.112" && k.Algorithm == "Ed25519":
 		return k.verifyEd25519(parts.tbs, signature)
 	}
@@ -77,26 +80,7 @@ func readECDSASignature(signature []byte, r, s *big.Int) bool {
 		content.ReadASN1Integer(s) && content.Empty()
 }
 
-// verifyPSS checks RSASSA-PSS with the digest that the parameters name (RFC 4055 section 3.1), and MGF1 with the same one.
-func (k PublicKey) verifyPSS(parameters, message, signature []byte) error {
-	hash, ok := pssHash(parameters)
-	if !ok {
-		return &UnsupportedError{Algorithm: "RSASSA-PSS with these parameters"}
-	}
-	n, e, err := k.rsaNumbers()
-	if err != nil {
-		return err
-	}
-	key, ok := stdRSA(n, e)
-	if !ok {
-		return &UnsupportedError{Algorithm: "RSASSA-PSS with a small modulus or a large exponent"}
-	}
-	if rsa.VerifyPSS(key, hash, digest(hash, message), signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) != nil {
-		return ErrSignature
-	}
-	return nil
-}
-
+// pssHash reads RSASSA-PSS-params (RFC 4055 section 3.1). The digest must be the same in both of its places.
 func pssHash(parameters []byte) (crypto.Hash, bool) {
 	s := cryptobyte.String(parameters)
 	var content, field, mgf cryptobyte.String

@@ -22,6 +22,9 @@ type Scheme string
 const (
 	// RSAPKCS1SHA256 is RSASSA-PKCS1-v1_5 with SHA-256 (CKM_SHA256_RSA_PKCS; RFC 8017 section 8.2).
 	RSAPKCS1SHA256 Scheme = "RSA-PKCS1-SHA256"
+	// RSAPSSSHA256 is RSASSA-PSS with SHA-256 in both places and a salt of any length (CKM_SHA256_RSA_PKCS_PSS; RFC 8017
+	// section 8.1). It is the one for keys that are restricted to PSS.
+	RSAPSSSHA256 Scheme = "RSA-PSS-SHA256"
 	// ECDSASHA256 is ECDSA over the SHA-256 digest, written r || s, each half of the same length (CKM_ECDSA,
 	// PKCS#11 v3.1 section 6.3.1). Halves shorter than the order are taken, longer ones are not.
 	ECDSASHA256 Scheme = "ECDSA-SHA256"
@@ -29,8 +32,8 @@ const (
 	Ed25519 Scheme = "Ed25519"
 )
 
-// Verify checks a token's signature over message. On RSA and on EC it works for every size and curve that this
-// package knows, brainpool and secp256k1 included.
+// Verify checks a token's signature over message. PKCS#1 v1.5 and ECDSA work for every size and curve that this
+// package knows, brainpool and secp256k1 included; PSS from 1024 bits on.
 //
 // Errors: ErrSignature if the signature is not this key's over this message; *MalformedError if SPKI holds no such
 // key; *UnsupportedError if the scheme is not one of this key's algorithm, or the curve is unknown.
@@ -39,6 +42,8 @@ func (k PublicKey) Verify(message, signature []byte, scheme Scheme) error {
 	switch {
 	case scheme == RSAPKCS1SHA256 && k.Algorithm == "RSA":
 		return k.verifyPKCS1(crypto.SHA256, digest[:], signature)
+	case scheme == RSAPSSSHA256 && (k.Algorithm == "RSA" || k.Algorithm == "RSA-PSS"):
+		return k.verifyPSS(crypto.SHA256, digest[:], signature)
 	case scheme == ECDSASHA256 && k.Algorithm == "EC":
 		c := curveByName(k.Curve)
 		if c == nil {
@@ -97,6 +102,21 @@ func (k PublicKey) verifyPKCS1(hash crypto.Hash, digest, signature []byte) error
 	}
 	got := s.Exp(s, e, n).FillBytes(make([]byte, len(expected)))
 	if subtle.ConstantTimeCompare(got, expected) != 1 {
+		return ErrSignature
+	}
+	return nil
+}
+
+func (k PublicKey) verifyPSS(hash crypto.Hash, digest, signature []byte) error {
+	n, e, err := k.rsaNumbers()
+	if err != nil {
+		return err
+	}
+	key, ok := stdRSA(n, e)
+	if !ok {
+		return &UnsupportedError{Algorithm: "RSASSA-PSS with a small modulus or a large exponent"}
+	}
+	if rsa.VerifyPSS(key, hash, digest, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) != nil {
 		return ErrSignature
 	}
 	return nil

@@ -44,6 +44,31 @@ func TestVerifyRSA(t *testing.T) {
 	}
 }
 
+func TestVerifyPSS(t *testing.T) {
+	message := []byte("a fresh challenge")
+	digest := sha256.Sum256(message)
+	keyFile := t.TempDir() + "/key"
+	writeFile(t, keyFile, file(t, "rsapss.key"))
+	signature := openssl(t, digest[:], "pkeyutl", "-sign", "-inkey", keyFile, "-keyform", "DER",
+		"-pkeyopt", "digest:sha256", "-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:32")
+	k := certificate(t, "rsapss.crt").PublicKey
+	for _, algorithm := range []string{"RSA-PSS", "RSA"} {
+		k.Algorithm = algorithm
+		if err := k.Verify(message, signature, RSAPSSSHA256); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+		if err := k.Verify(message[1:], signature, RSAPSSSHA256); err != ErrSignature {
+			t.Errorf("%s, another message: %v", algorithm, err)
+		}
+		if err := k.Verify(message, signature, RSAPKCS1SHA256); err == nil {
+			t.Errorf("%s: a PSS signature passes for PKCS#1 v1.5", algorithm)
+		}
+	}
+	if err := certificate(t, "rsapss.crt").PublicKey.Verify(message, signature, RSAPKCS1SHA256); !isUnsupported(err) {
+		t.Errorf("PKCS#1 v1.5 with a key restricted to PSS: %v", err)
+	}
+}
+
 // TestVerifyUnusualRSA is for the keys that crypto/rsa refuses: short ones, and large exponents.
 func TestVerifyUnusualRSA(t *testing.T) {
 	message := []byte("a fresh challenge")
