@@ -186,6 +186,26 @@ func TestBagLimits(t *testing.T) {
 	}
 }
 
+// A big file costs a few copies of itself: one a level of nesting, and one for the caller.
+func TestMemoryIsInProportion(t *testing.T) {
+	const size = 8 << 20
+	big := Contents{Certificates: []Certificate{{DER: sequence(size)}}}
+	m, key := testMAC(t, "test")
+	for _, file := range [][]byte{
+		assemble(t, m, key, clearSafe(t, big)),
+		encode(t, big, "test", Modern),
+	} {
+		allocated(t, 6*size, func() {
+			_, err := Decode(context.Background(), file, []byte("test"), DecodeOptions{})
+			must(t, err)
+		})
+		allocated(t, 5*size, func() {
+			_, err := Inspect(file)
+			must(t, err)
+		})
+	}
+}
+
 func TestTwoPasswords(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
 	m, key := testMAC(t, "test")

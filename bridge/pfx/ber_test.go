@@ -108,7 +108,7 @@ func TestToDERTakesLinearTimeAndMemory(t *testing.T) {
 		took := time.Since(begin)
 		runtime.ReadMemStats(&after)
 		must(t, err)
-		if took > 3*time.Second {
+		if took > 30*time.Second {
 			t.Errorf("%s: took %v", name, took)
 		}
 		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 2*uint64(len(source)) {

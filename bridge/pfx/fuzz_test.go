@@ -139,16 +139,23 @@ func FuzzToDER(f *testing.F) {
 }
 
 func FuzzParseShrouded(f *testing.F) {
+	seeds := 0
 	for _, foreign := range foreignFiles {
-		contents, err := Decode(context.Background(), foreign.read(f), []byte(foreign.password()), DecodeOptions{KeepShrouded: true})
-		if err != nil {
+		options := DecodeOptions{KeepShrouded: true, MaxIterations: fuzzIterations}
+		contents, err := Decode(context.Background(), foreign.read(f), []byte(foreign.password()), options)
+		if errors.As(err, new(*LimitError)) || errors.As(err, new(*UnsupportedError)) {
 			continue
 		}
+		must(f, err)
 		for _, key := range contents.Keys {
 			if key.Shrouded != nil {
 				f.Add(key.Shrouded)
+				seeds++
 			}
 		}
+	}
+	if seeds == 0 {
+		f.Fatal("there are no seeds")
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {
 		s, ciphertext, err := ParseShrouded(der)

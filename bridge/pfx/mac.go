@@ -1,6 +1,7 @@
 package pfx
 
 import (
+	"bytes"
 	"crypto/hmac"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -139,11 +140,12 @@ func (m *mac) require(b *budget, secret *password) error {
 	return b.spend(m.iterations)
 }
 
+// derive is the derivation of the key. It has a salt of its own, since it may outlive the file's.
 func (m *mac) derive() kdf {
 	if m.pbkdf2 != nil {
-		return pbkdf2KDF(m.pbkdf2.prf, m.pbkdf2.salt, m.iterations, m.pbkdf2.keyLength)
+		return pbkdf2KDF(m.pbkdf2.prf, bytes.Clone(m.pbkdf2.salt), m.iterations, m.pbkdf2.keyLength)
 	}
-	return bmpKDF(m.digest, m.salt, m.iterations, bmpPart{purposeMAC, m.digest.size})
+	return bmpKDF(m.digest, bytes.Clone(m.salt), m.iterations, bmpPart{purposeMAC, m.digest.size})
 }
 
 func (m *mac) sum(key, content []byte) []byte {

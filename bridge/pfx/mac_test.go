@@ -82,6 +82,10 @@ func TestMACRefuses(t *testing.T) {
 		{"value of another size", func(m *mac) {
 			m.digest = &digest{oid: digestNamed("SHA-1").oid, new: m.digest.new, size: 32, block: 64}
 		}, false},
+		{"PBMAC1 value of another size", func(m *mac) {
+			*m = *newPBMAC1(nil, 1)
+			m.digest = &digest{hmacOID: digestNamed("SHA-512").hmacOID, new: m.digest.new}
+		}, false},
 		{"no iterations", func(m *mac) { m.iterations = 0 }, false},
 		{"negative iterations", func(m *mac) { m.iterations = -1 }, false},
 	}

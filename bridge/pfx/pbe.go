@@ -1,6 +1,8 @@
 package pfx
 
 import (
+	"bytes"
+
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -121,12 +123,13 @@ func (p *pbe) require(b *budget, secret *password, ciphertext []byte) error {
 	return b.spend(p.iterations)
 }
 
-// derive is the derivation of the key, followed by the IV where the password gives that too.
+// derive is the derivation of the key, followed by the IV where the password gives that too. It has a salt of its own,
+// since it may outlive the file's.
 func (p *pbe) derive() kdf {
 	if p.pbkdf2 != nil {
-		return pbkdf2KDF(p.pbkdf2.prf, p.pbkdf2.salt, p.iterations, p.cipher.keySize)
+		return pbkdf2KDF(p.pbkdf2.prf, bytes.Clone(p.pbkdf2.salt), p.iterations, p.cipher.keySize)
 	}
-	return bmpKDF(digestNamed("SHA-1"), p.salt, p.iterations,
+	return bmpKDF(digestNamed("SHA-1"), bytes.Clone(p.salt), p.iterations,
 		bmpPart{purposeKey, p.cipher.keySize}, bmpPart{purposeIV, p.cipher.block})
 }
 

@@ -19,8 +19,9 @@ type Shrouding struct {
 	Cipher string
 }
 
-// Key derives the cipher's key from the password, as ShroudKey does for the parameters that this package writes. The
-// caller wipes it. The errors are those of ShroudKey, and *UnsupportedError for a PRF that ParseShrouded never returns.
+// Key derives the cipher's key from the password in UTF-8, with PBKDF2 (RFC 8018, section 5.2). The caller wipes it. The
+// errors are ErrPasswordNotUTF8, *LimitError, *DamagedError and *UnsupportedError for a key length and a PRF that
+// ParseShrouded never returns, and the context's own.
 func (s Shrouding) Key(ctx context.Context, password []byte) ([]byte, error) {
 	prf := findDigest(func(d *digest) bool { return "HMAC-"+d.name == s.PRF })
 	if prf == nil {
@@ -39,10 +40,6 @@ func (s Shrouding) Key(ctx context.Context, password []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if secret.notBMP {
-		secret.wipe()
-		return nil, ErrPasswordNotBMP
-	}
 	d := newDerivations(ctx, secret)
 	defer d.close()
 	results, err := d.wait(d.start(pbkdf2KDF(prf, bytes.Clone(s.Salt), s.Iterations, s.KeyLength)))
@@ -57,6 +54,14 @@ func (s Shrouding) Key(ctx context.Context, password []byte) ([]byte, error) {
 // caller wipes the key. The errors are ErrPasswordNotUTF8, ErrPasswordNotBMP since no MAC could be made for the file,
 // *LimitError, and the context's own.
 func ShroudKey(ctx context.Context, password, salt []byte, iterations int) ([]byte, error) {
+	secret, err := newPassword(password)
+	if err != nil {
+		return nil, err
+	}
+	defer secret.wipe()
+	if secret.notBMP {
+		return nil, ErrPasswordNotBMP
+	}
 	return Shrouding{Salt: salt, Iterations: iterations, KeyLength: 32, PRF: "HMAC-SHA-256"}.Key(ctx, password)
 }
 
