@@ -136,7 +136,7 @@ func isError(err error, want any) bool {
 
 // sequence is a SEQUENCE of length bytes that says nothing.
 func sequence(length int) []byte {
-	return append([]byte{0x30, 0x84, byte(length >> 24), byte(length >> 16), byte(length >> 8), byte(length)}, make([]byte, length)...)
+	return append(appendLength([]byte{0x30}, length), make([]byte, length)...)
 }
 
 func TestEncodeFailsWithoutRandomness(t *testing.T) {

@@ -97,15 +97,19 @@ func TestDerivationsAreNotWaitedFor(t *testing.T) {
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	d := newDerivations(ctx, p)
-	release := make(chan struct{})
+	running, release := make(chan struct{}), make(chan struct{})
 	var begun, queued []*derivation
 	var results [][]byte
 	for i := range runtime.GOMAXPROCS(0) {
 		results = append(results, []byte("secret"))
 		begun = append(begun, d.start(func(context.Context, *password) ([][]byte, error) {
+			running <- struct{}{}
 			<-release
 			return results[i : i+1], nil
 		}))
+	}
+	for range begun {
+		<-running
 	}
 	for range 3 {
 		queued = append(queued, d.start(func(context.Context, *password) ([][]byte, error) {
