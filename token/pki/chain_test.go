@@ -126,6 +126,15 @@ func TestChainRollover(t *testing.T) {
 	wantChain(t, leaf.Certificate, []*Certificate{rollover.Certificate}, false, rollover.Certificate)
 }
 
+// TestChainOtherName: a certificate of the right key under another name is not the issuer.
+func TestChainOtherName(t *testing.T) {
+	root := issue(t, "A", nil, nil, soon)
+	other := issue(t, "Z", nil, root, later)
+	leaf := issue(t, "leaf", root, nil, soon)
+	wantChain(t, leaf.Certificate, []*Certificate{other.Certificate}, false)
+	wantChain(t, leaf.Certificate, []*Certificate{other.Certificate, root.Certificate}, true, root.Certificate)
+}
+
 // TestChainCross: of a way to a root over a cross certificate and a shorter one the shorter is taken; without a root, the longest way.
 func TestChainCross(t *testing.T) {
 	rootA, rootB := issue(t, "A", nil, nil, soon), issue(t, "B", nil, nil, later)
@@ -143,6 +152,7 @@ func TestChainLoop(t *testing.T) {
 	aByB, bByA := issue(t, "A", rootB, rootA, soon), issue(t, "B", rootA, rootB, soon)
 	leaf := issue(t, "leaf", rootA, nil, soon)
 	wantChain(t, leaf.Certificate, []*Certificate{bByA.Certificate, aByB.Certificate}, false, aByB.Certificate, bByA.Certificate)
+	wantChain(t, aByB.Certificate, []*Certificate{bByA.Certificate, aByB.Certificate}, false, bByA.Certificate)
 }
 
 // TestSelfSignatures checks every fixture's own signature, whatever its algorithm, and that a changed one is refuted.

@@ -205,6 +205,10 @@ func TestEdwardsPublicKey(t *testing.T) {
 			}
 		}
 	}
+	looksLikeDER := append([]byte{4, 30}, make([]byte, 30)...)
+	if k, err := EdwardsPublicKey(oidDER(t, "1.3.101.112"), looksLikeDER); err != nil || !bytes.HasSuffix(k.SPKI, looksLikeDER) {
+		t.Errorf("a raw key that looks like DER: %v", err)
+	}
 	if _, err := EdwardsPublicKey(oidDER(t, "1.2.840.10045.3.1.7"), make([]byte, 32)); !isUnsupported(err) {
 		t.Errorf("P-256 as an Edwards curve: %v", err)
 	}

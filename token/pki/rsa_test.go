@@ -138,8 +138,14 @@ func TestRSAContradictions(t *testing.T) {
 		}
 	}
 	for what, change := range map[string]func(*[8][]byte){
-		"primes one and n":            func(p *[8][]byte) { p[3], p[4], p[5], p[6], p[7] = []byte{1}, p[0], nil, nil, nil },
-		"equal primes":                func(p *[8][]byte) { p[0], p[4] = new(big.Int).Mul(bigOf(p[3]), bigOf(p[3])).Bytes(), p[3] },
+		"primes one and n": func(p *[8][]byte) { p[3], p[4], p[5], p[6], p[7] = []byte{1}, p[0], nil, nil, nil },
+		"equal primes": func(p *[8][]byte) {
+			*p = [8][]byte{new(big.Int).Mul(bigOf(p[3]), bigOf(p[3])).Bytes(), p[1], nil, p[3], p[3], nil, nil, nil}
+		},
+		"an inverse beyond n": func(p *[8][]byte) {
+			order := new(big.Int).Mul(new(big.Int).Sub(bigOf(p[3]), one), new(big.Int).Sub(bigOf(p[4]), one))
+			p[2] = order.Add(order.Lsh(order, 4096), bigOf(p[2])).Bytes()
+		},
 		"d larger than n":             func(p *[8][]byte) { p[2] = append([]byte{1}, p[0]...) },
 		"d of another key, no primes": func(p *[8][]byte) { p[2] = new(big.Int).Add(bigOf(p[2]), two).Bytes(); p[3], p[4] = nil, nil },
 		"even d, no primes":           func(p *[8][]byte) { p[2] = new(big.Int).Add(bigOf(p[2]), one).Bytes(); p[3], p[4] = nil, nil },
