@@ -87,6 +87,15 @@ func TestBrokenExtension(t *testing.T) {
 			t.Errorf("basicConstraints %s: CA %t, unreadable %v", value, c.IsCA, c.Unreadable)
 		}
 	}
+	// Arcs of any size are legal, but decimal text takes quadratic time.
+	long := tagged(t, cbasn1.OBJECT_IDENTIFIER, append(bytes.Repeat([]byte{0x81}, 1000), 1))
+	if c := (odd{extensions: extension("2.5.29.37", tagged(t, cbasn1.SEQUENCE, long))}).parse(t); c.Purposes != nil || len(c.Unreadable) != 1 {
+		t.Errorf("an OID of a thousand octets: %v", c.Purposes)
+	}
+	uuid := append([]byte{0x69}, append(bytes.Repeat([]byte{0xff}, 18), 0x7f)...)
+	if c := (odd{extensions: extension("2.5.29.37", tagged(t, cbasn1.SEQUENCE, tagged(t, cbasn1.OBJECT_IDENTIFIER, uuid)))}).parse(t); len(c.Purposes) != 1 || !strings.HasPrefix(c.Purposes[0], "2.25.1") {
+		t.Errorf("a UUID's OID: %v %v", c.Purposes, c.Unreadable)
+	}
 	c := odd{extensions: list}.parse(t)
 	if !slices.Equal(c.Unreadable, broken) || !c.HasEKU || !bytes.Equal(c.RawSAN, []byte{0x30, 0}) {
 		t.Errorf("unreadable %v, EKU there %t, SAN %x", c.Unreadable, c.HasEKU, c.RawSAN)

@@ -189,12 +189,17 @@ func TestRSAPrivateForms(t *testing.T) {
 	if _, err := ParsePrivateKey(pkcs8(t, 0, algorithm, numbers(1, 8, true), nil)); !isUnsupported(err) {
 		t.Errorf("multi-prime: %v", err)
 	}
-	parts.d.Xor(parts.d, two)
-	if _, err := ParsePrivateKey(pkcs8(t, 0, algorithm, numbers(0, 8, true), nil)); !isMalformed(err) {
-		t.Errorf("another d: %v", err)
+	nine := bytes.Clone(numbers(0, 8, true))
+	nine = sequence(t, nine[4:], []byte{2, 1, 0})
+	if _, err := ParsePrivateKey(pkcs8(t, 0, algorithm, nine, nil)); !isMalformed(err) || !strings.Contains(err.Error(), "more than its eight numbers") {
+		t.Errorf("a ninth number: %v", err)
 	}
 	if _, err := ParsePrivateKey(pkcs8(t, 0, algorithm, append(short, 0), nil)); !isMalformed(err) {
 		t.Errorf("bytes behind the RSAPrivateKey: %v", err)
+	}
+	parts.d.Xor(parts.d, two)
+	if _, err := ParsePrivateKey(pkcs8(t, 0, algorithm, numbers(0, 8, true), nil)); !isMalformed(err) {
+		t.Errorf("another d: %v", err)
 	}
 }
 

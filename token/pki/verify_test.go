@@ -76,7 +76,7 @@ func TestVerifyUnusualRSA(t *testing.T) {
 	for _, tt := range []struct {
 		bits     int
 		exponent string
-	}{{512, "3"}, {1000, "10001"}, {1024, "10001"}, {1024, "100000000000000000000000000000001b"}} {
+	}{{512, "3"}, {1001, "10001"}, {1024, "10001"}, {1024, "100000000000000000000000000000001b"}} {
 		e, ok := new(big.Int).SetString(tt.exponent, 16)
 		if !ok {
 			t.Fatal(tt.exponent)
