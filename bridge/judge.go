@@ -12,6 +12,7 @@ type Method string
 
 // The methods.
 const (
+	MethodShroud     Method = "shroud"     // C_WrapKey under the PFX file's own key: never in clear outside the token
 	MethodWrap       Method = "wrap"       // C_WrapKey under a one-time key, unwrapped in this process
 	MethodAttributes Method = "attributes" // a non-sensitive key, read attribute by attribute
 )
@@ -27,6 +28,12 @@ type Verdict struct {
 // Has tells whether the verdict gives the reason.
 func (v Verdict) Has(code Code) bool {
 	return slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code == code })
+}
+
+// Final tells that the key cannot leave, whatever would be tried. A token that only lists no mechanism may still wrap:
+// lists are incomplete behind remoting, and a wrap that was tried is the proof.
+func (v Verdict) Final() bool {
+	return !v.Exportable && (len(v.Reasons) == 0 || v.Reasons[0].Code != NoWrappingMechanism)
 }
 
 // Notices gives the reasons that are worth knowing whatever the verdict.
@@ -117,8 +124,8 @@ func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {
 	}
 }
 
-// judgeWayOut chooses the method for an extractable key. C_WrapKey comes first where there is a choice: a wrapped key
-// crosses the module's interface, and a network behind it, as ciphertext.
+// judgeWayOut chooses the method for an extractable key, the one that exposes it least: shrouded it is never in clear
+// outside the token; wrapped it crosses the module's interface, and a network behind it, as ciphertext.
 func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sensitive token.Bool, facts []Fact) {
 	family, _ := FamilyOf(inventory)
 	keyType, _ := key.KeyType()
@@ -126,6 +133,9 @@ func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sens
 	mechanism, listed := wrapMechanism(inventory.Mechanisms)
 	refusesType := slices.Contains(family.RefusesToWrap, keyType)
 	switch {
+	case listsShroud(inventory.Mechanisms) && !trusted && !refusesType:
+		v.Exportable, v.Method, v.Mechanism = true, MethodShroud, token.CKMAESCBCPad.String()
+		v.add(ExportableByShroud, append(facts, Fact{"mechanism", v.Mechanism})...)
 	case listed && !trusted && !refusesType:
 		v.Exportable, v.Method, v.Mechanism = true, MethodWrap, mechanism.String()
 		v.add(ExportableByWrap, append(facts, Fact{"mechanism", v.Mechanism})...)
@@ -142,6 +152,11 @@ func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sens
 	if !v.Exportable && family.Backup {
 		v.add(TokenFamilyBackup, Fact{"family", family.Name}, Fact{"manufacturer", inventory.Token.Manufacturer}, Fact{"model", inventory.Token.Model})
 	}
+}
+
+// listsShroud tells whether a token offers to wrap under CKM_AES_CBC_PAD. Many list it for encryption only.
+func listsShroud(listed []token.Mechanism) bool {
+	return slices.ContainsFunc(listed, func(m token.Mechanism) bool { return m.Type == token.CKMAESCBCPad && m.Wrap })
 }
 
 // wrapMechanism is the first mechanism that a token lists for carrying a key out.

@@ -16,6 +16,7 @@ type Code string
 const (
 	ExportableByAttributes Code = "exportable-by-attributes"
 	ExportableByWrap       Code = "exportable-by-wrap"
+	ExportableByShroud     Code = "exportable-by-shroud"
 
 	KeyNotExtractable     Code = "key-not-extractable"
 	KeyGeneratedOnToken   Code = "key-generated-on-token"
@@ -93,6 +94,7 @@ type Entry struct {
 var table = []Entry{
 	{ExportableByAttributes, Permits, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE"}, "PKCS#11 v3.1 §4.9 (table 26)"},
 	{ExportableByWrap, Permits, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE", "mechanism"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
+	{ExportableByShroud, Permits, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE", "mechanism"}, "PKCS#11 v3.1 §6.13.5 (CKM_AES_CBC_PAD); RFC 7292 §4.2.2; RFC 8018 §6.2"},
 	{KeyNotExtractable, Refuses, []string{"CKA_EXTRACTABLE"}, "PKCS#11 v3.1 §4.9 (table 26)"},
 	{KeyGeneratedOnToken, Adds, []string{"CKA_LOCAL", "CKA_NEVER_EXTRACTABLE"}, "PKCS#11 v3.1 §4.8 (table 24), §4.9"},
 	{OriginalMayExist, Adds, []string{"CKA_NEVER_EXTRACTABLE", "CKA_LOCAL"}, "PKCS#11 v3.1 §4.9 (table 26)"},

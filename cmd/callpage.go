@@ -18,7 +18,8 @@ import (
 // callPage is a page of memory that the supervising parent and the working child share. The child leaves there which C_*
 // call it is in, so that the parent can name it when the child dies in it or stays in it.
 //
-//	offset 0     1 once the child has ended in its own words
+//	offset 0     1 once the child has ended in its own words; from offset 4 (32 bits) its exit code and 1, once the
+//	             result has been told
 //	offset 8     the length of the scratch file's path, 0 for none; the path from offset 16
 //	offset 1024  slots of 512 bytes, one for each call under way:
 //	             8 bytes start in nanoseconds of the monotonic clock, 0 for a free slot; then the function's name and the
@@ -66,6 +67,8 @@ func memoryFile(name string) (*os.File, error) {
 
 func (p *callPage) word(offset int) *uint64 { return (*uint64)(unsafe.Pointer(&p.memory[offset])) }
 
+func (p *callPage) half(offset int) *uint32 { return (*uint32)(unsafe.Pointer(&p.memory[offset])) }
+
 func (p *callPage) slot(i int) int { return slotsAt + i*slotSize }
 
 func monotonic() uint64 {
@@ -104,9 +107,18 @@ func (p *callPage) longest() (module, function string, since time.Duration) {
 }
 
 // finish notes that the child ends in its own words. Without it an exit is the module's doing.
-func (p *callPage) finish() { atomic.StoreUint64(p.word(0), 1) }
+func (p *callPage) finish() { atomic.StoreUint32(p.half(0), 1) }
 
-func (p *callPage) finished() bool { return atomic.LoadUint64(p.word(0)) == 1 }
+func (p *callPage) finished() bool { return atomic.LoadUint32(p.half(0)) == 1 }
+
+// setTold notes that the result is out, with the exit code that goes with it: what the module does while it is being
+// closed can no longer change it.
+func (p *callPage) setTold(code int) { atomic.StoreUint32(p.half(4), uint32(code)+1) }
+
+func (p *callPage) told() (code int, told bool) {
+	value := atomic.LoadUint32(p.half(4))
+	return int(value) - 1, value != 0
+}
 
 // setScratch notes the file that is to be removed if the child dies; an empty path notes that there is none.
 func (p *callPage) setScratch(path string) {

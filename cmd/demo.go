@@ -62,12 +62,9 @@ func runDemo(ctx context.Context, a *app, o *demoOptions) (err error) {
 		return fmt.Errorf("make a directory: %w", err)
 	}
 	fmt.Fprintln(a.err, a.text("demo.making", messages.Args{"Directory": dir}))
-	code, err := supervise(ctx, a.timeout, nil, []string{"demo", "--lang", a.catalog.Language, "--dir", dir})
+	err = a.afterChild(supervise(ctx, a.timeout, nil, []string{"demo", "--lang", a.catalog.Language, "--dir", dir}))
 	if err != nil {
 		return err
-	}
-	if code != exitDone {
-		return &reportedError{code}
 	}
 	place, err := demo.ExistingPlace(dir)
 	if err != nil {

@@ -23,6 +23,8 @@ type exportOptions struct {
 	certificate     string
 	certificateOnly bool
 	method          string
+	requireShroud   bool
+	proof           string
 	force           bool
 	dryRun          bool
 	password        string
@@ -46,6 +48,8 @@ func newExportCommand(a *app) *cobra.Command {
 	flags.StringVar(&o.certificate, "certificate", "", a.text("flag.certificate", nil))
 	flags.BoolVar(&o.certificateOnly, "certificate-only", false, a.text("flag.certificate-only", nil))
 	flags.StringVar(&o.method, "method", "auto", a.text("flag.method", nil))
+	flags.BoolVar(&o.requireShroud, "require-shroud", false, a.text("flag.require-shroud", nil))
+	flags.StringVar(&o.proof, "proof", "", a.text("flag.proof", nil))
 	flags.BoolVar(&o.force, "force", false, a.text("flag.force", nil))
 	flags.BoolVar(&o.dryRun, "dry-run", false, a.text("flag.dry-run", nil))
 	flags.StringVar(&o.password, "password-source", "", a.text("flag.password-source", nil))
@@ -66,7 +70,7 @@ func runExport(ctx context.Context, a *app, o *exportOptions) error {
 		return err
 	}
 	return a.withToken(ctx, selector.URI, func(slot token.Slot) error {
-		return withSession(slot, func(s *token.Session) error {
+		return a.withSession(slot, func(s *token.Session) error {
 			if _, err := a.login(ctx, s, selector.URI, o.certificateOnly); err != nil {
 				return err
 			}
@@ -80,7 +84,7 @@ func runExport(ctx context.Context, a *app, o *exportOptions) error {
 			}
 			request.Session, request.Inventory, request.Identity = s, inventory, identity
 			request.Verdict = bridge.Judge(inventory, identity, a.now())
-			return a.export(ctx, o, request)
+			return a.told(a.export(ctx, o, request))
 		})
 	})
 }
@@ -89,6 +93,7 @@ func runExport(ctx context.Context, a *app, o *exportOptions) error {
 func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
 	r := bridge.ExportRequest{
 		Profile: bridge.Profile(o.profile), Iterations: o.iterations, Random: rand.Reader,
+		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof),
 		Target: bridge.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch},
 	}
 	switch {
@@ -98,8 +103,14 @@ func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
 		return r, usage("error.profile", messages.Args{"Given": printable(o.profile)})
 	case o.iterations < 0 || o.iterations > bridge.MaxIterations:
 		return r, usage("error.iterations", messages.Args{"Limit": bridge.MaxIterations})
-	case o.method != "auto" && o.method != string(bridge.MethodWrap) && o.method != string(bridge.MethodAttributes):
+	case o.method != "auto" && !slices.Contains([]bridge.Method{bridge.MethodShroud, bridge.MethodWrap, bridge.MethodAttributes}, bridge.Method(o.method)):
 		return r, usage("error.method", messages.Args{"Given": printable(o.method)})
+	case o.proof != "" && r.Prover != bridge.ProverToken && r.Prover != bridge.ProverHost:
+		return r, usage("error.proof", messages.Args{"Given": printable(o.proof)})
+	case r.RequireShroud && (o.method != "auto" && o.method != string(bridge.MethodShroud) || r.Prover == bridge.ProverHost || r.Profile == bridge.ProfileLegacy):
+		return r, usage("error.require-shroud", nil)
+	case o.method == string(bridge.MethodShroud) && r.Profile == bridge.ProfileLegacy:
+		return r, usage("error.shroud-legacy", nil)
 	}
 	if o.method != "auto" {
 		r.Method = bridge.Method(o.method)
@@ -125,7 +136,7 @@ func (a *app) export(ctx context.Context, o *exportOptions, r bridge.ExportReque
 	if o.certificateOnly {
 		return a.exportCertificate(o, r)
 	}
-	if !r.Verdict.Exportable {
+	if r.Verdict.Final() {
 		return &bridge.RefusedError{Verdict: r.Verdict}
 	}
 	if o.dryRun {

@@ -74,12 +74,12 @@ func runList(ctx context.Context, a *app, o *listOptions) error {
 			return &objectNotFoundError{Name: o.object, Hidden: !view.Tokens[0].LoggedIn}
 		}
 		if a.json {
-			return a.writeJSON(view)
+			return a.told(a.writeJSON(view))
 		}
 		if o.by == "purpose" {
-			return a.printByPurpose(view)
+			return a.told(a.printByPurpose(view))
 		}
-		return a.printList(view)
+		return a.told(a.printList(view))
 	})
 }
 
@@ -101,7 +101,7 @@ func (l *listedToken) only(selector *token.Selector) {
 }
 
 func (a *app) listToken(ctx context.Context, slot token.Slot, uri *token.URI, noLogin bool) (listed listedToken, err error) {
-	err = withSession(slot, func(s *token.Session) error {
+	err = a.withSession(slot, func(s *token.Session) error {
 		reasons := bridge.JudgeToken(slot.Token)
 		if noLogin {
 			if slot.Token.Flags.Has(token.CKFLoginRequired) {

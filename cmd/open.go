@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -65,7 +64,7 @@ func (e *severalTokensError) Error() string {
 }
 
 // withSlots opens the modules, hands over the slots whose tokens are meant, and closes the modules again.
-func (a *app) withSlots(ctx context.Context, uri *token.URI, work func(slots []token.Slot) error) (err error) {
+func (a *app) withSlots(ctx context.Context, uri *token.URI, work func(slots []token.Slot) error) (result error) {
 	libraries, named, err := a.libraries(uri)
 	if err != nil {
 		return err
@@ -78,7 +77,7 @@ func (a *app) withSlots(ctx context.Context, uri *token.URI, work func(slots []t
 		return err
 	}
 	if observer.trace != nil {
-		defer func() { err = errors.Join(err, observer.trace.close()) }()
+		defer func() { result = a.closed(result, observer.trace.close()) }()
 	}
 	missing := &noTokenError{}
 	var slots []token.Slot
@@ -91,7 +90,7 @@ func (a *app) withSlots(ctx context.Context, uri *token.URI, work func(slots []t
 			missing.ModuleProblems = append(missing.ModuleProblems, err.Error())
 			continue
 		}
-		defer func() { err = errors.Join(err, module.Close()) }()
+		defer func() { result = a.closed(result, module.Close()) }()
 		all, err := module.Slots(ctx)
 		if err != nil {
 			return err
@@ -145,12 +144,12 @@ func (a *app) withToken(ctx context.Context, uri *token.URI, work func(slot toke
 }
 
 // withSession opens a read-only session and closes it again.
-func withSession(slot token.Slot, work func(*token.Session) error) (err error) {
+func (a *app) withSession(slot token.Slot, work func(*token.Session) error) (result error) {
 	session, err := slot.OpenSession(token.ReadOnly)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, session.Close()) }()
+	defer func() { result = a.closed(result, session.Close()) }()
 	return work(session)
 }
 

@@ -40,12 +40,15 @@ func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error
 		view := exportView{
 			Schema: exportSchema, File: receipt.File, SHA256: receipt.SHA256, Method: &receipt.Method, Profile: &profile,
 			Iterations: receipt.Iterations, CertificateSHA256: receipt.Certificate.SHA256(), ChainLength: receipt.ChainLength,
-			FriendlyName: receipt.FriendlyName, Verified: true, Proof: &receipt.Proof, HasPrivateKey: true, Reasons: noNil(reasons),
+			FriendlyName: receipt.FriendlyName, Verified: receipt.Verified(), Proof: &receipt.Proof, HasPrivateKey: true, Reasons: noNil(reasons),
 		}
 		if receipt.Mechanism != "" {
 			view.Mechanism = &receipt.Mechanism
 		}
-		return a.writeJSON(view)
+		if err := a.writeJSON(view); err != nil {
+			return err
+		}
+		return unproven(receipt)
 	}
 	method := string(receipt.Method)
 	if receipt.Mechanism != "" {
@@ -56,7 +59,12 @@ func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error
 		"Profile": string(receipt.Profile), "Iterations": receipt.Iterations, "Chain": receipt.ChainLength, "Name": printable(receipt.FriendlyName),
 		"Until": receipt.Certificate.NotAfter.Format(time.DateOnly),
 	}
-	fmt.Fprintln(a.out, coloursFor(a.out, a.getenv).good(a.text("export.done", args)))
+	colour := coloursFor(a.out, a.getenv)
+	if receipt.Verified() {
+		fmt.Fprintln(a.out, colour.good(a.text("export.done", args)))
+	} else {
+		fmt.Fprintln(a.out, colour.doubt(a.text("export.unproven", args)))
+	}
 	for _, id := range []string{"export.proof." + string(receipt.Proof), "export.details", "export.keep-safe"} {
 		fmt.Fprintln(a.out, indentLines(a.text(id, args), "  "))
 	}
@@ -66,18 +74,33 @@ func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error
 	if receipt.Profile == bridge.ProfileLegacy {
 		a.notice("notice.legacy", nil)
 	}
-	return nil
+	return unproven(receipt)
+}
+
+// unproven is the exit code for a file that was written and whose key nobody could prove: done in part.
+func unproven(receipt *bridge.Receipt) error {
+	if receipt.Verified() {
+		return nil
+	}
+	return &reportedError{exitPartly}
 }
 
 func (a *app) tellDryRun(r bridge.ExportRequest) error {
 	if a.json {
-		view := exportView{Schema: exportSchema, File: r.Target.Path, Method: &r.Verdict.Method, DryRun: true, Reasons: noNil(r.Verdict.Reasons)}
+		view := exportView{Schema: exportSchema, File: r.Target.Path, DryRun: true, Reasons: noNil(r.Verdict.Reasons)}
+		if r.Verdict.Method != "" {
+			view.Method = &r.Verdict.Method
+		}
 		if r.Verdict.Mechanism != "" {
 			view.Mechanism = &r.Verdict.Mechanism
 		}
 		return a.writeJSON(view)
 	}
-	fmt.Fprintln(a.out, a.text("export.dry-run", messages.Args{"File": printable(r.Target.Path), "Method": string(r.Verdict.Method)}))
+	id := "export.dry-run"
+	if !r.Verdict.Exportable {
+		id = "export.dry-run-untried"
+	}
+	fmt.Fprintln(a.out, a.text(id, messages.Args{"File": printable(r.Target.Path), "Method": string(r.Verdict.Method)}))
 	for _, reason := range r.Verdict.Reasons {
 		fmt.Fprint(a.out, a.reasonParagraph(reason))
 	}

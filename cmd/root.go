@@ -4,6 +4,8 @@ package cmd
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"strings"
@@ -186,15 +188,47 @@ func (a *app) supervised(sources func() []string, work func(ctx context.Context,
 		if sources != nil {
 			named = sources()
 		}
-		code, err := supervise(c.Context(), a.timeout, descriptorsNamed(append(named, a.pinSource)), os.Args[1:])
-		if err != nil {
-			return err
-		}
-		if code != exitDone {
-			return &reportedError{code}
-		}
-		return nil
+		return a.afterChild(supervise(c.Context(), a.timeout, descriptorsNamed(append(named, a.pinSource)), os.Args[1:]))
 	}
+}
+
+// afterChild turns a child's end into the command's. A module that fails while it is being closed, after the result was
+// told, is worth a note and changes nothing.
+func (a *app) afterChild(code int, err error) error {
+	if err != nil && code == exitNotReported {
+		return err
+	}
+	if err != nil {
+		fmt.Fprintln(a.err, a.text("label.notice", nil)+" "+a.describe(err).text)
+	}
+	if code != exitDone {
+		return &reportedError{code}
+	}
+	return nil
+}
+
+// told notes in the child that the result is out. err is nil or carries the exit code that goes with the result.
+func (a *app) told(err error) error {
+	var reported *reportedError
+	if err == nil {
+		a.child.page.setTold(exitDone)
+	} else if errors.As(err, &reported) {
+		a.child.page.setTold(reported.code)
+	}
+	return err
+}
+
+// closed joins what went wrong while something was being closed: to an error, or as a note where the work was done.
+func (a *app) closed(err, closing error) error {
+	var reported *reportedError
+	switch {
+	case closing == nil:
+		return err
+	case err == nil || errors.As(err, &reported):
+		fmt.Fprintln(a.err, a.text("label.notice", nil)+" "+a.describe(closing).text)
+		return err
+	}
+	return errors.Join(err, closing)
 }
 
 // reportedError carries the exit code of a child that has told its own story.

@@ -55,16 +55,17 @@ func (e *moduleFailure) Error() string {
 }
 
 // supervise runs this program with the arguments in a child and waits for it. It returns the child's exit code, or a
-// *moduleFailure where the child did not end in its own words.
+// *moduleFailure where the child did not end in its own words. With a failure comes the exit code of the result that the
+// child had told before, or exitNotReported.
 func supervise(ctx context.Context, timeout time.Duration, inherited []int, args []string) (int, error) {
 	page, pageFile, err := newCallPage()
 	if err != nil {
-		return exitFailed, err
+		return exitNotReported, err
 	}
 	defer pageFile.Close()
 	printed, err := memoryFile("p11bridge-module-output")
 	if err != nil {
-		return exitFailed, err
+		return exitNotReported, err
 	}
 	defer printed.Close()
 	child := childCommand(pageFile, printed, inherited, args)
@@ -75,28 +76,33 @@ func supervise(ctx context.Context, timeout time.Duration, inherited []int, args
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer signal.Stop(signals)
 	if err := child.Start(); err != nil {
-		return exitFailed, fmt.Errorf("start the child process: %w", err)
+		return exitNotReported, fmt.Errorf("start the child process: %w", err)
 	}
 	watch := watchdog{page: page, process: child.Process, timeout: timeout, signals: signals, done: make(chan struct{}), verdict: make(chan *moduleFailure, 1)}
 	go watch.run(ctx)
-	waitErr := child.Wait()
-	close(watch.done)
-	hung := <-watch.verdict
-	if page.finished() && hung == nil {
-		return child.ProcessState.ExitCode(), nil
+	if err := child.Wait(); err != nil && child.ProcessState == nil {
+		return exitNotReported, fmt.Errorf("wait for the child process: %w", err)
 	}
+	close(watch.done)
+	failure := <-watch.verdict
+	if failure == nil {
+		if page.finished() {
+			return child.ProcessState.ExitCode(), nil
+		}
+		failure = &moduleFailure{Printed: tail(printed)}
+		failure.Module, failure.Function, _ = page.longest()
+		failure.Signal = deathSignal(child.ProcessState, failure.Printed)
+	}
+	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
-		if err := os.Remove(scratch); err != nil && !errors.Is(err, os.ErrNotExist) {
-			waitErr = errors.Join(waitErr, err)
+		if removed := os.Remove(scratch); removed != nil && !errors.Is(removed, os.ErrNotExist) {
+			err = errors.Join(err, removed)
 		}
 	}
-	if hung != nil {
-		return exitFailed, hung
+	if code, told := page.told(); told {
+		return code, err
 	}
-	failure := &moduleFailure{Printed: tail(printed)}
-	failure.Module, failure.Function, _ = page.longest()
-	failure.Signal = deathSignal(child.ProcessState, failure.Printed)
-	return exitFailed, failure
+	return exitNotReported, err
 }
 
 // childCommand is this program again. The file descriptors that the user named as a source keep their numbers; the page

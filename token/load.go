@@ -5,27 +5,29 @@ package token
 #include <dlfcn.h>
 #include <stdlib.h>
 
-// p11b_load keeps the library loaded. It returns 0, or 1 where the loader refused (text says why), 2 where there is no
-// C_GetFunctionList, 3 where C_GetFunctionList failed (rv) or gave no list.
-static int p11b_load(const char *path, const char **text, unsigned long *rv) {
+// p11b_open loads the library and finds C_GetFunctionList. It gives 0, or 1 where the loader refused and 2 where there is
+// no such function; text says why. The library stays loaded.
+static int p11b_open(const char *path, void **get, const char **text) {
 	void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 	if (handle == NULL) {
 		*text = dlerror();
 		return 1;
 	}
-	unsigned long (*get)(void **) = (unsigned long (*)(void **))dlsym(handle, "C_GetFunctionList");
-	if (get == NULL) {
+	*get = dlsym(handle, "C_GetFunctionList");
+	if (*get == NULL) {
 		*text = dlerror();
 		dlclose(handle);
 		return 2;
 	}
-	void *list = NULL;
-	*rv = get(&list);
-	if (*rv != 0 || list == NULL) {
-		dlclose(handle);
-		return 3;
-	}
 	return 0;
+}
+
+// p11b_list calls C_GetFunctionList and tells whether there is a list.
+static unsigned long p11b_list(void *get, int *some) {
+	void *list = NULL;
+	unsigned long rv = ((unsigned long (*)(void **))get)(&list);
+	*some = list != NULL;
+	return rv;
 }
 */
 import "C"
@@ -66,33 +68,44 @@ type LoadError struct {
 // Error gives the path and the loader's own words.
 func (e *LoadError) Error() string { return fmt.Sprintf("load %s: %s", e.Path, e.Text) }
 
-// load brings the library into the process and leaves it there. The file is looked at first, because the loader's text
-// does not tell a missing module from a missing dependency.
-func load(path string) error {
+// load brings the library into the process, leaves it there and asks it for its functions. The file is looked at first,
+// because the loader's text does not tell a missing module from a missing dependency.
+func (m *Module) load() error {
+	var get unsafe.Pointer
+	err := m.watch("dlopen", m.Library.Path, func() (err error) { get, err = openLibrary(m.Library.Path); return err })
+	if err != nil {
+		return err
+	}
+	return m.watch("C_GetFunctionList", "", func() error {
+		var some C.int
+		if rv := CKR(C.p11b_list(get, &some)); rv != CKROK || some == 0 {
+			return &LoadError{Path: m.Library.Path, Fault: FaultFunctionList, Text: "C_GetFunctionList: " + rv.String()}
+		}
+		return nil
+	})
+}
+
+func openLibrary(path string) (unsafe.Pointer, error) {
 	if fault := inspectLibrary(path); fault != nil {
-		return fault
+		return nil, fault
 	}
 	cpath := C.CString(path)
 	defer C.free(unsafe.Pointer(cpath))
 	runtime.LockOSThread() // dlerror is per thread
 	defer runtime.UnlockOSThread()
+	var get unsafe.Pointer
 	var text *C.char
-	var rv C.ulong
-	status := C.p11b_load(cpath, &text, &rv)
-	switch status {
+	switch C.p11b_open(cpath, &get, &text) {
 	case 0:
-		return nil
-	case 1:
-		fault, said := FaultNotALibrary, C.GoString(text)
-		if strings.Contains(said, "cannot open shared object file") || strings.Contains(said, "undefined symbol") || strings.Contains(said, "version `") {
-			fault = FaultDependency
-		}
-		return &LoadError{Path: path, Fault: fault, Text: said}
+		return get, nil
 	case 2:
-		return &LoadError{Path: path, Fault: FaultNotPKCS11, Text: C.GoString(text)}
-	default:
-		return &LoadError{Path: path, Fault: FaultFunctionList, Text: "C_GetFunctionList: " + CKR(rv).String()}
+		return nil, &LoadError{Path: path, Fault: FaultNotPKCS11, Text: C.GoString(text)}
 	}
+	fault, said := FaultNotALibrary, C.GoString(text)
+	if strings.Contains(said, "cannot open shared object file") || strings.Contains(said, "undefined symbol") || strings.Contains(said, "version `") {
+		fault = FaultDependency
+	}
+	return nil, &LoadError{Path: path, Fault: fault, Text: said}
 }
 
 // inspectLibrary reads the file's kind and processor without running any of its code. A bare file name is left to the

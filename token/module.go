@@ -50,8 +50,7 @@ type ModuleInfo struct {
 // process is used and not finalised.
 func Open(library Library, observer Observer) (*Module, error) {
 	m := &Module{Library: library, observer: observer}
-	err := m.watch("dlopen", library.Path, func() error { return load(library.Path) })
-	if err != nil {
+	if err := m.load(); err != nil {
 		return nil, err
 	}
 	if m.ctx = pkcs11.New(library.Path); m.ctx == nil {
@@ -62,7 +61,7 @@ func Open(library Library, observer Observer) (*Module, error) {
 		return nil, err
 	}
 	var info pkcs11.Info
-	err = m.call("C_GetInfo", "", func() (err error) { info, err = m.ctx.GetInfo(); return err })
+	err := m.call("C_GetInfo", "", func() (err error) { info, err = m.ctx.GetInfo(); return err })
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

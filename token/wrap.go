@@ -102,7 +102,7 @@ func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.
 		return nil, attempt, err
 	}
 	defer oneTime.wipe()
-	wrapped, err := s.wrapWith(oneTime, key)
+	wrapped, err := s.wrapWith(oneTime.template(), oneTime.mechanisms(), key)
 	if err != nil {
 		var told bool
 		if attempt.Code, told = CodeOf(err); !told || connectionLost(attempt.Code) {
@@ -126,25 +126,25 @@ func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.
 	return carried, attempt, nil
 }
 
-// wrapWith puts the one-time key on the token as a session object, wraps the key under it and destroys it.
-func (s *Session) wrapWith(oneTime oneTimeKey, key *Object) (wrapped []byte, err error) {
+// wrapWith puts a wrapping key on the token as a session object, wraps the key under it and destroys it. A token that does
+// not take the mechanism's parameters is offered the next ones.
+func (s *Session) wrapWith(template []*pkcs11.Attribute, mechanisms []*pkcs11.Mechanism, key *Object) (wrapped []byte, err error) {
 	var handle pkcs11.ObjectHandle
 	err = s.call("C_CreateObject", "one-time wrapping key", func() (err error) {
-		handle, err = s.module.ctx.CreateObject(s.handle, oneTime.template())
+		handle, err = s.module.ctx.CreateObject(s.handle, template)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		destroyed := s.call("C_DestroyObject", "one-time wrapping key", func() error { return s.module.ctx.DestroyObject(s.handle, handle) })
-		if err == nil {
+		if destroyed := s.destroy(handle, "one-time wrapping key"); err == nil {
 			err = destroyed
 		}
 	}()
-	for _, parameters := range oneTime.mechanisms() {
-		err = s.call("C_WrapKey", CKM(parameters.Mechanism).String(), func() (err error) {
-			wrapped, err = s.module.ctx.WrapKey(s.handle, []*pkcs11.Mechanism{parameters}, handle, key.handle)
+	for _, mechanism := range mechanisms {
+		err = s.call("C_WrapKey", CKM(mechanism.Mechanism).String(), func() (err error) {
+			wrapped, err = s.module.ctx.WrapKey(s.handle, []*pkcs11.Mechanism{mechanism}, handle, key.handle)
 			return err
 		})
 		if code, _ := CodeOf(err); code != pkcs11.CKR_MECHANISM_PARAM_INVALID {

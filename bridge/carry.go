@@ -1,0 +1,159 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"p11bridge/bridge/pfx"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// cargo is a private key on its way from the token to the file: in clear, or shrouded by the token.
+type cargo struct {
+	mechanism string
+	key       *pki.PrivateKey // nil where the token shrouded it
+	shrouded  []byte          // DER EncryptedPrivateKeyInfo
+}
+
+func (c *cargo) pkcs8() []byte {
+	if c.key == nil {
+		return nil
+	}
+	return c.key.DER
+}
+
+func (c *cargo) wipe() {
+	if c.key != nil {
+		c.key.Wipe()
+	}
+}
+
+// methodFailure is a method that the token will not do. It says nothing against the next one.
+type methodFailure struct {
+	method  Method
+	answers []string // "CKM_…: C_…: CKR_…"
+	key     bool     // the answer is about the key itself
+	err     error
+}
+
+// Error names the method and the cause.
+func (e *methodFailure) Error() string { return fmt.Sprintf("%s: %v", e.method, e.err) }
+
+// Unwrap gives the cause.
+func (e *methodFailure) Unwrap() error { return e.err }
+
+// reasonOf turns the answers of all methods that were tried into one reason.
+func reasonOf(failures []*methodFailure) Reason {
+	var answers []string
+	code := NoWrappingMechanism
+	for _, failure := range failures {
+		answers = append(answers, failure.answers...)
+		if failure.key {
+			code = WrapRefused
+		}
+	}
+	return because(code, Fact{"answers", answers})
+}
+
+// methods lists the ways out in the order in which they are tried.
+func (r ExportRequest) methods() []Method {
+	switch {
+	case r.RequireShroud:
+		return []Method{MethodShroud}
+	case r.Method != "":
+		return []Method{r.Method}
+	}
+	var methods []Method
+	if r.Verdict.Method == MethodShroud && r.Profile != ProfileLegacy { // the legacy profile has no cipher that tokens wrap under
+		methods = append(methods, MethodShroud)
+	}
+	if r.Verdict.Method != MethodAttributes {
+		methods = append(methods, MethodWrap)
+	}
+	if r.readable() {
+		methods = append(methods, MethodAttributes)
+	}
+	return methods
+}
+
+// readable tells whether the key may be read in clear. It takes both attributes (PKCS#11 v3.1 §4.9).
+func (r ExportRequest) readable() bool {
+	attributes := r.Identity.PrivateKey.Attributes
+	return attributes.Bool(token.CKASensitive) == token.False && attributes.Bool(token.CKAExtractable) == token.True
+}
+
+func (r ExportRequest) carry(ctx context.Context, method Method) (*cargo, error) {
+	switch method {
+	case MethodShroud:
+		return r.carryShrouded(ctx)
+	case MethodWrap:
+		key, mechanism, err := r.Session.Wrap(ctx, r.Identity.PrivateKey, r.Inventory.Mechanisms, r.Random)
+		if err != nil {
+			return nil, r.notCarried(method, err)
+		}
+		return &cargo{mechanism: mechanism.String(), key: key}, nil
+	}
+	if !r.readable() {
+		return nil, r.notCarried(method, &token.Error{Function: "C_GetAttributeValue", Code: token.CKRAttributeSensitive})
+	}
+	key, err := r.Session.ReadClear(r.Identity.PrivateKey)
+	if err != nil {
+		return nil, r.notCarried(method, err)
+	}
+	return &cargo{key: key}, nil
+}
+
+// notCarried tells a method that the token will not do from a failure that ends everything.
+func (r ExportRequest) notCarried(method Method, err error) error {
+	var refused *token.WrapError
+	var unsupported *pki.UnsupportedError
+	switch {
+	case errors.As(err, &refused):
+		failure := &methodFailure{method: method, key: refused.AboutKey, err: err}
+		for _, attempt := range refused.Attempts {
+			answer := attempt.Problem
+			if answer == "" {
+				answer = attempt.Code.String()
+			}
+			failure.answers = append(failure.answers, attempt.Mechanism.String()+": "+attempt.Function+": "+answer)
+		}
+		return failure
+	case errors.As(err, &unsupported):
+		return &RefusedError{r.Verdict.refused(because(KeyTypeUnsupported, typeFacts(r.Identity.PrivateKey)...))}
+	}
+	if code, told := token.CodeOf(err); told && (code == token.CKRAttributeSensitive || code == token.CKRAttributeTypeInvalid) {
+		return &methodFailure{method: method, answers: []string{"C_GetAttributeValue: " + code.String()}, key: true, err: err}
+	}
+	return err
+}
+
+// carryShrouded has the token make the shrouded key bag: the key wrapped under the key that PBKDF2 derives from the file's
+// password (RFC 8018 §6.2), so that nothing else is ever needed to open it.
+func (r ExportRequest) carryShrouded(ctx context.Context) (*cargo, error) {
+	iterations := r.Iterations
+	if iterations == 0 {
+		iterations = pfx.DefaultIterations
+	}
+	random := make([]byte, 32)
+	if _, err := io.ReadFull(r.Random, random); err != nil {
+		return nil, fmt.Errorf("make a salt: %w", err)
+	}
+	salt, iv := random[:16], random[16:]
+	kek, err := pfx.ShroudKey(ctx, r.Password.Bytes(), salt, iterations)
+	if err != nil {
+		return nil, fmt.Errorf("make the PFX: %w", err)
+	}
+	defer clear(kek)
+	ciphertext, err := r.Session.Shroud(r.Identity.PrivateKey, kek, iv)
+	if err != nil {
+		return nil, r.notCarried(MethodShroud, err)
+	}
+	bag, err := pfx.AssembleShrouded(salt, iterations, iv, ciphertext)
+	if err != nil {
+		return nil, &methodFailure{method: MethodShroud, answers: []string{token.CKMAESCBCPad.String() + ": C_WrapKey: " + err.Error()}, err: err}
+	}
+	return &cargo{mechanism: token.CKMAESCBCPad.String(), shrouded: bag}, nil
+}
