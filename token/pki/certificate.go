@@ -41,7 +41,8 @@ type Certificate struct {
 	SubjectKeyID, AuthorityKeyID []byte
 	// RawSAN is the DER GeneralNames of subjectAltName, nil where absent.
 	RawSAN []byte
-	// Unreadable are the dotted OIDs of the extensions above that are there and could not be read.
+	// Unreadable are the dotted OIDs of the extensions above that are there and could not be read, and "extensions" if what
+	// stands in their place is no list of extensions, at least from some point on.
 	Unreadable []string
 }
 
@@ -80,7 +81,7 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 		c.PublicKey = PublicKey{SPKI: bytes.Clone(spki)}
 	}
 	if !c.readExtensions(content) {
-		return nil, malformed("certificate", "not a list of extensions")
+		c.Unreadable = append(c.Unreadable, "extensions")
 	}
 	return c, nil
 }
