@@ -200,7 +200,7 @@ func (r ExportRequest) encode(ctx context.Context, c *cargo, receipt *Receipt, c
 		Certificates: []pfx.Certificate{{DER: receipt.Certificate.Raw, FriendlyName: receipt.FriendlyName, LocalKeyID: id}},
 	}
 	for _, above := range chain {
-		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: above.Raw})
+		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: above.Raw, FriendlyName: r.nameOf(above)})
 	}
 	file, err := pfx.Encode(ctx, r.Random, contents, r.Password.Bytes(), pfx.Options{Profile: r.Profile, Iterations: r.Iterations})
 	if err != nil {
@@ -209,20 +209,35 @@ func (r ExportRequest) encode(ctx context.Context, c *cargo, receipt *Receipt, c
 	return file, nil
 }
 
-// friendlyName is the key's CKA_LABEL, else the certificate's. Control characters, which a token may hold and a reader
-// may print, become replacement characters.
-func friendlyName(identity token.Identity) string {
-	for _, o := range identity.Objects() {
-		if label := o.Label(); label != "" {
-			return strings.Map(func(r rune) rune {
-				if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-					return unicode.ReplacementChar
-				}
-				return r
-			}, label)
+// nameOf is the CKA_LABEL of a chain certificate that is on the token.
+func (r ExportRequest) nameOf(certificate *pki.Certificate) string {
+	for _, o := range r.Inventory.Objects {
+		if o.Class == token.CKOCertificate && bytes.HasPrefix(o.Attributes.Bytes(token.CKAValue), certificate.Raw) {
+			return plainName(o.Label())
 		}
 	}
 	return ""
+}
+
+// friendlyName is the key's CKA_LABEL, else the certificate's.
+func friendlyName(identity token.Identity) string {
+	for _, o := range identity.Objects() {
+		if label := o.Label(); label != "" {
+			return plainName(label)
+		}
+	}
+	return ""
+}
+
+// plainName replaces the control characters of a label, which a token may hold and a reader of the file may print, and
+// what a BMPString has no place for.
+func plainName(label string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r > 0xFFFF {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, label)
 }
 
 // localKeyID is the key's CKA_ID; where it has none, the SHA-1 of the certificate, as other writers do. It only ties the

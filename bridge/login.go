@@ -35,5 +35,5 @@ func JudgeLogin(err error) []Reason {
 // PINLengthReason is the reason for a PIN that cannot be right, because the token takes none of its length. No attempt
 // is made with it.
 func PINLengthReason(info *token.Info) Reason {
-	return because(PINIncorrect, Fact{"attempts_made", 0}, Fact{"min_pin_len", info.MinPINLen}, Fact{"max_pin_len", info.MaxPINLen})
+	return because(PINLength, Fact{"min_pin_len", info.MinPINLen}, Fact{"max_pin_len", info.MaxPINLen})
 }

@@ -41,6 +41,7 @@ const (
 
 	PINMissing          Code = "pin-missing"
 	PINIncorrect        Code = "pin-incorrect"
+	PINLength           Code = "pin-length"
 	PINLocked           Code = "pin-locked"
 	PINLastAttempt      Code = "pin-last-attempt"
 	PINNotSet           Code = "pin-not-set"
@@ -115,7 +116,8 @@ var table = []Entry{
 	{ChainIncomplete, Notices, []string{"missing_issuer"}, "RFC 5280 §6.1"},
 	{CAKey, Notices, []string{"is_ca"}, "RFC 5280 §4.2.1.9"},
 	{PINMissing, Blocks, []string{"CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
-	{PINIncorrect, Blocks, []string{"CKR", "attempts_made", "min_pin_len", "max_pin_len", "CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
+	{PINIncorrect, Blocks, []string{"CKR", "CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
+	{PINLength, Blocks, []string{"min_pin_len", "max_pin_len"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{PINLocked, Blocks, []string{"CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{PINLastAttempt, Blocks, []string{"CKF_USER_PIN_FINAL_TRY"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{PINNotSet, Blocks, []string{"CKF_USER_PIN_INITIALIZED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.6.3"},

@@ -28,6 +28,7 @@ type exportOptions struct {
 	force           bool
 	dryRun          bool
 	password        string
+	allowEmpty      bool
 }
 
 func newExportCommand(a *app) *cobra.Command {
@@ -53,6 +54,7 @@ func newExportCommand(a *app) *cobra.Command {
 	flags.BoolVar(&o.force, "force", false, a.text("flag.force", nil))
 	flags.BoolVar(&o.dryRun, "dry-run", false, a.text("flag.dry-run", nil))
 	flags.StringVar(&o.password, "password-source", "", a.text("flag.password-source", nil))
+	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, a.text("flag.allow-empty-password", nil))
 	c.RunE = a.supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
 		o.object = args[0]
 		return runExport(ctx, a, o)
@@ -147,6 +149,9 @@ func (a *app) export(ctx context.Context, o *exportOptions, r bridge.ExportReque
 		return err
 	}
 	defer password.Wipe()
+	if err := bridge.CheckPassword(password, o.allowEmpty); err != nil {
+		return err
+	}
 	r.Password = password
 	a.noticePassword(password)
 	done := a.slowly("progress.export")

@@ -111,12 +111,12 @@ func (a *app) pin(ctx context.Context, info *token.Info, sourceText string, term
 			question = "prompt.pin-optional"
 		}
 		pin, err = ask(ctx, a.text(question, messages.Args{"Token": label})+" ", true)
-		if err == nil && pin.Len() == 0 {
-			if optional {
-				return nil, true, nil
-			}
-			err = missing
+		if err == nil && pin.Len() == 0 && optional {
+			return nil, true, nil
 		}
+	}
+	if err == nil && pin.Len() == 0 {
+		err = missing
 	}
 	if err != nil {
 		return nil, false, err

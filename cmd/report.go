@@ -138,6 +138,7 @@ func (a *app) describe(err error) failure {
 		errNoTerminal: "error.no-terminal", errTerminalGone: "error.terminal-gone", errPasswordsDiffer: "error.passwords-differ",
 		bridge.ErrNoCertificate: "error.no-certificate", bridge.ErrNotProven: "error.not-proven",
 		token.ErrNoNSSDatabase: "error.no-nss-database", token.ErrNoSoftokn: "error.no-softokn", noModuleError{}: "error.no-module",
+		bridge.ErrPasswordEmpty: "error.password-empty", bridge.ErrPasswordEncoding: "error.password-encoding",
 		demo.ErrNoSoftHSM: "error.no-softhsm", demo.ErrDirectoryNotEmpty: "error.directory-not-empty",
 	} {
 		if errors.Is(err, known) {

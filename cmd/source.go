@@ -66,9 +66,6 @@ func descriptorsNamed(sources []string) []int {
 	return fds
 }
 
-// errEmptySecret means that the source gave nothing.
-var errEmptySecret = errors.New("the source is empty")
-
 // sourceError says which source could not be read.
 type sourceError struct {
 	Flag   string
@@ -104,9 +101,6 @@ func (a *app) read(flag string, s source) (*secret.Text, error) {
 	}
 	if err == nil {
 		text = trimLineEnd(text)
-		if len(text) == 0 {
-			err = errEmptySecret
-		}
 	}
 	if err != nil {
 		return nil, &sourceError{Flag: flag, Source: s.kind + ":" + printable(s.value), Err: err}
@@ -217,9 +211,6 @@ func (a *app) askTwice(ctx context.Context) (*secret.Text, error) {
 	if !bytes.Equal(first.Bytes(), second.Bytes()) {
 		first.Wipe()
 		return nil, errPasswordsDiffer
-	}
-	if first.Len() == 0 {
-		return nil, &sourceError{Flag: "--password-source", Source: "prompt", Err: errEmptySecret}
 	}
 	return first, nil
 }
