@@ -1,0 +1,70 @@
+# `make demo` shows what p11bridge does, `make test` proves it. Both install the Debian packages that they need.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+GO ?= go
+# INSTALL=: leaves the packages alone.
+INSTALL ?= scripts/install-packages
+FUZZTIME ?= 20s
+
+# The version comes from git, where there is a git that can read this repository.
+VCS := $(shell git rev-parse --verify HEAD >/dev/null 2>&1 && echo true || echo false)
+
+# PKCS#11 modules are C libraries.
+export CGO_ENABLED := 1
+
+DEMO_PACKAGES := softhsm2
+# libnss3-tools brings libsoftokn3; pkcs11-tool comes with opensc.
+TEST_PACKAGES := softhsm2 opensc libnss3-tools gnutls-bin openssl p11-kit p11-kit-modules \
+	openjdk-17-jre-headless|default-jre-headless gcc libc6-dev
+BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
+
+.PHONY: build demo test lint bench fuzz clean help toolchain
+
+build: toolchain ## Build bin/p11bridge
+	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/p11bridge ./cmd/p11bridge
+
+demo: ## Make a throw-away SoftHSM2 token and do the main job on it
+	$(INSTALL) $(DEMO_PACKAGES)
+	$(MAKE) --no-print-directory build
+	bin/p11bridge demo
+
+test: toolchain ## Run all tests; a skipped one is a failure
+	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
+	mkdir -p build
+	$(GO) build -C tools -o ../build/testreport ./testreport
+	CI=true $(GO) test -json -count=1 -timeout 30m ./... | build/testreport
+
+lint: toolchain ## gofmt, go vet and staticcheck
+	unformatted=$$(gofmt -l .); if [[ $$unformatted ]]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -C tools ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+
+bench: ## Measure against pkcs11-tool and openssl, as ratios
+	$(INSTALL) $(BENCH_PACKAGES)
+	$(MAKE) --no-print-directory build
+	mkdir -p build
+	$(GO) build -o build/bench ./scripts/bench
+	build/bench bin/p11bridge
+
+fuzz: toolchain ## Run every fuzz target for FUZZTIME (20s)
+	targets=$$(grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort); \
+	if [[ -z $$targets ]]; then echo "There is no fuzz target."; exit 1; fi; \
+	while IFS=: read -r file function; do \
+		echo "$$(dirname "$$file") $${function#func }"; \
+		$(GO) test -run '^$$' -fuzz "^$${function#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	done <<< "$$targets"
+
+clean: ## Remove what was built
+	rm -rf bin build
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)$$/make \1\t\2/' | expand -t 14
+
+# A missing compiler shows otherwise as an error about cgo that nobody understands.
+toolchain:
+	@command -v $(GO) >/dev/null || { echo "Go is missing: https://go.dev/doc/install (1.26 or later)"; exit 1; }
+	@command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null || { echo "The C compiler is missing (Debian: apt install gcc libc6-dev)"; exit 1; }
