@@ -1,0 +1,345 @@
+// The bench measures p11bridge as a whole process against the tools that do the nearest thing, in the same run and on the
+// same token, and prints ratios beside what is aimed at. `make bench` runs it.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"p11bridge/bridge/demo"
+)
+
+const (
+	runs       = 7 // odd, so that a median is one of them
+	identities = 1000
+	iterations = "600000"
+	makeToken  = "make-token" // this program again, as the maker of a token
+)
+
+func main() {
+	var err error
+	switch {
+	case len(os.Args) == 4 && os.Args[1] == makeToken:
+		err = fixture(context.Background(), os.Args[2], os.Args[3])
+	case len(os.Args) == 2:
+		err = bench(context.Background(), os.Args[1])
+	default:
+		err = errors.New("usage: bench PATH-OF-P11BRIDGE")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// fixture makes a token: one RSA identity with its issuer, and as many P-256 identities as asked for.
+func fixture(ctx context.Context, directory, count string) error {
+	number, err := strconv.Atoi(count)
+	if err != nil {
+		return fmt.Errorf("number of identities: %w", err)
+	}
+	pin, err := demo.NewPIN()
+	if err != nil {
+		return err
+	}
+	place, err := demo.NewPlace(directory, pin)
+	if err != nil {
+		return err
+	}
+	specimens := []demo.Specimen{
+		{Label: "p11bridge demo CA", ID: []byte{0xCA}, Certificate: "ca", NoPrivateKey: true},
+		{Label: "alice", ID: []byte{1}, Key: "rsa2048", Policy: demo.Wrappable, Certificate: "valid"},
+	}
+	for i := range number {
+		specimens = append(specimens, demo.Specimen{
+			Label: fmt.Sprintf("identity %d", i), ID: []byte{2, byte(i >> 8), byte(i)}, Key: "p256", Policy: demo.Wrappable, Certificate: "valid",
+		})
+	}
+	if err := os.Setenv("SOFTHSM2_CONF", place.Configuration()); err != nil {
+		return fmt.Errorf("set SOFTHSM2_CONF: %w", err)
+	}
+	return place.AddToken(ctx, nil, "bench", specimens)
+}
+
+// tools are the programs and files that a bench works with.
+type tools struct {
+	p11bridge, library, spy string
+	scratch                 string
+	large, small            demo.Place
+}
+
+func bench(ctx context.Context, p11bridge string) (err error) {
+	scratch, err := os.MkdirTemp("", "p11bridge-bench-")
+	if err != nil {
+		return fmt.Errorf("make a directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	t := tools{scratch: scratch}
+	if t.p11bridge, err = filepath.Abs(p11bridge); err != nil {
+		return fmt.Errorf("find p11bridge: %w", err)
+	}
+	if t.spy, err = findSpy(); err != nil {
+		return err
+	}
+	fmt.Printf("Making a token of %d identities and a small one …\n", identities+2)
+	if t.large, err = newToken(ctx, filepath.Join(scratch, "large"), identities); err != nil {
+		return err
+	}
+	if t.small, err = newToken(ctx, filepath.Join(scratch, "small"), 0); err != nil {
+		return err
+	}
+	t.library = t.large.Library.Path
+	fmt.Printf("%s, %d cores; medians of %d alternating runs of whole processes, after one that does not count.\n", runtime.Version(), runtime.NumCPU(), runs)
+	for _, part := range []func(context.Context, tools) error{benchList, benchCalls, benchExport} {
+		if err := part(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newToken(ctx context.Context, directory string, count int) (demo.Place, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return demo.Place{}, fmt.Errorf("find this program: %w", err)
+	}
+	if out, err := exec.CommandContext(ctx, self, makeToken, directory, strconv.Itoa(count)).CombinedOutput(); err != nil {
+		return demo.Place{}, fmt.Errorf("make a token: %w: %s", err, out)
+	}
+	return demo.ExistingPlace(directory)
+}
+
+func findSpy() (string, error) {
+	for _, pattern := range []string{"/usr/lib/*/pkcs11-spy.so", "/usr/lib/*/pkcs11/pkcs11-spy.so", "/usr/lib*/pkcs11-spy.so"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return "", fmt.Errorf("find pkcs11-spy.so: %w", err)
+		}
+		if len(found) > 0 {
+			return found[0], nil
+		}
+	}
+	return "", errors.New("pkcs11-spy.so was not found (Debian: opensc-pkcs11)")
+}
+
+func (t tools) list(place demo.Place, module string) []string {
+	return []string{t.p11bridge, "list", "--module", module, "--token", "bench", "--pin-source", "file:" + place.PINFile()}
+}
+
+func (t tools) peerList(place demo.Place, module string) []string {
+	return []string{"pkcs11-tool", "--module", module, "--token-label", "bench", "--login", "--pin", place.PIN, "--list-objects"}
+}
+
+// benchList compares a listing of the large token.
+func benchList(ctx context.Context, t tools) error {
+	ours, peer, err := t.compare(ctx, t.large, t.list(t.large, t.library), t.peerList(t.large, t.library), nil)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nList %d identities on SoftHSM2\n", identities+2)
+	printTable("p11bridge list", ours, "pkcs11-tool --list-objects", peer, 0.6)
+	return nil
+}
+
+// benchCalls counts the calls that a listing makes, with OpenSC's pkcs11-spy between the tool and the module.
+func benchCalls(ctx context.Context, t tools) error {
+	listing, err := t.run(ctx, t.large, nil, t.peerList(t.large, t.library))
+	if err != nil {
+		return err
+	}
+	objects := len(regexp.MustCompile(`(?m)^(Private Key|Public Key|Certificate) Object`).FindAll(listing, -1))
+	if objects < 3*identities {
+		return fmt.Errorf("pkcs11-tool shows %d objects, fewer than %d", objects, 3*identities)
+	}
+	ours, err := t.countCalls(ctx, "p11bridge", t.list(t.large, t.spy))
+	if err != nil {
+		return err
+	}
+	peer, err := t.countCalls(ctx, "pkcs11-tool", t.peerList(t.large, t.spy))
+	if err != nil {
+		return err
+	}
+	per := func(calls int) float64 { return float64(calls) / float64(objects) }
+	fmt.Printf("\nC_GetAttributeValue calls for these %d objects, counted with pkcs11-spy\n", objects)
+	fmt.Printf("  %-28s %6d calls, %5.2f per object   aim ≤ 2.2: %s\n", "p11bridge list", ours, per(ours), met(per(ours) <= 2.2))
+	fmt.Printf("  %-28s %6d calls, %5.2f per object\n", "pkcs11-tool --list-objects", peer, per(peer))
+	return nil
+}
+
+func (t tools) countCalls(ctx context.Context, name string, command []string) (int, error) {
+	log := filepath.Join(t.scratch, name+".spy")
+	if _, err := t.run(ctx, t.large, []string{"PKCS11SPY=" + t.library, "PKCS11SPY_OUTPUT=" + log}, command); err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return 0, fmt.Errorf("read what pkcs11-spy wrote: %w", err)
+	}
+	calls := len(regexp.MustCompile(`(?m)^\d+: C_GetAttributeValue`).FindAll(text, -1))
+	if calls == 0 {
+		return 0, fmt.Errorf("pkcs11-spy counted no C_GetAttributeValue of %s", name)
+	}
+	return calls, nil
+}
+
+// benchExport compares an export that ends with a proven file with OpenSSL's, which has the key in clear before it
+// begins and does not look at what it wrote. OpenSSL's -iter sets the count of the MAC as well; that is checked.
+func benchExport(ctx context.Context, t tools) error {
+	path := func(name string) string { return filepath.Join(t.scratch, name) }
+	password := "file:" + t.small.PINFile()
+	export := func(place demo.Place) []string {
+		return []string{t.p11bridge, "export", "alice", "--force", "-o", path("ours.pfx"), "--module", t.library, "--token", "bench",
+			"--pin-source", "file:" + place.PINFile(), "--password-source", password}
+	}
+	peer := []string{"openssl", "pkcs12", "-export", "-iter", iterations, "-macalg", "sha256", "-name", "alice", "-inkey", path("key.pem"),
+		"-in", path("all.pem"), "-out", path("peer.p12"), "-passout", password}
+	for _, command := range [][]string{
+		export(t.small),
+		{"openssl", "pkcs12", "-in", path("ours.pfx"), "-passin", password, "-nodes", "-nocerts", "-out", path("key.pem")},
+		{"openssl", "pkcs12", "-in", path("ours.pfx"), "-passin", password, "-nokeys", "-out", path("all.pem")},
+		peer,
+	} {
+		if _, err := t.run(ctx, t.small, nil, command); err != nil {
+			return err
+		}
+	}
+	for _, file := range []string{"ours.pfx", "peer.p12"} {
+		if err := t.checkFile(ctx, path(file), password); err != nil {
+			return err
+		}
+	}
+	oursSmall, peerTimes, err := t.compare(ctx, t.small, export(t.small), peer, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nExport RSA 2048 with its chain, %s iterations for key, certificates and MAC\n", iterations)
+	printTable("p11bridge export, proven", oursSmall, "openssl pkcs12 -export", peerTimes, 1.5)
+	oursLarge, peerTimes, err := t.compare(ctx, t.large, export(t.large), peer, nil)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nThe same from the token of %d identities, which p11bridge reads first\n", identities+2)
+	printTable("p11bridge export, proven", oursLarge, "openssl pkcs12 -export", peerTimes, 0)
+	return nil
+}
+
+// checkFile sees to it that both tools were given the same work: the count stands three times in the file, and the MAC
+// is one of SHA-256.
+func (t tools) checkFile(ctx context.Context, file, password string) error {
+	info := exec.CommandContext(ctx, "openssl", "pkcs12", "-in", file, "-info", "-noout", "-passin", password)
+	text, err := info.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("openssl pkcs12 -info: %w: %s", err, text)
+	}
+	if counts := bytes.Count(text, []byte("teration "+iterations)); counts != 3 || !bytes.Contains(text, []byte("MAC: sha256")) {
+		return fmt.Errorf("%s has not %s iterations and SHA-256 throughout:\n%s", file, iterations, text)
+	}
+	return nil
+}
+
+// cost is what one run took.
+type cost struct {
+	wall   time.Duration
+	cpu    time.Duration
+	memory int // KiB, the largest of the processes of a run
+}
+
+// compare runs both commands in turns and gives the median of each column.
+func (t tools) compare(ctx context.Context, place demo.Place, ours, peer, env []string) (cost, cost, error) {
+	commands := [2][]string{ours, peer}
+	var costs [2][]cost
+	for round := range runs + 1 {
+		for i := range commands {
+			which := (i + round) % 2
+			c, err := t.measure(ctx, place, env, commands[which])
+			if err != nil {
+				return cost{}, cost{}, err
+			}
+			if round > 0 {
+				costs[which] = append(costs[which], c)
+			}
+		}
+	}
+	return median(costs[0]), median(costs[1]), nil
+}
+
+// measure runs one command below GNU time, whose small process does not count into the memory, as ours would.
+func (t tools) measure(ctx context.Context, place demo.Place, env, command []string) (cost, error) {
+	report := filepath.Join(t.scratch, "time.json")
+	start := time.Now()
+	_, err := t.run(ctx, place, env, append([]string{"/usr/bin/time", "-o", report, "-f", `{"user": %U, "system": %S, "memory": %M}`}, command...))
+	wall := time.Since(start)
+	if err != nil {
+		return cost{}, err
+	}
+	text, err := os.ReadFile(report)
+	if err != nil {
+		return cost{}, fmt.Errorf("read what time wrote: %w", err)
+	}
+	var told struct {
+		User, System float64
+		Memory       int
+	}
+	if err := json.Unmarshal(text, &told); err != nil {
+		return cost{}, fmt.Errorf("read what time wrote: %w", err)
+	}
+	return cost{wall, time.Duration((told.User + told.System) * float64(time.Second)), told.Memory}, nil
+}
+
+// run gives a command's standard output.
+func (t tools) run(ctx context.Context, place demo.Place, env, command []string) ([]byte, error) {
+	var out, problems bytes.Buffer
+	c := exec.CommandContext(ctx, command[0], command[1:]...)
+	c.Env = append(append(os.Environ(), "SOFTHSM2_CONF="+place.Configuration(), "LC_ALL=C.UTF-8"), env...)
+	c.Stdout, c.Stderr = &out, &problems
+	if err := c.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, problems.Bytes())
+	}
+	return out.Bytes(), nil
+}
+
+func median(costs []cost) cost {
+	middle := func(less func(a, b cost) int) cost {
+		slices.SortFunc(costs, less)
+		return costs[len(costs)/2]
+	}
+	return cost{
+		wall:   middle(func(a, b cost) int { return int(a.wall - b.wall) }).wall,
+		cpu:    middle(func(a, b cost) int { return int(a.cpu - b.cpu) }).cpu,
+		memory: middle(func(a, b cost) int { return a.memory - b.memory }).memory,
+	}
+}
+
+// printTable shows both and their ratio. An aim of zero is none.
+func printTable(ourName string, ours cost, peerName string, peer cost, aim float64) {
+	line := func(name string, c cost) {
+		fmt.Printf("  %-28s %7.2f s wall %7.2f s CPU %6.1f MiB\n", name, c.wall.Seconds(), c.cpu.Seconds(), float64(c.memory)/1024)
+	}
+	line(ourName, ours)
+	line(peerName, peer)
+	ratio := ours.wall.Seconds() / peer.wall.Seconds()
+	fmt.Printf("  %-28s %7.2f        %7.2f       %6.1f", "ratio", ratio, ours.cpu.Seconds()/peer.cpu.Seconds(), float64(ours.memory)/float64(peer.memory))
+	if aim > 0 {
+		fmt.Printf("       aim for wall ≤ %.1f: %s", aim, met(ratio <= aim))
+	}
+	fmt.Println()
+}
+
+func met(is bool) string {
+	if is {
+		return "met"
+	}
+	return "MISSED"
+}
