@@ -39,6 +39,16 @@ func TestDecodeNeedsBMPOnlyWhereTheFileDoes(t *testing.T) {
 	}
 }
 
+// A safe that needs the encoding is seen before the MAC, which does not need it, is tried.
+func TestDecodeNeedsBMPForASafe(t *testing.T) {
+	m := newPBMAC1([]byte("salt"), 1)
+	safe := sealedSafe(t, newTripleDES([]byte("salt"), 1), "test", clearSafe(t, Contents{}))
+	_, err := Decode(context.Background(), assemble(t, m, []byte("another key"), safe), []byte("🔑"), DecodeOptions{})
+	if !errors.Is(err, ErrPasswordNotBMP) {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestDecodeOfATruncatedFile(t *testing.T) {
 	for _, profile := range knownProfiles {
 		file := encode(t, newIdentity(t, "P-256").contents("name"), "test", profile)

@@ -84,6 +84,9 @@ func TestEncodeUsesNoOtherRandomness(t *testing.T) {
 func TestEncodeRefuses(t *testing.T) {
 	id := newIdentity(t, "P-256")
 	good := id.contents("name")
+	costly, err := AssembleShrouded(make([]byte, 16), MaxIterations, make([]byte, 16), make([]byte, 16))
+	must(t, err)
+	costly = bytes.Replace(costly, []byte{0x98, 0x96, 0x80}, []byte{0x98, 0x96, 0x81}, 1)
 	var limit *LimitError
 	var broken *DamagedError
 	tests := []struct {
@@ -106,6 +109,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"key damaged", Contents{Keys: []Key{{PKCS8: id.pkcs8[1:]}}}, "test", Options{}, &broken},
 		{"key with more after it", Contents{Keys: []Key{{PKCS8: append(id.pkcs8[:len(id.pkcs8):len(id.pkcs8)], 0)}}}, "test", Options{}, &broken},
 		{"shrouded key damaged", Contents{Keys: []Key{{Shrouded: id.pkcs8}}}, "test", Options{}, &broken},
+		{"shrouded key that nobody could read back", Contents{Keys: []Key{{Shrouded: costly}}}, "test", Options{Iterations: 1}, &limit},
 		{"certificate damaged", Contents{Certificates: []Certificate{{DER: id.leaf[:20]}}}, "test", Options{}, &broken},
 		{"name is no UTF-8", Contents{Certificates: []Certificate{{DER: id.leaf, FriendlyName: "\xff"}}}, "test", Options{}, &broken},
 		{"attribute without a type", Contents{Certificates: []Certificate{{DER: id.leaf, Attributes: []Attribute{{}}}}}, "test", Options{Iterations: 1}, &broken},

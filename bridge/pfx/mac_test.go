@@ -114,6 +114,14 @@ func TestSaltsAreBounded(t *testing.T) {
 				t.Errorf("%s, %d bytes: %v", m.name, length, err)
 			}
 		}
+		for _, p := range []*pbe{newTripleDES(make([]byte, length), 1), newPBES2(make([]byte, length), make([]byte, 16), 1)} {
+			safe := sealedSafe(t, p, "test", clearSafe(t, Contents{}))
+			_, err := Decode(context.Background(), assemble(t, nil, nil, safe), []byte("test"), DecodeOptions{})
+			var limit *LimitError
+			if allowed && err != nil || !allowed && (!errors.As(err, &limit) || limit.What != LimitSalt) {
+				t.Errorf("%s, %d bytes: %v", p.cipher.name, length, err)
+			}
+		}
 	}
 }
 
