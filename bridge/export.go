@@ -123,7 +123,7 @@ func (r ExportRequest) exportBy(ctx context.Context, method Method) (*Receipt, e
 	if err != nil {
 		return nil, err
 	}
-	if err := r.prove(ctx, draft, cargo, receipt, chain); err != nil {
+	if err := r.prove(ctx, draft, file, cargo, receipt, chain); err != nil {
 		return nil, errors.Join(err, draft.discard())
 	}
 	if err := ctx.Err(); err != nil {

@@ -48,12 +48,15 @@ func notProven(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrNotProven, fmt.Errorf(format, args...))
 }
 
-// prove reads the draft back from disk and shows that it is a valid copy: the password fits, the key is the certificate's,
-// no certificate is missing. A file whose key the token shrouded is proven by the token.
-func (r ExportRequest) prove(ctx context.Context, d *draft, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
+// prove reads the draft back from disk and shows that it is a valid copy: every byte is there, the password fits, the key
+// is the certificate's, no certificate is missing. A file whose key the token shrouded is proven by the token.
+func (r ExportRequest) prove(ctx context.Context, d *draft, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
 	file, err := d.readBack()
 	if err != nil {
 		return err
+	}
+	if !bytes.Equal(file, encoded) {
+		return notProven("what is on disk is not what was written")
 	}
 	digest := sha256.Sum256(file)
 	receipt.SHA256 = hex.EncodeToString(digest[:])
@@ -70,7 +73,7 @@ func (r ExportRequest) prove(ctx context.Context, d *draft, c *cargo, receipt *R
 		return r.proveShrouded(ctx, file, receipt, expected)
 	}
 	receipt.Proof = ProofIndependent
-	pkcs8, found, err := pfx.ReadIndependently(file, r.Password.Bytes())
+	pkcs8, found, err := pfx.ReadEncoded(file, r.Password.Bytes())
 	if errors.Is(err, pfx.ErrIndependentReaderCannot) {
 		receipt.Proof = ProofOwn
 		pkcs8, found, err = readOwn(ctx, file, r.Password)

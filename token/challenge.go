@@ -15,12 +15,16 @@ import (
 const challengeSize = 32
 
 // Sign makes a signature over message with the private key, by the scheme that its public key calls for: RSASSA-PKCS1-v1_5
-// with SHA-256, ECDSA over the SHA-256 digest (r || s), or Ed25519 (PKCS#11 v3.1 §5.13.1, §6.1.6, §6.3.12, §6.3.16). The
+// or, for a key restricted to it, RSASSA-PSS, both with SHA-256, ECDSA over the SHA-256 digest (r || s), or Ed25519 (PKCS#11 v3.1 §5.13.1, §6.1.6, §6.3.12, §6.3.16). The
 // error is an *Error, or a *pki.UnsupportedError for other kinds of key.
 func (s *Session) Sign(key *Object, public pki.PublicKey, message []byte) ([]byte, pki.Scheme, error) {
 	var mechanism uint
+	var parameters any
 	var scheme pki.Scheme
 	switch public.Algorithm {
+	case "RSA-PSS":
+		mechanism, scheme = pkcs11.CKM_SHA256_RSA_PKCS_PSS, pki.RSAPSSSHA256
+		parameters = pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, sha256.Size)
 	case "RSA":
 		mechanism, scheme = pkcs11.CKM_SHA256_RSA_PKCS, pki.RSAPKCS1SHA256
 	case "EC":
@@ -33,7 +37,7 @@ func (s *Session) Sign(key *Object, public pki.PublicKey, message []byte) ([]byt
 	}
 	detail := CKM(mechanism).String()
 	err := s.call("C_SignInit", detail, func() error {
-		return s.module.ctx.SignInit(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, nil)}, key.handle)
+		return s.module.ctx.SignInit(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, parameters)}, key.handle)
 	})
 	if err != nil {
 		return nil, "", err

@@ -35,22 +35,24 @@ var (
 	otherAttributes     = []Attribute{CKALabel, CKAClass, CKAToken, CKAPrivate}
 )
 
-// kinds is the order of the searches. What an earlier search found, a later and wider one passes over, so the last one
-// finds the objects of classes not named here.
+// kinds is the order of the searches, the likeliest first. What an earlier search found, a later and wider one passes over,
+// so the last one finds the objects of classes not named here.
 func kinds() []kind {
 	join := func(as []Attribute, more ...Attribute) []Attribute { return slices.Concat(as, more) }
+	rsa := []Attribute{CKAModulus, CKAPublicExponent}
 	return []kind{
 		{class: CKOCertificate, wanted: certificateAttributes},
-		{class: CKOPrivateKey, keyType: CKKRSA, typed: true, wanted: join(privateKeyAttributes, CKAModulus, CKAPublicExponent)},
+		{class: CKOPrivateKey, keyType: CKKRSA, typed: true, wanted: join(privateKeyAttributes, rsa...)},
+		{class: CKOPublicKey, keyType: CKKRSA, typed: true, wanted: join(publicKeyAttributes, rsa...)},
 		{class: CKOPrivateKey, keyType: CKKEC, typed: true, wanted: join(privateKeyAttributes, CKAECParams, CKAPublicKeyInfo)},
-		{class: CKOPrivateKey, keyType: CKKECEdwards, typed: true, wanted: join(privateKeyAttributes, CKAECParams, CKAPublicKeyInfo)},
-		{class: CKOPrivateKey, wanted: join(privateKeyAttributes, CKAPublicKeyInfo)},
-		{class: CKOPublicKey, keyType: CKKRSA, typed: true, wanted: join(publicKeyAttributes, CKAModulus, CKAPublicExponent)},
 		{class: CKOPublicKey, keyType: CKKEC, typed: true, wanted: join(publicKeyAttributes, CKAECParams, CKAECPoint)},
+		{class: CKOPrivateKey, keyType: CKKECEdwards, typed: true, wanted: join(privateKeyAttributes, CKAECParams, CKAPublicKeyInfo)},
 		{class: CKOPublicKey, keyType: CKKECEdwards, typed: true, wanted: join(publicKeyAttributes, CKAECParams, CKAECPoint)},
+		{class: CKOPrivateKey, wanted: join(privateKeyAttributes, CKAPublicKeyInfo)},
 		{class: CKOPublicKey, wanted: publicKeyAttributes},
 		{class: CKOSecretKey, wanted: secretKeyAttributes},
 		{class: CKOData, wanted: dataAttributes},
+		{class: classUnknown, wanted: otherAttributes},
 	}
 }
 
@@ -75,41 +77,53 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 	return &Inventory{Module: s.module.Info, Token: *info, LoggedIn: s.LoggedIn, Mechanisms: mechanisms, Objects: objects}, nil
 }
 
+// objects reads every object that the session shows. One search counts them first: a search costs many modules a look at
+// every object, so the searches by kind end as soon as every object has been read.
 func (s *Session) objects(ctx context.Context) ([]*Object, error) {
-	var objects []*Object
-	seen := map[pkcs11.ObjectHandle]bool{}
-	take := func(k kind, template ...*pkcs11.Attribute) error {
-		handles, err := s.find(k.String(), template...)
-		if err != nil {
-			return err
+	all, err := s.find("all objects")
+	if err != nil {
+		return nil, err
+	}
+	unread := make(map[pkcs11.ObjectHandle]bool, len(all))
+	for _, handle := range all {
+		unread[handle] = true
+	}
+	objects := make([]*Object, 0, len(all))
+	for _, k := range kinds() {
+		if len(unread) == 0 {
+			break
+		}
+		handles := all
+		if k.class != classUnknown {
+			if handles, err = s.find(k.String(), k.template()...); err != nil {
+				return nil, err
+			}
 		}
 		reader := attributeReader{session: s, kind: k}
 		for _, handle := range handles {
 			if err := ctx.Err(); err != nil {
-				return err
+				return nil, context.Cause(ctx)
 			}
-			if seen[handle] {
+			if !unread[handle] {
 				continue
 			}
-			seen[handle] = true
+			delete(unread, handle)
 			attributes, err := reader.read(handle)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			objects = append(objects, &Object{Class: k.classOf(attributes), Attributes: attributes, handle: handle})
 		}
-		return nil
 	}
-	for _, k := range kinds() {
-		template := []*pkcs11.Attribute{ulong(CKAClass, uint(k.class))}
-		if k.typed {
-			template = append(template, ulong(CKAKeyType, uint(k.keyType)))
-		}
-		if err := take(k, template...); err != nil {
-			return nil, err
-		}
+	return objects, nil
+}
+
+func (k kind) template() []*pkcs11.Attribute {
+	template := []*pkcs11.Attribute{ulong(CKAClass, uint(k.class))}
+	if k.typed {
+		template = append(template, ulong(CKAKeyType, uint(k.keyType)))
 	}
-	return objects, take(kind{class: classUnknown, wanted: otherAttributes})
+	return template
 }
 
 // classUnknown marks the search for everything: the class is then an attribute like any other.

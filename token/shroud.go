@@ -80,7 +80,7 @@ var refusesTemplate = []CKR{
 // unshroudTemplates are the templates of the session object, the strictest first: some tokens refuse CKA_EXTRACTABLE, and
 // NSS asks for the public half of an EC key.
 func unshroudTemplates(public pki.PublicKey) ([][]*pkcs11.Attribute, error) {
-	keyTypes := map[string]KeyType{"RSA": CKKRSA, "EC": CKKEC, "Ed25519": CKKECEdwards}
+	keyTypes := map[string]KeyType{"RSA": CKKRSA, "RSA-PSS": CKKRSA, "EC": CKKEC, "Ed25519": CKKECEdwards}
 	keyType, known := keyTypes[public.Algorithm]
 	if !known {
 		return nil, &pki.UnsupportedError{Algorithm: public.Algorithm}

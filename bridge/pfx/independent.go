@@ -37,6 +37,23 @@ func ReadIndependently(file, password []byte) (pkcs8 []byte, chain [][]byte, err
 	if err := independentlyReadable(&contents.Facts); err != nil {
 		return nil, nil, err
 	}
+	return openIndependently(file, password)
+}
+
+// ReadEncoded is ReadIndependently for what Encode has just returned, whose iteration counts are known: it saves the
+// derivations of opening the file first. A file that came from anywhere else belongs to ReadIndependently.
+func ReadEncoded(encoded, password []byte) (pkcs8 []byte, chain [][]byte, err error) {
+	facts, err := Inspect(encoded)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := independentlyReadable(facts); err != nil {
+		return nil, nil, err
+	}
+	return openIndependently(encoded, password)
+}
+
+func openIndependently(file, password []byte) (pkcs8 []byte, chain [][]byte, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			pkcs8, chain, err = nil, nil, fmt.Errorf("pfx: independent reader panicked: %v", problem)
