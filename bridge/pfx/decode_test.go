@@ -68,7 +68,7 @@ func TestDecodeOfATruncatedFile(t *testing.T) {
 	}
 }
 
-// Every single bit of a file matters, but for the fields that PBMAC1 leaves unused and the parameters of algorithms.
+// One bit of every byte is flipped: nothing goes unnoticed but the field that PBMAC1 leaves unused.
 func TestDecodeOfAnAlteredFile(t *testing.T) {
 	for _, profile := range knownProfiles {
 		contents := newIdentity(t, "P-256").contents("name")
