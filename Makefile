@@ -17,7 +17,7 @@ export CGO_ENABLED := 1
 
 DEMO_PACKAGES := softhsm2
 # libnss3-tools brings libsoftokn3; pkcs11-tool comes with opensc.
-TEST_PACKAGES := softhsm2 opensc libnss3-tools gnutls-bin openssl p11-kit p11-kit-modules \
+TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl p11-kit p11-kit-modules \
 	openjdk-17-jre-headless|default-jre-headless gcc libc6-dev
 BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 
