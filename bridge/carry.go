@@ -36,6 +36,7 @@ type methodFailure struct {
 	method  Method
 	answers []string // "CKM_…: C_…: CKR_…"
 	key     bool     // the answer is about the key itself
+	fault   error    // an answer that is a failure of the token, no verdict
 	err     error
 }
 
@@ -45,17 +46,24 @@ func (e *methodFailure) Error() string { return fmt.Sprintf("%s: %v", e.method, 
 // Unwrap gives the cause.
 func (e *methodFailure) Unwrap() error { return e.err }
 
-// reasonOf turns the answers of all methods that were tried into one reason.
-func reasonOf(failures []*methodFailure) Reason {
+// refusal turns the answers of all methods that were tried into one verdict; a failure of the token is no verdict.
+func (r ExportRequest) refusal(failures []*methodFailure) error {
 	var answers []string
+	var fault error
 	code := NoWrappingMechanism
 	for _, failure := range failures {
 		answers = append(answers, failure.answers...)
 		if failure.key {
 			code = WrapRefused
 		}
+		if fault == nil {
+			fault = failure.fault
+		}
 	}
-	return because(code, Fact{"answers", answers})
+	if fault != nil && code != WrapRefused {
+		return fault
+	}
+	return &RefusedError{r.Verdict.refused(because(code, Fact{"answers", answers}))}
 }
 
 // methods lists the ways out in the order in which they are tried.
@@ -112,7 +120,7 @@ func (r ExportRequest) notCarried(method Method, err error) error {
 	var unsupported *pki.UnsupportedError
 	switch {
 	case errors.As(err, &refused):
-		failure := &methodFailure{method: method, key: refused.AboutKey, err: err}
+		failure := &methodFailure{method: method, key: refused.AboutKey, fault: refused.Fault(), err: err}
 		for _, attempt := range refused.Attempts {
 			answer := attempt.Problem
 			if answer == "" {

@@ -93,7 +93,7 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 		}
 		failures = append(failures, failure)
 	}
-	return nil, &RefusedError{r.Verdict.refused(reasonOf(failures))}
+	return nil, r.refusal(failures)
 }
 
 // exportBy makes, proves and places the file by one method. A *methodFailure leaves the next method its chance.

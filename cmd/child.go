@@ -5,17 +5,15 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // child is the working half of a supervised command.
 type child struct {
-	page    *callPage
-	printed *os.File // what the module prints
-	out     *os.File // our own standard output and error, which the module cannot reach by number
-	err     *os.File
+	page *callPage
+	out  *os.File // our own standard output and error, which the module cannot reach by number
+	err  *os.File
 }
 
 // becomeChild takes over the descriptors that the parent left and forbids core dumps. It is nil in the parent. The
@@ -28,30 +26,30 @@ func becomeChild() (*child, error) {
 	if err := os.Unsetenv(childVariable); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)
 	}
-	pageText, printedText, _ := strings.Cut(descriptors, " ")
-	pageFD, pageErr := strconv.Atoi(pageText)
-	printedFD, printedErr := strconv.Atoi(printedText)
-	if pageErr != nil || printedErr != nil {
+	first, err := strconv.Atoi(descriptors)
+	if err != nil || first < 3 {
 		return nil, fmt.Errorf("child process: %s is set by hand", childVariable)
 	}
-	pageFile := os.NewFile(uintptr(pageFD), "calls")
-	if pageFile == nil {
-		return nil, fmt.Errorf("child process: %s is set by hand", childVariable)
+	for fd := first; fd < first+3; fd++ {
+		unix.CloseOnExec(fd)
 	}
-	page, err := mapCallPage(pageFile)
+	page, err := mapCallPage(os.NewFile(uintptr(first), "calls"))
 	if err != nil {
 		return nil, err
 	}
-	c := &child{page: page, printed: os.NewFile(uintptr(printedFD), "module output")}
-	unix.CloseOnExec(pageFD)
-	unix.CloseOnExec(printedFD)
-	if c.out, err = moveAway(unix.Stdout, printedFD); err != nil {
+	c := &child{page: page}
+	if c.out, err = moveAway(unix.Stdout, first+1); err != nil {
 		return nil, err
 	}
-	if c.err, err = moveAway(unix.Stderr, printedFD); err != nil {
+	if c.err, err = moveAway(unix.Stderr, first+1); err != nil {
 		return nil, err
 	}
-	debug.SetTraceback("crash") // a fault in the module ends the process by a signal, not with an exit code of ours
+	// A fault in the module ends the process by a signal, not with an exit code of ours, and what Go's runtime says of it
+	// goes where the module cannot add to it.
+	debug.SetTraceback("crash")
+	if err := debug.SetCrashOutput(os.NewFile(uintptr(first+2), "crash"), debug.CrashOptions{}); err != nil {
+		return nil, fmt.Errorf("child process: %w", err)
+	}
 	return c, forbidCoreDumps()
 }
 

@@ -228,7 +228,7 @@ func identityURI(inventory *token.Inventory, identity token.Identity) string {
 // tokenReasons are the reasons that a missing token gives.
 func (e *noTokenError) reasons() []bridge.Reason {
 	switch {
-	case e.Wanted != "" || len(e.Present) > 0:
+	case len(e.Present) > 0:
 		return nil
 	case e.Uninitialised > 0:
 		return []bridge.Reason{{Code: bridge.TokenNotInitialised, Evidence: bridge.Evidence{{Name: "CKF_TOKEN_INITIALIZED", Value: false}}}}

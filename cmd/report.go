@@ -48,7 +48,7 @@ func (a *app) report(err error) int {
 		fmt.Fprintln(a.err, indentLines(f.remedy, "  "))
 	}
 	if a.json {
-		view := errorView{"p11bridge.error/1", f.code, printable(err.Error()), noNil(f.reasons)}
+		view := errorView{"p11bridge.error/1", f.code, oneLine(err), noNil(f.reasons)}
 		if err := a.writeJSON(view); err != nil {
 			fmt.Fprintln(a.err, "p11bridge:", err)
 		}
@@ -142,13 +142,13 @@ func (a *app) describe(err error) failure {
 		demo.ErrNoSoftHSM: "error.no-softhsm", demo.ErrDirectoryNotEmpty: "error.directory-not-empty",
 	} {
 		if errors.Is(err, known) {
-			return say(exitFailed, id, messages.Args{"Problem": printable(err.Error())})
+			return say(exitFailed, id, messages.Args{"Problem": oneLine(err)})
 		}
 	}
 	if errors.As(err, &ckr) {
 		return say(exitFailed, "error.ckr", messages.Args{"Function": ckr.Function, "Code": ckr.Code.String()})
 	}
-	return say(exitFailed, "error.other", messages.Args{"Problem": printable(err.Error())})
+	return say(exitFailed, "error.other", messages.Args{"Problem": oneLine(err)})
 }
 
 func (a *app) describeModule(m *moduleFailure) failure {
@@ -183,6 +183,9 @@ func (a *app) describeNoToken(e *noTokenError) failure {
 	f.remedy = strings.TrimSpace(f.remedy)
 	return f
 }
+
+// oneLine is an error in its own English words; joined errors stand behind one another.
+func oneLine(err error) string { return printable(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
 // optional gives a text that need not exist.
 func (a *app) optional(id string, args messages.Args) string {

@@ -22,8 +22,8 @@ import (
 // that opens one runs twice. The parent starts this program once more, with the same arguments, files and terminal, and
 // only watches; the child does all the work and leaves the name of each C_* call in the shared page.
 
-// childVariable tells the child which file descriptors hold the call page and what the module prints. It is for this
-// program's own use.
+// childVariable tells the child the first of three file descriptors: the call page, the file for what the module prints,
+// and the file for what Go's runtime says of a crash. It is for this program's own use.
 const childVariable = "P11BRIDGE_CHILD"
 
 // graceAfterSignal is how long the child may take to end by itself after SIGINT, SIGTERM or SIGHUP.
@@ -36,7 +36,7 @@ type moduleFailure struct {
 	Function string        // the C_* call it was in; empty where it was in none
 	After    time.Duration // how long it hung
 	Signal   string        // the signal that it died of; empty where the process just ended
-	Printed  string        // the last of what it printed
+	Printed  string        // the beginning of what it printed
 }
 
 // Error says what happened, and in which call.
@@ -68,7 +68,12 @@ func supervise(ctx context.Context, timeout time.Duration, inherited []int, args
 		return exitNotReported, err
 	}
 	defer printed.Close()
-	child := childCommand(pageFile, printed, inherited, args)
+	crash, err := memoryFile("p11bridge-crash")
+	if err != nil {
+		return exitNotReported, err
+	}
+	defer crash.Close()
+	child := childCommand([]*os.File{pageFile, printed, crash}, inherited, args)
 	// Pdeathsig belongs to the thread that starts the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -89,9 +94,9 @@ func supervise(ctx context.Context, timeout time.Duration, inherited []int, args
 		if page.finished() {
 			return child.ProcessState.ExitCode(), nil
 		}
-		failure = &moduleFailure{Printed: tail(printed)}
+		failure = &moduleFailure{Printed: head(printed)}
 		failure.Module, failure.Function, _ = page.longest()
-		failure.Signal = deathSignal(child.ProcessState, failure.Printed)
+		failure.Signal = deathSignal(child.ProcessState, head(crash))
 	}
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
@@ -105,25 +110,25 @@ func supervise(ctx context.Context, timeout time.Duration, inherited []int, args
 	return exitNotReported, err
 }
 
-// childCommand is this program again. The file descriptors that the user named as a source keep their numbers; the page
-// and the module's output come behind them.
-func childCommand(page, printed *os.File, inherited []int, args []string) *exec.Cmd {
+// childCommand is this program again. The file descriptors that the user named as a source keep their numbers; our own
+// come behind them.
+func childCommand(own []*os.File, inherited []int, args []string) *exec.Cmd {
 	highest := 2
 	for _, fd := range inherited {
 		highest = max(highest, fd)
 	}
-	files := make([]*os.File, highest-2, highest)
+	files := make([]*os.File, highest-2, highest+len(own))
 	for _, fd := range inherited {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); fd > 2 && err == nil {
 			files[fd-3] = os.NewFile(uintptr(fd), "fd:"+strconv.Itoa(fd))
 		}
 	}
-	files = append(files, page, printed)
+	files = append(files, own...)
 	child := exec.Command("/proc/self/exe", args...)
 	child.Args[0] = os.Args[0]
 	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
 	child.ExtraFiles = files
-	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d", childVariable, highest+1, highest+2))
+	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childVariable, highest+1))
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
 	return child
 }
@@ -177,10 +182,10 @@ func (w *watchdog) send(s os.Signal) {
 
 var runtimeSignal = regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z]+)[: ]`)
 
-// deathSignal names the signal that the child died of. Go's runtime catches a fault in C code, prints it and ends with
+// deathSignal names the signal that the child died of. Go's runtime catches a fault in C code, says so and ends with
 // another signal, so its own words come first.
-func deathSignal(state *os.ProcessState, printed string) string {
-	if match := runtimeSignal.FindStringSubmatch(printed); match != nil {
+func deathSignal(state *os.ProcessState, said string) string {
+	if match := runtimeSignal.FindStringSubmatch(said); match != nil {
 		return match[1]
 	}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
@@ -189,14 +194,10 @@ func deathSignal(state *os.ProcessState, printed string) string {
 	return ""
 }
 
-// tail reads the last of what the module printed.
-func tail(file *os.File) string {
+// head reads the first of what was written to a file in memory.
+func head(file *os.File) string {
 	const most = 64 << 10
-	info, err := file.Stat()
-	if err != nil {
-		return ""
-	}
-	text, err := io.ReadAll(io.NewSectionReader(file, max(0, info.Size()-most), most))
+	text, err := io.ReadAll(io.NewSectionReader(file, 0, most))
 	if err != nil {
 		return ""
 	}

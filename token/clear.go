@@ -81,5 +81,8 @@ func (s *Session) readPart(key *Object, a Attribute) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return values[0].Value, nil
+	if values[0] == nil {
+		return nil, &Error{Function: "C_GetAttributeValue", Code: CKRAttributeTypeInvalid}
+	}
+	return values[0], nil
 }

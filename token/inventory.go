@@ -112,6 +112,9 @@ func (s *Session) objects(ctx context.Context) ([]*Object, error) {
 			if err != nil {
 				return nil, err
 			}
+			if _, told := attributes.Ulong(CKAKeyType); k.typed && !told { // the search by key type has told it
+				attributes[CKAKeyType] = Answer{Value: ulong(CKAKeyType, uint(k.keyType)).Value}
+			}
 			objects = append(objects, &Object{Class: k.classOf(attributes), Attributes: attributes, handle: handle})
 		}
 	}
@@ -185,8 +188,8 @@ func (r *attributeReader) batch(handle pkcs11.ObjectHandle, wanted []Attribute, 
 	switch {
 	case err == nil:
 		for i, a := range wanted {
-			into[a] = Answer{Value: values[i].Value}
-			if values[i].Value == nil { // CK_UNAVAILABLE_INFORMATION with CKR_OK
+			into[a] = Answer{Value: values[i]}
+			if values[i] == nil { // CK_UNAVAILABLE_INFORMATION with CKR_OK, or a length that cannot be
 				into[a] = Answer{Code: CKRAttributeTypeInvalid}
 			}
 		}

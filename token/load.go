@@ -22,12 +22,10 @@ static int p11b_open(const char *path, void **get, const char **text) {
 	return 0;
 }
 
-// p11b_list calls C_GetFunctionList and tells whether there is a list.
-static unsigned long p11b_list(void *get, int *some) {
-	void *list = NULL;
-	unsigned long rv = ((unsigned long (*)(void **))get)(&list);
-	*some = list != NULL;
-	return rv;
+// p11b_list calls C_GetFunctionList.
+static unsigned long p11b_list(void *get, void **list) {
+	*list = NULL;
+	return ((unsigned long (*)(void **))get)(list);
 }
 */
 import "C"
@@ -77,8 +75,7 @@ func (m *Module) load() error {
 		return err
 	}
 	return m.watch("C_GetFunctionList", "", func() error {
-		var some C.int
-		if rv := CKR(C.p11b_list(get, &some)); rv != CKROK || some == 0 {
+		if rv := CKR(C.p11b_list(get, &m.functions)); rv != CKROK || m.functions == nil {
 			return &LoadError{Path: m.Library.Path, Fault: FaultFunctionList, Text: "C_GetFunctionList: " + rv.String()}
 		}
 		return nil

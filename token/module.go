@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/miekg/pkcs11"
 )
@@ -31,9 +32,10 @@ type Module struct {
 	Library Library
 	Info    ModuleInfo
 
-	ctx      *pkcs11.Ctx
-	observer Observer
-	ours     bool // this Module initialised the library, so it finalises it
+	ctx       *pkcs11.Ctx
+	functions unsafe.Pointer // CK_FUNCTION_LIST
+	observer  Observer
+	ours      bool // this Module initialised the library, so it finalises it
 }
 
 // ModuleInfo is what C_GetInfo tells (PKCS#11 v3.1 §5.4.2).

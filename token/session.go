@@ -113,21 +113,6 @@ func (s *Session) find(detail string, template ...*pkcs11.Attribute) (found []pk
 	}
 }
 
-// get asks for the attributes in one call. It is all or nothing: one attribute that the token will not tell loses the
-// whole batch, with that attribute's return value.
-func (s *Session) get(handle pkcs11.ObjectHandle, wanted []Attribute) ([]*pkcs11.Attribute, error) {
-	template := make([]*pkcs11.Attribute, len(wanted))
-	for i, a := range wanted {
-		template[i] = &pkcs11.Attribute{Type: uint(a)}
-	}
-	var values []*pkcs11.Attribute
-	err := s.call("C_GetAttributeValue", attributeList(wanted), func() (err error) {
-		values, err = s.module.ctx.GetAttributeValue(s.handle, handle, template)
-		return err
-	})
-	return values, err
-}
-
 // attributeList names a single attribute, and counts several, for the observer.
 func attributeList(as []Attribute) string {
 	if len(as) == 1 {

@@ -27,10 +27,8 @@ func (s *Session) Shroud(key *Object, kek, iv []byte) ([]byte, error) {
 	if !told || connectionLost(code) {
 		return nil, err
 	}
-	return nil, &WrapError{
-		Attempts: []Attempt{{Mechanism: CKMAESCBCPad, Function: functionOf(err), Code: code}},
-		AboutKey: !slices.Contains(saysNothingAboutKey, code) && code != CKRFunctionNotSupported,
-	}
+	attempt := Attempt{Mechanism: CKMAESCBCPad, Function: functionOf(err), Code: code}
+	return nil, &WrapError{Attempts: []Attempt{attempt}, AboutKey: attempt.refusesKey()}
 }
 
 // Unshroud has the token decrypt what Shroud made into a session object that can sign, and that is sensitive and not

@@ -32,7 +32,8 @@ type Attempt struct {
 // WrapError means that no mechanism carried the key out.
 type WrapError struct {
 	Attempts []Attempt
-	AboutKey bool // the last answer is about the key itself, so that no other mechanism was tried
+	// AboutKey tells that the last answer refuses the key itself, so that no other mechanism was tried.
+	AboutKey bool
 }
 
 // Error names the last attempt.
@@ -47,19 +48,36 @@ func (e *WrapError) Error() string {
 	return fmt.Sprintf("%s with %s: %s", last.Function, last.Mechanism, last.Code)
 }
 
-// saysNothingAboutKey lists the return values of C_WrapKey, and of making the wrapping key, that leave the next mechanism
-// its chance. Every other one ends the search: it speaks of the private key, or of the token as a whole.
-var saysNothingAboutKey = []CKR{
+// Fault is the first answer that is no verdict on a key or a mechanism but a failure, such as CKR_GENERAL_ERROR. It is
+// nil where every answer can be understood.
+func (e *WrapError) Fault() error {
+	for _, attempt := range e.Attempts {
+		if attempt.Function == "C_WrapKey" && attempt.Problem == "" && !slices.Contains(refusesKey, attempt.Code) && !slices.Contains(refusesMechanism, attempt.Code) {
+			return &Error{Function: attempt.Function, Code: attempt.Code}
+		}
+	}
+	return nil
+}
+
+// refusesKey are the return values of C_WrapKey that speak of the private key itself. OpenSC answers every wrap with
+// CKR_KEY_TYPE_INCONSISTENT.
+var refusesKey = []CKR{
+	CKRKeyUnextractable, CKRKeyNotWrappable, CKRAttributeSensitive, pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_KEY_HANDLE_INVALID,
+	pkcs11.CKR_ACTION_PROHIBITED,
+}
+
+// refusesMechanism are the return values of C_WrapKey that speak of the mechanism or of the wrapping key, and say nothing
+// about the private key.
+var refusesMechanism = []CKR{
 	CKRMechanismInvalid, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_WRAPPING_KEY_TYPE_INCONSISTENT, pkcs11.CKR_WRAPPING_KEY_SIZE_RANGE,
 	pkcs11.CKR_WRAPPING_KEY_HANDLE_INVALID, pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_KEY_SIZE_RANGE, pkcs11.CKR_DATA_LEN_RANGE,
-	pkcs11.CKR_TEMPLATE_INCONSISTENT, pkcs11.CKR_TEMPLATE_INCOMPLETE, pkcs11.CKR_ATTRIBUTE_VALUE_INVALID, CKRAttributeTypeInvalid,
-	pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_ARGUMENTS_BAD,
+	pkcs11.CKR_ARGUMENTS_BAD, CKRFunctionNotSupported,
 }
 
 // Wrap carries a private key out under a one-time key that the token is given as a session object and that is destroyed
 // right after (PKCS#11 v3.1 §5.18.3). A read-only session is enough. The mechanisms that the token lists are tried first,
-// then the AES ones that it does not list, since remoting hides mechanisms; the search goes on only over answers that say
-// nothing about the key. The caller wipes the key. Without success the error is a *WrapError.
+// then the AES ones that it does not list, since remoting hides mechanisms; the search ends at an answer that refuses the
+// key itself. The caller wipes the key. Without success the error is a *WrapError.
 func (s *Session) Wrap(ctx context.Context, key *Object, listed []Mechanism, random io.Reader) (*pki.PrivateKey, CKM, error) {
 	failure := &WrapError{}
 	for _, mechanism := range wrapOrder(listed) {
@@ -74,12 +92,19 @@ func (s *Session) Wrap(ctx context.Context, key *Object, listed []Mechanism, ran
 			return carried, mechanism, nil
 		}
 		failure.Attempts = append(failure.Attempts, attempt)
-		if attempt.Problem == "" && !slices.Contains(saysNothingAboutKey, attempt.Code) {
-			failure.AboutKey = attempt.Code != CKRFunctionNotSupported
+		if attempt.refusesKey() {
+			failure.AboutKey = true
+			return nil, 0, failure
+		}
+		if attempt.Function == "C_WrapKey" && attempt.Code == CKRFunctionNotSupported { // for every mechanism
 			return nil, 0, failure
 		}
 	}
 	return nil, 0, failure
+}
+
+func (a Attempt) refusesKey() bool {
+	return a.Function == "C_WrapKey" && a.Problem == "" && slices.Contains(refusesKey, a.Code)
 }
 
 func wrapOrder(listed []Mechanism) []CKM {
