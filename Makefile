@@ -30,6 +30,8 @@ demo: ## Make a throw-away SoftHSM2 token and do the main job on it
 	$(INSTALL) $(DEMO_PACKAGES)
 	$(MAKE) --no-print-directory build
 	bin/p11bridge demo
+	@echo 'To have p11bridge at hand in this shell:'
+	@echo 'export PATH="$(CURDIR)/bin:$$PATH"'
 
 test: toolchain ## Run all tests; a skipped one is a failure
 	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
