@@ -20,7 +20,7 @@
  *   unsupported:ATTR     CKR_ATTRIBUTE_TYPE_INVALID; the other attributes of the call are answered
  *   empty:ATTR           CKR_OK and no bytes
  *   garbage:ATTR         other bytes, as many as there should be
- *   huge:ATTR[:LENGTH]   an absurd length where the size is asked for
+ *   huge:ATTR[:LENGTH]   an absurd length where the size is asked for, CKR_BUFFER_TOO_SMALL for any buffer
  *   overlong:ATTR        CKR_OK and a length beyond the caller's buffer
  *   short-ulong          every CK_ULONG attribute has four bytes
  *   endless[:N]          C_FindObjects gives N handles (default: as many as it may) and never ends
@@ -30,6 +30,7 @@
  *   kwp                  only CKM_AES_KEY_WRAP_KWP, made of CKM_AES_KEY_WRAP_PAD
  *   rsa-aes              only CKM_RSA_AES_KEY_WRAP, made of the real module's parts; its OAEP knows SHA-1 only
  *   nss-dialect          only CKM_AES_KEY_WRAP_PAD, as RFC 3394 over PKCS#7 padding
+ *   cbc-pad              CKM_AES_CBC_PAD wraps and unwraps too, made of the real module's parts
  *   corrupt-wrap         CKR_OK and one bit of the wrapped key flipped
  *   wrong-wrap           CKR_OK and another private key of the same type
  *   destroy-lies         C_DestroyObject answers CKR_OK and does nothing
@@ -65,7 +66,7 @@ enum {
 	CKA_SENSITIVE = 0x103, CKA_WRAP = 0x106, CKA_UNWRAP = 0x107, CKA_MODULUS_BITS = 0x121, CKA_VALUE_LEN = 0x161, CKA_EXTRACTABLE = 0x162,
 	CKA_KEY_GEN_MECHANISM = 0x166,
 	CKO_PRIVATE_KEY = 3, CKO_SECRET_KEY = 4, CKK_GENERIC_SECRET = 0x10,
-	CKM_RSA_PKCS_OAEP = 0x9, CKM_SHA_1 = 0x220, CKM_RSA_AES_KEY_WRAP = 0x1054, CKM_AES_KEY_GEN = 0x1080, CKM_AES_KEY_WRAP = 0x2109,
+	CKM_RSA_PKCS_OAEP = 0x9, CKM_SHA_1 = 0x220, CKM_RSA_AES_KEY_WRAP = 0x1054, CKM_AES_KEY_GEN = 0x1080, CKM_AES_CBC_PAD = 0x1085, CKM_AES_KEY_WRAP = 0x2109,
 	CKM_AES_KEY_WRAP_PAD = 0x210A, CKM_AES_KEY_WRAP_KWP = 0x210B, CKG_MGF1_SHA1 = 1,
 	CKF_PROTECTED_AUTHENTICATION_PATH = 0x100, CKF_TOKEN_INITIALIZED = 0x400, CKF_WRAP = 0x20000, CKF_UNWRAP = 0x40000,
 };
@@ -163,7 +164,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
-	X(NSS, "nss-dialect", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(COUNT, "count", "")
+	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
 #define KIND_ROW(id, name, arguments) { name, arguments },
 enum kind { KINDS(KIND_NUMBER) KIND_COUNT };
@@ -447,8 +448,13 @@ static CK_RV get_one(S, CK_OBJECT o, CK_ATTRIBUTE *a)
 	CK_RV rv = real.C_GetAttributeValue(s, o, a, 1);
 	if (rv != CKR_OK)
 		return rv;
-	if (a->value == NULL && (fault = on_attribute(HUGE_LENGTH, a->type)) != NULL)
+	if ((fault = on_attribute(HUGE_LENGTH, a->type)) != NULL) {
+		if (a->value != NULL) {
+			a->length = CK_UNAVAILABLE_INFORMATION;
+			return CKR_BUFFER_TOO_SMALL;
+		}
 		a->length = fault->numbers[1] != 0 ? fault->numbers[1] : (1UL << 62) + 16;
+	}
 	if (a->value != NULL && on_attribute(OVERLONG, a->type) != NULL)
 		a->length += 256;
 	if (a->value != NULL && on_attribute(GARBAGE, a->type) != NULL)
@@ -528,6 +534,8 @@ static CK_RV get_mechanism_info(CK_ULONG slot, CK_ULONG type, CK_MECHANISM_INFO 
 		*info = (CK_MECHANISM_INFO){ 16, 4096, CKF_WRAP | CKF_UNWRAP };
 		return CKR_OK;
 	}
+	if (rv == CKR_OK && type == CKM_AES_CBC_PAD && on(CBC_PAD) != NULL)
+		info->flags |= CKF_WRAP | CKF_UNWRAP;
 	if (rv == CKR_OK && on(NO_WRAP) != NULL)
 		info->flags &= ~(CK_ULONG)(CKF_WRAP | CKF_UNWRAP);
 	return rv;
@@ -585,58 +593,121 @@ static CK_ULONG der_length(const CK_BYTE *der)
 	return 2 + (der[1] & 0x7F) + n;
 }
 
-/* wrap_nss reads the key's PKCS#8 form through a temporary key, pads it and wraps it as a generic secret. */
-static CK_RV wrap_nss(S, CK_OBJECT kek, CK_OBJECT key, CK_BYTE *wrapped, CK_ULONG *n)
+/* make_secret makes a session object of bytes. */
+static CK_RV make_secret(S, CK_BYTE *bytes, CK_ULONG n, CK_OBJECT *secret)
 {
-	CK_MECHANISM pad = { CKM_AES_KEY_WRAP_PAD, NULL, 0 }, rfc3394 = { CKM_AES_KEY_WRAP, NULL, 0 };
-	CK_ULONG class = CKO_SECRET_KEY, type = CKK_GENERIC_SECRET, length = *n, padded;
-	CK_BYTE clear[MOST + 8];
+	CK_ULONG class = CKO_SECRET_KEY, type = CKK_GENERIC_SECRET;
+	CK_ATTRIBUTE t[] = {
+		{ CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &type, sizeof type }, { CKA_TOKEN, &no, 1 }, { CKA_SENSITIVE, &no, 1 },
+		{ CKA_EXTRACTABLE, &yes, 1 }, { CKA_VALUE, bytes, n },
+	};
+	return real.C_CreateObject(s, t, sizeof t / sizeof *t, secret);
+}
+
+/* carry_out reads a private key's PKCS#8 form: wrapped under a temporary key, and unwrapped as a generic secret. */
+static CK_RV carry_out(S, CK_OBJECT key, CK_BYTE *clear, CK_ULONG *n)
+{
+	CK_MECHANISM pad = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
+	CK_ULONG class = CKO_SECRET_KEY, type = CKK_GENERIC_SECRET, length = MOST;
+	CK_BYTE wrapped[MOST];
 	CK_ATTRIBUTE value = { CKA_VALUE, clear, MOST };
 	CK_ATTRIBUTE t[] = {
 		{ CKA_CLASS, &class, sizeof class }, { CKA_KEY_TYPE, &type, sizeof type }, { CKA_TOKEN, &no, 1 }, { CKA_SENSITIVE, &no, 1 },
-		{ CKA_EXTRACTABLE, &yes, 1 }, { CKA_VALUE, clear, 0 },
+		{ CKA_EXTRACTABLE, &yes, 1 },
 	};
-	const CK_ULONG template = sizeof t / sizeof *t;
-	CK_OBJECT temporary, open = 0, secret = 0;
+	CK_OBJECT temporary, open;
 	CK_RV rv = temporary_key(s, &temporary);
 	if (rv != CKR_OK)
 		return rv;
 	if ((rv = real.C_WrapKey(s, &pad, temporary, key, wrapped, &length)) == CKR_OK &&
-	    (rv = real.C_UnwrapKey(s, &pad, temporary, wrapped, length, t, template - 1, &open)) == CKR_OK &&
-	    (rv = real.C_GetAttributeValue(s, open, &value, 1)) == CKR_OK) {
-		length = der_length(clear);
-		padded = (length / 8 + 1) * 8;
-		memset(clear + length, (int)(padded - length), padded - length);
-		t[template - 1].length = padded;
-		if ((rv = real.C_CreateObject(s, t, template, &secret)) == CKR_OK)
-			rv = real.C_WrapKey(s, &rfc3394, kek, secret, wrapped, n);
+	    (rv = real.C_UnwrapKey(s, &pad, temporary, wrapped, length, t, sizeof t / sizeof *t, &open)) == CKR_OK) {
+		rv = real.C_GetAttributeValue(s, open, &value, 1);
+		real.C_DestroyObject(s, open);
 	}
 	real.C_DestroyObject(s, temporary);
-	if (open != 0)
-		real.C_DestroyObject(s, open);
-	if (secret != 0)
-		real.C_DestroyObject(s, secret);
+	if (rv == CKR_OK)
+		*n = der_length(clear);
 	return rv;
 }
 
-/* wrap_another wraps the first other private key of the same type that can be wrapped. */
-static CK_RV wrap_another(S, MECH, CK_OBJECT kek, CK_OBJECT key, CK_BYTE *wrapped, CK_ULONG *n)
+/* carry_in is the way back, for an object that the template describes. */
+static CK_RV carry_in(S, CK_BYTE *clear, CK_ULONG n, ATTR(t), CK_OBJECT *key)
 {
-	CK_ULONG class = CKO_PRIVATE_KEY, type, found = 0, room = *n;
+	CK_MECHANISM pad = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
+	CK_BYTE wrapped[MOST];
+	CK_ULONG length = MOST;
+	CK_OBJECT temporary, secret;
+	CK_RV rv = temporary_key(s, &temporary);
+	if (rv != CKR_OK)
+		return rv;
+	if ((rv = make_secret(s, clear, n, &secret)) == CKR_OK) {
+		if ((rv = real.C_WrapKey(s, &pad, temporary, secret, wrapped, &length)) == CKR_OK)
+			rv = real.C_UnwrapKey(s, &pad, temporary, wrapped, length, t, tn, key);
+		real.C_DestroyObject(s, secret);
+	}
+	real.C_DestroyObject(s, temporary);
+	return rv;
+}
+
+static CK_RV wrap_nss(S, CK_OBJECT kek, CK_OBJECT key, CK_BYTE *wrapped, CK_ULONG *n)
+{
+	CK_MECHANISM rfc3394 = { CKM_AES_KEY_WRAP, NULL, 0 };
+	CK_BYTE clear[MOST];
+	CK_ULONG length, padded;
+	CK_OBJECT secret;
+	CK_RV rv = carry_out(s, key, clear, &length);
+	if (rv != CKR_OK)
+		return rv;
+	padded = (length / 8 + 1) * 8;
+	memset(clear + length, (int)(padded - length), padded - length);
+	if ((rv = make_secret(s, clear, padded, &secret)) == CKR_OK) {
+		rv = real.C_WrapKey(s, &rfc3394, kek, secret, wrapped, n);
+		real.C_DestroyObject(s, secret);
+	}
+	return rv;
+}
+
+static CK_RV wrap_cbc_pad(S, MECH, CK_OBJECT kek, CK_OBJECT key, CK_BYTE *wrapped, CK_ULONG *n)
+{
+	CK_BYTE clear[MOST];
+	CK_ULONG length;
+	CK_RV rv = carry_out(s, key, clear, &length);
+	if (rv != CKR_OK || (rv = real.C_EncryptInit(s, m, kek)) != CKR_OK)
+		return rv;
+	return real.C_Encrypt(s, clear, length, wrapped, n);
+}
+
+static CK_RV unwrap_key(S, MECH, CK_OBJECT kek, IN(in), ATTR(t), CK_OBJECT *key)
+{
+	CK_BYTE clear[MOST];
+	CK_ULONG n = MOST;
+	CK_RV rv;
+	if (m->mechanism != CKM_AES_CBC_PAD || on(CBC_PAD) == NULL)
+		return real.C_UnwrapKey(s, m, kek, in, inn, t, tn, key);
+	if ((rv = real.C_DecryptInit(s, m, kek)) != CKR_OK || (rv = real.C_Decrypt(s, in, inn, clear, &n)) != CKR_OK)
+		return rv;
+	return carry_in(s, clear, n, t, tn, key);
+}
+
+/* another_key finds another private key of the same type that can be wrapped. */
+static CK_RV another_key(S, CK_OBJECT *key)
+{
+	CK_ULONG class = CKO_PRIVATE_KEY, type, found = 0, n;
+	CK_BYTE clear[MOST];
 	CK_OBJECT others[256];
 	CK_ATTRIBUTE t[] = { { CKA_KEY_TYPE, &type, sizeof type }, { CKA_CLASS, &class, sizeof class } };
-	CK_RV rv = real.C_GetAttributeValue(s, key, t, 1);
+	CK_RV rv = real.C_GetAttributeValue(s, *key, t, 1);
 	if (rv != CKR_OK || (rv = real.C_FindObjectsInit(s, t, 2)) != CKR_OK)
 		return rv;
 	rv = real.C_FindObjects(s, others, sizeof others / sizeof *others, &found);
 	real.C_FindObjectsFinal(s);
 	if (rv != CKR_OK)
 		return rv;
-	for (CK_ULONG i = 0; i < found; i++) {
-		*n = room;
-		if (others[i] != key && real.C_WrapKey(s, m, kek, others[i], wrapped, n) == CKR_OK)
+	for (CK_ULONG i = 0; i < found; i++)
+		if (others[i] != *key && carry_out(s, others[i], clear, &n) == CKR_OK) {
+			*key = others[i];
 			return CKR_OK;
-	}
+		}
 	return CKR_GENERAL_ERROR;
 }
 
@@ -650,14 +721,16 @@ static CK_RV wrap_key(S, MECH, CK_OBJECT kek, CK_OBJECT key, OUT(out))
 		return CKR_FUNCTION_NOT_SUPPORTED;
 	if (offered(m->mechanism) == NO && on(HIDE) == NULL)
 		return CKR_MECHANISM_INVALID;
+	if (on(WRONG) != NULL && (rv = another_key(s, &key)) != CKR_OK)
+		return rv;
 	if (on(KWP) != NULL)
 		mechanism.mechanism = CKM_AES_KEY_WRAP_PAD;
-	if (on(RSA_AES) != NULL)
+	if (m->mechanism == CKM_AES_CBC_PAD && on(CBC_PAD) != NULL)
+		rv = wrap_cbc_pad(s, m, kek, key, wrapped, &n);
+	else if (on(RSA_AES) != NULL)
 		rv = wrap_rsa_aes(s, &mechanism, kek, key, wrapped, &n);
 	else if (on(NSS) != NULL)
 		rv = wrap_nss(s, kek, key, wrapped, &n);
-	else if (on(WRONG) != NULL)
-		rv = wrap_another(s, &mechanism, kek, key, wrapped, &n);
 	else
 		rv = real.C_WrapKey(s, &mechanism, kek, key, wrapped, &n);
 	if (rv != CKR_OK)
@@ -737,6 +810,7 @@ static CK_RV load(void)
 	next.C_FindObjects = find_objects;
 	next.C_DestroyObject = destroy_object;
 	next.C_WrapKey = wrap_key;
+	next.C_UnwrapKey = unwrap_key;
 	loaded = 1;
 	return CKR_OK;
 }
