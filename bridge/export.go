@@ -252,13 +252,19 @@ func localKeyID(identity token.Identity, certificate *pki.Certificate) []byte {
 
 // WriteCertificate writes a certificate alone, in DER. That is no backup: the key is not in it.
 func WriteCertificate(target Target, certificate *pki.Certificate) error {
-	draft, err := newDraft(target, certificate.Raw)
+	return WriteFile(target, certificate.Raw)
+}
+
+// WriteFile writes a file whole or not at all, by the rules of Target, and compares it with what stands on disk before it
+// gets its name. The error is a *FileError or ErrNotProven.
+func WriteFile(target Target, contents []byte) error {
+	draft, err := newDraft(target, contents)
 	if err != nil {
 		return err
 	}
 	written, err := draft.readBack()
-	if err == nil && !bytes.Equal(written, certificate.Raw) {
-		err = ErrNotProven
+	if err == nil && !bytes.Equal(written, contents) {
+		err = notProven("what is on disk is not what was written")
 	}
 	if err != nil {
 		return errors.Join(err, draft.discard())

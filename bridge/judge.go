@@ -74,8 +74,8 @@ func Judge(inventory *token.Inventory, identity token.Identity, now time.Time) V
 }
 
 func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Identity) {
-	if !inventory.LoggedIn && inventory.Token.Flags.Has(token.CKFLoginRequired) {
-		v.add(KeysHiddenUntilLogin, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true})
+	if Hides(inventory) {
+		v.Reasons = append(v.Reasons, HiddenReason())
 		return
 	}
 	loggedIn := Fact{"logged_in", inventory.LoggedIn}
@@ -119,9 +119,20 @@ func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {
 	case key.Attributes.Bool(token.CKALocal) == token.True:
 		v.add(KeyGeneratedOnToken, local, never)
 	}
-	if family, known := FamilyOf(inventory); known && family.Backup {
-		v.add(TokenFamilyBackup, Fact{"family", family.Name}, Fact{"manufacturer", inventory.Token.Manufacturer}, Fact{"model", inventory.Token.Model})
+	v.addFamily(inventory)
+}
+
+// addFamily tells the backup route of the token's own family, or that it has none.
+func (v *Verdict) addFamily(inventory *token.Inventory) {
+	family, known := FamilyOf(inventory)
+	if !known {
+		return
 	}
+	code := TokenFamilyBackup
+	if !family.Backup {
+		code = TokenFamilyNoBackup
+	}
+	v.add(code, Fact{"family", family.Name}, Fact{"manufacturer", inventory.Token.Manufacturer}, Fact{"model", inventory.Token.Model})
 }
 
 // judgeWayOut chooses the method for an extractable key, the one that exposes it least: shrouded it is never in clear
@@ -149,8 +160,8 @@ func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sens
 	default:
 		v.add(NoWrappingMechanism, append(facts, Fact{"mechanisms", len(inventory.Mechanisms)})...)
 	}
-	if !v.Exportable && family.Backup {
-		v.add(TokenFamilyBackup, Fact{"family", family.Name}, Fact{"manufacturer", inventory.Token.Manufacturer}, Fact{"model", inventory.Token.Model})
+	if !v.Exportable {
+		v.addFamily(inventory)
 	}
 }
 
@@ -189,7 +200,7 @@ func judgeCertificate(v *Verdict, identity token.Identity, now time.Time) {
 	}
 	certificate := identity.Certificate.Parsed
 	if certificate == nil {
-		*v = v.refused(because(CertificateUnreadable, Fact{"problem", identity.Certificate.Err.Error()}))
+		*v = v.refused(because(CertificateUnreadable, Fact{"problem", identity.Certificate.Problem}))
 		return
 	}
 	if now.After(certificate.NotAfter) {
@@ -201,6 +212,31 @@ func judgeCertificate(v *Verdict, identity token.Identity, now time.Time) {
 	if certificate.IsCA {
 		v.add(CAKey, Fact{"is_ca", true})
 	}
+	if age := now.Sub(certificate.NotBefore); !v.Exportable && !v.Has(KeysHiddenUntilLogin) && age >= 0 && age < recent {
+		v.add(CertificateRecent, Fact{"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)})
+	}
+}
+
+// recent is the age below which a certificate whose key cannot leave, or is missing, may have been installed wrongly.
+const recent = 30 * 24 * time.Hour
+
+// Hides tells whether private keys were not visible when the inventory was read.
+func Hides(inventory *token.Inventory) bool {
+	return !inventory.LoggedIn && inventory.Token.Flags.Has(token.CKFLoginRequired)
+}
+
+// HiddenReason says that private keys show only after a login.
+func HiddenReason() Reason {
+	return because(KeysHiddenUntilLogin, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true})
+}
+
+// JudgeInventory gives what is to be said of a token as a whole.
+func JudgeInventory(inventory *token.Inventory) []Reason {
+	var reasons []Reason
+	if Hides(inventory) {
+		reasons = append(reasons, HiddenReason())
+	}
+	return append(reasons, JudgeToken(&inventory.Token)...)
 }
 
 // JudgeToken decides from a token's flags what stands in the way of a login, before any is tried. An empty result means

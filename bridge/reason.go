@@ -30,6 +30,8 @@ const (
 	PublicKeyAlone        Code = "public-key-alone"
 	CertificateUnreadable Code = "certificate-unreadable"
 	TokenFamilyBackup     Code = "token-family-backup"
+	TokenFamilyNoBackup   Code = "token-family-no-backup"
+	CertificateRecent     Code = "certificate-recent"
 
 	KeyWithoutCertificate      Code = "key-without-certificate"
 	KeysHiddenUntilLogin       Code = "keys-hidden-until-login"
@@ -108,6 +110,8 @@ var table = []Entry{
 	{PublicKeyAlone, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.8"},
 	{CertificateUnreadable, Refuses, []string{"problem"}, "RFC 5280 §4.1"},
 	{TokenFamilyBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},
+	{TokenFamilyNoBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},
+	{CertificateRecent, Adds, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
 	{KeyWithoutCertificate, Notices, []string{"CKA_ID"}, "PKCS#11 v3.1 §4.6.3"},
 	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},
 	{CertificateDoesNotMatchKey, Refuses, []string{"CKA_ID", "certificate_key", "private_key"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},

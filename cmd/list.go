@@ -49,84 +49,26 @@ func runList(ctx context.Context, a *app, o *listOptions) error {
 		}
 		uri = selector.URI
 	}
-	return a.withSlots(ctx, uri, func(slots []token.Slot) error {
-		if a.pinSourceFor(uri) != "" && len(slots) > 1 && !o.noLogin {
-			several := &severalTokensError{} // one PIN must not be tried on several tokens
-			for _, slot := range slots {
-				several.Present = append(several.Present, slot.Token.URI().String())
-			}
-			return several
-		}
-		view := listView{Schema: "p11bridge.list/1", Tokens: []tokenView{}}
-		found := 0
-		for _, slot := range slots {
-			listed, err := a.listToken(ctx, slot, uri, o.noLogin || len(slots) > 1)
-			if err != nil {
-				return err
-			}
-			if selector != nil {
-				listed.only(selector)
-			}
-			found += len(listed.Identities)
-			view.Tokens = append(view.Tokens, listed.tokenView)
-		}
-		if selector != nil && found == 0 {
-			return &objectNotFoundError{Name: o.object, Hidden: !view.Tokens[0].LoggedIn}
-		}
-		if a.json {
-			return a.told(a.writeJSON(view))
-		}
-		if o.by == "purpose" {
-			return a.told(a.printByPurpose(view))
-		}
-		return a.told(a.printList(view))
-	})
-}
-
-// listedToken is a token's view with the identities that it was made from.
-type listedToken struct {
-	tokenView
-	identities []token.Identity
-}
-
-// only keeps the identities that are meant.
-func (l *listedToken) only(selector *token.Selector) {
-	var kept []identityView
-	for i, identity := range l.identities {
-		if len(selector.Select([]token.Identity{identity})) == 1 {
-			kept = append(kept, l.Identities[i])
-		}
-	}
-	l.Identities, l.Objects = noNil(kept), []objectView{}
-}
-
-func (a *app) listToken(ctx context.Context, slot token.Slot, uri *token.URI, noLogin bool) (listed listedToken, err error) {
-	err = a.withSession(slot, func(s *token.Session) error {
-		reasons := bridge.JudgeToken(slot.Token)
-		if noLogin {
-			if slot.Token.Flags.Has(token.CKFLoginRequired) {
-				reasons = append([]bridge.Reason{hiddenReason()}, reasons...)
-			}
-		} else {
-			hidden, err := a.login(ctx, s, uri, true)
-			if err != nil {
-				return err
-			}
-			if len(hidden) > 0 {
-				reasons = append(hidden, reasons...)
-			}
-		}
-		inventory, err := s.Inventory(ctx)
-		if err != nil {
-			return err
-		}
-		listed = listedToken{viewToken(inventory, reasons, a.now()), inventory.Identities()}
+	view := listView{Schema: "p11bridge.list/1", Tokens: []tokenView{}}
+	found, hidden := 0, false
+	err := a.eachInventory(ctx, uri, o.noLogin, func(_ *token.Session, inventory *token.Inventory) error {
+		listed := viewToken(inventory, selector, a.now())
+		found += len(listed.Identities)
+		hidden = hidden || bridge.Hides(inventory)
+		view.Tokens = append(view.Tokens, listed)
 		return nil
 	})
-	return listed, err
-}
-
-// hiddenReason says that private keys show only after a login.
-func hiddenReason() bridge.Reason {
-	return bridge.Reason{Code: bridge.KeysHiddenUntilLogin, Evidence: bridge.Evidence{{Name: "logged_in", Value: false}, {Name: "CKF_LOGIN_REQUIRED", Value: true}}}
+	if err != nil {
+		return err
+	}
+	if selector != nil && found == 0 {
+		return &objectNotFoundError{Name: o.object, Hidden: hidden}
+	}
+	if a.json {
+		return a.writeJSON(view)
+	}
+	if o.by == "purpose" {
+		return a.printByPurpose(view)
+	}
+	return a.printList(view)
 }

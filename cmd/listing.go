@@ -16,14 +16,7 @@ func (a *app) printList(view listView) error {
 		if i > 0 {
 			fmt.Fprintln(a.out)
 		}
-		state := "list.logged-in"
-		if !t.LoggedIn {
-			state = "list.not-logged-in"
-		}
-		fmt.Fprintln(a.out, colour.bold(a.text("list.token", messages.Args{
-			"Label": printable(t.Label), "Manufacturer": printable(t.Manufacturer), "Model": printable(t.Model),
-			"Serial": printable(t.Serial), "State": a.text(state, nil),
-		})))
+		fmt.Fprintln(a.out, colour.bold(a.tokenHeading(t)))
 		if len(t.Identities) == 0 {
 			fmt.Fprintln(a.out, "  "+a.text("list.empty", nil))
 		} else {

@@ -34,7 +34,7 @@ func (a *app) login(ctx context.Context, s *token.Session, uri *token.URI, optio
 	if !info.Flags.Has(token.CKFLoginRequired) {
 		return nil, nil
 	}
-	hidden := []bridge.Reason{hiddenReason()}
+	hidden := []bridge.Reason{bridge.HiddenReason()}
 	sourceText := a.pinSourceFor(uri)
 	terminal := hasTerminal()
 	if sourceText == "" && optional && !terminal {

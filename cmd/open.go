@@ -58,6 +58,14 @@ func (e *noTokenError) Error() string {
 // severalTokensError means that a command for one token found several.
 type severalTokensError struct{ Present []string }
 
+func severalTokens(slots []token.Slot) error {
+	several := &severalTokensError{}
+	for _, slot := range slots {
+		several.Present = append(several.Present, slot.Token.URI().String())
+	}
+	return several
+}
+
 // Error counts them.
 func (e *severalTokensError) Error() string {
 	return fmt.Sprintf("%d tokens and none named", len(e.Present))
@@ -129,15 +137,38 @@ func (a *app) meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bo
 	return uri == nil || uri.MatchesToken(module, slot)
 }
 
+// eachInventory reads one token after the other, logged in where it may be.
+func (a *app) eachInventory(ctx context.Context, uri *token.URI, noLogin bool, work func(*token.Session, *token.Inventory) error) error {
+	return a.withSlots(ctx, uri, func(slots []token.Slot) error {
+		if a.pinSourceFor(uri) != "" && len(slots) > 1 && !noLogin {
+			return severalTokens(slots) // one PIN must not be tried on several tokens
+		}
+		for _, slot := range slots {
+			err := a.withSession(slot, func(s *token.Session) error {
+				if !noLogin && len(slots) == 1 {
+					if _, err := a.login(ctx, s, uri, true); err != nil {
+						return err
+					}
+				}
+				inventory, err := s.Inventory(ctx)
+				if err != nil {
+					return err
+				}
+				return work(s, inventory)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // withToken is withSlots for a command that works on one token.
 func (a *app) withToken(ctx context.Context, uri *token.URI, work func(slot token.Slot) error) error {
 	return a.withSlots(ctx, uri, func(slots []token.Slot) error {
 		if len(slots) > 1 {
-			several := &severalTokensError{}
-			for _, slot := range slots {
-				several.Present = append(several.Present, slot.Token.URI().String())
-			}
-			return several
+			return severalTokens(slots)
 		}
 		return work(slots[0])
 	})
@@ -192,8 +223,7 @@ func choose(inventory *token.Inventory, selector *token.Selector, name string) (
 	case 1:
 		return selected[0], nil
 	case 0:
-		hidden := !inventory.LoggedIn && inventory.Token.Flags.Has(token.CKFLoginRequired)
-		return token.Identity{}, &objectNotFoundError{Name: name, Hidden: hidden, Known: names(inventory, identities)}
+		return token.Identity{}, &objectNotFoundError{Name: name, Hidden: bridge.Hides(inventory), Known: names(inventory, identities)}
 	}
 	return token.Identity{}, &ambiguousError{Name: name, Candidates: names(inventory, selected)}
 }

@@ -12,11 +12,13 @@ import (
 // reasonText is a reason's summary, why or remedy. A family's backup route has its words with the family.
 func (a *app) reasonText(reason bridge.Reason, part string) string {
 	text := a.text("reason."+string(reason.Code)+"."+part, messages.Args{})
-	if reason.Code == bridge.TokenFamilyBackup && part == "remedy" {
-		for _, fact := range reason.Evidence {
-			if name, ok := fact.Value.(string); ok && fact.Name == "family" {
-				text = strings.TrimSpace(a.optional("family."+name+".backup", nil) + "\n" + text)
-			}
+	suffix, ofFamily := map[bridge.Code]string{bridge.TokenFamilyBackup: ".backup", bridge.TokenFamilyNoBackup: ".none"}[reason.Code]
+	if !ofFamily || part != "remedy" {
+		return text
+	}
+	for _, fact := range reason.Evidence {
+		if name, ok := fact.Value.(string); ok && fact.Name == "family" {
+			text = strings.TrimSpace(a.optional("family."+name+suffix, nil) + "\n" + text)
 		}
 	}
 	return text

@@ -76,6 +76,7 @@ func (a *app) describe(err error) failure {
 		source    *sourceError
 		noPass    *passwordMissingError
 		input     *inputError
+		snapshot  *snapshotError
 		uri       *token.URIError
 		ckr       *token.Error
 	)
@@ -127,6 +128,10 @@ func (a *app) describe(err error) failure {
 		f := say(exitFailed, "error.password", nil)
 		f.reasons = []bridge.Reason{{Code: bridge.PasswordMissing}}
 		return f
+	case errors.As(err, &snapshot) && snapshot.newer != "":
+		return say(exitFailed, "error.snapshot-newer", messages.Args{"Path": printable(snapshot.path), "Schema": printable(snapshot.newer)})
+	case errors.As(err, &snapshot):
+		return say(exitFailed, "error.snapshot", messages.Args{"Path": printable(snapshot.path), "Problem": oneLine(snapshot.err)})
 	case errors.As(err, &input):
 		return say(exitFailed, "error.input", messages.Args{"Path": printable(input.path), "Problem": systemWords(input.err)})
 	case errors.Is(err, token.ErrPINValue):

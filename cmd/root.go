@@ -134,6 +134,8 @@ func newRootCommand(a *app) *cobra.Command {
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.AddCommand(
 		newListCommand(a),
+		newDiagnoseCommand(a),
+		newSnapshotCommand(a),
 		newExportCommand(a),
 		newVerifyCommand(a),
 		newExplainCommand(a),

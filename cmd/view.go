@@ -85,16 +85,21 @@ var keyAttributes = []token.Attribute{
 	token.CKAWrapWithTrusted, token.CKAAlwaysAuthenticate, token.CKAPrivate, token.CKAToken, token.CKASign, token.CKADecrypt, token.CKADerive,
 }
 
-func viewToken(inventory *token.Inventory, reasons []bridge.Reason, now time.Time) tokenView {
+// viewToken shows a token with the identities that are meant, all for a nil selector. Objects that are no part of an
+// identity show only among all.
+func viewToken(inventory *token.Inventory, selector *token.Selector, now time.Time) tokenView {
 	info := inventory.Token
 	view := tokenView{
 		URI: info.URI().String(), Label: info.Label, Serial: info.Serial, Manufacturer: info.Manufacturer, Model: info.Model,
-		Module: inventory.Module.Path, Flags: info.Flags.Names(), LoggedIn: inventory.LoggedIn, Reasons: noNil(reasons),
+		Module: inventory.Module.Path, Flags: info.Flags.Names(), LoggedIn: inventory.LoggedIn, Reasons: noNil(bridge.JudgeInventory(inventory)),
 		Identities: []identityView{}, Objects: []objectView{},
 	}
 	identities := inventory.Identities()
 	repeated := repeatedURIs(inventory, identities)
 	for _, identity := range identities {
+		if selector != nil && !selector.Names(identity) {
+			continue
+		}
 		row := viewIdentity(inventory, identity, bridge.Judge(inventory, identity, now))
 		if repeated[row.URI] > 1 && identity.PrivateKey != nil && identity.Certificate != nil {
 			row.URI = info.URI().With(identity.Certificate.Object).String() // the certificate tells a key's identities apart
@@ -102,7 +107,7 @@ func viewToken(inventory *token.Inventory, reasons []bridge.Reason, now time.Tim
 		view.Identities = append(view.Identities, row)
 	}
 	for _, o := range inventory.Objects {
-		if o.Class != token.CKOCertificate && o.Class != token.CKOPrivateKey && o.Class != token.CKOPublicKey {
+		if selector == nil && o.Class != token.CKOCertificate && o.Class != token.CKOPrivateKey && o.Class != token.CKOPublicKey {
 			view.Objects = append(view.Objects, objectView{o.Class.String(), o.Label(), hex.EncodeToString(o.ID()), info.URI().With(o).String()})
 		}
 	}

@@ -163,8 +163,9 @@ func (as Attributes) Ulong(a Attribute) (uint64, bool) {
 	return 0, false
 }
 
-// MarshalJSON writes the attributes under their names: booleans as true and false, numbers as numbers, text as text,
-// everything else in hexadecimal. Where the token gave no value the return value stands instead: {"ckr": "CKR_…"}.
+// MarshalJSON writes the attributes under their names: booleans as true and false, numbers as numbers, text as text, bytes
+// in hexadecimal. A value that does not have its kind's form is {"hex": "…"}; where the token gave no value, the return
+// value stands instead: {"ckr": "CKR_…"}.
 func (as Attributes) MarshalJSON() ([]byte, error) {
 	plain := make(map[string]any, len(as))
 	for a, answer := range as {
@@ -178,16 +179,20 @@ func (as Attributes) plain(a Attribute, answer Answer) any {
 		return map[string]string{"ckr": answer.Code.String()}
 	}
 	switch attributeTable[a].kind {
+	case kindBytes:
+		return hex.EncodeToString(answer.Value)
 	case kindBool:
-		if b := as.Bool(a).Value(); b != nil {
-			return *b
+		if len(answer.Value) == 1 && answer.Value[0] <= 1 {
+			return answer.Value[0] == 1
 		}
 	case kindUlong:
-		if n, ok := as.Ulong(a); ok {
+		if n, ok := as.Ulong(a); ok && len(answer.Value) == 8 {
 			return n
 		}
 	case kindText:
-		return as.Text(a)
+		if exactText(answer.Value) {
+			return string(answer.Value)
+		}
 	}
-	return hex.EncodeToString(answer.Value)
+	return map[string]string{"hex": hex.EncodeToString(answer.Value)}
 }

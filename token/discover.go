@@ -2,7 +2,10 @@ package token
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,8 +45,10 @@ func Discover() []Library {
 			found = append(found, library)
 		}
 	}
-	for _, library := range configuredModules() {
-		add(library)
+	for _, configuration := range Configurations() {
+		if configuration.Ignored == "" {
+			add(configuration.Library)
+		}
 	}
 	for _, place := range usualModules {
 		for _, path := range inRoots(place) {
@@ -66,9 +71,30 @@ func inRoots(place string) []string {
 	return paths
 }
 
-// configuredModules reads p11-kit's .module files. A file of the same name in a later directory replaces the earlier one.
-func configuredModules() []Library {
+// Configuration is one of p11-kit's .module files and what came of it.
+type Configuration struct {
+	File    string
+	Library Library // empty where Ignored is not
+	Ignored Ignored // why no module is loaded for it; empty where one is
+	Err     error   // for ConfigurationUnreadable
+}
+
+// Ignored says why a configuration names no module that could hold a person's keys.
+type Ignored string
+
+// The causes for which a configuration is ignored.
+const (
+	ConfigurationUnreadable Ignored = "unreadable"   // the file, or a directory of such files
+	NamesNoModule           Ignored = "no-module"    // no line "module:"
+	ReachedByCommand        Ignored = "remote"       // p11-kit reaches the module by a command that it runs
+	TrustPolicy             Ignored = "trust-policy" // the module holds trust anchors
+)
+
+// Configurations reads p11-kit's .module files (pkcs11.conf(5)). A file of the same name in a later directory replaces the
+// earlier one.
+func Configurations() []Configuration {
 	files := map[string]string{}
+	var unreadable []Configuration
 	for _, directory := range moduleConfigurations {
 		if rest, ok := strings.CutPrefix(directory, "~"); ok {
 			home, err := os.UserHomeDir()
@@ -77,30 +103,40 @@ func configuredModules() []Library {
 			}
 			directory = home + rest
 		}
-		matches, err := filepath.Glob(filepath.Join(directory, "*.module"))
-		if err != nil {
-			continue
+		entries, err := os.ReadDir(directory)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			unreadable = append(unreadable, Configuration{File: directory, Ignored: ConfigurationUnreadable, Err: err})
 		}
-		for _, file := range matches {
-			files[filepath.Base(file)] = file
+		for _, entry := range entries {
+			if strings.HasSuffix(entry.Name(), ".module") {
+				files[entry.Name()] = filepath.Join(directory, entry.Name())
+			}
 		}
 	}
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
+	configurations := make([]Configuration, 0, len(files)+len(unreadable))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		configurations = append(configurations, readConfiguration(files[name]))
 	}
-	slices.Sort(names)
-	var libraries []Library
-	for _, name := range names {
-		settings, err := readModuleFile(files[name])
-		if err != nil || settings["module"] == "" || settings["remote"] != "" || settings["trust-policy"] == "yes" {
-			continue
-		}
-		libraries = append(libraries, Library{
-			Path: modulePath(settings["module"]), InitString: settings["x-init-reserved"], Name: strings.TrimSuffix(name, ".module"),
-		})
+	return append(configurations, unreadable...)
+}
+
+func readConfiguration(file string) Configuration {
+	c := Configuration{File: file}
+	settings, err := readModuleFile(file)
+	switch {
+	case err != nil:
+		c.Ignored, c.Err = ConfigurationUnreadable, err
+	case settings["trust-policy"] == "yes":
+		c.Ignored = TrustPolicy
+	case settings["remote"] != "":
+		c.Ignored = ReachedByCommand
+	case settings["module"] == "":
+		c.Ignored = NamesNoModule
+	default:
+		name := strings.TrimSuffix(filepath.Base(file), ".module")
+		c.Library = Library{Path: modulePath(settings["module"]), InitString: settings["x-init-reserved"], Name: name, NamedBy: file}
 	}
-	return libraries
+	return c
 }
 
 // readModuleFile reads "key: value" lines; a line that begins with # is a comment.

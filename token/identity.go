@@ -29,9 +29,9 @@ type Identity struct {
 
 // Certificate is a certificate object and what is in it.
 type Certificate struct {
-	Object *Object
-	Parsed *pki.Certificate // nil where the value is no X.509 certificate
-	Err    error            // why it is none
+	Object  *Object
+	Parsed  *pki.Certificate // nil where the value is no X.509 certificate
+	Problem string           // why it is none
 }
 
 // Objects lists the identity's objects, the one that names it first.
@@ -55,16 +55,9 @@ const certificateTypeX509 = 0
 func certificates(objects []*Object) []*Certificate {
 	var found []*Certificate
 	for _, o := range objects {
-		if o.Class != CKOCertificate {
-			continue
+		if o.Class == CKOCertificate {
+			found = append(found, &Certificate{Object: o, Parsed: o.Certificate, Problem: o.CertificateProblem})
 		}
-		c := &Certificate{Object: o}
-		if kind, told := o.Attributes.Ulong(CKACertificateType); told && kind != certificateTypeX509 {
-			c.Err = &pki.UnsupportedError{Algorithm: "certificate type other than X.509"}
-		} else {
-			c.Parsed, c.Err = pki.ParseCertificate(o.Attributes.Bytes(CKAValue))
-		}
-		found = append(found, c)
 	}
 	return found
 }

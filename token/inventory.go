@@ -115,7 +115,9 @@ func (s *Session) objects(ctx context.Context) ([]*Object, error) {
 			if _, told := attributes.Ulong(CKAKeyType); k.typed && !told { // the search by key type has told it
 				attributes[CKAKeyType] = Answer{Value: ulong(CKAKeyType, uint(k.keyType)).Value}
 			}
-			objects = append(objects, &Object{Class: k.classOf(attributes), Attributes: attributes, handle: handle})
+			object := &Object{Class: k.classOf(attributes), Attributes: attributes, handle: handle}
+			object.parse()
+			objects = append(objects, object)
 		}
 	}
 	return objects, nil

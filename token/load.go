@@ -32,8 +32,10 @@ import "C"
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -99,7 +101,9 @@ func openLibrary(path string) (unsafe.Pointer, error) {
 		return nil, &LoadError{Path: path, Fault: FaultNotPKCS11, Text: C.GoString(text)}
 	}
 	fault, said := FaultNotALibrary, C.GoString(text)
-	if strings.Contains(said, "cannot open shared object file") || strings.Contains(said, "undefined symbol") || strings.Contains(said, "version `") {
+	if !strings.ContainsRune(path, filepath.Separator) && strings.HasPrefix(said, path+": cannot open shared object file") {
+		fault = FaultMissing
+	} else if strings.Contains(said, "cannot open shared object file") || strings.Contains(said, "undefined symbol") || strings.Contains(said, "version `") {
 		fault = FaultDependency
 	}
 	return nil, &LoadError{Path: path, Fault: fault, Text: said}
@@ -122,18 +126,47 @@ func inspectLibrary(path string) error {
 	case !info.Mode().IsRegular():
 		return &LoadError{Path: path, Fault: FaultNotALibrary, Text: "not a regular file"}
 	}
-	library, err := elf.Open(path)
+	file, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrPermission) {
 			return &LoadError{Path: path, Fault: FaultNotReadable, Text: "permission denied"}
 		}
+		return &LoadError{Path: path, Fault: FaultNotALibrary, Text: err.Error()}
+	}
+	defer file.Close()
+	if foreign := foreignELF(file); foreign != "" {
+		return &LoadError{Path: path, Fault: FaultWrongArchitecture, Text: foreign}
+	}
+	if _, err := elf.NewFile(file); err != nil {
 		return &LoadError{Path: path, Fault: FaultNotALibrary, Text: "not a shared library"}
 	}
-	defer library.Close()
-	if want, known := elfMachine(); known && library.Machine != want {
-		return &LoadError{Path: path, Fault: FaultWrongArchitecture, Text: fmt.Sprintf("built for %s, this program for %s", library.Machine, want)}
-	}
 	return nil
+}
+
+// foreignELF says for what processor an ELF file was built, if it was for another. The beginning of the header is alike in
+// all of them; the rest is to be read as 32-bit or 64-bit files have it.
+func foreignELF(file io.ReaderAt) string {
+	var header [20]byte
+	if _, err := file.ReadAt(header[:], 0); err != nil || string(header[:4]) != elf.ELFMAG {
+		return ""
+	}
+	order := binary.ByteOrder(binary.LittleEndian)
+	if elf.Data(header[elf.EI_DATA]) == elf.ELFDATA2MSB {
+		order = binary.BigEndian
+	}
+	class, wantClass := elf.Class(header[elf.EI_CLASS]), elf.ELFCLASS64
+	if unsafe.Sizeof(uintptr(0)) == 4 {
+		wantClass = elf.ELFCLASS32
+	}
+	machine := elf.Machine(order.Uint16(header[18:]))
+	want, known := elfMachine()
+	switch {
+	case known && machine != want:
+		return fmt.Sprintf("built for %s, this program for %s", machine, want)
+	case class != wantClass && (class == elf.ELFCLASS32 || class == elf.ELFCLASS64):
+		return fmt.Sprintf("built for %s as %s, this program for %s", machine, class, wantClass)
+	}
+	return ""
 }
 
 func elfMachine() (elf.Machine, bool) {

@@ -18,6 +18,7 @@ type Library struct {
 	Path       string // absolute, or a bare file name that the loader searches for
 	InitString string // CK_C_INITIALIZE_ARGS.pReserved as NSS reads it; usually empty
 	Name       string // the p11-kit module's name, where it came from there
+	NamedBy    string // the p11-kit file that names it, where it came from there
 }
 
 // Observer is told of every C_* call before and after it is made. Begin and End of one call come from the same

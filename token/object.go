@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/pki"
 )
 
 // Class is an object's class (PKCS#11 v3.1 §4.1, CK_OBJECT_CLASS).
@@ -67,6 +69,10 @@ type Object struct {
 	Class      Class      `json:"class"`
 	Attributes Attributes `json:"attributes"`
 
+	// Certificate is what CKA_VALUE of a certificate object holds, CertificateProblem why it could not be read.
+	Certificate        *pki.Certificate `json:"certificate,omitempty"`
+	CertificateProblem string           `json:"certificate_problem,omitempty"`
+
 	// ProvenPublicKey is the SubjectPublicKeyInfo of the certificate or public key object that verified a signature made
 	// with this private key. Only keys that nothing else can place are asked for one.
 	ProvenPublicKey []byte `json:"proven_public_key,omitempty"`
@@ -84,4 +90,21 @@ func (o *Object) ID() []byte { return o.Attributes.Bytes(CKAID) }
 func (o *Object) KeyType() (KeyType, bool) {
 	n, ok := o.Attributes.Ulong(CKAKeyType)
 	return KeyType(n), ok
+}
+
+// parse reads the certificate of a certificate object.
+func (o *Object) parse() {
+	if o.Class != CKOCertificate {
+		return
+	}
+	if kind, told := o.Attributes.Ulong(CKACertificateType); told && kind != certificateTypeX509 {
+		o.CertificateProblem = fmt.Sprintf("certificate type %d is not X.509", kind)
+		return
+	}
+	certificate, err := pki.ParseCertificate(o.Attributes.Bytes(CKAValue))
+	if err != nil {
+		o.CertificateProblem = err.Error()
+		return
+	}
+	o.Certificate = certificate
 }

@@ -48,14 +48,15 @@ func ParseSelector(text string) (*Selector, error) {
 func (s *Selector) Select(identities []Identity) []Identity {
 	var selected []Identity
 	for _, identity := range identities {
-		if s.matches(identity) {
+		if s.Names(identity) {
 			selected = append(selected, identity)
 		}
 	}
 	return selected
 }
 
-func (s *Selector) matches(identity Identity) bool {
+// Names tells whether the name fits the identity.
+func (s *Selector) Names(identity Identity) bool {
 	if s.fingerprint != "" {
 		c := identity.Certificate
 		return c != nil && c.Parsed != nil && strings.HasPrefix(c.Parsed.SHA256(), s.fingerprint)

@@ -15,35 +15,39 @@ import (
 // is the certificate's own claim: parsing checks no signature.
 type Certificate struct {
 	// Raw is the DER of the certificate, without the bytes that some tokens store behind it.
-	Raw []byte
+	Raw []byte `json:"-"`
 	// RawSubject and RawIssuer are the DER Names.
-	RawSubject, RawIssuer []byte
+	RawSubject, RawIssuer []byte `json:"-"`
 	// Subject and Issuer are the names as RFC 4514 writes them, in UTF-8. Control characters, line ends, and characters that
 	// turn the direction of writing or are invisible are escaped as \XX, octet by octet, so the text is safe to show. A name
 	// that cannot be read is "#" and its DER in hexadecimal.
-	Subject, Issuer string
+	Subject string `json:"subject"`
+	Issuer  string `json:"issuer"`
 	// Serial is lower-case hexadecimal, two digits an octet, without leading zero octets; "00" for zero, and with a "-"
 	// in front for the negative numbers that some CAs gave.
-	Serial string
+	Serial string `json:"serial"`
 	// NotBefore and NotAfter are in UTC.
-	NotBefore, NotAfter time.Time
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
 	// PublicKey has an empty Algorithm, and SPKI as found, if the key could not be understood.
-	PublicKey PublicKey
+	PublicKey PublicKey `json:"public_key"`
 	// Purposes are the extended key usages by the names of their specifications ("clientAuth", "smartcardLogon"), else as dotted OIDs.
-	Purposes []string
+	Purposes []string `json:"purposes"`
 	// KeyUsage are the set bits by their names in RFC 5280 section 4.2.1.3.
-	KeyUsage []string
+	KeyUsage []string `json:"key_usage"`
 	// HasEKU tells whether the extension is there at all: without it the key may serve any purpose.
-	HasEKU bool
+	HasEKU bool `json:"has_eku"`
 	// IsCA is basicConstraints' cA.
-	IsCA bool
+	IsCA bool `json:"is_ca"`
 	// SubjectKeyID and AuthorityKeyID are the key identifiers, nil where absent.
-	SubjectKeyID, AuthorityKeyID []byte
+	SubjectKeyID, AuthorityKeyID []byte `json:"-"`
 	// RawSAN is the DER GeneralNames of subjectAltName, nil where absent.
-	RawSAN []byte
+	RawSAN []byte `json:"-"`
 	// Unreadable are the dotted OIDs of the extensions above that are there and could not be read, and "extensions" if what
 	// stands in their place is no list of extensions, at least from some point on.
-	Unreadable []string
+	Unreadable []string `json:"unreadable,omitempty"`
+	// Fingerprint is the SHA-256 of Raw in lower-case hexadecimal. It stays where Raw was left out.
+	Fingerprint string `json:"sha256"`
 }
 
 // ParseCertificate reads one DER certificate, for example CKA_VALUE. It takes what tokens really hold and crypto/x509
@@ -57,7 +61,8 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Certificate{Raw: bytes.Clone(parts.raw)}
+	sum := sha256.Sum256(parts.raw)
+	c := &Certificate{Raw: bytes.Clone(parts.raw), Fingerprint: hex.EncodeToString(sum[:])}
 	s := parts.tbs
 	var content, serial, issuer, validity, subject, spki cryptobyte.String
 	var algorithm cryptobyte.String
@@ -162,11 +167,8 @@ func readTime(s *cryptobyte.String) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// SHA256 is the fingerprint of Raw in lower-case hexadecimal.
-func (c *Certificate) SHA256() string {
-	sum := sha256.Sum256(c.Raw)
-	return hex.EncodeToString(sum[:])
-}
+// SHA256 is the fingerprint in lower-case hexadecimal.
+func (c *Certificate) SHA256() string { return c.Fingerprint }
 
 // SelfIssued tells whether subject and issuer are the same name (RFC 5280 section 3.2). It says nothing of the signature.
 func (c *Certificate) SelfIssued() bool { return sameName(c.RawSubject, c.RawIssuer) }

@@ -16,17 +16,17 @@ import (
 type PublicKey struct {
 	// Algorithm is "RSA", "RSA-PSS" (an RSA key that its SubjectPublicKeyInfo restricts to PSS), "EC", "Ed25519",
 	// "Ed448", "X25519", "X448", "DSA", or "" where the key could not be understood.
-	Algorithm string
+	Algorithm string `json:"algorithm"`
 	// Bits is the length of the RSA modulus or of DSA's p, the size of an elliptic curve's field, or the encoded
 	// length of an Ed25519 (256), Ed448 (456), X25519 (256) or X448 (448) key. 0 means unknown.
-	Bits int
+	Bits int `json:"bits"`
 	// Curve is set for EC only: "P-256", "brainpoolP256r1", "secp256k1", …, or the dotted OID of a curve that is not
 	// in this package's table.
-	Curve string
+	Curve string `json:"curve,omitempty"`
 	// SPKI is a DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7): rsaEncryption with NULL parameters also for
 	// RSA-PSS, a named curve with an uncompressed point, no parameters for Ed25519 and its kin. So two keys are equal
 	// if and only if these bytes are. Where Algorithm is "", or Curve a dotted OID, they are the bytes as found.
-	SPKI []byte
+	SPKI []byte `json:"spki"`
 }
 
 // Equal tells whether both are the same key. A key without SPKI equals nothing, not even itself.

@@ -1,0 +1,143 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/cmd/messages"
+	"p11bridge/token"
+)
+
+type snapshotOptions struct {
+	out     string
+	force   bool
+	redact  bool
+	noLogin bool
+}
+
+// snapshotSchema is the version of snapshots that is written, and the only one that is read.
+const snapshotSchema = "p11bridge.snapshot/1"
+
+// snapshotView is a snapshot: what diagnose needs, and no secret.
+type snapshotView struct {
+	Schema   string             `json:"schema"`
+	Created  time.Time          `json:"created"` // the validity of certificates is judged at this time
+	Redacted bool               `json:"redacted"`
+	Tokens   []*token.Inventory `json:"tokens"`
+}
+
+func newSnapshotCommand(a *app) *cobra.Command {
+	o := &snapshotOptions{}
+	c := &cobra.Command{
+		Use:     "snapshot -o FILE",
+		Short:   a.text("command.snapshot.short", nil),
+		Long:    a.text("command.snapshot.long", nil),
+		Example: examples("snapshot -o token.json", "snapshot -o token.json --redact --token demo --pin-source file:pin.txt"),
+		Args:    noArguments,
+		RunE: a.supervised(nil, func(ctx context.Context, _ []string) error {
+			return runSnapshot(ctx, a, o)
+		}),
+	}
+	c.Flags().StringVarP(&o.out, "out", "o", "", a.text("flag.out", nil))
+	c.Flags().BoolVar(&o.force, "force", false, a.text("flag.force", nil))
+	c.Flags().BoolVar(&o.redact, "redact", false, a.text("flag.redact", nil))
+	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.text("flag.no-login", nil))
+	return c
+}
+
+func runSnapshot(ctx context.Context, a *app, o *snapshotOptions) error {
+	if o.out == "" {
+		return usage("error.out-missing", nil)
+	}
+	target := bridge.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch}
+	if err := target.Check(); err != nil {
+		return err
+	}
+	view := snapshotView{Schema: snapshotSchema, Created: a.now().UTC().Truncate(time.Second), Redacted: o.redact}
+	err := a.eachInventory(ctx, nil, o.noLogin, func(_ *token.Session, inventory *token.Inventory) error {
+		snapshot := inventory.Snapshot()
+		if o.redact {
+			snapshot.Redact()
+		}
+		view.Tokens = append(view.Tokens, snapshot)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(view, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the snapshot: %w", err)
+	}
+	if err := bridge.WriteFile(target, append(escapeInvisible(text), '\n')); err != nil {
+		return err
+	}
+	if a.json {
+		return a.told(a.writeJSON(map[string]any{"schema": "p11bridge.snapshot-written/1", "file": o.out, "tokens": len(view.Tokens), "redacted": o.redact}))
+	}
+	fmt.Fprintln(a.out, a.text("snapshot.done", messages.Args{"File": printable(o.out), "Count": len(view.Tokens)}))
+	return a.told(nil)
+}
+
+// snapshotError says why a file is no snapshot that can be read here.
+type snapshotError struct {
+	path  string
+	newer string // the schema of a later version
+	err   error
+}
+
+// Error names the file.
+func (e *snapshotError) Error() string {
+	if e.newer != "" {
+		return fmt.Sprintf("%s: schema %s is not known here", e.path, e.newer)
+	}
+	return fmt.Sprintf("%s: %v", e.path, e.err)
+}
+
+// Unwrap gives the cause.
+func (e *snapshotError) Unwrap() error { return e.err }
+
+// readSnapshot reads a snapshot. A later schema, an unknown attribute or a missing part is refused: the verdicts would
+// rest on it.
+func readSnapshot(path string) (*snapshotView, error) {
+	text, err := readInput(path)
+	if err != nil {
+		return nil, err
+	}
+	var head struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return nil, &snapshotError{path: path, err: errors.New("it is not JSON, or cut off")}
+	}
+	switch {
+	case head.Schema == snapshotSchema:
+	case len(head.Schema) > len("p11bridge.snapshot/") && head.Schema[:len("p11bridge.snapshot/")] == "p11bridge.snapshot/":
+		return nil, &snapshotError{path: path, newer: head.Schema}
+	default:
+		return nil, &snapshotError{path: path, err: errors.New("it is no p11bridge snapshot")}
+	}
+	view := &snapshotView{}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(view); err != nil {
+		return nil, &snapshotError{path: path, err: err}
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, &snapshotError{path: path, err: errors.New("something stands behind its end")}
+	}
+	for _, inventory := range view.Tokens {
+		if inventory == nil || !inventory.Sound() {
+			return nil, &snapshotError{path: path, err: token.ErrSnapshot}
+		}
+	}
+	return view, nil
+}

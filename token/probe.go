@@ -1,0 +1,46 @@
+package token
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+)
+
+// Probe tries to wrap the key under every mechanism in turn and tells what the module answered, CKR_OK included. Each try
+// has a one-time wrapping key of its own; what comes out is thrown away without having been unwrapped, so that the private
+// key is never in clear here. Nothing is written to the token: a read-only session is enough.
+func (s *Session) Probe(ctx context.Context, key *Object, listed []Mechanism, random io.Reader) ([]Attempt, error) {
+	var attempts []Attempt
+	for _, mechanism := range append([]CKM{CKMAESCBCPad}, wrapOrder(listed)...) {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		oneTime, err := newOneTimeKey(mechanism, random)
+		if err != nil {
+			return nil, err
+		}
+		mechanisms := oneTime.mechanisms()
+		if mechanism == CKMAESCBCPad {
+			mechanisms = []*pkcs11.Mechanism{pkcs11.NewMechanism(uint(mechanism), make([]byte, 16))}
+		}
+		attempt := Attempt{Mechanism: mechanism, Function: "C_WrapKey"}
+		wrapped, err := s.wrapWith(oneTime.template(), mechanisms, key)
+		oneTime.wipe()
+		if err != nil {
+			code, told := CodeOf(err)
+			if !told || connectionLost(code) {
+				return nil, err
+			}
+			attempt.Function, attempt.Code = functionOf(err), code
+		} else if len(wrapped) == 0 {
+			attempt.Problem = "CKR_OK, and nothing came out"
+		}
+		attempts = append(attempts, attempt)
+		if attempt.Function == "C_WrapKey" && attempt.Code == CKRFunctionNotSupported {
+			break // for every mechanism
+		}
+	}
+	return slices.Clip(attempts), nil
+}
