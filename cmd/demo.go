@@ -49,6 +49,9 @@ func runDemo(ctx context.Context, a *app, o *demoOptions) (err error) {
 	if o.keep && o.dir == "" {
 		return usage("error.keep-without-dir", nil)
 	}
+	if a.json && !o.keep {
+		return usage("error.demo-json", nil)
+	}
 	if _, err := demo.FindSoftHSM(); err != nil {
 		return err
 	}
@@ -62,7 +65,14 @@ func runDemo(ctx context.Context, a *app, o *demoOptions) (err error) {
 		return fmt.Errorf("make a directory: %w", err)
 	}
 	fmt.Fprintln(a.err, a.text("demo.making", messages.Args{"Directory": dir}))
-	err = a.afterChild(supervise(ctx, a.timeout, nil, []string{"demo", "--lang", a.catalog.Language, "--dir", dir}))
+	args := []string{"demo", "--lang", a.catalog.Language, "--dir", dir}
+	if a.json {
+		args = append(args, "--json")
+	}
+	if a.trace != "" {
+		args = append(args, "--trace", a.trace)
+	}
+	err = a.afterChild(supervise(ctx, errand{arguments: args, timeout: a.timeout, in: os.Stdin, out: os.Stdout}))
 	if err != nil {
 		return err
 	}
@@ -94,7 +104,11 @@ func makeDemoToken(ctx context.Context, a *app, o *demoOptions) error {
 	if err != nil {
 		return err
 	}
-	return place.AddToken(ctx, observer, demoLabel, demo.Everything())
+	err = place.AddToken(ctx, observer, demoLabel, demo.Everything())
+	if observer.trace != nil {
+		err = errors.Join(err, observer.trace.close())
+	}
+	return err
 }
 
 // environment is what a pipeline sets to use the token.
@@ -102,9 +116,26 @@ func environment(place demo.Place) []string {
 	return []string{"SOFTHSM2_CONF=" + place.Configuration(), moduleVariable + "=" + place.Library.Path}
 }
 
+// demoView is what demo --keep --json shows.
+type demoView struct {
+	Schema      string            `json:"schema"`
+	Directory   string            `json:"directory"`
+	Token       string            `json:"token"`
+	Environment map[string]string `json:"environment"`
+}
+
 // tellEnvironment prints lines that a shell can evaluate, and nothing else, on standard output.
 func (a *app) tellEnvironment(place demo.Place) error {
-	for _, assignment := range append(environment(place), "P11BRIDGE_DEMO_PIN_SOURCE=file:"+place.PINFile()) {
+	variables := append(environment(place), "P11BRIDGE_DEMO_PIN_SOURCE=file:"+place.PINFile())
+	if a.json {
+		view := demoView{Schema: "p11bridge.demo/1", Directory: place.Directory, Token: demoLabel, Environment: map[string]string{}}
+		for _, assignment := range variables {
+			name, value, _ := strings.Cut(assignment, "=")
+			view.Environment[name] = value
+		}
+		return a.writeJSON(view)
+	}
+	for _, assignment := range variables {
 		name, value, _ := strings.Cut(assignment, "=")
 		fmt.Fprintf(a.out, "export %s=%s\n", name, shellQuote(value))
 	}

@@ -114,6 +114,9 @@ func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
 	case o.method == string(bridge.MethodShroud) && r.Profile == bridge.ProfileLegacy:
 		return r, usage("error.shroud-legacy", nil)
 	}
+	if err := checkSource("--password-source", o.password, newPasswordSources); err != nil {
+		return r, err
+	}
 	if o.method != "auto" {
 		r.Method = bridge.Method(o.method)
 	}

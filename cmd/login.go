@@ -95,14 +95,16 @@ func (a *app) pin(ctx context.Context, info *token.Info, sourceText string, term
 	if sourceText == "" {
 		sourceText = "prompt"
 	}
-	s, err := parseSource("--pin-source", sourceText, "prompt", "env", "file", "fd")
+	s, err := parseSource("--pin-source", sourceText, pinSources...)
 	if err != nil {
 		return nil, false, err
 	}
 	missing := &blockedError{Reasons: []bridge.Reason{{Code: bridge.PINMissing, Evidence: bridge.Evidence{{Name: "CKF_LOGIN_REQUIRED", Value: true}}}}}
 	switch {
 	case s.kind != "prompt":
-		pin, err = a.read("--pin-source", s)
+		if pin, err = a.read("--pin-source", s); err == nil && pin.Len() == 0 {
+			err = &sourceError{Flag: "--pin-source", Source: sourceText, Err: errEmptySecret}
+		}
 	case !terminal:
 		err = missing
 	default:

@@ -123,7 +123,11 @@ func (a *app) describe(err error) failure {
 	case errors.As(err, &ambiguous):
 		return say(exitUsage, "error.ambiguous", messages.Args{"Name": printable(ambiguous.Name), "Candidates": printableList(ambiguous.Candidates)})
 	case errors.As(err, &source):
-		return say(exitFailed, "error.source-unreadable", messages.Args{"Flag": source.Flag, "Source": source.Source, "Problem": printable(source.Err.Error())})
+		code := exitFailed
+		if source.Flag == "--pin-source" {
+			code = exitPIN
+		}
+		return say(code, "error.source-unreadable", messages.Args{"Flag": source.Flag, "Source": source.Source, "Problem": printable(source.Err.Error())})
 	case errors.As(err, &noPass):
 		f := say(exitFailed, "error.password", nil)
 		f.reasons = []bridge.Reason{{Code: bridge.PasswordMissing}}

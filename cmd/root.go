@@ -126,10 +126,7 @@ func newRootCommand(a *app) *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, a.text("flag.json", nil))
 	flags.DurationVar(&a.timeout, "timeout", time.Minute, a.text("flag.timeout", nil))
 	flags.StringVar(&a.trace, "trace", "", a.text("flag.trace", nil))
-	root.MarkFlagsMutuallyExclusive("module", "nss-db")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usage("error.flag", messages.Args{"Problem": printable(err.Error())})
-	})
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.SetUsageTemplate(a.usageTemplate())
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.AddCommand(
@@ -146,6 +143,10 @@ func newRootCommand(a *app) *cobra.Command {
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
 			c.Short = a.text("command.completion.short", nil)
+			c.Example = examples("completion bash > /etc/bash_completion.d/p11bridge")
+			for _, shell := range c.Commands() {
+				shell.Example = examples("completion " + shell.Name())
+			}
 		}
 	}
 	root.InitDefaultHelpFlag()
@@ -183,6 +184,12 @@ func (a *app) supervised(sources func() []string, work func(ctx context.Context,
 		if a.timeout <= 0 {
 			return usage("error.timeout", nil)
 		}
+		if a.module != "" && a.nssDB != "" {
+			return usage("error.module-and-nss-db", nil)
+		}
+		if err := checkSource("--pin-source", a.pinSource, pinSources); err != nil {
+			return err
+		}
 		if a.child != nil {
 			return work(c.Context(), args)
 		}
@@ -190,21 +197,23 @@ func (a *app) supervised(sources func() []string, work func(ctx context.Context,
 		if sources != nil {
 			named = sources()
 		}
-		return a.afterChild(supervise(c.Context(), a.timeout, descriptorsNamed(append(named, a.pinSource)), os.Args[1:]))
+		return a.afterChild(supervise(c.Context(), errand{
+			arguments: os.Args[1:], timeout: a.timeout, inherited: descriptorsNamed(append(named, a.pinSource)), in: os.Stdin, out: os.Stdout,
+		}))
 	}
 }
 
 // afterChild turns a child's end into the command's. A module that fails while it is being closed, after the result was
 // told, is worth a note and changes nothing.
-func (a *app) afterChild(code int, err error) error {
-	if err != nil && code == exitNotReported {
+func (a *app) afterChild(end ending, err error) error {
+	if err != nil && end.code == exitNotReported {
 		return err
 	}
 	if err != nil {
 		fmt.Fprintln(a.err, a.text("label.notice", nil)+" "+a.describe(err).text)
 	}
-	if code != exitDone {
-		return &reportedError{code}
+	if end.code != exitDone {
+		return &reportedError{end.code}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,9 @@ func descriptorsNamed(sources []string) []int {
 	}
 	return fds
 }
+
+// errEmptySecret means that the source gave nothing.
+var errEmptySecret = errors.New("it is empty")
 
 // sourceError says which source could not be read.
 type sourceError struct {
@@ -150,10 +154,26 @@ func withoutPath(err error) error {
 	return err
 }
 
+// The kinds of source for each secret.
+var (
+	pinSources         = []string{"prompt", "env", "file", "fd"}
+	passwordSources    = []string{"prompt", "env", "file", "fd"}
+	newPasswordSources = append(slices.Clone(passwordSources), "generate")
+)
+
+// checkSource tells a source that cannot be understood before anything else is done.
+func checkSource(flag, text string, kinds []string) error {
+	if text == "" {
+		return nil
+	}
+	_, err := parseSource(flag, text, kinds...)
+	return err
+}
+
 // newPassword asks for a password that is about to be set, or makes one.
 func (a *app) newPassword(ctx context.Context, text string) (*secret.Text, error) {
 	const flag = "--password-source"
-	s, err := a.passwordSource(text, "prompt", "env", "file", "fd", "generate")
+	s, err := a.passwordSource(text, newPasswordSources...)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +188,7 @@ func (a *app) newPassword(ctx context.Context, text string) (*secret.Text, error
 
 // knownPassword asks for the password that a file has.
 func (a *app) knownPassword(ctx context.Context, text, file string) (*secret.Text, error) {
-	s, err := a.passwordSource(text, "prompt", "env", "file", "fd")
+	s, err := a.passwordSource(text, passwordSources...)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,6 @@ type moduleFailure struct {
 	Function string        // the C_* call it was in; empty where it was in none
 	After    time.Duration // how long it hung
 	Signal   string        // the signal that it died of; empty where the process just ended
-	Printed  string        // the beginning of what it printed
 }
 
 // Error says what happened, and in which call.
@@ -54,26 +53,41 @@ func (e *moduleFailure) Error() string {
 	return fmt.Sprintf("the module crashed with %s in %s", e.Signal, function)
 }
 
-// supervise runs this program with the arguments in a child and waits for it. It returns the child's exit code, or a
-// *moduleFailure where the child did not end in its own words. With a failure comes the exit code of the result that the
-// child had told before, or exitNotReported.
-func supervise(ctx context.Context, timeout time.Duration, inherited []int, args []string) (int, error) {
+// errand is what a child is sent to do.
+type errand struct {
+	arguments []string // of this program
+	timeout   time.Duration
+	inherited []int    // the file descriptors that the user named as a source
+	in, out   *os.File // the child's standard input and output
+}
+
+// ending is how a child ended: with its exit code, or, where a module took it along, the exit code of the result that it
+// had told before, or exitNotReported.
+type ending struct {
+	code    int
+	printed string // the beginning of what its module printed
+}
+
+// supervise runs this program in a child and waits for it. The error is a *moduleFailure where the child did not end in
+// its own words.
+func supervise(ctx context.Context, e errand) (ending, error) {
+	end := ending{code: exitNotReported}
 	page, pageFile, err := newCallPage()
 	if err != nil {
-		return exitNotReported, err
+		return end, err
 	}
 	defer pageFile.Close()
 	printed, err := memoryFile("p11bridge-module-output")
 	if err != nil {
-		return exitNotReported, err
+		return end, err
 	}
 	defer printed.Close()
 	crash, err := memoryFile("p11bridge-crash")
 	if err != nil {
-		return exitNotReported, err
+		return end, err
 	}
 	defer crash.Close()
-	child := childCommand([]*os.File{pageFile, printed, crash}, inherited, args)
+	child := childCommand([]*os.File{pageFile, printed, crash}, e)
 	// Pdeathsig belongs to the thread that starts the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -81,20 +95,22 @@ func supervise(ctx context.Context, timeout time.Duration, inherited []int, args
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer signal.Stop(signals)
 	if err := child.Start(); err != nil {
-		return exitNotReported, fmt.Errorf("start the child process: %w", err)
+		return end, fmt.Errorf("start the child process: %w", err)
 	}
-	watch := watchdog{page: page, process: child.Process, timeout: timeout, signals: signals, done: make(chan struct{}), verdict: make(chan *moduleFailure, 1)}
+	watch := watchdog{page: page, process: child.Process, timeout: e.timeout, signals: signals, done: make(chan struct{}), verdict: make(chan *moduleFailure, 1)}
 	go watch.run(ctx)
 	if err := child.Wait(); err != nil && child.ProcessState == nil {
-		return exitNotReported, fmt.Errorf("wait for the child process: %w", err)
+		return end, fmt.Errorf("wait for the child process: %w", err)
 	}
 	close(watch.done)
 	failure := <-watch.verdict
+	end.printed = head(printed)
 	if failure == nil {
 		if page.finished() {
-			return child.ProcessState.ExitCode(), nil
+			end.code = child.ProcessState.ExitCode()
+			return end, nil
 		}
-		failure = &moduleFailure{Printed: head(printed)}
+		failure = &moduleFailure{}
 		failure.Module, failure.Function, _ = page.longest()
 		failure.Signal = deathSignal(child.ProcessState, head(crash))
 	}
@@ -105,28 +121,28 @@ func supervise(ctx context.Context, timeout time.Duration, inherited []int, args
 		}
 	}
 	if code, told := page.told(); told {
-		return code, err
+		end.code = code
 	}
-	return exitNotReported, err
+	return end, err
 }
 
 // childCommand is this program again. The file descriptors that the user named as a source keep their numbers; our own
 // come behind them.
-func childCommand(own []*os.File, inherited []int, args []string) *exec.Cmd {
+func childCommand(own []*os.File, e errand) *exec.Cmd {
 	highest := 2
-	for _, fd := range inherited {
+	for _, fd := range e.inherited {
 		highest = max(highest, fd)
 	}
 	files := make([]*os.File, highest-2, highest+len(own))
-	for _, fd := range inherited {
+	for _, fd := range e.inherited {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); fd > 2 && err == nil {
 			files[fd-3] = os.NewFile(uintptr(fd), "fd:"+strconv.Itoa(fd))
 		}
 	}
 	files = append(files, own...)
-	child := exec.Command("/proc/self/exe", args...)
+	child := exec.Command("/proc/self/exe", e.arguments...)
 	child.Args[0] = os.Args[0]
-	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
+	child.Stdin, child.Stdout, child.Stderr = e.in, e.out, os.Stderr
 	child.ExtraFiles = files
 	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childVariable, highest+1))
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}

@@ -9,14 +9,14 @@ package cmd
 //   - Colour goes only to a terminal, and not where NO_COLOR is set or TERM is dumb.
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"p11bridge/token/secret"
@@ -83,12 +83,43 @@ func ask(ctx context.Context, question string, hidden bool) (*secret.Text, error
 	}
 }
 
+// readTyped reads one line, without echo where it is hidden. The terminal's end of file, by Ctrl-D or because it hung up,
+// is io.EOF.
 func readTyped(tty *os.File, fd int, hidden bool) ([]byte, error) {
 	if hidden {
-		return term.ReadPassword(fd)
+		modes, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		if err != nil {
+			return nil, err
+		}
+		silent := *modes
+		silent.Lflag &^= unix.ECHO
+		silent.Lflag |= unix.ICANON | unix.ISIG
+		silent.Iflag |= unix.ICRNL
+		if err := unix.IoctlSetTermios(fd, unix.TCSETS, &silent); err != nil {
+			return nil, err
+		}
+		defer func() { // whoever cancels restores the terminal as well
+			if err := unix.IoctlSetTermios(fd, unix.TCSETS, modes); err != nil {
+				fmt.Fprintln(tty)
+			}
+		}()
 	}
-	line, err := bufio.NewReader(io.LimitReader(tty, maxTyped)).ReadString('\n')
-	return []byte(strings.TrimRight(line, "\r\n")), err
+	line := make([]byte, 0, maxTyped)
+	var one [1]byte
+	for len(line) < maxTyped {
+		n, err := tty.Read(one[:])
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, io.EOF
+		}
+		if one[0] == '\n' {
+			break
+		}
+		line = append(line, one[0])
+	}
+	return bytes.TrimSuffix(line, []byte("\r")), nil
 }
 
 // colours writes with or without colour.

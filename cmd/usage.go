@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"p11bridge/cmd/messages"
 )
@@ -18,6 +20,30 @@ func usage(id string, args messages.Args) error { return &usageError{id, args} }
 
 // Error gives the message's id; the words are in the catalog.
 func (e *usageError) Error() string { return e.id }
+
+// flagError tells what is wrong with a flag by its name. What the user typed behind it is not repeated: it may be a secret
+// that slipped into the wrong place.
+func flagError(err error) error {
+	var unknown *pflag.NotExistError
+	var valueless *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		return usage("error.flag-unknown", messages.Args{"Flag": dashed(unknown.GetSpecifiedName())})
+	case errors.As(err, &valueless):
+		return usage("error.flag-value-missing", messages.Args{"Flag": dashed(valueless.GetSpecifiedName())})
+	case errors.As(err, &invalid):
+		return usage("error.flag-value", messages.Args{"Flag": dashed(invalid.GetFlag().Name)})
+	}
+	return usage("error.flag", nil)
+}
+
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + printable(name)
+	}
+	return "--" + printable(name)
+}
 
 // examples writes the lines of a command's help, each with the program's name.
 func examples(lines ...string) string {

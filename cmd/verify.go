@@ -68,6 +68,9 @@ func runVerify(ctx context.Context, a *app, o *verifyOptions) error {
 	if err := forbidCoreDumps(); err != nil {
 		return err
 	}
+	if err := checkSource("--password-source", o.password, passwordSources); err != nil {
+		return err
+	}
 	file, err := readInput(o.file)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ package token
 #cgo linux LDFLAGS: -ldl
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
 // p11b_open loads the library and finds C_GetFunctionList. It gives 0, or 1 where the loader refused and 2 where there is
 // no such function; text says why. The library stays loaded.
@@ -15,7 +16,7 @@ static int p11b_open(const char *path, void **get, const char **text) {
 	}
 	*get = dlsym(handle, "C_GetFunctionList");
 	if (*get == NULL) {
-		*text = dlerror();
+		*text = strdup(dlerror()); // dlclose frees the loader's own
 		dlclose(handle);
 		return 2;
 	}
