@@ -1,0 +1,186 @@
+// Package softhsmtests runs the p11bridge that a person runs, with the arguments that a person types, on real SoftHSM2
+// tokens. Every script of testdata has a directory, a token and a configuration of its own.
+package softhsmtests
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
+
+	"p11bridge/bridge/demo"
+	"p11bridge/cmd"
+)
+
+func TestMain(m *testing.M) {
+	leaveTerminal()
+	testscript.Main(m, map[string]func(){
+		"p11bridge": func() { os.Exit(cmd.Main()) },
+		"mktoken":   func() { os.Exit(makeToken()) },
+	})
+}
+
+// leaveTerminal lets go of the terminal that the tests were started on, if any: a script that has no terminal of its own
+// must not be asked anything on the developer's. Only the test process does it, which leads no session of its own; the
+// commands that it starts keep the terminal that a test gave them.
+func leaveTerminal() {
+	if slices.Contains([]string{"p11bridge", "mktoken"}, filepath.Base(os.Args[0])) {
+		return
+	}
+	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer terminal.Close()
+	if err := unix.IoctlSetInt(int(terminal.Fd()), unix.TIOCNOTTY, 0); err != nil {
+		panic("cannot leave the terminal: " + err.Error())
+	}
+}
+
+const scripts = "testdata"
+
+func TestScripts(t *testing.T) {
+	everything := templateToken(t.TempDir())
+	module := softHSM(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 scripts,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds:                checkers(everything),
+		Deadline:            time.Now().Add(4 * time.Minute), // a command that hangs is told with what it said
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("SOFTHSM2_CONF", filepath.Join(env.WorkDir, "token", "softhsm2.conf"))
+			env.Setenv("P11BRIDGE_MODULE", module)
+			env.Setenv("PIN", "file:"+filepath.Join(env.WorkDir, "token", "pin.txt"))
+			env.Setenv("OPENSC", library(t, "opensc-pkcs11.so"))
+			env.Setenv("SPY", library(t, "pkcs11-spy.so"))
+			env.Setenv("PASSWORD", "file:"+filepath.Join(env.WorkDir, "password.txt"))
+			env.Defer(func() { noUnfinishedFile(env) })
+			return os.WriteFile(filepath.Join(env.WorkDir, "password.txt"), []byte(testPassword+"\n"), 0o600)
+		},
+	})
+}
+
+// noUnfinishedFile looks, after every script, for what a failed run might have left.
+func noUnfinishedFile(env *testscript.Env) {
+	err := filepath.WalkDir(env.WorkDir, func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".part") {
+			return fmt.Errorf("an unfinished file was left: %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		env.T().Fatal(err)
+	}
+}
+
+// softHSM is the path of the SoftHSM2 library. Without it nothing here means anything, so its absence fails.
+func softHSM(t *testing.T) string {
+	t.Helper()
+	library, err := demo.FindSoftHSM()
+	if err != nil {
+		t.Fatalf("%v: apt install softhsm2", err)
+	}
+	return library.Path
+}
+
+// library finds one of the modules that come with OpenSC.
+func library(t *testing.T, name string) string {
+	t.Helper()
+	for _, pattern := range []string{"/usr/lib/*/" + name, "/usr/lib64/" + name, "/usr/lib/" + name} {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return found[0]
+		}
+	}
+	t.Fatalf("%s is missing: apt install opensc opensc-pkcs11", name)
+	return ""
+}
+
+// TestNothingIsMissing keeps a green run honest: the programs that the scripts lean on are there, every command has a
+// script, and every JSON document that a script asks for is held against its schema.
+func TestNothingIsMissing(t *testing.T) {
+	softHSM(t)
+	for _, program := range []string{"openssl", "certutil", "pk12util", "certtool", "keytool", "pkcs11-tool", "gcc", "unshare"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Errorf("%s is missing: %v", program, err)
+		}
+	}
+	names, err := filepath.Glob(filepath.Join(scripts, "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := commandsOf(t)
+	if len(names) < len(commands) {
+		t.Fatalf("%d scripts for %d commands", len(names), len(commands))
+	}
+	for _, command := range commands {
+		if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(filepath.Base(name), command+"_") }) {
+			t.Errorf("no script %s_*.txtar shows what '%s' does", command, command)
+		}
+	}
+	for _, name := range names {
+		subject, behaviour, ok := strings.Cut(strings.TrimSuffix(filepath.Base(name), ".txtar"), "_")
+		if !ok || behaviour == "" || !slices.Contains(append(commands, "root"), subject) {
+			t.Errorf("%s is not named command_behaviour.txtar", name)
+		}
+		checkValidated(t, name)
+	}
+}
+
+// commandsOf reads the commands from the program's own help.
+func commandsOf(t *testing.T) []string {
+	t.Helper()
+	command := exec.Command("p11bridge", "--help")
+	command.Env = append(os.Environ(), "LC_ALL=C")
+	help, err := command.Output()
+	if err != nil {
+		t.Fatalf("p11bridge --help: %v", err)
+	}
+	_, list, _ := strings.Cut(string(help), "\nCommands:\n")
+	list, _, _ = strings.Cut(list, "\n\n")
+	var commands []string
+	for _, match := range regexp.MustCompile(`(?m)^  ([a-z]+) `).FindAllStringSubmatch(list, -1) {
+		commands = append(commands, match[1])
+	}
+	if len(commands) < 6 {
+		t.Fatalf("the help lists only %q:\n%s", commands, help)
+	}
+	return commands
+}
+
+// checkValidated wants a validate right after every run with --json.
+func checkValidated(t *testing.T, name string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, _, _ := strings.Cut("\n"+string(text), "\n-- ")
+	open := ""
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if open != "" && !strings.HasPrefix(line, "validate ") {
+			t.Errorf("%s: no validate follows %q", name, open)
+		}
+		open = ""
+		if strings.Contains(line, "p11bridge ") && strings.Contains(line, "--json") {
+			open = line
+		}
+	}
+	if open != "" {
+		t.Errorf("%s: no validate follows %q", name, open)
+	}
+}
