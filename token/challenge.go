@@ -18,33 +18,37 @@ const challengeSize = 32
 // or, for a key restricted to it, RSASSA-PSS, both with SHA-256, ECDSA over the SHA-256 digest (r || s), or Ed25519 (PKCS#11 v3.1 §5.13.1, §6.1.6, §6.3.12, §6.3.16). The
 // error is an *Error, or a *pki.UnsupportedError for other kinds of key.
 func (s *Session) Sign(key *Object, public pki.PublicKey, message []byte) ([]byte, pki.Scheme, error) {
-	var mechanism uint
-	var parameters any
-	var scheme pki.Scheme
-	switch public.Algorithm {
-	case "RSA-PSS":
-		mechanism, scheme = pkcs11.CKM_SHA256_RSA_PKCS_PSS, pki.RSAPSSSHA256
-		parameters = pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, sha256.Size)
-	case "RSA":
-		mechanism, scheme = pkcs11.CKM_SHA256_RSA_PKCS, pki.RSAPKCS1SHA256
-	case "EC":
-		digest := sha256.Sum256(message)
-		mechanism, scheme, message = pkcs11.CKM_ECDSA, pki.ECDSASHA256, digest[:]
-	case "Ed25519":
-		mechanism, scheme = ckmEdDSA, pki.Ed25519
-	default:
-		return nil, "", &pki.UnsupportedError{Algorithm: public.Algorithm}
-	}
-	detail := CKM(mechanism).String()
-	err := s.call("C_SignInit", detail, func() error {
-		return s.module.ctx.SignInit(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, parameters)}, key.handle)
-	})
+	what, err := signingOf(public, message)
 	if err != nil {
 		return nil, "", err
 	}
-	var signature []byte
-	err = s.call("C_Sign", detail, func() (err error) { signature, err = s.module.ctx.Sign(s.handle, message); return err })
-	return signature, scheme, err
+	signature, err := s.signWith(key, what, nil)
+	return signature, what.scheme, err
+}
+
+// signing is what C_SignInit and C_Sign are given.
+type signing struct {
+	mechanism  uint
+	parameters any
+	data       []byte
+	scheme     pki.Scheme
+}
+
+// signingOf chooses the mechanism for a public key.
+func signingOf(public pki.PublicKey, message []byte) (signing, error) {
+	switch public.Algorithm {
+	case "RSA-PSS":
+		parameters := pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, sha256.Size)
+		return signing{pkcs11.CKM_SHA256_RSA_PKCS_PSS, parameters, message, pki.RSAPSSSHA256}, nil
+	case "RSA":
+		return signing{pkcs11.CKM_SHA256_RSA_PKCS, nil, message, pki.RSAPKCS1SHA256}, nil
+	case "EC":
+		digest := sha256.Sum256(message)
+		return signing{pkcs11.CKM_ECDSA, nil, digest[:], pki.ECDSASHA256}, nil
+	case "Ed25519":
+		return signing{ckmEdDSA, nil, message, pki.Ed25519}, nil
+	}
+	return signing{}, &pki.UnsupportedError{Algorithm: public.Algorithm}
 }
 
 // settle finds out by a signature which public key a private key has, where CKA_ID leaves several. A key that cannot or

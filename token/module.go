@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/ThalesIgnite/crypto11"
 	"github.com/miekg/pkcs11"
 )
 
@@ -36,7 +37,8 @@ type Module struct {
 	ctx       *pkcs11.Ctx
 	functions unsafe.Pointer // CK_FUNCTION_LIST
 	observer  Observer
-	ours      bool // this Module initialised the library, so it finalises it
+	ours      bool              // this Module initialised the library, so it finalises it
+	crypto11  *crypto11.Context // where it initialised the library, it finalises it
 }
 
 // ModuleInfo is what C_GetInfo tells (PKCS#11 v3.1 §5.4.2).
@@ -93,9 +95,9 @@ func (m *Module) Close() error {
 	if m.ctx == nil {
 		return nil
 	}
-	var err error
+	err := m.closeCrypto11()
 	if m.ours {
-		err = m.call("C_Finalize", "", m.ctx.Finalize)
+		err = errors.Join(err, m.call("C_Finalize", "", m.ctx.Finalize))
 	}
 	m.ctx.Destroy()
 	m.ctx = nil

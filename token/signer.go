@@ -1,0 +1,271 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/ThalesIgnite/crypto11"
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// SignedBy says whose code turned a digest into a signature on the token.
+type SignedBy string
+
+// The two signers.
+const (
+	SignedByCrypto11 SignedBy = "crypto11"
+	SignedByOwn      SignedBy = "p11bridge"
+)
+
+// Signer is a private key on the token as a crypto.Signer.
+type Signer struct {
+	crypto.Signer
+	By SignedBy
+}
+
+// Signers lists the ways to sign with a private key, the preferred one first: crypto11 where ShareWithCrypto11 opened it
+// and it finds exactly this key, then our own over C_Sign. public is the key's public half. authenticate gives the PIN once
+// more for a key with CKA_ALWAYS_AUTHENTICATE; it is not called for others. A signature is to be verified by whoever asked
+// for it: crypto11 pairs keys by CKA_ID. The error is a lost connection.
+func (s *Session) Signers(key *Object, public pki.PublicKey, authenticate func() (*secret.Text, error)) ([]Signer, error) {
+	own := Signer{&tokenSigner{session: s, key: key, public: public, authenticate: authenticate}, SignedByOwn}
+	found, err := s.crypto11Signer(key, public)
+	if code, told := CodeOf(err); told && connectionLost(code) {
+		return nil, err
+	}
+	if err != nil || found == nil { // whatever crypto11 cannot do, C_Sign may
+		return []Signer{own}, nil //nolint:nilerror // see above
+	}
+	return []Signer{{found, SignedByCrypto11}, own}, nil
+}
+
+// tokenSigner signs by C_SignInit and C_Sign.
+type tokenSigner struct {
+	session      *Session
+	key          *Object
+	public       pki.PublicKey
+	authenticate func() (*secret.Text, error)
+}
+
+// Public is the key as crypto/x509 has it, or a pki.PublicKey where crypto/x509 does not know such keys.
+func (t *tokenSigner) Public() crypto.PublicKey {
+	if key, err := x509.ParsePKIXPublicKey(t.public.SPKI); err == nil {
+		return key
+	}
+	return t.public
+}
+
+// errDigestOnly means that a signature was asked for that is not made here.
+var errDigestOnly = errors.New("only SHA-256 digests are signed here, and whole messages for Ed25519")
+
+// Sign implements crypto.Signer for SHA-256 digests, and for whole messages with Ed25519.
+func (t *tokenSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	switch {
+	case t.public.Algorithm == "Ed25519" && opts.HashFunc() == 0:
+		return t.session.signWith(t.key, signing{ckmEdDSA, nil, digest, pki.Ed25519}, t.authenticate)
+	case opts.HashFunc() != crypto.SHA256:
+		return nil, errDigestOnly
+	case t.public.Algorithm == "EC":
+		raw, err := t.session.signWith(t.key, signing{pkcs11.CKM_ECDSA, nil, digest, pki.ECDSASHA256}, t.authenticate)
+		if err != nil {
+			return nil, err
+		}
+		return pki.ECDSASignature(raw)
+	case t.public.Algorithm == "RSA":
+		info := append(slices.Clone(sha256DigestInfo), digest...)
+		return t.session.signWith(t.key, signing{pkcs11.CKM_RSA_PKCS, nil, info, pki.RSAPKCS1SHA256}, t.authenticate)
+	}
+	return nil, &pki.UnsupportedError{Algorithm: t.public.Algorithm}
+}
+
+// sha256DigestInfo is what PKCS#1 v1.5 puts before a SHA-256 digest (RFC 8017 §9.2).
+var sha256DigestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+
+// SignMessage implements crypto.MessageSigner: the token hashes where it has a mechanism that does.
+func (t *tokenSigner) SignMessage(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
+	what, err := signingOf(t.public, message)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := t.session.signWith(t.key, what, t.authenticate)
+	if err == nil && what.scheme == pki.ECDSASHA256 {
+		return pki.ECDSASignature(signature)
+	}
+	return signature, err
+}
+
+// signWith makes one signature. A key with CKA_ALWAYS_AUTHENTICATE wants the PIN between the two calls (PKCS#11 v3.1
+// §4.9, §5.6.8): one attempt, whose failure is a *LoginError.
+func (s *Session) signWith(key *Object, what signing, authenticate func() (*secret.Text, error)) ([]byte, error) {
+	detail := CKM(what.mechanism).String()
+	err := s.call("C_SignInit", detail, func() error {
+		return s.module.ctx.SignInit(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(what.mechanism, what.parameters)}, key.handle)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if authenticate != nil && key.Attributes.Bool(CKAAlwaysAuthenticate) == True {
+		if err := s.loginAgain(authenticate); err != nil {
+			return nil, err
+		}
+	}
+	var signature []byte
+	err = s.call("C_Sign", detail, func() (err error) { signature, err = s.module.ctx.Sign(s.handle, what.data); return err })
+	return signature, err
+}
+
+func (s *Session) loginAgain(authenticate func() (*secret.Text, error)) error {
+	pin, err := authenticate()
+	if err != nil {
+		return err
+	}
+	err = s.call("C_Login", "CKU_CONTEXT_SPECIFIC", func() error {
+		return s.module.ctx.Login(s.handle, pkcs11.CKU_CONTEXT_SPECIFIC, pin.Reveal())
+	})
+	if err == nil {
+		return nil
+	}
+	failure := &LoginError{Err: err, Flags: s.Slot.Token.Flags}
+	if info, infoErr := s.module.tokenInfo(s.Slot.ID); infoErr == nil {
+		failure.Flags = info.Flags
+	}
+	return failure
+}
+
+// ShareWithCrypto11 lets crypto11 initialise the module in our place, so that Signers can use it. It must be called before
+// a session is opened; the module's Close closes crypto11 as well. Where crypto11 cannot be used with this token the module
+// goes on as it was: with an initialisation string, which crypto11 cannot pass on, on a token for too few sessions, on
+// which it panics, or on one that is write-protected, since it opens a read-write session. The error means that the module
+// can no longer be used.
+func (slot Slot) ShareWithCrypto11(ctx context.Context) error {
+	m := slot.module
+	if slot.Token == nil || !m.ours || m.crypto11 != nil || m.Library.InitString != "" || !roomForCrypto11(slot.Token) {
+		return nil
+	}
+	if err := m.call("C_Finalize", "", m.ctx.Finalize); err != nil {
+		return err
+	}
+	m.ours = false
+	number := int(slot.ID)
+	err := m.crypto11Call("crypto11 Configure", fmt.Sprintf("slot %d", slot.ID), func() (err error) {
+		m.crypto11, err = crypto11.Configure(&crypto11.Config{Path: m.Library.Path, SlotNumber: &number, MaxSessions: 2, LoginNotSupported: true})
+		return err
+	})
+	if err != nil {
+		m.crypto11 = nil
+	}
+	if err := m.initialize(); err != nil { // CKR_CRYPTOKI_ALREADY_INITIALIZED counts as success
+		return err
+	}
+	return slot.stillThere(ctx)
+}
+
+// stillThere makes sure that the slot holds the same token after the module was initialised anew.
+func (slot Slot) stillThere(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	info, err := slot.module.tokenInfo(slot.ID)
+	if err != nil {
+		return err
+	}
+	if info.Label != slot.Token.Label || info.Serial != slot.Token.Serial {
+		return &Error{Function: "C_GetTokenInfo", Code: CKRTokenNotPresent}
+	}
+	return nil
+}
+
+// roomForCrypto11 tells whether a token takes two read-write sessions besides ours.
+func roomForCrypto11(info *Info) bool {
+	enough := func(n Count) bool { return n == 0 || n == Unknown || n >= 3 }
+	return enough(info.MaxSessions) && enough(info.MaxRWSessions) && !info.Flags.Has(CKFWriteProtected)
+}
+
+// closeCrypto11 ends crypto11, which finalises the module.
+func (m *Module) closeCrypto11() error {
+	if m.crypto11 == nil {
+		return nil
+	}
+	closing := m.crypto11
+	m.crypto11 = nil
+	return m.crypto11Call("crypto11 Close", "", closing.Close)
+}
+
+// crypto11Call is call for what crypto11 does with several C_* calls. Its errors hide the return value behind words.
+func (m *Module) crypto11Call(function, detail string, f func() error) error {
+	return m.call(function, detail, func() error {
+		err := f()
+		for cause := err; cause != nil; {
+			if code, ok := cause.(pkcs11.Error); ok {
+				return code
+			}
+			wrapped, ok := cause.(interface{ Cause() error })
+			if !ok {
+				break
+			}
+			cause = wrapped.Cause()
+		}
+		return err
+	})
+}
+
+// crypto11Signer finds the key with crypto11 by its exact CKA_ID. It is nil where crypto11 does not know such keys, or
+// finds another one than the one whose public half we read.
+func (s *Session) crypto11Signer(key *Object, public pki.PublicKey) (crypto.Signer, error) {
+	nist := public.Algorithm == "EC" && slices.Contains([]string{"P-256", "P-384", "P-521"}, public.Curve)
+	if s.module.crypto11 == nil || len(key.ID()) == 0 || public.Algorithm != "RSA" && !nist ||
+		key.Attributes.Bool(CKAAlwaysAuthenticate) == True {
+		return nil, nil //nolint:nilnil // the caller takes the other signer
+	}
+	var pair crypto11.Signer
+	err := s.module.crypto11Call("crypto11 FindKeyPair", "", func() (err error) {
+		pair, err = s.module.crypto11.FindKeyPair(key.ID(), nil)
+		return err
+	})
+	if err != nil || pair == nil {
+		return nil, err
+	}
+	spki, err := marshalPublicKey(pair.Public())
+	if err != nil || !bytes.Equal(spki, public.SPKI) {
+		return nil, err
+	}
+	return &crypto11Signer{pair, s.module}, nil
+}
+
+func marshalPublicKey(key crypto.PublicKey) ([]byte, error) {
+	switch key.(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey:
+		spki, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("crypto11's public key: %w", err)
+		}
+		return spki, nil
+	}
+	return nil, fmt.Errorf("crypto11's public key is a %T", key)
+}
+
+// crypto11Signer has the observer watch crypto11's calls.
+type crypto11Signer struct {
+	crypto.Signer
+	module *Module
+}
+
+// Sign implements crypto.Signer.
+func (c *crypto11Signer) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) (signature []byte, err error) {
+	err = c.module.crypto11Call("crypto11 Sign", opts.HashFunc().String(), func() (err error) {
+		signature, err = c.Signer.Sign(random, digest, opts)
+		return err
+	})
+	return signature, err
+}
