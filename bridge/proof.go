@@ -139,7 +139,7 @@ func (r ExportRequest) tokenProof(kek, iv, ciphertext []byte, public pki.PublicK
 		}
 		return &methodFailure{method: MethodShroud, answers: []string{"proof on the token: " + err.Error()}, key: false, err: fmt.Errorf("%s: %w", code, err)}
 	}
-	key, err := r.Session.Unshroud(kek, iv, ciphertext, public)
+	key, err := r.Session.Unshroud(kek, iv, ciphertext, token.KeyTemplate{Public: public, Usage: token.Usage{Sign: true}})
 	if err != nil {
 		return unable(err)
 	}

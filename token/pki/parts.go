@@ -9,9 +9,9 @@ import (
 // big-endian and without leading zeros for RSA; Value alone for EC, as long as the curve's order, and for Ed25519, the seed
 // of RFC 8032. Whoever holds them wipes them.
 type PrivateParts struct {
-	Modulus, PublicExponent, PrivateExponent       []byte
+	Modulus, PublicExponent, PrivateExponent          []byte
 	Prime1, Prime2, Exponent1, Exponent2, Coefficient []byte
-	Value                                          []byte
+	Value                                             []byte
 }
 
 // Wipe overwrites the secret numbers with zeros. A nil pointer is fine.

@@ -1,0 +1,133 @@
+package token
+
+import (
+	"encoding/asn1"
+	"fmt"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/pki"
+)
+
+// StorePrivateKey puts a private key in clear on the token, number by number (PKCS#11 v3.1 §5.7.1). The caller wipes the
+// key; the copies made here are wiped, the one that C code gets is out of reach. The error is an *Error where the token
+// would not, and a *pki.UnsupportedError for keys other than RSA, EC and Ed25519.
+func (s *Session) StorePrivateKey(key *pki.PrivateKey, t KeyTemplate) (*Object, error) {
+	parts, err := key.Parts()
+	if err != nil {
+		return nil, err
+	}
+	attribute := func(a Attribute, value []byte) *pkcs11.Attribute { return pkcs11.NewAttribute(uint(a), value) }
+	numbers := []*pkcs11.Attribute{
+		attribute(CKAModulus, parts.Modulus), attribute(CKAPublicExponent, parts.PublicExponent), attribute(ckaPrivateExponent, parts.PrivateExponent),
+		attribute(ckaPrime1, parts.Prime1), attribute(ckaPrime2, parts.Prime2), attribute(ckaExponent1, parts.Exponent1),
+		attribute(ckaExponent2, parts.Exponent2), attribute(ckaCoefficient, parts.Coefficient),
+	}
+	if keyType, _ := KeyTypeOf(t.Public); keyType != CKKRSA {
+		params, err := t.Public.Params()
+		if err != nil {
+			return nil, err
+		}
+		numbers = []*pkcs11.Attribute{attribute(CKAECParams, params), attribute(CKAValue, parts.Value)}
+	}
+	templates, err := t.variants(numbers...)
+	if err != nil {
+		return nil, err
+	}
+	return s.enter("C_CreateObject", "private key", templates, func(template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+		return s.module.ctx.CreateObject(s.handle, template)
+	})
+}
+
+// StorePublicKey puts a public key object on the token, which verifies, and encrypts where it is RSA and its private half
+// decrypts (PKCS#11 v3.1 §4.8). The error is an *Error, or a *pki.UnsupportedError for keys other than RSA, EC and Ed25519.
+func (s *Session) StorePublicKey(name Name, public pki.PublicKey, usage Usage) (*Object, error) {
+	keyType, err := KeyTypeOf(public)
+	if err != nil {
+		return nil, err
+	}
+	template := append(name.attributes(), ulong(CKAClass, uint(CKOPublicKey)), ulong(CKAKeyType, uint(keyType)),
+		boolean(pkcs11.CKA_TOKEN, true), boolean(pkcs11.CKA_PRIVATE, false), boolean(pkcs11.CKA_VERIFY, usage.Sign))
+	if keyType == CKKRSA {
+		modulus, exponent, err := public.RSANumbers()
+		if err != nil {
+			return nil, err
+		}
+		return s.store("public key", CKOPublicKey, append(template, boolean(pkcs11.CKA_ENCRYPT, usage.Decrypt),
+			pkcs11.NewAttribute(pkcs11.CKA_MODULUS, modulus), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, exponent)))
+	}
+	params, err := public.Params()
+	if err != nil {
+		return nil, err
+	}
+	point, err := public.Point()
+	if err != nil {
+		return nil, err
+	}
+	wrapped, err := asn1.Marshal(point)
+	if err != nil {
+		return nil, fmt.Errorf("public key: %w", err)
+	}
+	return s.store("public key", CKOPublicKey, append(template, pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params), pkcs11.NewAttribute(pkcs11.CKA_EC_POINT, wrapped)))
+}
+
+// StoreCertificate puts an X.509 certificate on the token, with everything that tokens look it up by (PKCS#11 v3.1 §4.6.3): NSS
+// takes none without its issuer and serial number.
+func (s *Session) StoreCertificate(name Name, certificate *pki.Certificate) (*Object, error) {
+	serial, err := certificate.SerialNumber()
+	if err != nil {
+		return nil, err
+	}
+	return s.store("certificate", CKOCertificate, append(name.attributes(),
+		ulong(CKAClass, uint(CKOCertificate)), ulong(CKACertificateType, certificateTypeX509), boolean(pkcs11.CKA_TOKEN, true),
+		boolean(pkcs11.CKA_PRIVATE, false), pkcs11.NewAttribute(pkcs11.CKA_SUBJECT, certificate.RawSubject),
+		pkcs11.NewAttribute(pkcs11.CKA_ISSUER, certificate.RawIssuer), pkcs11.NewAttribute(pkcs11.CKA_SERIAL_NUMBER, serial),
+		pkcs11.NewAttribute(pkcs11.CKA_VALUE, certificate.Raw)))
+}
+
+func (s *Session) store(what string, class Class, template []*pkcs11.Attribute) (*Object, error) {
+	o := &Object{Class: class}
+	err := s.call("C_CreateObject", what, func() (err error) {
+		o.handle, err = s.module.ctx.CreateObject(s.handle, template)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Reread asks for an object's attributes anew and gives it with what the token tells now.
+func (s *Session) Reread(o *Object) (*Object, error) {
+	wanted := kind{class: o.Class, wanted: privateKeyAttributes}
+	keyType, told := o.KeyType()
+	for _, k := range kinds() {
+		if k.class == o.Class && (!k.typed || told && k.keyType == keyType) {
+			wanted = k
+			break
+		}
+	}
+	reader := attributeReader{session: s, kind: wanted}
+	attributes, err := reader.read(o.handle)
+	if err != nil {
+		return nil, err
+	}
+	return &Object{Class: o.Class, Attributes: attributes, handle: o.handle}, nil
+}
+
+// SetBool changes a boolean attribute of an object (PKCS#11 v3.1 §5.7.7).
+func (s *Session) SetBool(o *Object, a Attribute, value bool) error {
+	return s.call("C_SetAttributeValue", a.String(), func() error {
+		return s.module.ctx.SetAttributeValue(s.handle, o.handle, []*pkcs11.Attribute{boolean(uint(a), value)})
+	})
+}
+
+// Remaining lists the objects again and gives those that are still there: C_DestroyObject may answer CKR_OK and do nothing.
+func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
+	handles, err := s.find("all objects")
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(objects), func(o *Object) bool { return !slices.Contains(handles, o.handle) }), nil
+}

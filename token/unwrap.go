@@ -1,0 +1,103 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// Unshroud has the token decrypt the ciphertext of a PBES2 EncryptedPrivateKeyInfo, as Shroud makes it, under an AES key with
+// CKM_AES_CBC_PAD and the IV (PKCS#11 v3.1 §5.18.4, §6.13.5): the private key is never in this process. The AES key becomes a
+// session object and is destroyed right after. The caller ends a session object with Destroy. The error is an *Error where
+// the token would not; an object that comes with an error is there all the same.
+func (s *Session) Unshroud(kek, iv, ciphertext []byte, t KeyTemplate) (*Object, error) {
+	return s.unwrapUnder(kek, pkcs11.NewMechanism(uint(CKMAESCBCPad), iv), ciphertext, t)
+}
+
+func (s *Session) unwrapUnder(kek []byte, mechanism *pkcs11.Mechanism, wrapped []byte, t KeyTemplate) (*Object, error) {
+	templates, err := t.variants()
+	if err != nil {
+		return nil, err
+	}
+	if len(wrapped) == 0 {
+		return nil, errors.New("unwrap: no ciphertext")
+	}
+	const what = "one-time unwrapping key"
+	var unwrapping pkcs11.ObjectHandle
+	err = s.call("C_CreateObject", what, func() (err error) {
+		unwrapping, err = s.module.ctx.CreateObject(s.handle, []*pkcs11.Attribute{
+			ulong(CKAClass, uint(CKOSecretKey)), ulong(CKAKeyType, uint(CKKAES)), boolean(pkcs11.CKA_TOKEN, false),
+			boolean(pkcs11.CKA_UNWRAP, true), pkcs11.NewAttribute(pkcs11.CKA_VALUE, kek),
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.enter("C_UnwrapKey", CKM(mechanism.Mechanism).String(), templates, func(template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+		return s.module.ctx.UnwrapKey(s.handle, []*pkcs11.Mechanism{mechanism}, unwrapping, wrapped, template)
+	})
+	destroyed := s.destroy(unwrapping, what)
+	if err != nil {
+		return nil, err
+	}
+	return key, destroyed
+}
+
+// Rewrapping is a way of bringing a key that is in clear here onto a token: wrapped under a one-time AES key, in one of the
+// dialects that tokens speak.
+type Rewrapping struct {
+	Mechanism CKM
+	wrap      func(kek, iv, key []byte) ([]byte, error)
+	iv        bool // the mechanism takes an IV as its parameter
+}
+
+// rewrappings in the order in which they are tried. CKM_AES_KEY_WRAP_PAD is RFC 5649 as PKCS#11 v3.1 §6.13.8 reads today, and
+// RFC 3394 over PKCS#7 padding as NSS has it; CKM_AES_KEY_WRAP gets zeros up to a whole block behind the key.
+var rewrappings = []Rewrapping{
+	{Mechanism: CKMAESKeyWrapPad, wrap: func(kek, _, key []byte) ([]byte, error) { return wrapRFC5649(kek, key) }},
+	{Mechanism: CKMAESKeyWrapPad, wrap: func(kek, _, key []byte) ([]byte, error) { return wrapPadded(kek, key, padPKCS7(key, 8)) }},
+	{Mechanism: CKMAESKeyWrapKWP, wrap: func(kek, _, key []byte) ([]byte, error) { return wrapRFC5649(kek, key) }},
+	{Mechanism: CKMAESKeyWrap, wrap: func(kek, _, key []byte) ([]byte, error) { return wrapPadded(kek, key, padZero(key)) }},
+	{Mechanism: CKMAESCBCPad, wrap: encryptCBC, iv: true},
+}
+
+// Rewrappings lists the ways, those whose mechanism the token lists for unwrapping first. The others follow: remoting hides
+// mechanisms.
+func Rewrappings(listed []Mechanism) []Rewrapping {
+	var first, then []Rewrapping
+	for _, r := range rewrappings {
+		if slices.ContainsFunc(listed, func(m Mechanism) bool { return m.Type == r.Mechanism && m.Unwrap }) {
+			first = append(first, r)
+		} else {
+			then = append(then, r)
+		}
+	}
+	return append(first, then...)
+}
+
+// Rewrap brings a key onto the token in this way. What the token makes of it is to be proven: a dialect that it
+// misunderstands need not be an error. The caller wipes the key; an object that comes with an error is there all the same.
+func (s *Session) Rewrap(r Rewrapping, key *pki.PrivateKey, t KeyTemplate, random io.Reader) (*Object, error) {
+	fresh := make([]byte, 32+16)
+	defer secret.Wipe(fresh)
+	if _, err := io.ReadFull(random, fresh); err != nil {
+		return nil, fmt.Errorf("make a one-time AES key: %w", err)
+	}
+	kek, iv := fresh[:32], fresh[32:]
+	wrapped, err := r.wrap(kek, iv, key.DER)
+	if err != nil {
+		return nil, err
+	}
+	var parameter any
+	if r.iv {
+		parameter = iv
+	}
+	return s.unwrapUnder(kek, pkcs11.NewMechanism(uint(r.Mechanism), parameter), wrapped, t)
+}
