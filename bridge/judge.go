@@ -51,13 +51,20 @@ func (v *Verdict) add(code Code, evidence ...Fact) {
 	v.Reasons = append(v.Reasons, because(code, evidence...))
 }
 
-// refused drops the way out and puts the reason first.
+// refused drops the way out and puts the reason first. Where the verdict gave the same reason already, the evidence of both
+// stands there.
 func (v Verdict) refused(reason Reason) Verdict {
-	kept := slices.DeleteFunc(slices.Clone(v.Reasons), func(r Reason) bool {
+	reasons := []Reason{reason}
+	for _, r := range v.Reasons {
 		entry, known := Lookup(r.Code)
-		return known && entry.Kind == Permits
-	})
-	return Verdict{Reasons: append([]Reason{reason}, kept...)}
+		switch {
+		case r.Code == reason.Code:
+			reasons[0].Evidence = append(slices.Clone(reason.Evidence), r.Evidence...)
+		case !known || entry.Kind != Permits:
+			reasons = append(reasons, r)
+		}
+	}
+	return Verdict{Reasons: reasons}
 }
 
 // Judge decides from what a token told, without asking it anything, whether an identity's key can leave. now decides on
@@ -99,6 +106,8 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 	case extractable == token.False:
 		v.add(KeyNotExtractable, extractableFact)
 		judgeOrigin(v, inventory, key)
+	case !typeTold(key):
+		v.add(AttributesNotTold, append(typeFacts(key), extractableFact, sensitiveFact)...)
 	case !supported(key, identity):
 		v.add(KeyTypeUnsupported, typeFacts(key)...)
 	default:
@@ -144,7 +153,7 @@ func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sens
 	mechanism, listed := wrapMechanism(inventory.Mechanisms)
 	refusesType := slices.Contains(family.RefusesToWrap, keyType)
 	switch {
-	case listsShroud(inventory.Mechanisms) && !trusted && !refusesType:
+	case ListsShroud(inventory.Mechanisms) && !trusted && !refusesType:
 		v.Exportable, v.Method, v.Mechanism = true, MethodShroud, token.CKMAESCBCPad.String()
 		v.add(ExportableByShroud, append(facts, Fact{"mechanism", v.Mechanism})...)
 	case listed && !trusted && !refusesType:
@@ -165,8 +174,8 @@ func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sens
 	}
 }
 
-// listsShroud tells whether a token offers to wrap under CKM_AES_CBC_PAD. Many list it for encryption only.
-func listsShroud(listed []token.Mechanism) bool {
+// ListsShroud tells whether a token offers to wrap under CKM_AES_CBC_PAD. Many list it for encryption only.
+func ListsShroud(listed []token.Mechanism) bool {
 	return slices.ContainsFunc(listed, func(m token.Mechanism) bool { return m.Type == token.CKMAESCBCPad && m.Wrap })
 }
 
@@ -180,13 +189,15 @@ func wrapMechanism(listed []token.Mechanism) (token.CKM, bool) {
 	return 0, false
 }
 
+func typeTold(key *token.Object) bool {
+	_, told := key.KeyType()
+	return told
+}
+
 // supported tells whether the key's type is one whose PKCS#8 form can be read and checked here.
 func supported(key *token.Object, identity token.Identity) bool {
 	switch keyType, _ := key.KeyType(); keyType {
-	case token.CKKRSA:
-		_, told := key.KeyType()
-		return told
-	case token.CKKEC:
+	case token.CKKRSA, token.CKKEC:
 		return true
 	case token.CKKECEdwards:
 		return identity.Public.Algorithm == "" || identity.Public.Algorithm == "Ed25519"

@@ -95,7 +95,7 @@ func (a *app) withSlots(ctx context.Context, uri *token.URI, work func(slots []t
 			if named {
 				return err
 			}
-			missing.ModuleProblems = append(missing.ModuleProblems, err.Error())
+			missing.ModuleProblems = append(missing.ModuleProblems, library.Path+": "+err.Error())
 			continue
 		}
 		defer func() { result = a.closed(result, module.Close()) }()
@@ -107,7 +107,7 @@ func (a *app) withSlots(ctx context.Context, uri *token.URI, work func(slots []t
 		for _, slot := range all {
 			switch {
 			case slot.Err != nil:
-				missing.ModuleProblems = append(missing.ModuleProblems, slot.Err.Error())
+				missing.ModuleProblems = append(missing.ModuleProblems, library.Path+": "+slot.Err.Error())
 			case slot.Token == nil || slot.Internal():
 			case !slot.Token.Flags.Has(token.CKFTokenInitialized):
 				missing.Uninitialised++

@@ -65,25 +65,15 @@ func (s *Session) GenerateKeyPair(kind string, bits int, curve []byte, name Name
 	if err != nil {
 		return pki.PublicKey{}, err
 	}
-	reader := attributeReader{session: s, kind: publicKeyKind(keyType)}
-	attributes, err := reader.read(handle)
+	object, err := s.readObject(handle)
 	if err != nil {
 		return pki.PublicKey{}, err
 	}
-	key, told := PublicKeyOf(&Object{Class: CKOPublicKey, Attributes: attributes})
+	key, told := PublicKeyOf(object)
 	if !told {
 		return pki.PublicKey{}, errors.New("the token does not tell the public key that it generated")
 	}
 	return key, nil
-}
-
-func publicKeyKind(keyType KeyType) kind {
-	for _, k := range kinds() {
-		if k.class == CKOPublicKey && k.typed && k.keyType == keyType {
-			return k
-		}
-	}
-	return kind{class: CKOPublicKey, wanted: publicKeyAttributes}
 }
 
 // CreateCertificate stores an X.509 certificate on the token (PKCS#11 v3.1 §4.6.3).

@@ -19,6 +19,7 @@ static unsigned long p11b_get(void *list, unsigned long session, unsigned long o
 import "C"
 
 import (
+	"bytes"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
@@ -35,6 +36,8 @@ const (
 	roomAtMost = 1 << 20
 	// unavailable is CK_UNAVAILABLE_INFORMATION.
 	unavailable = ^C.ulong(0)
+	// unwritten fills the buffers, so that a value which the module only announced is told from one that it wrote.
+	unwritten = 0xA5
 )
 
 // attributeBuffers is C memory for one call's template and values. It is wiped after every call.
@@ -50,7 +53,8 @@ func newAttributeBuffers(wanted []Attribute, room []int) *attributeBuffers {
 	for _, n := range room {
 		size += (n + 7) &^ 7
 	}
-	b := &attributeBuffers{memory: C.calloc(1, C.size_t(size)), size: size}
+	b := &attributeBuffers{memory: C.malloc(C.size_t(size)), size: size}
+	C.memset(b.memory, unwritten, C.size_t(size))
 	b.template = unsafe.Slice((*C.p11b_attribute)(b.memory), len(wanted))
 	at := header
 	for i, a := range wanted {
@@ -105,6 +109,35 @@ func (s *Session) getInto(handle pkcs11.ObjectHandle, wanted []Attribute, room [
 		}
 	}
 	return values, nil
+}
+
+// getTold asks for the attributes in one call and gives what the token told: the specification has it fill in every value
+// that it can, whatever becomes of the others (PKCS#11 v3.1 §5.7.5). Where the call as a whole was refused, a value counts
+// only if the module has both written it and said how long it is. The others are absent; a lost connection is an error.
+func (s *Session) getTold(handle pkcs11.ObjectHandle, wanted []Attribute) (map[Attribute][]byte, error) {
+	room := make([]int, len(wanted))
+	for i := range room {
+		room[i] = roomForOther
+	}
+	buffers := newAttributeBuffers(wanted, room)
+	defer buffers.free()
+	err := s.callGet(handle, wanted, buffers)
+	code, refused := CodeOf(err)
+	if err != nil && (!refused || connectionLost(code)) {
+		return nil, err
+	}
+	told := make(map[Attribute][]byte, len(wanted))
+	for i, a := range buffers.template {
+		if a.length > C.ulong(room[i]) || refused && a.length == C.ulong(room[i]) {
+			continue
+		}
+		value := C.GoBytes(buffers.value(i, room), C.int(a.length))
+		if refused && len(value) > 0 && bytes.Count(value, []byte{unwritten}) == len(value) {
+			continue
+		}
+		told[wanted[i]] = value
+	}
+	return told, nil
 }
 
 // value is where the i-th value was to be written, whatever the module has made of the template's pointer.

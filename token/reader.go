@@ -1,0 +1,151 @@
+package token
+
+import (
+	"slices"
+
+	"github.com/miekg/pkcs11"
+)
+
+// What is asked for, by class and key type. CKA_VALUE is asked of certificates only: of a key it is the key.
+var (
+	commonAttributes      = []Attribute{CKAClass, CKALabel, CKAToken, CKAPrivate}
+	certificateAttributes = []Attribute{CKAID, CKACertificateType, CKAValue}
+	keyAttributes         = []Attribute{CKAID, CKAKeyType}
+	secretKeyAttributes   = []Attribute{CKASensitive, CKAExtractable}
+	privateKeyAttributes  = []Attribute{CKASensitive, CKAExtractable, CKAAlwaysSensitive, CKANeverExtractable, CKALocal, CKAWrapWithTrusted,
+		CKAAlwaysAuthenticate, CKASign, CKADecrypt, CKADerive}
+	rsaAttributes      = []Attribute{CKAModulus, CKAPublicExponent}
+	ecPrivateAttribute = []Attribute{CKAECParams, CKAPublicKeyInfo}
+	ecPublicAttributes = []Attribute{CKAECParams, CKAECPoint}
+	dataAttributes     = []Attribute{CKAApplication}
+)
+
+// everyAttribute is the batch that every object is asked for at once: all of the above but CKA_VALUE.
+var everyAttribute = slices.Concat(commonAttributes, keyAttributes, []Attribute{CKACertificateType}, privateKeyAttributes,
+	rsaAttributes, []Attribute{CKAECParams, CKAPublicKeyInfo, CKAECPoint}, dataAttributes)
+
+// kind is a set of objects for which a module supports the same attributes.
+type kind struct {
+	class   Class
+	keyType KeyType // for keys
+}
+
+// wanted lists the attributes that an object of the kind is to have an answer for.
+func (k kind) wanted() []Attribute {
+	elliptic := k.keyType == CKKEC || k.keyType == CKKECEdwards
+	switch {
+	case k.class == CKOCertificate:
+		return slices.Concat(commonAttributes, certificateAttributes)
+	case k.class == CKOPrivateKey && k.keyType == CKKRSA:
+		return slices.Concat(commonAttributes, keyAttributes, privateKeyAttributes, rsaAttributes)
+	case k.class == CKOPrivateKey && elliptic:
+		return slices.Concat(commonAttributes, keyAttributes, privateKeyAttributes, ecPrivateAttribute)
+	case k.class == CKOPrivateKey:
+		return slices.Concat(commonAttributes, keyAttributes, privateKeyAttributes)
+	case k.class == CKOPublicKey && k.keyType == CKKRSA:
+		return slices.Concat(commonAttributes, keyAttributes, rsaAttributes)
+	case k.class == CKOPublicKey && elliptic:
+		return slices.Concat(commonAttributes, keyAttributes, ecPublicAttributes)
+	case k.class == CKOPublicKey:
+		return slices.Concat(commonAttributes, keyAttributes)
+	case k.class == CKOSecretKey:
+		return slices.Concat(commonAttributes, keyAttributes, secretKeyAttributes)
+	case k.class == CKOData:
+		return slices.Concat(commonAttributes, dataAttributes)
+	}
+	return commonAttributes
+}
+
+// critical attributes decide whether a key may leave: they are asked for anew of every object, whatever the module
+// answered for the one before.
+var critical = map[Attribute]bool{CKASensitive: true, CKAExtractable: true, CKAValue: true}
+
+// objectReader reads objects: one call for what every object may have, then what is still missing one by one. It learns
+// for each kind what the module does not support, so that this is not asked twice.
+type objectReader struct {
+	session     *Session
+	unsupported map[kind]map[Attribute]CKR
+}
+
+// unknownClass stands for a class that a token does not tell.
+const unknownClass = Class(^uint(0))
+
+func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
+	told, err := r.session.getTold(handle, everyAttribute)
+	if err != nil {
+		return nil, err
+	}
+	object := &Object{Attributes: Attributes{}, handle: handle}
+	answer := func(k kind, a Attribute) error {
+		if value, ok := told[a]; ok {
+			object.Attributes[a] = Answer{Value: value}
+			return nil
+		}
+		answer, err := r.ask(handle, k, a)
+		object.Attributes[a] = answer
+		return err
+	}
+	k := kind{class: unknownClass}
+	if err := answer(k, CKAClass); err != nil {
+		return nil, err
+	}
+	if class, ok := object.Attributes.Ulong(CKAClass); ok {
+		k.class = Class(class)
+	}
+	object.Class = k.class
+	if k.class == CKOPrivateKey || k.class == CKOPublicKey || k.class == CKOSecretKey {
+		if err := answer(k, CKAKeyType); err != nil {
+			return nil, err
+		}
+		keyType, known := object.KeyType()
+		if !known {
+			keyType = KeyType(^uint(0))
+		}
+		k.keyType = keyType
+	}
+	for _, a := range k.wanted() {
+		if _, done := object.Attributes[a]; done {
+			continue
+		}
+		if err := answer(k, a); err != nil {
+			return nil, err
+		}
+	}
+	object.parse()
+	return object, nil
+}
+
+// ask asks for one attribute. Only a lost connection is an error.
+func (r *objectReader) ask(handle pkcs11.ObjectHandle, k kind, a Attribute) (Answer, error) {
+	if code, known := r.unsupported[k][a]; known {
+		return Answer{Code: code}, nil
+	}
+	values, err := r.session.get(handle, []Attribute{a})
+	code, refused := CodeOf(err)
+	switch {
+	case err == nil && values[0] != nil:
+		return Answer{Value: values[0]}, nil
+	case err == nil: // CK_UNAVAILABLE_INFORMATION with CKR_OK, or a length that cannot be
+		return Answer{Code: CKRAttributeTypeInvalid}, nil
+	case refused && connectionLost(code):
+		return Answer{}, err
+	case !refused: // the answer could not be used
+		return Answer{Code: CKRGeneralError}, nil
+	}
+	if code == CKRAttributeTypeInvalid && !critical[a] {
+		if r.unsupported == nil {
+			r.unsupported = map[kind]map[Attribute]CKR{}
+		}
+		if r.unsupported[k] == nil {
+			r.unsupported[k] = map[Attribute]CKR{}
+		}
+		r.unsupported[k][a] = code
+	}
+	return Answer{Code: code}, nil
+}
+
+// readObject reads one object.
+func (s *Session) readObject(handle pkcs11.ObjectHandle) (*Object, error) {
+	reader := objectReader{session: s}
+	return reader.read(handle)
+}
