@@ -3,14 +3,12 @@ package bridge
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 
 	"p11bridge/bridge/pfx"
-	"p11bridge/token"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -73,10 +71,14 @@ func (r ExportRequest) prove(ctx context.Context, d *draft, encoded []byte, c *c
 		return r.proveShrouded(ctx, file, receipt, expected)
 	}
 	receipt.Proof = ProofIndependent
-	pkcs8, found, err := pfx.ReadEncoded(file, r.Password.Bytes())
+	pkcs8, found, err := readEncoded(ctx, file, r.Password)
 	if errors.Is(err, pfx.ErrIndependentReaderCannot) {
 		receipt.Proof = ProofOwn
 		pkcs8, found, err = readOwn(ctx, file, r.Password)
+	}
+	if ctx.Err() != nil {
+		secret.Wipe(pkcs8)
+		return context.Cause(ctx)
 	}
 	if err != nil {
 		return notProven("%w", err)
@@ -119,7 +121,7 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *
 	}
 	defer clear(kek)
 	receipt.Proof = ProofToken
-	err = r.tokenProof(kek, shrouding.IV, ciphertext, receipt.Certificate.PublicKey)
+	err = r.tokenProof(ctx, kek, shrouding.IV, ciphertext, receipt.Certificate.PublicKey)
 	var unable *methodFailure
 	if errors.As(err, &unable) && r.RequireShroud && r.Prover == "" {
 		receipt.Proof = ProofStructure
@@ -128,78 +130,29 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *
 	return err
 }
 
-// tokenProof has the token unwrap the key bag into a session object and sign a fresh challenge with it. A signature needs
-// the whole of an EC or Edwards key, but not of an RSA key: what the Chinese remainder theorem uses can be sound while d is
-// not, and the reverse. So the token also compares an RSA key with the one that left it. A token that does not do such a
-// thing is a *methodFailure; every other answer, and a key that is not the certificate's, is ErrNotProven.
-func (r ExportRequest) tokenProof(kek, iv, ciphertext []byte, public pki.PublicKey) (err error) {
-	template := token.KeyTemplate{Public: public, Usage: token.Usage{Sign: true}}
-	err = r.withUnshrouded(kek, iv, ciphertext, template, func(key *token.Object) error {
-		err := proveHeld(r.Session, key, public)
-		if errors.Is(err, errOtherKey) {
-			return notProven("the token with the key from the file: %w", err)
+// readEncoded is the independent reader, which knows no context: when the context ends, its result is wiped unseen.
+func readEncoded(ctx context.Context, file []byte, password *secret.Text) (pkcs8 []byte, certificates [][]byte, err error) {
+	type result struct {
+		pkcs8        []byte
+		certificates [][]byte
+		err          error
+	}
+	results := make(chan result, 1)
+	known := bytes.Clone(password.Bytes())
+	go func() {
+		defer clear(known)
+		pkcs8, certificates, err := pfx.ReadEncoded(file, known)
+		if ctx.Err() != nil {
+			clear(pkcs8)
 		}
-		return unableToProve(err)
-	})
-	if err != nil || public.Algorithm != "RSA" && public.Algorithm != "RSA-PSS" {
-		return err
+		results <- result{pkcs8, certificates, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	case r := <-results:
+		return r.pkcs8, r.certificates, r.err
 	}
-	// The twin is extractable as the original is, and ends with this comparison.
-	template.Extractable = true
-	return r.withUnshrouded(kek, iv, ciphertext, template, r.compare)
-}
-
-// compare has the token wrap the original key and the one from the file under one fresh key and IV. CKM_AES_CBC_PAD is
-// deterministic: equal ciphertexts are equal keys, and neither is decrypted here.
-func (r ExportRequest) compare(twin *token.Object) error {
-	fresh := make([]byte, 32+16)
-	if _, err := rand.Read(fresh); err != nil {
-		return fmt.Errorf("make a one-time key: %w", err)
-	}
-	defer clear(fresh)
-	var ciphertexts [2][]byte
-	for i, key := range []*token.Object{r.Identity.PrivateKey, twin} {
-		var err error
-		if ciphertexts[i], err = r.Session.Shroud(key, fresh[:32], fresh[32:]); err != nil {
-			return &methodFailure{method: MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
-		}
-	}
-	if !bytes.Equal(ciphertexts[0], ciphertexts[1]) {
-		return notProven("the key from the file is not the key on the token")
-	}
-	return nil
-}
-
-// withUnshrouded has the token unwrap the key bag into a session object for the time of work.
-func (r ExportRequest) withUnshrouded(kek, iv, ciphertext []byte, template token.KeyTemplate, work func(*token.Object) error) (err error) {
-	key, err := r.Session.Unshroud(kek, iv, ciphertext, template)
-	if key != nil {
-		defer func() {
-			if destroyed := r.Session.Destroy(key); err == nil {
-				err = destroyed
-			}
-		}()
-	}
-	if err != nil {
-		return unableToProve(err)
-	}
-	return work(key)
-}
-
-// unableToProve tells a token that does not unwrap or sign from one that does, and fails on this file.
-func unableToProve(err error) error {
-	if err == nil {
-		return nil
-	}
-	code, told := token.CodeOf(err)
-	var unsupported *pki.UnsupportedError
-	switch {
-	case errors.As(err, &unsupported), told && token.DoesNotDo(code):
-		return &methodFailure{method: MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
-	case told && !token.Lost(err):
-		return notProven("the token with the key from the file: %w", err)
-	}
-	return err
 }
 
 func readOwn(ctx context.Context, file []byte, password *secret.Text) (pkcs8 []byte, certificates [][]byte, err error) {

@@ -1,0 +1,155 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// tokenProof has the token unwrap the key bag into a session object and sign a fresh challenge with it. A signature needs
+// the whole of an EC or Edwards key, but not of an RSA key: what the Chinese remainder theorem uses can be sound while d is
+// not, and the reverse. So the token also compares an RSA key with the one that left it. A token that does not do such a
+// thing is a *methodFailure; every other answer, and a key that is not the certificate's, is ErrNotProven.
+func (r ExportRequest) tokenProof(ctx context.Context, kek, iv, ciphertext []byte, public pki.PublicKey) error {
+	err := r.openOnToken(kek, iv, ciphertext, public)
+	var unable *methodFailure
+	if !errors.As(err, &unable) {
+		return err
+	}
+	// Tokens answer alike to what they do not do and to what they cannot open, so a bag that is sound for certain decides.
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if r.control(public) == nil {
+		return notProven("the token opens a key bag of this kind, and not this one: %w", unable.err)
+	}
+	return err
+}
+
+// control has the token open a key bag that was made here, with a throw-away key of the same type, and sign with it.
+func (r ExportRequest) control(public pki.PublicKey) error {
+	key, err := throwAwayKey(public)
+	if err != nil {
+		return err
+	}
+	for _, rewrapping := range token.Rewrappings(nil) {
+		if rewrapping.Mechanism != token.CKMAESCBCPad {
+			continue
+		}
+		object, err := r.Session.Rewrap(rewrapping, key, token.KeyTemplate{Public: key.Public, Usage: token.Usage{Sign: true}}, r.Random)
+		if err == nil {
+			err = proveHeld(r.Session, object, key.Public)
+		}
+		if object != nil {
+			err = errors.Join(err, r.Session.Destroy(object))
+		}
+		return err
+	}
+	return errors.New("no mechanism")
+}
+
+// throwAwayKey makes a key of the same type; on the curve P-256 for every curve, since it is the type that a token knows or
+// does not.
+func throwAwayKey(public pki.PublicKey) (*pki.PrivateKey, error) {
+	var key any
+	var err error
+	switch public.Algorithm {
+	case "RSA", "RSA-PSS":
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "EC":
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "Ed25519":
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		err = &pki.UnsupportedError{Algorithm: public.Algorithm}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make a throw-away key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("make a throw-away key: %w", err)
+	}
+	return pki.ParsePrivateKey(der)
+}
+
+// openOnToken has the token open the key bag and prove it.
+func (r ExportRequest) openOnToken(kek, iv, ciphertext []byte, public pki.PublicKey) (err error) {
+	template := token.KeyTemplate{Public: public, Usage: token.Usage{Sign: true}}
+	err = r.withUnshrouded(kek, iv, ciphertext, template, func(key *token.Object) error {
+		err := proveHeld(r.Session, key, public)
+		if errors.Is(err, errOtherKey) {
+			return notProven("the token with the key from the file: %w", err)
+		}
+		return unableToProve(err)
+	})
+	if err != nil || public.Algorithm != "RSA" && public.Algorithm != "RSA-PSS" {
+		return err
+	}
+	// The twin is extractable as the original is, and ends with this comparison.
+	template.Extractable = true
+	return r.withUnshrouded(kek, iv, ciphertext, template, r.compare)
+}
+
+// compare has the token wrap the original key and the one from the file under one fresh key and IV. CKM_AES_CBC_PAD is
+// deterministic: equal ciphertexts are equal keys, and neither is decrypted here.
+func (r ExportRequest) compare(twin *token.Object) error {
+	fresh := make([]byte, 32+16)
+	if _, err := rand.Read(fresh); err != nil {
+		return fmt.Errorf("make a one-time key: %w", err)
+	}
+	defer clear(fresh)
+	var ciphertexts [2][]byte
+	for i, key := range []*token.Object{r.Identity.PrivateKey, twin} {
+		var err error
+		if ciphertexts[i], err = r.Session.Shroud(key, fresh[:32], fresh[32:]); err != nil {
+			return &methodFailure{method: MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
+		}
+	}
+	if !bytes.Equal(ciphertexts[0], ciphertexts[1]) {
+		return notProven("the key from the file is not the key on the token")
+	}
+	return nil
+}
+
+// withUnshrouded has the token unwrap the key bag into a session object for the time of work.
+func (r ExportRequest) withUnshrouded(kek, iv, ciphertext []byte, template token.KeyTemplate, work func(*token.Object) error) (err error) {
+	key, err := r.Session.Unshroud(kek, iv, ciphertext, template)
+	if key != nil {
+		defer func() {
+			if destroyed := r.Session.Destroy(key); err == nil {
+				err = destroyed
+			}
+		}()
+	}
+	if err != nil {
+		return unableToProve(err)
+	}
+	return work(key)
+}
+
+// unableToProve tells a token that does not unwrap or sign from one that does, and fails on this file.
+func unableToProve(err error) error {
+	if err == nil {
+		return nil
+	}
+	code, told := token.CodeOf(err)
+	var unsupported *pki.UnsupportedError
+	switch {
+	case errors.As(err, &unsupported), told && token.DoesNotDo(code):
+		return &methodFailure{method: MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
+	case told && !token.Lost(err):
+		return notProven("the token with the key from the file: %w", err)
+	}
+	return err
+}
