@@ -41,16 +41,33 @@ const (
 	ChainIncomplete            Code = "chain-incomplete"
 	CAKey                      Code = "ca-key"
 
-	PINMissing          Code = "pin-missing"
-	PINIncorrect        Code = "pin-incorrect"
-	PINLength           Code = "pin-length"
-	PINLocked           Code = "pin-locked"
-	PINLastAttempt      Code = "pin-last-attempt"
-	PINNotSet           Code = "pin-not-set"
-	PINMustChange       Code = "pin-must-change"
-	PinpadRequired      Code = "pinpad-required"
-	TokenNotInitialised Code = "token-not-initialised"
-	TokenAbsent         Code = "token-absent"
+	PINMissing               Code = "pin-missing"
+	PINIncorrect             Code = "pin-incorrect"
+	PINLength                Code = "pin-length"
+	PINLocked                Code = "pin-locked"
+	PINLastAttempt           Code = "pin-last-attempt"
+	PINNotSet                Code = "pin-not-set"
+	PINMustChange            Code = "pin-must-change"
+	PinpadRequired           Code = "pinpad-required"
+	TokenNotInitialised      Code = "token-not-initialised"
+	TokenAbsent              Code = "token-absent"
+	ModuleMissing            Code = "module-missing"
+	ModuleNotReadable        Code = "module-not-readable"
+	ModuleNotALibrary        Code = "module-not-a-library"
+	ModuleWrongArchitecture  Code = "module-wrong-architecture"
+	ModuleDependencyMissing  Code = "module-dependency-missing"
+	ModuleNotPKCS11          Code = "module-not-pkcs11"
+	ModuleFunctionListFailed Code = "module-function-list-failed"
+	ModuleInitializeFailed   Code = "module-initialize-failed"
+	ModuleCrashed            Code = "module-crashed"
+	ModuleExited             Code = "module-exited"
+	ModuleHung               Code = "module-hung"
+	ModuleFailed             Code = "module-failed"
+	ModulePrinted            Code = "module-printed"
+	NoModuleFound            Code = "no-module-found"
+	PCSCDNotRunning          Code = "pcscd-not-running"
+	NoReader                 Code = "no-reader"
+	SoftHSMConfiguration     Code = "softhsm-configuration"
 
 	NotAPFX                Code = "not-a-pfx"
 	FileDamaged            Code = "file-damaged"
@@ -78,7 +95,7 @@ const (
 	Refuses  Kind = "refuses"  // the key cannot leave, and why
 	Adds     Kind = "adds"     // more about a refusal: where to look, whom to ask
 	Notices  Kind = "notices"  // worth knowing, whatever the verdict
-	Blocks   Kind = "blocks"   // nothing can be found out until the token's state or PIN is put right
+	Blocks   Kind = "blocks"   // nothing can be found out until a PIN, a token, a module or its surroundings are put right
 	Spoils   Kind = "spoils"   // a file is not a valid copy
 	Weakness Kind = "weakness" // a valid copy, with a weakness
 )
@@ -129,6 +146,23 @@ var table = []Entry{
 	{PinpadRequired, Notices, []string{"CKF_PROTECTED_AUTHENTICATION_PATH"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{TokenNotInitialised, Blocks, []string{"CKF_TOKEN_INITIALIZED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.5.9"},
 	{TokenAbsent, Blocks, []string{"slots"}, "PKCS#11 v3.1 §5.5.4 (CKF_TOKEN_PRESENT)"},
+	{ModuleMissing, Blocks, []string{"module", "problem"}, "dlopen(3)"},
+	{ModuleNotReadable, Blocks, []string{"module", "problem"}, "dlopen(3); path_resolution(7)"},
+	{ModuleNotALibrary, Blocks, []string{"module", "problem"}, "elf(5); dlopen(3)"},
+	{ModuleWrongArchitecture, Blocks, []string{"module", "problem"}, "elf(5) (e_machine, EI_CLASS)"},
+	{ModuleDependencyMissing, Blocks, []string{"module", "problem"}, "dlopen(3); ld.so(8)"},
+	{ModuleNotPKCS11, Blocks, []string{"module", "problem"}, "PKCS#11 v3.1 §5.4.4 (C_GetFunctionList)"},
+	{ModuleFunctionListFailed, Blocks, []string{"module", "problem"}, "PKCS#11 v3.1 §5.4.4 (C_GetFunctionList)"},
+	{ModuleInitializeFailed, Blocks, []string{"module", "function", "CKR", "problem"}, "PKCS#11 v3.1 §5.4.1 (C_Initialize), §5.4.3 (C_GetInfo)"},
+	{ModuleCrashed, Blocks, []string{"module", "function", "signal"}, "signal(7)"},
+	{ModuleExited, Blocks, []string{"module", "function"}, "PKCS#11 v3.1 §5.1 (function return values)"},
+	{ModuleHung, Blocks, []string{"module", "function", "after"}, "PKCS#11 v3.1 §5.1 (function return values)"},
+	{ModuleFailed, Blocks, []string{"module", "function", "CKR", "problem"}, "PKCS#11 v3.1 §5.1 (function return values)"},
+	{ModulePrinted, Notices, []string{"module", "printed"}, "stdio(3)"},
+	{NoModuleFound, Blocks, []string{"configurations"}, "pkcs11.conf(5)"},
+	{PCSCDNotRunning, Blocks, []string{"socket", "problem", "process"}, "pcscd(8)"},
+	{NoReader, Blocks, []string{"module", "slots"}, "PKCS#11 v3.1 §5.5.1 (C_GetSlotList)"},
+	{SoftHSMConfiguration, Blocks, []string{"problem", "path", "SOFTHSM2_CONF"}, "softhsm2.conf(5)"},
 	{NotAPFX, Spoils, []string{"format"}, "RFC 7292 §4"},
 	{FileDamaged, Spoils, []string{"problem"}, "RFC 7292 §4"},
 	{FileTooLarge, Spoils, []string{"size", "limit"}, "RFC 7292 §4"},

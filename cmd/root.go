@@ -135,6 +135,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newSnapshotCommand(a),
 		newExportCommand(a),
 		newVerifyCommand(a),
+		newDoctorCommand(a),
 		newExplainCommand(a),
 		newDemoCommand(a),
 		newVersionCommand(a),
@@ -181,13 +182,7 @@ func (a *app) usageTemplate() string {
 // supervised wraps the work of a command that opens a module: the parent watches a child that does it.
 func (a *app) supervised(sources func() []string, work func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		if a.timeout <= 0 {
-			return usage("error.timeout", nil)
-		}
-		if a.module != "" && a.nssDB != "" {
-			return usage("error.module-and-nss-db", nil)
-		}
-		if err := checkSource("--pin-source", a.pinSource, pinSources); err != nil {
+		if err := a.checkModuleFlags(); err != nil {
 			return err
 		}
 		if a.child != nil {
@@ -201,6 +196,17 @@ func (a *app) supervised(sources func() []string, work func(ctx context.Context,
 			arguments: os.Args[1:], timeout: a.timeout, inherited: descriptorsNamed(append(named, a.pinSource)), in: os.Stdin, out: os.Stdout,
 		}))
 	}
+}
+
+// checkModuleFlags refuses what no command that opens a module can use.
+func (a *app) checkModuleFlags() error {
+	switch {
+	case a.timeout <= 0:
+		return usage("error.timeout", nil)
+	case a.module != "" && a.nssDB != "":
+		return usage("error.module-and-nss-db", nil)
+	}
+	return checkSource("--pin-source", a.pinSource, pinSources)
 }
 
 // afterChild turns a child's end into the command's. A module that fails while it is being closed, after the result was

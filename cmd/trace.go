@@ -27,6 +27,17 @@ func openTrace(path string) (*traceFile, error) {
 	return &traceFile{file: file}, nil
 }
 
+// continueTrace adds to the trace that openTrace began, under the module's name.
+func continueTrace(path, module string) (*traceFile, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the trace file: %w", err)
+	}
+	t := &traceFile{file: file}
+	_, t.err = fmt.Fprintf(file, "# %s\n", printable(module))
+	return t, nil
+}
+
 func (t *traceFile) write(function, detail string, code token.CKR, took time.Duration) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()

@@ -1,0 +1,110 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/token"
+)
+
+func newDoctorCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "doctor",
+		Short:   a.text("command.doctor.short", nil),
+		Long:    a.text("command.doctor.long", nil),
+		Example: examples("doctor", "doctor --module /usr/lib/opensc-pkcs11.so --timeout 20s", "doctor --json"),
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if a.child != nil {
+				return a.inspectForParent(c.Context())
+			}
+			return runDoctor(c.Context(), a)
+		},
+	}
+}
+
+// runDoctor asks the modules one after the other: two that speak to one reader at the same time keep each other out.
+func runDoctor(ctx context.Context, a *app) error {
+	if err := a.checkModuleFlags(); err != nil {
+		return err
+	}
+	libraries, named, err := a.libraries(nil)
+	if err != nil {
+		return err
+	}
+	if a.trace != "" { // each child adds to it
+		trace, err := openTrace(a.trace)
+		if err != nil {
+			return err
+		}
+		if err := trace.close(); err != nil {
+			return fmt.Errorf("write the trace file: %w", err)
+		}
+	}
+	runs := make([]bridge.ModuleRun, 0, len(libraries))
+	for _, library := range libraries {
+		run, err := a.inspectInChild(ctx, library)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, run)
+	}
+	var configurations []token.Configuration
+	if !named {
+		configurations = token.Configurations()
+	}
+	view := a.viewDoctor(runs, named, configurations, token.FindPCSCDaemon(), token.FindSoftHSMConfiguration())
+	if a.json {
+		err = a.writeJSON(view)
+	} else {
+		err = a.printDoctor(view)
+	}
+	if err == nil && !view.healthy(named) {
+		err = &reportedError{exitFailed}
+	}
+	return err
+}
+
+// inspectInChild has a child ask one module. A module that takes the child along is a result like any other.
+func (a *app) inspectInChild(ctx context.Context, library token.Library) (bridge.ModuleRun, error) {
+	run := bridge.ModuleRun{Library: library}
+	order, err := memoryFile("p11bridge-library")
+	if err != nil {
+		return run, err
+	}
+	defer order.Close()
+	if err := writeOrder(order, library); err != nil {
+		return run, err
+	}
+	answer, err := memoryFile("p11bridge-inspection")
+	if err != nil {
+		return run, err
+	}
+	defer answer.Close()
+	arguments := []string{"doctor", "--lang", a.catalog.Language}
+	if a.trace != "" {
+		arguments = append(arguments, "--trace", a.trace)
+	}
+	end, err := supervise(ctx, errand{arguments: arguments, timeout: a.timeout, in: order, out: answer})
+	if ctx.Err() != nil {
+		return run, context.Cause(ctx)
+	}
+	run.Printed, run.Inspection = end.printed, lastInspection(answer)
+	var failure *moduleFailure
+	switch {
+	case errors.As(err, &failure):
+		run.Incident = failure.incident()
+		return run, nil
+	case err != nil:
+		return run, err
+	case end.code != exitDone:
+		return run, &reportedError{end.code}
+	case run.Inspection == nil:
+		return run, errors.New("the child process told nothing of the module")
+	}
+	return run, nil
+}

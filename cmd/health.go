@@ -1,0 +1,240 @@
+package cmd
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"p11bridge/bridge"
+	"p11bridge/token"
+)
+
+// doctorView is what doctor shows, as JSON and in words: modules that are broken first, those that work last.
+type doctorView struct {
+	Schema         string              `json:"schema"`
+	Usable         int                 `json:"usable_tokens"`
+	Reasons        []bridge.Reason     `json:"reasons"` // of no module in particular
+	Modules        []moduleView        `json:"modules"`
+	PCSCD          pcscdView           `json:"pcscd"`
+	SoftHSM        *softHSMView        `json:"softhsm"` // nil where nothing concerns SoftHSM
+	Configurations []configurationView `json:"p11_kit"` // empty where a module was named
+
+	wanted string // --token
+}
+
+type moduleView struct {
+	Path    string          `json:"path"`
+	Found   string          `json:"found"`    // flag, p11-kit or usual-place
+	FoundBy string          `json:"found_by"` // the flag, variable or file that names it; empty for a usual place
+	Mode    string          `json:"mode"`     // the file's permissions; empty where there is no such file
+	Light   bridge.Light    `json:"light"`
+	Library *libraryView    `json:"library"` // what C_GetInfo told; nil where it told nothing
+	PCSC    bool            `json:"pcsc"`    // reaches its readers through PC/SC
+	Usable  int             `json:"usable_tokens"`
+	Reasons []bridge.Reason `json:"reasons"`
+	Slots   []slotView      `json:"slots"`
+}
+
+type libraryView struct {
+	Manufacturer    string `json:"manufacturer"`
+	Description     string `json:"description"`
+	LibraryVersion  string `json:"library_version"`
+	CryptokiVersion string `json:"cryptoki_version"`
+}
+
+type slotView struct {
+	Description  string          `json:"description"`
+	Manufacturer string          `json:"manufacturer"`
+	Removable    bool            `json:"removable"`
+	State        slotState       `json:"state"`
+	Reasons      []bridge.Reason `json:"reasons"`
+	Token        *slotTokenView  `json:"token"` // nil where none is present
+}
+
+// slotState is a slot's state in one word.
+type slotState string
+
+const (
+	slotUsable   slotState = "usable"   // its token can be used
+	slotUnusable slotState = "unusable" // the reasons say why
+	slotEmpty    slotState = "empty"    // no token is in it
+	slotFree     slotState = "free"     // a place where one more token could be made
+	slotInternal slotState = "internal" // computes for the module and holds nothing
+)
+
+type slotTokenView struct {
+	URI           string             `json:"uri"`
+	Label         string             `json:"label"`
+	Serial        string             `json:"serial"`
+	Manufacturer  string             `json:"manufacturer"`
+	Model         string             `json:"model"`
+	Flags         []string           `json:"flags"`
+	LoginRequired bool               `json:"login_required"`
+	PINCountLow   bool               `json:"pin_count_low"`
+	MinPINLength  uint               `json:"min_pin_length"`
+	MaxPINLength  uint               `json:"max_pin_length"`
+	MaxSessions   *token.Count       `json:"max_sessions"`    // 0: no limit; nil: not told
+	MaxRWSessions *token.Count       `json:"max_rw_sessions"` // 0: no limit; nil: not told
+	Mechanisms    int                `json:"mechanisms"`
+	Shroud        bool               `json:"shroud"`  // CKM_AES_CBC_PAD is listed with CKF_WRAP
+	Wrap          []string           `json:"wrap"`    // the mechanisms listed that carry a key
+	Objects       *token.ObjectCount `json:"objects"` // without a login; nil where they were not counted
+}
+
+type pcscdView struct {
+	Socket  string `json:"socket"`
+	Answers bool   `json:"answers"`
+	Process bool   `json:"process"`
+}
+
+type softHSMView struct {
+	Configuration  string             `json:"configuration"`
+	TokenDirectory string             `json:"token_directory"`
+	Fault          token.SoftHSMFault `json:"fault"`
+}
+
+type configurationView struct {
+	File    string        `json:"file"`
+	Module  string        `json:"module"`
+	Ignored token.Ignored `json:"ignored"`
+}
+
+// viewDoctor has bridge judge the runs and puts what is to be seen first first.
+func (a *app) viewDoctor(runs []bridge.ModuleRun, named bool, configurations []token.Configuration, daemon token.PCSCDaemon, softHSM token.SoftHSMConfiguration) doctorView {
+	view := doctorView{
+		Schema: "p11bridge.doctor/1", Reasons: []bridge.Reason{}, Modules: []moduleView{}, Configurations: []configurationView{},
+		PCSCD: pcscdView{daemon.Socket, daemon.Answers, daemon.Process}, wanted: a.tokenLabel,
+	}
+	concerned := false
+	for _, run := range runs {
+		module := a.viewModule(run, bridge.JudgeModule(run, daemon, softHSM), named)
+		view.Usable += module.Usable
+		view.Modules = append(view.Modules, module)
+		concerned = concerned || run.Inspection != nil && run.Inspection.SoftHSM
+	}
+	if len(runs) == 0 {
+		view.Reasons = append(view.Reasons, bridge.NoModuleReason(configurations))
+	}
+	if concerned || softHSM.Variable != "" {
+		view.SoftHSM = &softHSMView{softHSM.File, softHSM.TokenDirectory, softHSM.Fault}
+	}
+	if !concerned && !named && softHSM.Variable != "" && softHSM.Fault != "" {
+		view.Reasons = append(view.Reasons, bridge.SoftHSMReason(softHSM))
+	}
+	for _, c := range configurations {
+		view.Configurations = append(view.Configurations, configurationView{c.File, c.Library.Path, c.Ignored})
+	}
+	order := []bridge.Light{bridge.LightBroken, bridge.LightLook, bridge.LightOK}
+	slices.SortStableFunc(view.Modules, func(x, y moduleView) int {
+		return cmp.Compare(slices.Index(order, x.Light), slices.Index(order, y.Light))
+	})
+	return view
+}
+
+// healthy tells whether a token can be used, the one that is meant where one was named, and no module that was named is
+// broken.
+func (v doctorView) healthy(named bool) bool {
+	found := false
+	for _, module := range v.Modules {
+		if named && module.Light == bridge.LightBroken {
+			return false
+		}
+		for _, slot := range module.Slots {
+			found = found || slot.State == slotUsable && (v.wanted == "" || slot.Token.Label == v.wanted)
+		}
+	}
+	return found
+}
+
+func (a *app) viewModule(run bridge.ModuleRun, verdict bridge.ModuleVerdict, named bool) moduleView {
+	library := run.Library
+	view := moduleView{
+		Path: library.Path, Found: "usual-place", Mode: fileMode(library.Path), Light: verdict.Light, Usable: verdict.Usable(),
+		Reasons: noNil(verdict.Reasons), Slots: []slotView{},
+	}
+	switch {
+	case named:
+		view.Found, view.FoundBy = "flag", a.namedBy()
+	case library.NamedBy != "":
+		view.Found, view.FoundBy = "p11-kit", library.NamedBy
+	}
+	if run.Inspection == nil {
+		return view
+	}
+	view.PCSC = run.Inspection.PCSC
+	if info := run.Inspection.Info; info != nil {
+		view.Library = &libraryView{info.Manufacturer, info.Description, info.LibraryVersion, info.CryptokiVersion}
+	}
+	for i, slot := range run.Inspection.Slots {
+		view.Slots = append(view.Slots, viewSlot(slot, verdict.Slots[i]))
+	}
+	return view
+}
+
+// namedBy is what named the one module.
+func (a *app) namedBy() string {
+	switch {
+	case a.module != "":
+		return "--module"
+	case a.nssDB != "":
+		return "--nss-db"
+	}
+	return moduleVariable
+}
+
+// fileMode gives the permissions of a file, empty for a bare name, which the loader searches for.
+func fileMode(path string) string {
+	if path == filepath.Base(path) {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%04o", info.Mode()&fs.ModePerm)
+}
+
+func viewSlot(slot token.InspectedSlot, verdict bridge.SlotVerdict) slotView {
+	view := slotView{
+		Description: slot.Description, Manufacturer: slot.Manufacturer, Removable: slot.Removable, Reasons: noNil(verdict.Reasons), State: slotUnusable,
+	}
+	info := slot.Token
+	switch {
+	case slot.Internal:
+		view.State = slotInternal
+	case verdict.Usable:
+		view.State = slotUsable
+	case len(verdict.Reasons) > 0:
+	case info == nil:
+		view.State = slotEmpty
+	default:
+		view.State = slotFree
+	}
+	if info == nil {
+		return view
+	}
+	wrap := []string{}
+	for _, mechanism := range token.WrapMechanisms {
+		if slices.ContainsFunc(slot.Mechanisms, func(m token.Mechanism) bool { return m.Type == mechanism }) {
+			wrap = append(wrap, mechanism.String())
+		}
+	}
+	view.Token = &slotTokenView{
+		URI: info.URI().String(), Label: info.Label, Serial: info.Serial, Manufacturer: info.Manufacturer, Model: info.Model,
+		Flags: info.Flags.Names(), LoginRequired: info.Flags.Has(token.CKFLoginRequired), PINCountLow: info.Flags.Has(token.CKFUserPINCountLow),
+		MinPINLength: info.MinPINLen, MaxPINLength: info.MaxPINLen, MaxSessions: told(info.MaxSessions), MaxRWSessions: told(info.MaxRWSessions),
+		Mechanisms: len(slot.Mechanisms), Shroud: bridge.ListsShroud(slot.Mechanisms), Wrap: wrap, Objects: slot.Objects,
+	}
+	return view
+}
+
+// told is nil for what a token does not tell.
+func told(n token.Count) *token.Count {
+	if n == token.Unknown {
+		return nil
+	}
+	return &n
+}
