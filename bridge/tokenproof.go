@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -16,24 +15,11 @@ import (
 	"p11bridge/token/pki"
 )
 
-// tokenProof has the token unwrap the key bag into a session object and sign a fresh challenge with it. A signature needs
-// the whole of an EC or Edwards key, but not of an RSA key: what the Chinese remainder theorem uses can be sound while d is
-// not, and the reverse. So the token also compares an RSA key with the one that left it. A token that does not do such a
-// thing is a *methodFailure; every other answer, and a key that is not the certificate's, is ErrNotProven.
-func (r ExportRequest) tokenProof(ctx context.Context, kek, iv, ciphertext []byte, public pki.PublicKey) error {
-	err := r.openOnToken(kek, iv, ciphertext, public)
-	var unable *methodFailure
-	if !errors.As(err, &unable) {
-		return err
-	}
-	// Tokens answer alike to what they do not do and to what they cannot open, so a bag that is sound for certain decides.
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if r.control(public) == nil {
-		return notProven("the token opens a key bag of this kind, and not this one: %w", unable.err)
-	}
-	return err
+// cannotProve tells, of a key bag that the token would not open or sign with, whether the token does no such thing at all,
+// or fails on this bag. Tokens give the same answers to both, so a bag that is sound for certain decides.
+func (r ExportRequest) cannotProve(unable *methodFailure, public pki.PublicKey) bool {
+	code, told := token.CodeOf(unable.err)
+	return (!told || token.DoesNotDo(code)) && r.control(public) != nil
 }
 
 // control has the token open a key bag that was made here, with a throw-away key of the same type, and sign with it.
@@ -83,8 +69,11 @@ func throwAwayKey(public pki.PublicKey) (*pki.PrivateKey, error) {
 	return pki.ParsePrivateKey(der)
 }
 
-// openOnToken has the token open the key bag and prove it.
-func (r ExportRequest) openOnToken(kek, iv, ciphertext []byte, public pki.PublicKey) (err error) {
+// tokenProof has the token unwrap the key bag into a session object and sign a fresh challenge with it. A signature needs
+// the whole of an EC or Edwards key, but not of an RSA key: what the Chinese remainder theorem uses can be sound while d is
+// not, and the reverse. So the token also compares an RSA key with the one that left it. A token that does not unwrap or sign
+// is a *methodFailure; a key that is not the certificate's, or not the one on the token, is ErrNotProven.
+func (r ExportRequest) tokenProof(kek, iv, ciphertext []byte, public pki.PublicKey) (err error) {
 	template := token.KeyTemplate{Public: public, Usage: token.Usage{Sign: true}}
 	err = r.withUnshrouded(kek, iv, ciphertext, template, func(key *token.Object) error {
 		err := proveHeld(r.Session, key, public)
@@ -138,18 +127,11 @@ func (r ExportRequest) withUnshrouded(kek, iv, ciphertext []byte, template token
 	return work(key)
 }
 
-// unableToProve tells a token that does not unwrap or sign from one that does, and fails on this file.
+// unableToProve makes a *methodFailure of what a token answered instead of proving.
 func unableToProve(err error) error {
-	if err == nil {
-		return nil
-	}
-	code, told := token.CodeOf(err)
 	var unsupported *pki.UnsupportedError
-	switch {
-	case errors.As(err, &unsupported), told && token.DoesNotDo(code):
+	if _, told := token.CodeOf(err); told && !token.Lost(err) || errors.As(err, &unsupported) {
 		return &methodFailure{method: MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
-	case told && !token.Lost(err):
-		return notProven("the token with the key from the file: %w", err)
 	}
 	return err
 }

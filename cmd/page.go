@@ -64,7 +64,7 @@ func (a *app) writePage(target bridge.Target, p page) error {
 	p.Lang = a.catalog.Language
 	p.SummaryLabel, p.NextLabel, p.EvidenceLabel = a.text("page.summary", nil), a.text("page.next", nil), a.text("page.evidence", nil)
 	p.EvidenceColumns = []string{a.text("page.column.source", nil), a.text("page.column.name", nil), a.text("page.column.value", nil)}
-	layout, err := template.New("page").Parse(pageTemplate)
+	layout, err := template.New("page").Funcs(template.FuncMap{"inline": inline}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("page layout: %w", err)
 	}
@@ -90,6 +90,25 @@ func (a *app) pageReasons(reasons []bridge.Reason) (words []pageReason, evidence
 		}
 	}
 	return words, evidence
+}
+
+// run is a part of a text, set as code or not.
+type run struct {
+	Text string
+	Code bool
+}
+
+// inline cuts a text at its backquotes: what stands between two of them is a command or a file's name.
+func inline(text string) []run {
+	parts := strings.Split(text, "`")
+	if len(parts)%2 == 0 { // one without its partner
+		return []run{{Text: text}}
+	}
+	runs := make([]run, len(parts))
+	for i, part := range parts {
+		runs[i] = run{Text: part, Code: i%2 == 1}
+	}
+	return runs
 }
 
 // steps cuts a remedy into its sentences, one step each.
