@@ -1,0 +1,189 @@
+package softhsmtests
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// remote is a SoftHSM2 token behind p11-kit's remoting: p11-kit server serves it on a socket, and p11-kit-client.so is the
+// module. In between, p11-kit 0.24 drops every mechanism whose parameters it cannot carry, all of AES among them.
+type remote struct {
+	directory string
+	module    string
+	server    *exec.Cmd
+	socket    string
+}
+
+const remoteSpecimens = `token "remote"
+label="wrappable" id=01 key=rsa2048 policy=wrappable certificate=valid
+label="locked" id=02 key=p256 policy=locked certificate=valid
+label="readable" id=03 key=p256 policy=readable certificate=valid
+`
+
+func newRemote(t *testing.T) *remote {
+	t.Helper()
+	r := &remote{directory: t.TempDir(), module: library(t, "pkcs11/p11-kit-client.so")}
+	token := filepath.Join(r.directory, "token")
+	if err := runMktoken(write(t, r.directory, "specimens", []byte(remoteSpecimens)), token); err != nil {
+		t.Fatal(err)
+	}
+	write(t, r.directory, "password.txt", []byte(testPassword+"\n"))
+	r.socket = filepath.Join(socketDirectory(t), "socket")
+	r.server = exec.Command("p11-kit", "server", "--foreground", "--name", r.socket, "--provider", softHSM(t), "pkcs11:token=remote")
+	r.server.Env = append(os.Environ(), "SOFTHSM2_CONF="+filepath.Join(token, "softhsm2.conf"))
+	startServer(t, r.server)
+	eventually(t, "p11-kit server", func() error {
+		_, err := foreign(r.directory, r.environment(), "pkcs11-tool", "--module", r.module, "--list-slots")
+		return err
+	})
+	return r
+}
+
+func (r *remote) environment() []string {
+	return []string{"P11_KIT_SERVER_ADDRESS=unix:path=" + r.socket}
+}
+
+func (r *remote) file(name string) string { return filepath.Join(r.directory, name) }
+
+func (r *remote) args(command string, args ...string) []string {
+	return append([]string{command, "--module", r.module, "--token", "remote", "--json", "--trace", r.file("trace"),
+		"--pin-source", "file:" + r.file("token/pin.txt")}, args...)
+}
+
+func (r *remote) exportArgs(label string, args ...string) []string {
+	return r.args("export", append([]string{label, "-o", r.file(label + ".pfx"), "--password-source", "file:" + r.file("password.txt"), "--iterations", "1000"}, args...)...)
+}
+
+// TestRemotingHidesMechanisms holds verdict and export together where the way out that the token has cannot be seen: what
+// is told is what happens when it is tried, and the answers are the evidence.
+func TestRemotingHidesMechanisms(t *testing.T) {
+	t.Parallel()
+	r := newRemote(t)
+	listed := p11bridge(t, r.environment(), r.args("list")...)
+	if listed.code != 0 {
+		t.Fatalf("list: exit code %d\n%s", listed.code, listed.stderr)
+	}
+	for label, reason := range map[string]string{"wrappable": "no-wrapping-mechanism", "locked": "key-not-extractable", "readable": "exportable-by-attributes"} {
+		verdict := listed.identity(t, label).Verdict
+		if codes := codesOf(verdict.Reasons); len(codes) == 0 || codes[0] != reason || verdict.Exportable != (label == "readable") {
+			t.Errorf("the verdict on %s is %+v", label, verdict)
+		}
+	}
+	for _, c := range []struct {
+		label, reason string
+		args          []string
+		tried         []string // mechanisms
+	}{
+		{"wrappable", "no-wrapping-mechanism", nil, []string{"CKM_AES_KEY_WRAP_PAD", "CKM_AES_KEY_WRAP_KWP", "CKM_AES_KEY_WRAP"}},
+		{"wrappable", "no-wrapping-mechanism", []string{"--require-shroud"}, []string{"CKM_AES_CBC_PAD"}},
+		{"readable", "no-wrapping-mechanism", []string{"--require-shroud"}, []string{"CKM_AES_CBC_PAD"}},
+		{"locked", "key-not-extractable", nil, nil},
+		{"locked", "key-not-extractable", []string{"--require-shroud"}, nil},
+	} {
+		t.Run(strings.Join(append([]string{c.label}, c.args...), " "), func(t *testing.T) {
+			got := p11bridge(t, r.environment(), r.exportArgs(c.label, c.args...)...)
+			got.refused(t, c.reason, r.file(c.label+".pfx"))
+			trace, err := os.ReadFile(r.file("trace"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, mechanism := range c.tried {
+				if !bytes.Contains(trace, []byte("C_WrapKey CKR_MECHANISM_INVALID")) || !strings.Contains(got.stdout, mechanism+": C_WrapKey: CKR_MECHANISM_INVALID") {
+					t.Errorf("C_WrapKey with %s is no evidence\n%s", mechanism, got.stdout)
+				}
+			}
+			if len(c.tried) == 0 && bytes.Contains(trace, []byte("C_WrapKey")) {
+				t.Errorf("the token was asked:\n%s", trace)
+			}
+			if err := closed(string(trace)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("readable", func(t *testing.T) {
+		got := p11bridge(t, r.environment(), r.exportArgs("readable")...)
+		got.exported(t, "attributes", "independent-reader")
+		if err := opensslOpens(r.file("readable.pfx"), r.file("password.txt"), false); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestRemoteTokenIsLost takes the far end away in the middle of an export: the session is open and the objects are known,
+// and the product waits for the file's password.
+func TestRemoteTokenIsLost(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, label string
+		signal      unix.Signal
+		said        []string
+	}{
+		{"killed", "wrappable", unix.SIGKILL, []string{"C_CreateObject answered CKR_DEVICE_ERROR"}},
+		{"killed", "readable", unix.SIGKILL, []string{"C_GetAttributeValue answered CKR_DEVICE_ERROR"}},
+		{"stopped", "wrappable", unix.SIGSTOP, []string{"did not return from C_CreateObject within 3", "--timeout"}},
+		{"stopped", "readable", unix.SIGSTOP, []string{"did not return from C_GetAttributeValue within 3", "--timeout"}},
+	} {
+		t.Run(c.name+" "+c.label, func(t *testing.T) {
+			t.Parallel()
+			r := newRemote(t)
+			read, password, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer read.Close()
+			defer password.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), unfinished)
+			defer cancel()
+			command := product(ctx, r.environment(), append(r.exportArgs(c.label, "--timeout", "3s"), "--password-source", "fd:3")...)
+			command.ExtraFiles = []*os.File{read}
+			var stdout, stderr bytes.Buffer
+			command.Stdout, command.Stderr = &stdout, &stderr
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- command.Wait() }()
+			eventually(t, "the inventory", func() error {
+				if len(ended) > 0 {
+					t.Fatalf("it ended too early: %v\n%s", <-ended, stderr.String())
+				}
+				trace, err := os.ReadFile(r.file("trace"))
+				if _, rest, found := strings.Cut(string(trace), "CKO_DATA"); err == nil && (!found || !strings.Contains(rest, "C_FindObjectsFinal")) {
+					err = errors.New("not at its end")
+				}
+				return err
+			})
+			time.Sleep(300 * time.Millisecond) // the last attributes
+			if err := signalSession(r.server.Process.Pid, c.signal); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := password.WriteString(testPassword + "\n"); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			err = <-ended
+			got := conclude(t, command, err, time.Since(start), stdout.String(), stderr.String())
+			if got.code != 1 || got.document.Schema != "p11bridge.error/1" || got.document.ExitCode != 1 {
+				t.Errorf("exit code %d\n%s", got.code, got.stdout)
+			}
+			for _, text := range c.said {
+				if !strings.Contains(got.stderr, text) {
+					t.Errorf("standard error does not say %q:\n%s", text, got.stderr)
+				}
+			}
+			if latest := 20 * time.Second; got.took > latest {
+				t.Errorf("ended after %s", got.took)
+			}
+			absent(t, r.file(c.label+".pfx"))
+		})
+	}
+}
