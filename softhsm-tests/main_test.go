@@ -50,7 +50,7 @@ const scripts = "testdata"
 
 func TestScripts(t *testing.T) {
 	everything := templateToken(t.TempDir())
-	module := softHSM(t)
+	module, faulty := softHSM(t), faultyModule(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 scripts,
 		RequireExplicitExec: true,
@@ -62,6 +62,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SOFTHSM2_CONF", filepath.Join(env.WorkDir, "token", "softhsm2.conf"))
 			env.Setenv("P11BRIDGE_MODULE", module)
 			env.Setenv("PIN", "file:"+filepath.Join(env.WorkDir, "token", "pin.txt"))
+			env.Setenv("FAULTY", faulty)
 			env.Setenv("OPENSC", library(t, "opensc-pkcs11.so"))
 			env.Setenv("SPY", library(t, "pkcs11-spy.so"))
 			env.Setenv("PASSWORD", "file:"+filepath.Join(env.WorkDir, "password.txt"))
@@ -110,7 +111,7 @@ func library(t *testing.T, name string) string {
 // script, and every JSON document that a script asks for is held against its schema.
 func TestNothingIsMissing(t *testing.T) {
 	softHSM(t)
-	for _, program := range []string{"openssl", "certutil", "pk12util", "certtool", "keytool", "pkcs11-tool", "gcc", "unshare"} {
+	for _, program := range []string{"openssl", "certutil", "bash", "pk12util", "certtool", "keytool", "pkcs11-tool", "gcc", "unshare"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Errorf("%s is missing: %v", program, err)
 		}
