@@ -589,7 +589,7 @@ func (f *faulty) testError(t *testing.T) {
 		answer("C_GetMechanismList", "0x30", "CKR_DEVICE_ERROR"),
 		answer("C_FindObjectsInit", "0x90", "CKR_OPERATION_ACTIVE"),
 		answer("C_FindObjects", "0x5", "CKR_GENERAL_ERROR"),
-		answer("C_FindObjects@3", "0x30", "CKR_DEVICE_ERROR"),
+		answer("C_FindObjects@2", "0x30", "CKR_DEVICE_ERROR"),
 		answer("C_GetAttributeValue", "0x30", "CKR_DEVICE_ERROR"),
 		answer("C_GetAttributeValue@40", "0xB3", "CKR_SESSION_HANDLE_INVALID"),
 		answer("C_CreateObject", "0x30", "CKR_DEVICE_ERROR"),
@@ -609,22 +609,7 @@ func (f *faulty) testError(t *testing.T) {
 		{faults: "error:C_GetMechanismInfo:0x5", export: "alice"},
 		{faults: "error:C_CloseSession:0x30", export: "alice", orCode: 1, stderr: []string{"C_CloseSession", "CKR_DEVICE_ERROR"}},
 		{faults: "error:C_Finalize:0x5", export: "alice", orCode: 1, stderr: []string{"C_Finalize", "CKR_GENERAL_ERROR"}},
-		{faults: "error:C_GetAttributeValue:0x5", check: func(t *testing.T, r *faultyRun) {
-			keys := 0
-			for _, identity := range r.document["tokens"].([]any)[0].(map[string]any)["identities"].([]any) {
-				identity := identity.(map[string]any)
-				if identity["private_key"] == nil {
-					continue
-				}
-				keys++
-				if codes := reasonsOf(t, identity["verdict"].(map[string]any)); codes[0] != "attributes-not-told" {
-					t.Errorf("a key of which nothing is told: %q", codes)
-				}
-			}
-			if keys < 15 {
-				t.Errorf("only %d private keys are listed", keys)
-			}
-		}},
+		{faults: "error:C_GetAttributeValue:0x5", code: 1, stderr: []string{"C_GetAttributeValue", "CKR_GENERAL_ERROR"}}, // not even the classes are told
 	}
 	for i := range cases {
 		cases[i].stderr = slices.Clone(cases[i].stderr)

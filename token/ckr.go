@@ -27,6 +27,8 @@ const (
 	CKRKeyUnextractable           = CKR(pkcs11.CKR_KEY_UNEXTRACTABLE)
 	CKRKeyNotWrappable            = CKR(pkcs11.CKR_KEY_NOT_WRAPPABLE)
 	CKRMechanismInvalid           = CKR(pkcs11.CKR_MECHANISM_INVALID)
+	CKRDeviceMemory               = CKR(pkcs11.CKR_DEVICE_MEMORY)
+	CKRObjectHandleInvalid        = CKR(pkcs11.CKR_OBJECT_HANDLE_INVALID)
 	CKRTokenNotPresent            = CKR(pkcs11.CKR_TOKEN_NOT_PRESENT)
 	CKRCryptokiAlreadyInitialized = CKR(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)
 )

@@ -19,7 +19,6 @@ static unsigned long p11b_get(void *list, unsigned long session, unsigned long o
 import "C"
 
 import (
-	"bytes"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
@@ -36,7 +35,8 @@ const (
 	roomAtMost = 1 << 20
 	// unavailable is CK_UNAVAILABLE_INFORMATION.
 	unavailable = ^C.ulong(0)
-	// unwritten fills the buffers, so that a value which the module only announced is told from one that it wrote.
+	// unwritten fills the buffers where a value that was only announced, or is shorter than announced, must be told from one
+	// that was written.
 	unwritten = 0xA5
 )
 
@@ -47,14 +47,14 @@ type attributeBuffers struct {
 	size     int
 }
 
-func newAttributeBuffers(wanted []Attribute, room []int) *attributeBuffers {
+func newAttributeBuffers(wanted []Attribute, room []int, fill byte) *attributeBuffers {
 	header := len(wanted) * int(unsafe.Sizeof(C.p11b_attribute{}))
 	size := header
 	for _, n := range room {
 		size += (n + 7) &^ 7
 	}
 	b := &attributeBuffers{memory: C.malloc(C.size_t(size)), size: size}
-	C.memset(b.memory, unwritten, C.size_t(size))
+	C.memset(b.memory, C.int(fill), C.size_t(size))
 	b.template = unsafe.Slice((*C.p11b_attribute)(b.memory), len(wanted))
 	at := header
 	for i, a := range wanted {
@@ -97,7 +97,7 @@ func (s *Session) get(handle pkcs11.ObjectHandle, wanted []Attribute) ([][]byte,
 
 // getInto makes the call with room for the values.
 func (s *Session) getInto(handle pkcs11.ObjectHandle, wanted []Attribute, room []int) ([][]byte, error) {
-	buffers := newAttributeBuffers(wanted, room)
+	buffers := newAttributeBuffers(wanted, room, 0)
 	defer buffers.free()
 	if err := s.callGet(handle, wanted, buffers); err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (s *Session) getTold(handle pkcs11.ObjectHandle, wanted []Attribute) (map[A
 	for i := range room {
 		room[i] = roomForOther
 	}
-	buffers := newAttributeBuffers(wanted, room)
+	buffers := newAttributeBuffers(wanted, room, unwritten)
 	defer buffers.free()
 	err := s.callGet(handle, wanted, buffers)
 	code, refused := CodeOf(err)
@@ -132,8 +132,8 @@ func (s *Session) getTold(handle pkcs11.ObjectHandle, wanted []Attribute) (map[A
 			continue
 		}
 		value := C.GoBytes(buffers.value(i, room), C.int(a.length))
-		if refused && len(value) > 0 && bytes.Count(value, []byte{unwritten}) == len(value) {
-			continue
+		if n := len(value); refused && n > 0 && value[n-1] == unwritten {
+			continue // perhaps not written to its end: to be asked for by itself
 		}
 		told[wanted[i]] = value
 	}
@@ -151,7 +151,7 @@ func (b *attributeBuffers) value(i int, room []int) unsafe.Pointer {
 
 // getSizes asks how long the values are. A length that no attribute has is an answer that cannot be used.
 func (s *Session) getSizes(handle pkcs11.ObjectHandle, wanted []Attribute, room []int) error {
-	buffers := newAttributeBuffers(wanted, make([]int, len(wanted)))
+	buffers := newAttributeBuffers(wanted, make([]int, len(wanted)), 0)
 	defer buffers.free()
 	if err := s.callGet(handle, wanted, buffers); err != nil {
 		return err

@@ -46,6 +46,9 @@ func (s *Session) objects(ctx context.Context) ([]*Object, error) {
 			return nil, context.Cause(ctx)
 		}
 		object, err := reader.read(handle)
+		if code, told := CodeOf(err); told && code == CKRObjectHandleInvalid {
+			continue // removed by somebody else since the search
+		}
 		if err != nil {
 			return nil, err
 		}

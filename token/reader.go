@@ -89,7 +89,11 @@ func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
 	if err := answer(k, CKAClass); err != nil {
 		return nil, err
 	}
-	if class, ok := object.Attributes.Ulong(CKAClass); ok {
+	class, classTold := object.Attributes.Ulong(CKAClass)
+	if code := object.Attributes[CKAClass].Code; code != CKROK { // every object has a class: this is no answer but a failure
+		return nil, &Error{Function: "C_GetAttributeValue", Code: code}
+	}
+	if classTold {
 		k.class = Class(class)
 	}
 	object.Class = k.class
