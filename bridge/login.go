@@ -1,6 +1,10 @@
 package bridge
 
-import "p11bridge/token"
+import (
+	"errors"
+
+	"p11bridge/token"
+)
 
 // JudgeLogin turns a failed login into reasons: what the token answered, and what its flags say after the attempt.
 func JudgeLogin(err error) []Reason {
@@ -12,7 +16,8 @@ func JudgeLogin(err error) []Reason {
 	switch code {
 	case token.CKRPINIncorrect, token.CKRPINLenRange:
 		facts := []Fact{answer}
-		if failure, ok := err.(*token.LoginError); ok {
+		var failure *token.LoginError
+		if errors.As(err, &failure) {
 			if failure.Flags.Has(token.CKFUserPINLocked) {
 				return []Reason{because(PINLocked, answer, Fact{"CKF_USER_PIN_LOCKED", true})}
 			}

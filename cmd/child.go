@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -16,12 +17,16 @@ type child struct {
 	err  *os.File
 }
 
-// becomeChild takes over the descriptors that the parent left and forbids core dumps. It is nil in the parent. The
+// errIsParent means that this process was not started by another one of its kind.
+var errIsParent = errors.New("not a child process")
+
+// becomeChild takes over the descriptors that the parent left and forbids core dumps. In the parent the error is
+// errIsParent. The
 // module gets the standard output and error that C code knows; ours move to other numbers.
 func becomeChild() (*child, error) {
 	descriptors := os.Getenv(childVariable)
 	if descriptors == "" {
-		return nil, nil
+		return nil, errIsParent
 	}
 	if err := os.Unsetenv(childVariable); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)

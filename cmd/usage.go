@@ -18,8 +18,8 @@ type usageError struct {
 
 func usage(id string, args messages.Args) error { return &usageError{id, args} }
 
-// Error gives the message's id; the words are in the catalog.
-func (e *usageError) Error() string { return e.id }
+// Error names the mistake by the end of its message id; the words are in the catalog.
+func (e *usageError) Error() string { return "usage: " + strings.TrimPrefix(e.id, "error.") }
 
 // flagError tells what is wrong with a flag by its name. What the user typed behind it is not repeated: it may be a secret
 // that slipped into the wrong place.

@@ -108,7 +108,8 @@ func (m *Module) Close() error {
 func (m *Module) call(function, detail string, f func() error) error {
 	return m.watch(function, detail, func() error {
 		err := withoutPanic(f)
-		if code, ok := err.(pkcs11.Error); ok { // the binding returns it bare
+		var code pkcs11.Error
+		if errors.As(err, &code) {
 			return &Error{Function: function, Code: CKR(code)}
 		}
 		if err != nil {
