@@ -158,9 +158,10 @@ var loadReasons = map[token.LoadFault]Code{
 	token.FaultNotPKCS11: ModuleNotPKCS11, token.FaultFunctionList: ModuleFunctionListFailed,
 }
 
-// JudgeFailure turns a library that could not be loaded, or a call that it refused, into a reason.
+// JudgeFailure turns a library that could not be loaded, or a call that it refused, into a reason. An empty path stands
+// for a module that is not known.
 func JudgeFailure(path string, failure token.Failure) Reason {
-	module := Fact{"module", path}
+	module := pathFact(path)
 	if code, known := loadReasons[failure.Fault]; known {
 		return because(code, module, Fact{"problem", failure.Text})
 	}
@@ -177,7 +178,7 @@ func JudgeFailure(path string, failure token.Failure) Reason {
 
 // JudgeIncident turns a module that took its process with it into a reason.
 func JudgeIncident(path string, incident Incident) Reason {
-	module, function := Fact{"module", path}, Fact{"function", nil}
+	module, function := pathFact(path), Fact{"function", nil}
 	if incident.Function != "" {
 		function.Value = incident.Function
 	}
@@ -188,6 +189,13 @@ func JudgeIncident(path string, incident Incident) Reason {
 		return because(ModuleCrashed, module, function, Fact{"signal", incident.Signal})
 	}
 	return because(ModuleExited, module, function)
+}
+
+func pathFact(path string) Fact {
+	if path == "" {
+		return Fact{"module", nil}
+	}
+	return Fact{"module", path}
 }
 
 // SoftHSMReason says what keeps SoftHSM from its tokens.

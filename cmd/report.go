@@ -18,6 +18,7 @@ type failure struct {
 	text    string
 	remedy  string
 	reasons []bridge.Reason
+	stated  []bridge.Reason // what the text tells already: for the document
 	code    int
 }
 
@@ -40,7 +41,7 @@ func (a *app) report(err error) int {
 		return exitFailed
 	}
 	f := a.describe(err)
-	fmt.Fprintln(a.err, "p11bridge: "+f.text)
+	fmt.Fprintln(a.err, "p11bridge: "+f.text+codes(f.stated))
 	for _, reason := range f.reasons {
 		fmt.Fprint(a.err, a.reasonParagraph(reason))
 	}
@@ -48,7 +49,7 @@ func (a *app) report(err error) int {
 		fmt.Fprintln(a.err, indentLines(f.remedy, "  "))
 	}
 	if a.json {
-		view := errorView{"p11bridge.error/1", f.code, oneLine(err), noNil(f.reasons)}
+		view := errorView{"p11bridge.error/1", f.code, oneLine(err), noNil(append(f.reasons, f.stated...))}
 		if err := a.writeJSON(view); err != nil {
 			fmt.Fprintln(a.err, "p11bridge:", err)
 		}
@@ -90,7 +91,9 @@ func (a *app) describe(err error) failure {
 	case errors.Is(err, context.Canceled):
 		return say(exitFailed, "error.interrupted", nil)
 	case errors.As(err, &load):
-		return say(exitFailed, "error.load."+string(load.Fault), messages.Args{"Path": printable(load.Path), "Text": printable(load.Text)})
+		f := say(exitFailed, "error.load."+string(load.Fault), messages.Args{"Path": printable(load.Path), "Text": printable(load.Text)})
+		f.stated = []bridge.Reason{bridge.JudgeFailure(load.Path, *token.FailureOf(load))}
+		return f
 	case errors.As(err, &blocked):
 		f := say(exitPIN, "error.login", nil)
 		f.reasons = blocked.Reasons
@@ -151,11 +154,17 @@ func (a *app) describe(err error) failure {
 		demo.ErrNoSoftHSM: "error.no-softhsm", demo.ErrDirectoryNotEmpty: "error.directory-not-empty",
 	} {
 		if errors.Is(err, known) {
-			return say(exitFailed, id, messages.Args{"Problem": oneLine(err)})
+			f := say(exitFailed, id, messages.Args{"Problem": oneLine(err)})
+			if errors.Is(err, noModuleError{}) {
+				f.stated = []bridge.Reason{bridge.NoModuleReason(token.Configurations())}
+			}
+			return f
 		}
 	}
 	if errors.As(err, &ckr) {
-		return say(exitFailed, "error.ckr", messages.Args{"Function": ckr.Function, "Code": ckr.Code.String()})
+		f := say(exitFailed, "error.ckr", messages.Args{"Function": ckr.Function, "Code": ckr.Code.String()})
+		f.stated = []bridge.Reason{bridge.JudgeFailure("", *token.FailureOf(ckr))}
+		return f
 	}
 	return say(exitFailed, "error.other", messages.Args{"Problem": oneLine(err)})
 }
@@ -173,7 +182,17 @@ func (a *app) describeModule(m *moduleFailure) failure {
 		function = "–"
 	}
 	args := messages.Args{"Module": printable(m.Module), "Function": function, "Signal": m.Signal, "After": m.After.String()}
-	return failure{text: a.text(id, args), remedy: a.optional(id+".remedy", args), code: exitFailed}
+	stated := []bridge.Reason{bridge.JudgeIncident(m.Module, *m.incident())}
+	return failure{text: a.text(id, args), remedy: a.optional(id+".remedy", args), stated: stated, code: exitFailed}
+}
+
+// codes are the codes of reasons in brackets.
+func codes(reasons []bridge.Reason) string {
+	var out strings.Builder
+	for _, reason := range reasons {
+		out.WriteString(" [" + string(reason.Code) + "]")
+	}
+	return out.String()
 }
 
 func (a *app) describeNoToken(e *noTokenError) failure {

@@ -139,7 +139,7 @@ func inspectLibrary(path string) error {
 		return &LoadError{Path: path, Fault: FaultWrongArchitecture, Text: foreign}
 	}
 	if _, err := elf.NewFile(file); err != nil {
-		return &LoadError{Path: path, Fault: FaultNotALibrary, Text: "not a shared library"}
+		return &LoadError{Path: path, Fault: FaultNotALibrary, Text: "not an ELF file, or a damaged one"}
 	}
 	return nil
 }
