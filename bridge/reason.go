@@ -40,6 +40,7 @@ const (
 	CertificateNotYetValid     Code = "certificate-not-yet-valid"
 	ChainIncomplete            Code = "chain-incomplete"
 	CAKey                      Code = "ca-key"
+	NoKeyForCertificate        Code = "no-key-for-certificate"
 
 	PINMissing               Code = "pin-missing"
 	PINIncorrect             Code = "pin-incorrect"
@@ -136,6 +137,7 @@ var table = []Entry{
 	{CertificateNotYetValid, Notices, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
 	{ChainIncomplete, Notices, []string{"missing_issuer"}, "RFC 5280 §6.1"},
 	{CAKey, Notices, []string{"is_ca"}, "RFC 5280 §4.2.1.9"},
+	{NoKeyForCertificate, Refuses, []string{"certificate_key", "certificates", "private_keys", "logged_in"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{PINMissing, Blocks, []string{"CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
 	{PINIncorrect, Blocks, []string{"CKR", "CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
 	{PINLength, Blocks, []string{"min_pin_len", "max_pin_len"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},

@@ -146,6 +146,9 @@ func (a *app) describe(err error) failure {
 	case errors.As(err, &uri):
 		return say(exitUsage, "error.uri", messages.Args{"Problem": printable(uri.Problem)})
 	}
+	if f, is := a.describeRequest(err); is {
+		return f
+	}
 	for known, id := range map[error]string{
 		errNoTerminal: "error.no-terminal", errTerminalGone: "error.terminal-gone", errPasswordsDiffer: "error.passwords-differ",
 		bridge.ErrNoCertificate: "error.no-certificate", bridge.ErrNotProven: "error.not-proven",

@@ -136,6 +136,8 @@ func newRootCommand(a *app) *cobra.Command {
 		newExportCommand(a),
 		newVerifyCommand(a),
 		newDoctorCommand(a),
+		newRequestCommand(a),
+		newInstallCommand(a),
 		newExplainCommand(a),
 		newDemoCommand(a),
 		newVersionCommand(a),

@@ -124,19 +124,12 @@ func (kind KeyKind) templates(keyType KeyType, params []byte, name Name, policy 
 
 // readPair reads the attributes of both halves and the public key itself.
 func (s *Session) readPair(pair *KeyPair) error {
-	for _, o := range []*Object{pair.Public, pair.Private} {
-		var keyType KeyType
-		values, err := s.get(o.handle, []Attribute{CKAKeyType})
+	for _, o := range []**Object{&pair.Public, &pair.Private} {
+		object, err := s.readObject((*o).handle)
 		if err != nil {
 			return err
 		}
-		if n, told := (Attributes{CKAKeyType: {Value: values[0]}}).Ulong(CKAKeyType); told {
-			keyType = KeyType(n)
-		}
-		reader := attributeReader{session: s, kind: kindOf(o.Class, keyType)}
-		if o.Attributes, err = reader.read(o.handle); err != nil {
-			return err
-		}
+		*o = object
 	}
 	key, told := PublicKeyOf(pair.Public)
 	if !told {
@@ -144,12 +137,6 @@ func (s *Session) readPair(pair *KeyPair) error {
 	}
 	pair.Key = key
 	return nil
-}
-
-func kindOf(class Class, keyType KeyType) kind {
-	list := kinds()
-	i := slices.IndexFunc(list, func(k kind) bool { return k.class == class && (!k.typed || k.keyType == keyType) })
-	return list[i]
 }
 
 // renamePair gives both halves another CKA_ID. A token that does not allow it keeps the one they have; both must end with

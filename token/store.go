@@ -99,22 +99,7 @@ func (s *Session) store(what string, class Class, template []*pkcs11.Attribute) 
 }
 
 // Reread asks for an object's attributes anew and gives it with what the token tells now.
-func (s *Session) Reread(o *Object) (*Object, error) {
-	wanted := kind{class: o.Class, wanted: privateKeyAttributes}
-	keyType, told := o.KeyType()
-	for _, k := range kinds() {
-		if k.class == o.Class && (!k.typed || told && k.keyType == keyType) {
-			wanted = k
-			break
-		}
-	}
-	reader := attributeReader{session: s, kind: wanted}
-	attributes, err := reader.read(o.handle)
-	if err != nil {
-		return nil, err
-	}
-	return &Object{Class: o.Class, Attributes: attributes, handle: o.handle}, nil
-}
+func (s *Session) Reread(o *Object) (*Object, error) { return s.readObject(o.handle) }
 
 // SetBool changes a boolean attribute of an object (PKCS#11 v3.1 §5.7.7).
 func (s *Session) SetBool(o *Object, a Attribute, value bool) error {

@@ -205,3 +205,6 @@ func addUPN(b *cryptobyte.Builder, value string) {
 		})
 	})
 }
+
+// NameText is a DER Name as RFC 4514 writes it, safe to show, as Certificate.Subject is.
+func NameText(raw []byte) string { return nameText(raw) }

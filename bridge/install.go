@@ -1,0 +1,301 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// InstallOrder says which certificates are to be put beside their key.
+type InstallOrder struct {
+	Session      *token.Session
+	Inventory    *token.Inventory
+	Certificates []*pki.Certificate // as they stand in the file
+	WithChain    bool
+	Now          time.Time
+}
+
+// HolderProof says how a private key was shown to be a certificate's.
+type HolderProof string
+
+// The proofs, the strongest first.
+const (
+	HeldByPublicKey HolderProof = "public-key" // the private key object tells the certificate's public key
+	HeldBySignature HolderProof = "signature"  // it signed a fresh challenge that the certificate verifies
+	HeldByID        HolderProof = "id"         // the public key object with its CKA_ID is the certificate's; it cannot sign
+)
+
+// PlacedCertificate is a certificate and where it is, or is to be, on the token.
+type PlacedCertificate struct {
+	Certificate *pki.Certificate
+	Name        token.Name
+	There       *token.Object // it was there already
+}
+
+// InstallPlan is what will be stored, worked out before anything is.
+type InstallPlan struct {
+	PlacedCertificate
+	Key     *token.Object
+	Proof   HolderProof
+	Chain   []PlacedCertificate // the issuers that the file has, nearest first; empty without WithChain
+	LeftOut int                 // certificates of the file that are not stored
+	Notices []Reason
+}
+
+// OtherID tells whether the certificate is there already under a CKA_ID that is not its key's.
+func (p *InstallPlan) OtherID() bool {
+	return p.There != nil && !bytes.Equal(p.There.ID(), p.Key.ID())
+}
+
+// InstallRefusedError means that no certificate of the file belongs to a key on the token.
+type InstallRefusedError struct{ Reason Reason }
+
+// Error gives the reason's code.
+func (e *InstallRefusedError) Error() string { return "not installed: " + string(e.Reason.Code) }
+
+// ErrNotStored means that what the token stored is not what it was given. It was removed.
+var ErrNotStored = errors.New("the token stored something else")
+
+// CertificatesRemainError means that certificates could not be removed again after a failure.
+type CertificatesRemainError struct{ Subjects []string }
+
+// Error counts them.
+func (e *CertificatesRemainError) Error() string {
+	return fmt.Sprintf("%d new certificates are still on the token", len(e.Subjects))
+}
+
+// Plan finds the key of the first certificate that has one on the token. The others are its chain as far as they are its
+// issuers. The error is an *InstallRefusedError, ErrWriteProtected, or comes from the token or the context.
+func (r InstallOrder) Plan(ctx context.Context) (*InstallPlan, error) {
+	plan := &InstallPlan{}
+	for _, certificate := range r.Certificates {
+		key, proof, err := r.holder(ctx, certificate.PublicKey)
+		if err != nil {
+			return nil, err
+		}
+		if key != nil {
+			plan.Certificate, plan.Key, plan.Proof = certificate, key, proof
+			break
+		}
+	}
+	if plan.Key == nil {
+		return nil, &InstallRefusedError{because(NoKeyForCertificate, Fact{"certificate_key", keyText(r.Certificates[0].PublicKey)},
+			Fact{"certificates", len(r.Certificates)}, Fact{"private_keys", len(r.privateKeys())}, Fact{"logged_in", r.Inventory.LoggedIn})}
+	}
+	plan.PlacedCertificate = r.place(plan.Certificate, token.Name{Label: plan.Key.Label(), ID: plan.Key.ID()})
+	if r.WithChain {
+		chain, _ := pki.Chain(plan.Certificate, r.Certificates)
+		for _, above := range chain {
+			plan.Chain = append(plan.Chain, r.place(above, token.Name{ID: above.PublicKey.KeyID()}))
+		}
+	}
+	plan.LeftOut = r.leftOut(plan)
+	plan.judgeDates(r.Now)
+	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) && plan.Missing() {
+		return nil, ErrWriteProtected
+	}
+	return plan, nil
+}
+
+// Missing tells whether anything is to be stored.
+func (p *InstallPlan) Missing() bool {
+	return p.There == nil || slices.ContainsFunc(p.Chain, func(c PlacedCertificate) bool { return c.There == nil })
+}
+
+func (p *InstallPlan) judgeDates(now time.Time) {
+	switch c := p.Certificate; {
+	case now.After(c.NotAfter):
+		p.Notices = append(p.Notices, because(CertificateExpired, Fact{"not_after", c.NotAfter.UTC().Format(time.RFC3339)}))
+	case now.Before(c.NotBefore):
+		p.Notices = append(p.Notices, because(CertificateNotYetValid, Fact{"not_before", c.NotBefore.UTC().Format(time.RFC3339)}))
+	}
+}
+
+// leftOut counts the different certificates of the file that are neither the key's own nor in the chain.
+func (r InstallOrder) leftOut(plan *InstallPlan) int {
+	seen := map[string]bool{plan.Certificate.SHA256(): true}
+	for _, above := range plan.Chain {
+		seen[above.Certificate.SHA256()] = true
+	}
+	left := 0
+	for _, c := range r.Certificates {
+		if digest := c.SHA256(); !seen[digest] {
+			seen[digest] = true
+			left++
+		}
+	}
+	return left
+}
+
+// place finds a certificate on the token. Without a label it is named after its subject.
+func (r InstallOrder) place(certificate *pki.Certificate, name token.Name) PlacedCertificate {
+	if name.Label == "" {
+		name.Label = plainName(strings.TrimSpace(pki.CommonName(certificate.RawSubject)))
+	}
+	placed := PlacedCertificate{Certificate: certificate, Name: name}
+	for _, o := range r.Inventory.Objects {
+		if o.Class == token.CKOCertificate && bytes.HasPrefix(o.Attributes.Bytes(token.CKAValue), certificate.Raw) {
+			placed.There = o
+			if bytes.Equal(o.ID(), name.ID) {
+				break
+			}
+		}
+	}
+	return placed
+}
+
+func (r InstallOrder) privateKeys() []*token.Object {
+	var keys []*token.Object
+	for _, o := range r.Inventory.Objects {
+		if o.Class == token.CKOPrivateKey {
+			keys = append(keys, o)
+		}
+	}
+	return keys
+}
+
+// holder finds the private key of a public key. An object that tells its own public key proves itself; one that does not,
+// as EC keys on many tokens, signs a challenge. A key that cannot sign is believed by its public key object.
+func (r InstallOrder) holder(ctx context.Context, public pki.PublicKey) (*token.Object, HolderProof, error) {
+	if len(public.SPKI) == 0 {
+		return nil, "", nil
+	}
+	linked := map[*token.Object]pki.PublicKey{}
+	for _, identity := range r.Inventory.Identities() {
+		if identity.PrivateKey != nil {
+			linked[identity.PrivateKey] = identity.Public
+		}
+	}
+	var byID *token.Object
+	var silent []*token.Object
+	for _, key := range r.privateKeys() {
+		own, told := token.PublicKeyOf(key)
+		switch {
+		case told && own.Equal(public):
+			if len(key.ProvenPublicKey) > 0 {
+				return key, HeldBySignature, nil
+			}
+			return key, HeldByPublicKey, nil
+		case told:
+		case linked[key].Equal(public):
+			silent = append([]*token.Object{key}, silent...) // the likeliest first: a signature may cost a card a second
+			if cannotSign(key) {
+				byID = key
+			}
+		case len(linked[key].SPKI) == 0 && key.CouldHave(public):
+			silent = append(silent, key)
+		}
+	}
+	for _, key := range silent {
+		if cannotSign(key) {
+			continue
+		}
+		proven, err := r.challenge(ctx, key, public)
+		if err != nil {
+			return nil, "", err
+		}
+		if proven {
+			return key, HeldBySignature, nil
+		}
+	}
+	if byID != nil {
+		return byID, HeldByID, nil
+	}
+	return nil, "", nil
+}
+
+func cannotSign(key *token.Object) bool {
+	return key.Attributes.Bool(token.CKASign) == token.False || key.Attributes.Bool(token.CKAAlwaysAuthenticate) == token.True
+}
+
+// challenge lets a key sign something fresh. The error is a lost connection or a cancelled context.
+func (r InstallOrder) challenge(ctx context.Context, key *token.Object, public pki.PublicKey) (bool, error) {
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	challenge := make([]byte, 32)
+	if _, err := rand.Read(challenge); err != nil {
+		return false, fmt.Errorf("make a challenge: %w", err)
+	}
+	signature, scheme, err := r.Session.Sign(key, public, challenge)
+	if err != nil {
+		if token.Lost(err) {
+			return false, err
+		}
+		return false, nil
+	}
+	return public.Verify(challenge, signature, scheme) == nil, nil
+}
+
+// Install stores what the plan says, in a read-write session, and reads the token again: every certificate must be there
+// byte for byte and under its CKA_ID. Whatever fails removes what was stored. The error is ErrNotStored, a
+// *CertificatesRemainError, or comes from the token or the context.
+func Install(ctx context.Context, r InstallOrder, plan *InstallPlan) (err error) {
+	var made []*token.Object
+	var subjects []string
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.takeBack(made, subjects))
+		}
+	}()
+	missing := slices.DeleteFunc(append([]PlacedCertificate{plan.PlacedCertificate}, plan.Chain...), func(c PlacedCertificate) bool { return c.There != nil })
+	for _, c := range missing {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		o, err := r.Session.StoreCertificate(c.Name, c.Certificate)
+		if err != nil {
+			return err
+		}
+		made, subjects = append(made, o), append(subjects, c.Certificate.Subject)
+	}
+	after, err := r.Session.Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range missing {
+		if !stored(after, c) {
+			return fmt.Errorf("%w: the certificate %s", ErrNotStored, c.Certificate.Subject)
+		}
+	}
+	return nil
+}
+
+func stored(inventory *token.Inventory, c PlacedCertificate) bool {
+	return slices.ContainsFunc(inventory.Objects, func(o *token.Object) bool {
+		return o.Class == token.CKOCertificate && bytes.Equal(o.Attributes.Bytes(token.CKAValue), c.Certificate.Raw) && bytes.Equal(o.ID(), c.Name.ID)
+	})
+}
+
+// takeBack removes what was stored and looks whether it is gone.
+func (r InstallOrder) takeBack(made []*token.Object, subjects []string) error {
+	if len(made) == 0 {
+		return nil
+	}
+	var destroyed error
+	for _, o := range made {
+		destroyed = errors.Join(destroyed, r.Session.Destroy(o))
+	}
+	remaining, err := r.Session.Remaining(made)
+	switch {
+	case err != nil:
+		return errors.Join(&CertificatesRemainError{subjects}, destroyed, err)
+	case len(remaining) > 0:
+		var left []string
+		for i, o := range made {
+			if slices.Contains(remaining, o) {
+				left = append(left, subjects[i])
+			}
+		}
+		return errors.Join(&CertificatesRemainError{left}, destroyed)
+	}
+	return nil
+}

@@ -1,0 +1,357 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+
+	"p11bridge/token"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// RequestOrder says what certificate is to be requested, and with which key.
+type RequestOrder struct {
+	Session   *token.Session
+	Inventory *token.Inventory
+	Identity  token.Identity // the old one
+
+	SameKey    bool
+	KeyType    string // of the new key; empty: as the old one
+	Exportable bool   // the new key may leave the token
+	Label      *string
+	Subject    []byte // DER Name; nil: the old certificate's
+	AltNames   []byte // DER GeneralNames; nil: the old certificate's
+
+	Authenticate func() (*secret.Text, error) // the PIN once more, for a key that wants it for each signature
+	Target       Target                       // empty path: no file, the request is only given to Deliver
+	Deliver      func(*RequestReceipt) error  // the last act where there is no file; where it fails, nothing was done
+}
+
+// RequestPlan is what will be requested, worked out before anything is done.
+type RequestPlan struct {
+	RawSubject []byte
+	Extensions [][]byte      // DER Extensions
+	Kind       token.KeyKind // of the new key
+	Label      string        // of the new key
+	Bits       int
+	NewKey     bool
+	Weak       int    // the size of the old RSA key, where it is too small to be repeated
+	Issuer     string // of the old certificate; empty where there is none but itself
+}
+
+// RequestReceipt says what was requested, by which key, and who signed.
+type RequestReceipt struct {
+	RequestPlan
+	PEM        []byte
+	SHA256     string // of the request in DER, hexadecimal
+	Key        pki.PublicKey
+	PrivateKey *token.Object
+	SignedBy   token.SignedBy
+	Algorithm  pki.Scheme
+}
+
+// Exportable is CKA_EXTRACTABLE as the token tells it; nil where it does not.
+func (r *RequestReceipt) Exportable() *bool {
+	return r.PrivateKey.Attributes.Bool(token.CKAExtractable).Value()
+}
+
+// What keeps a request from being made.
+var (
+	ErrNoSubject        = errors.New("no certificate and no subject")
+	ErrKeyTypeNeeded    = errors.New("no new key can be made after the old one: its type is unknown, or none that is made here")
+	ErrNoKeyToSign      = errors.New("there is no private key to sign with")
+	ErrMayNotSign       = errors.New("the key may not sign")
+	ErrWriteProtected   = errors.New("the token is write-protected")
+	ErrRequestNotProven = errors.New("the request does not prove the possession of the key")
+)
+
+// GenerateError means that the token would not make the new key pair.
+type GenerateError struct {
+	Kind token.KeyKind
+	Err  error
+}
+
+// Error gives the token's answer.
+func (e *GenerateError) Error() string { return fmt.Sprintf("make a key pair: %v", e.Err) }
+
+// Unwrap gives the token's answer.
+func (e *GenerateError) Unwrap() error { return e.Err }
+
+// KeyTypes lists what RequestOrder.KeyType takes.
+func KeyTypes() []string {
+	return []string{"rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521", "ed25519"}
+}
+
+// smallestRSA is the size in bits below which no new RSA key is made: no public CA takes it.
+const smallestRSA = 2048
+
+// Plan works out the request. The error is one of the above.
+func (r RequestOrder) Plan() (*RequestPlan, error) {
+	plan := &RequestPlan{NewKey: !r.SameKey, RawSubject: r.Subject, Label: oldLabel(r.Identity)}
+	var certificate *pki.Certificate
+	if c := r.Identity.Certificate; c != nil {
+		certificate = c.Parsed
+	}
+	if certificate != nil {
+		if !certificate.SelfIssued() {
+			plan.Issuer = certificate.Issuer
+		}
+		plan.Extensions = certificate.RequestExtensions()
+		if plan.RawSubject == nil {
+			plan.RawSubject = certificate.RawSubject
+		}
+	}
+	if plan.RawSubject == nil {
+		return nil, ErrNoSubject
+	}
+	if r.AltNames != nil {
+		names, err := pki.SubjectAltNameExtension(r.AltNames, len(plan.RawSubject) <= 2)
+		if err != nil {
+			return nil, fmt.Errorf("alternative names: %w", err)
+		}
+		plan.Extensions = append([][]byte{names}, slices.DeleteFunc(plan.Extensions, pki.IsSubjectAltName)...)
+	}
+	if r.SameKey {
+		return plan, r.checkSameKey()
+	}
+	if r.Label != nil {
+		plan.Label = *r.Label
+	}
+	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) {
+		return nil, ErrWriteProtected
+	}
+	return plan, r.planKey(plan, certificate)
+}
+
+func (r RequestOrder) checkSameKey() error {
+	key := r.Identity.PrivateKey
+	switch {
+	case key == nil || len(r.Identity.Public.SPKI) == 0:
+		return ErrNoKeyToSign
+	case key.Attributes.Bool(token.CKASign) == token.False:
+		return ErrMayNotSign
+	}
+	return nil
+}
+
+// planKey decides what the new key is to be: what was asked for, else what the old one is.
+func (r RequestOrder) planKey(plan *RequestPlan, certificate *pki.Certificate) error {
+	kind, bits := keyKind(r.KeyType)
+	if r.KeyType == "" {
+		kind, bits = r.oldKind()
+	}
+	if kind.Algorithm == "RSA" && kind.Bits < smallestRSA {
+		plan.Weak, kind.Bits, bits = kind.Bits, smallestRSA, smallestRSA
+	}
+	plan.Kind, plan.Bits = kind, bits
+	switch kind.Algorithm {
+	case "RSA", "Ed25519":
+	case "EC":
+		if len(kind.Params) == 0 {
+			return ErrKeyTypeNeeded
+		}
+	default:
+		return ErrKeyTypeNeeded
+	}
+	plan.Kind.Decrypt = kind.Algorithm == "RSA" && r.oldKeyMay(token.CKADecrypt, certificate, "keyEncipherment", "dataEncipherment")
+	plan.Kind.Derive = kind.Algorithm == "EC" && r.oldKeyMay(token.CKADerive, certificate, "keyAgreement")
+	return nil
+}
+
+// oldKeyMay tells whether the old key was for more than signatures, by its attribute or by its certificate's key usage.
+func (r RequestOrder) oldKeyMay(a token.Attribute, certificate *pki.Certificate, usages ...string) bool {
+	if certificate != nil && slices.ContainsFunc(usages, func(u string) bool { return slices.Contains(certificate.KeyUsage, u) }) {
+		return true
+	}
+	return certificate == nil && r.Identity.PrivateKey != nil && r.Identity.PrivateKey.Attributes.Bool(a) == token.True
+}
+
+func keyKind(name string) (kind token.KeyKind, bits int) {
+	if n, err := fmt.Sscanf(name, "rsa%d", &bits); n == 1 && err == nil {
+		return token.KeyKind{Algorithm: "RSA", Bits: bits}, bits
+	}
+	if name == "ed25519" {
+		return token.KeyKind{Algorithm: "Ed25519"}, 256
+	}
+	curve, bits := map[string]string{"p256": "P-256", "p384": "P-384", "p521": "P-521"}[name], map[string]int{"p256": 256, "p384": 384, "p521": 521}[name]
+	params, err := token.CurveParams(curve)
+	if err != nil {
+		return token.KeyKind{}, 0
+	}
+	return token.KeyKind{Algorithm: "EC", Curve: curve, Params: params}, bits
+}
+
+// oldKind is the old key's kind, by its public half or by what the private key tells of itself.
+func (r RequestOrder) oldKind() (token.KeyKind, int) {
+	public := r.Identity.Public
+	switch public.Algorithm {
+	case "RSA", "RSA-PSS":
+		return token.KeyKind{Algorithm: "RSA", Bits: public.Bits}, public.Bits
+	case "EC":
+		params, err := public.Params()
+		if err != nil {
+			return token.KeyKind{}, 0
+		}
+		return token.KeyKind{Algorithm: "EC", Curve: public.Curve, Params: params}, public.Bits
+	case "Ed25519":
+		return token.KeyKind{Algorithm: "Ed25519"}, public.Bits
+	}
+	if r.Identity.PrivateKey == nil {
+		return token.KeyKind{}, 0
+	}
+	params := r.Identity.PrivateKey.Attributes.Bytes(token.CKAECParams)
+	algorithm, curve, bits, err := pki.ECParams(params)
+	if err != nil {
+		return token.KeyKind{}, 0
+	}
+	return token.KeyKind{Algorithm: algorithm, Curve: curve, Params: params}, bits
+}
+
+func oldLabel(identity token.Identity) string {
+	for _, o := range identity.Objects() {
+		if label := o.Label(); label != "" {
+			return label
+		}
+	}
+	return ""
+}
+
+// Request makes the signing request (PKCS#10, RFC 2986) that the plan describes, has it signed on the token, verifies the
+// signature with the public key that was read here, and gives it out. Whatever fails after a new key pair was made removes
+// that again. The error is one of those above, a *GenerateError, a *FileError, a *token.LoginError for a key that wants its
+// PIN for each signature, a *token.PairRemainsError, or comes from the token or the context.
+func Request(ctx context.Context, r RequestOrder, plan *RequestPlan) (receipt *RequestReceipt, err error) {
+	if r.Target.Path != "" {
+		if err := r.Target.Check(); err != nil {
+			return nil, err
+		}
+	}
+	receipt = &RequestReceipt{RequestPlan: *plan, Key: r.Identity.Public, PrivateKey: r.Identity.PrivateKey}
+	if plan.NewKey {
+		pair, failure := r.Session.NewKeyPair(ctx, plan.Kind, plan.Label, token.Policy{Sensitive: true, Extractable: r.Exportable})
+		if failure != nil {
+			return nil, r.notGenerated(ctx, plan, failure)
+		}
+		receipt.Key, receipt.PrivateKey = pair.Key, pair.Private
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, r.Session.DestroyPair(pair))
+			}
+		}()
+	}
+	der, err := r.sign(receipt)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(der)
+	receipt.SHA256 = hex.EncodeToString(digest[:])
+	receipt.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if r.Target.Path == "" {
+		return receipt, r.Deliver(receipt)
+	}
+	return receipt, writeProven(r.Target, receipt.PEM)
+}
+
+func (r RequestOrder) notGenerated(ctx context.Context, plan *RequestPlan, err error) error {
+	var remains *token.PairRemainsError
+	if ctx.Err() != nil || errors.As(err, &remains) {
+		return err
+	}
+	return &GenerateError{Kind: plan.Kind, Err: err}
+}
+
+// sign has the first signer that can sign do it, and believes none of them.
+func (r RequestOrder) sign(receipt *RequestReceipt) ([]byte, error) {
+	info, err := pki.RequestInfo(receipt.RawSubject, receipt.Key, receipt.Extensions)
+	if err != nil {
+		return nil, fmt.Errorf("make a request: %w", err)
+	}
+	signers, err := r.Session.Signers(receipt.PrivateKey, receipt.Key, r.Authenticate)
+	if err != nil {
+		return nil, err
+	}
+	scheme, hash := schemeOf(receipt.Key)
+	for _, signer := range signers {
+		var signature, der []byte
+		if signature, err = crypto.SignMessage(signer, rand.Reader, info, hash); err != nil {
+			continue
+		}
+		if der, err = pki.AssembleRequest(info, scheme, signature); err != nil {
+			continue
+		}
+		if err = proveRequest(der, receipt); err == nil {
+			receipt.SignedBy, receipt.Algorithm = signer.By, scheme
+			return der, nil
+		}
+	}
+	return nil, err
+}
+
+func schemeOf(key pki.PublicKey) (pki.Scheme, crypto.Hash) {
+	switch key.Algorithm {
+	case "RSA":
+		return pki.RSAPKCS1SHA256, crypto.SHA256
+	case "RSA-PSS":
+		return pki.RSAPSSSHA256, crypto.SHA256
+	case "Ed25519":
+		return pki.Ed25519, 0
+	}
+	return pki.ECDSASHA256, crypto.SHA256
+}
+
+// proveRequest reads the request as its receiver will: it asks for what was meant, and the key that we read signed it. What
+// crypto/x509 understands it checks as well.
+func proveRequest(der []byte, receipt *RequestReceipt) error {
+	notProven := func(problem string, err error) error {
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrRequestNotProven, problem, err)
+		}
+		return fmt.Errorf("%w: %s", ErrRequestNotProven, problem)
+	}
+	request, err := pki.ParseRequest(der)
+	switch {
+	case err != nil:
+		return notProven("it cannot be read", err)
+	case !request.PublicKey.Equal(receipt.Key):
+		return notProven("another key is in it", nil)
+	case !bytes.Equal(request.RawSubject, receipt.RawSubject) || !equalAll(request.Extensions, receipt.Extensions):
+		return notProven("the subject or the extensions are not those that were asked for", nil)
+	}
+	if err := request.SignedBy(receipt.Key); err != nil {
+		return notProven("the signature", err)
+	}
+	if standard, err := x509.ParseCertificateRequest(der); err == nil { // it refuses curves and names that are in use
+		if err := standard.CheckSignature(); err != nil {
+			return notProven("the signature, to crypto/x509", err)
+		}
+	}
+	return nil
+}
+
+// writeProven writes a file that holds no secret, by the rules that all files follow, and reads it back.
+func writeProven(target Target, contents []byte) error {
+	draft, err := newDraft(target, contents)
+	if err != nil {
+		return err
+	}
+	written, err := draft.readBack()
+	if err == nil && !bytes.Equal(written, contents) {
+		err = fmt.Errorf("%w: what is on disk is not what was written", ErrRequestNotProven)
+	}
+	if err != nil {
+		return errors.Join(err, draft.discard())
+	}
+	return draft.place()
+}
