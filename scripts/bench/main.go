@@ -107,7 +107,7 @@ func bench(ctx context.Context, p11bridge string) (err error) {
 			return err
 		}
 	}
-	return nil
+	return benchProof(ctx)
 }
 
 func newToken(ctx context.Context, directory string, count int) (demo.Place, error) {
