@@ -1,0 +1,240 @@
+package token
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"p11bridge/token/pki"
+)
+
+// testKeys are P-256 public keys by name, made when they are first asked for.
+var testKeys = struct {
+	sync.Mutex
+	made map[string]pki.PublicKey
+}{made: map[string]pki.PublicKey{}}
+
+func testKey(name string) pki.PublicKey {
+	testKeys.Lock()
+	defer testKeys.Unlock()
+	if key, ok := testKeys.made[name]; ok {
+		return key
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		panic(err)
+	}
+	public, err := pki.ParsePublicKey(spki)
+	if err != nil {
+		panic(err)
+	}
+	testKeys.made[name] = public
+	return public
+}
+
+// specimen is an object in short: its class, the name by which the test tells it, its CKA_ID, and the key that it tells.
+type specimen struct {
+	class Class
+	name  string
+	id    string
+	key   string // empty for an object that tells no key
+	odd   func(*Object)
+}
+
+func (s specimen) object() *Object {
+	o := &Object{Class: s.class, Attributes: Attributes{CKALabel: {Value: []byte(s.name)}}}
+	if s.id != "" {
+		o.Attributes[CKAID] = Answer{Value: []byte(s.id)}
+	}
+	switch {
+	case s.class == CKOCertificate && s.key == "":
+		o.CertificateProblem = "unreadable"
+	case s.class == CKOCertificate:
+		o.Certificate = &pki.Certificate{Subject: s.name, PublicKey: testKey(s.key)}
+	default:
+		o.Attributes[CKAKeyType] = Answer{Value: binary.NativeEndian.AppendUint64(nil, uint64(CKKEC))}
+		if s.key != "" {
+			o.Attributes[CKAPublicKeyInfo] = Answer{Value: testKey(s.key).SPKI}
+		}
+	}
+	if s.odd != nil {
+		s.odd(o)
+	}
+	return o
+}
+
+func ofType(keyType KeyType) func(*Object) {
+	return func(o *Object) {
+		o.Attributes[CKAKeyType] = Answer{Value: binary.NativeEndian.AppendUint64(nil, uint64(keyType))}
+	}
+}
+
+func proven(key string) func(*Object) {
+	return func(o *Object) { o.ProvenPublicKey = testKey(key).SPKI }
+}
+
+const (
+	private = CKOPrivateKey
+	public  = CKOPublicKey
+	cert    = CKOCertificate
+)
+
+// summary is an identity in one line: "private+certificate+public link", with "~name" for a stranger.
+func summary(i Identity) string {
+	var names []string
+	for _, o := range i.Objects() {
+		names = append(names, o.Label())
+	}
+	text := strings.Join(names, "+") + " " + string(i.LinkedBy)
+	if i.Stranger != nil {
+		text += " ~" + i.Stranger.Label()
+	}
+	return text
+}
+
+func TestIdentities(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		specimens []specimen
+		want      []string
+	}{
+		{"nothing", nil, nil},
+		{"a key that tells its public half", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+c+p public-key"}},
+		{"the public key proves, whatever the CKA_ID", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "2", "A", nil}, {public, "p", "", "A", nil}}, []string{"k+c+p public-key"}},
+		{"CKA_ID alone", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
+		{"CKA_ID and a public key that agrees with the certificate", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+c+p id"}},
+		{"no CKA_ID links nothing", []specimen{{private, "k", "", "", nil}, {cert, "c", "", "A", nil}}, []string{"k none", "c none"}},
+		{"missing certificate", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+p public-key"}},
+		{"missing certificate, linked by CKA_ID", []specimen{{private, "k", "1", "", nil}, {public, "p", "1", "A", nil}}, []string{"k+p id"}},
+		{"missing public key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key"}},
+		{"missing private key", []specimen{{public, "p", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none"}},
+		{"a key alone", []specimen{{private, "k", "1", "", nil}}, []string{"k none"}},
+		{"a key alone that tells its public half", []specimen{{private, "k", "1", "A", nil}}, []string{"k none"}},
+		{"a public key alone", []specimen{{public, "p", "1", "", nil}}, []string{"p none"}},
+		{"one key, two certificates", []specimen{{private, "k", "1", "A", nil}, {cert, "old", "1", "A", nil}, {cert, "new", "1", "A", nil}, {public, "p", "1", "A", nil}},
+			[]string{"k+old+p public-key", "k+new+p public-key"}},
+		{"one key, two certificates, by CKA_ID", []specimen{{private, "k", "1", "", nil}, {cert, "old", "1", "A", nil}, {cert, "new", "1", "A", nil}}, []string{"k+old id", "k+new id"}},
+		{"one CKA_ID, two keys that tell", []specimen{{private, "k", "1", "A", nil}, {private, "l", "1", "B", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
+			[]string{"k+d public-key", "l+c public-key"}},
+		{"one CKA_ID, two keys that a signature told", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", proven("B")}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
+			[]string{"k+d public-key", "l+c public-key"}},
+		{"one CKA_ID, two keys of which nothing is known", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
+			[]string{"k none", "l none", "c none", "d none"}}, // a stranger is a key that is known to be another
+
+		{"one CKA_ID and one certificate for two keys", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
+			[]string{"k none", "l none", "c none"}},
+		{"a signature settles one of two", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
+			[]string{"k+c public-key", "l+c id"}},
+		{"one CKA_ID, and another key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "B", nil}}, []string{"k none", "c none ~k"}},
+		{"CKA_ID, and another type", []specimen{{private, "k", "1", "", ofType(CKKRSA)}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
+		{"CKA_ID, and a type that was not told", []specimen{{private, "k", "1", "", func(o *Object) { delete(o.Attributes, CKAKeyType) }}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
+		{"a public key twice", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}, {public, "q", "2", "A", nil}}, []string{"k+p public-key"}},
+		{"a public key twice, and no private key", []specimen{{public, "p", "1", "A", nil}, {public, "q", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none", "q none"}},
+		{"a certificate twice", []specimen{{cert, "c", "1", "A", nil}, {cert, "d", "1", "A", nil}}, []string{"c none", "d none"}},
+		{"a private key twice", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key", "l+c public-key"}},
+		{"an unreadable certificate", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "", nil}}, []string{"k none", "c none"}},
+		{"other objects are no identities", []specimen{{CKOSecretKey, "s", "1", "", nil}, {CKOData, "d", "1", "", nil}, {private, "k", "1", "A", nil}}, []string{"k none"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inventory := &Inventory{}
+			for _, s := range row.specimens {
+				inventory.Objects = append(inventory.Objects, s.object())
+			}
+			var got []string
+			for _, identity := range inventory.Identities() {
+				got = append(got, summary(identity))
+			}
+			if difference := cmp.Diff(row.want, got); difference != "" {
+				t.Error(difference)
+			}
+		})
+	}
+}
+
+// TestNothingIsDropped: whatever a token holds, every certificate and every private key is in some identity, and every public
+// key is, or is the double of one that is. No pair of a private key and a certificate is there twice, and what is linked by
+// the public key has the same one.
+func TestNothingIsDropped(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		inventory := &Inventory{}
+		for i := range rapid.IntRange(0, 12).Draw(t, "objects") {
+			s := specimen{
+				class: rapid.SampledFrom([]Class{private, public, cert, CKOSecretKey, CKOData, unknownClass}).Draw(t, "class"),
+				name:  fmt.Sprint(i), id: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "id"), key: rapid.SampledFrom([]string{"", "A", "B", "C"}).Draw(t, "key"),
+			}
+			switch rapid.IntRange(0, 6).Draw(t, "odd") {
+			case 0:
+				s.odd = ofType(CKKRSA)
+			case 1:
+				s.odd = func(o *Object) { delete(o.Attributes, CKAKeyType) }
+			case 2:
+				if s.class == private {
+					s.odd = proven("A")
+				}
+			}
+			inventory.Objects = append(inventory.Objects, s.object())
+		}
+		identities := inventory.Identities()
+		found, pairs := map[*Object]int{}, map[[2]*Object]bool{}
+		for _, identity := range identities {
+			objects := identity.Objects()
+			if len(objects) == 0 {
+				t.Fatal("an identity of nothing")
+			}
+			for _, o := range objects {
+				found[o]++
+				if !slices.Contains(inventory.Objects, o) {
+					t.Fatal("an identity of an object that is not there")
+				}
+			}
+			if identity.PrivateKey != nil && identity.Certificate != nil {
+				pair := [2]*Object{identity.PrivateKey, identity.Certificate.Object}
+				if pairs[pair] {
+					t.Fatalf("%s is there twice", summary(identity))
+				}
+				pairs[pair] = true
+			}
+			checkLink(t, identity)
+		}
+		for _, o := range inventory.Objects {
+			n := found[o]
+			if o.Class == public && n == 0 {
+				key, told := PublicKeyOf(o)
+				n = slices.IndexFunc(identities, func(i Identity) bool { return told && i.Public.Equal(key) && i.PublicKey != nil }) + 1
+			}
+			if is := o.Class == public || o.Class == private || o.Class == cert; is && n == 0 || !is && n > 0 {
+				t.Fatalf("%s %s is in %d identities", o.Class, o.Label(), n)
+			}
+		}
+	})
+}
+
+func checkLink(t *rapid.T, identity Identity) {
+	if identity.PrivateKey == nil || identity.LinkedBy == LinkedByNone {
+		return
+	}
+	if c := identity.Certificate; c != nil && !c.Parsed.PublicKey.Equal(identity.Public) {
+		t.Fatalf("%s: the certificate has another key", summary(identity))
+	}
+	own, told := PublicKeyOf(identity.PrivateKey)
+	switch {
+	case identity.LinkedBy == LinkedByPublicKey && (!told || !own.Equal(identity.Public)):
+		t.Fatalf("%s: nothing proves the link", summary(identity))
+	case identity.LinkedBy == LinkedByID && told:
+		t.Fatalf("%s: linked by CKA_ID, and the key tells its public half", summary(identity))
+	}
+}

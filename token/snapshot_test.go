@@ -1,0 +1,295 @@
+package token
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"p11bridge/token/pki"
+)
+
+// sameInventory compares all that a snapshot is to keep.
+var sameInventory = cmp.Options{
+	cmpopts.IgnoreUnexported(Object{}), cmpopts.EquateEmpty(),
+	cmpopts.IgnoreFields(pki.Certificate{}, "Raw", "RawSubject", "RawIssuer", "SubjectKeyID", "AuthorityKeyID", "RawSAN"),
+}
+
+func readBack(t interface {
+	Helper()
+	Fatal(...any)
+}, inventory *Inventory) *Inventory {
+	t.Helper()
+	text, err := json.Marshal(inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &Inventory{}
+	if err := json.Unmarshal(text, again); err != nil {
+		t.Fatal(err, string(text))
+	}
+	second, err := json.Marshal(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(text, second) {
+		t.Fatal(fmt.Sprintf("written\n%s\nread back and written again\n%s", text, second))
+	}
+	return again
+}
+
+// TestAttributesAreReadBack has every kind of answer for every attribute: as it should be, too short, too long, refused.
+func TestAttributesAreReadBack(t *testing.T) {
+	values := [][]byte{nil, {}, {0}, {1}, {2}, {0xFF}, []byte("text"), []byte("é\u202e\x1b\x00x"), []byte("raw\xff"), []byte("zero\x00"), bytes.Repeat([]byte{7}, 4), bytes.Repeat([]byte{7}, 8),
+		bytes.Repeat([]byte{0xFF}, 8), binary.NativeEndian.AppendUint64(nil, 1<<63), bytes.Repeat([]byte{1}, 300)}
+	codes := []CKR{CKRAttributeTypeInvalid, CKRAttributeSensitive, CKRGeneralError, 0x80000001, 0x2FF, 0x300, 1}
+	for a := range attributeTable {
+		for _, value := range values {
+			checkAnswer(t, a, Answer{Value: value})
+		}
+		for _, code := range codes {
+			checkAnswer(t, a, Answer{Code: code})
+		}
+	}
+}
+
+func checkAnswer(t *testing.T, a Attribute, answer Answer) {
+	t.Helper()
+	o := &Object{Class: CKOPrivateKey, Attributes: Attributes{a: answer}}
+	again := readBack(t, &Inventory{Objects: []*Object{o}})
+	got := again.Objects[0].Attributes[a]
+	if !bytes.Equal(got.Value, answer.Value) || got.Code != answer.Code {
+		t.Errorf("%s: %x %s is read back as %x %s", a, answer.Value, answer.Code, got.Value, got.Code)
+	}
+}
+
+// TestInventoryIsReadBack: whatever a token tells, its snapshot tells the same.
+func TestInventoryIsReadBack(t *testing.T) {
+	var attributes []Attribute
+	for a := range attributeTable {
+		attributes = append(attributes, a)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		number := rapid.Uint64()
+		inventory := &Inventory{
+			Module:   ModuleInfo{Path: rapid.String().Draw(t, "path"), Description: rapid.String().Draw(t, "description")},
+			Token:    Info{Label: rapid.String().Draw(t, "label"), Flags: Flags(number.Draw(t, "flags")), MaxSessions: Unknown, MaxPINLen: uint(number.Draw(t, "pin"))},
+			LoggedIn: rapid.Bool().Draw(t, "logged in"),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "mechanisms") {
+			inventory.Mechanisms = append(inventory.Mechanisms, Mechanism{Type: CKM(number.Draw(t, "mechanism")), Wrap: rapid.Bool().Draw(t, "wrap")})
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "objects") {
+			o := &Object{Class: Class(rapid.OneOf(rapid.Uint64Range(0, 10), number).Draw(t, "class")), Attributes: Attributes{}}
+			for range rapid.IntRange(0, 5).Draw(t, "attributes") {
+				answer := Answer{Value: rapid.SliceOf(rapid.Byte()).Draw(t, "value")}
+				if rapid.Bool().Draw(t, "refused") {
+					answer = Answer{Code: CKR(rapid.Uint64Range(1, 1<<33).Draw(t, "code"))}
+				}
+				o.Attributes[attributes[rapid.IntRange(0, len(attributes)-1).Draw(t, "attribute")]] = answer
+			}
+			if o.Class == CKOCertificate {
+				o.CertificateProblem = "problem"
+			}
+			inventory.Objects = append(inventory.Objects, o)
+		}
+		again := readBack(t, inventory)
+		if difference := cmp.Diff(inventory, again, sameInventory); difference != "" {
+			t.Fatal(difference)
+		}
+		if !again.Sound() {
+			t.Fatal("a snapshot of ours is not sound")
+		}
+	})
+}
+
+// planted are words that no snapshot may hold, in any of the forms that it is written in.
+var planted = []byte("Geheimnis-1789")
+
+func holdsPlanted(text []byte) bool {
+	return bytes.Contains(text, planted) || bytes.Contains(bytes.ToLower(text), []byte(hex.EncodeToString(planted)))
+}
+
+func secretive() *Inventory {
+	certificate := func(private bool) *Object {
+		o := &Object{Class: CKOCertificate, Attributes: Attributes{CKALabel: {Value: []byte("c")}, CKAPrivate: {Value: []byte{0}}, CKAValue: {Value: planted}},
+			Certificate: &pki.Certificate{Raw: planted, RawSubject: planted, RawSAN: planted, Subject: "CN=c", NotAfter: time.Unix(0, 0).UTC(), NotBefore: time.Unix(0, 0).UTC()}}
+		if private {
+			o.Attributes[CKAPrivate] = Answer{Value: []byte{1}}
+			o.Certificate.Subject, o.Certificate.Serial, o.Certificate.Fingerprint = "CN="+string(planted), string(planted), string(planted)
+		}
+		return o
+	}
+	return &Inventory{Objects: []*Object{
+		{Class: CKOPrivateKey, Attributes: Attributes{CKAValue: {Value: planted}}}, {Class: CKOSecretKey, Attributes: Attributes{CKAValue: {Value: planted}}},
+		{Class: CKOData, Attributes: Attributes{CKAValue: {Value: planted}, CKAPrivate: {Value: []byte{1}}}}, certificate(false), certificate(true),
+	}}
+}
+
+func TestSnapshotHoldsNoValue(t *testing.T) {
+	inventory := secretive()
+	before, err := json.Marshal(inventory)
+	if err != nil || !holdsPlanted(before) {
+		t.Fatalf("nothing was planted: %v", err)
+	}
+	snapshot := inventory.Snapshot()
+	text, err := json.Marshal(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if holdsPlanted(text) {
+		t.Errorf("the snapshot holds what it must not:\n%s", text)
+	}
+	if after, err := json.Marshal(inventory); err != nil || !bytes.Equal(before, after) {
+		t.Error("the inventory itself was changed")
+	}
+	if len(snapshot.Objects) != len(inventory.Objects) || !snapshot.Sound() {
+		t.Error("an object was dropped")
+	}
+	if withheld := snapshot.Objects[4]; withheld.Certificate != nil || withheld.CertificateProblem == "" || withheld.Label() != "c" {
+		t.Errorf("of a private certificate is kept: %s", text)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	named := func(label, subject, issuer string) *Object {
+		return &Object{Class: CKOCertificate, Attributes: Attributes{CKALabel: {Value: []byte(label)}, CKAID: {Value: []byte{1}}},
+			Certificate: &pki.Certificate{Subject: subject, Issuer: issuer, Serial: string(planted), Fingerprint: string(planted), IsCA: true}}
+	}
+	word := string(planted)
+	inventory := &Inventory{Token: Info{Label: word, Serial: word, Manufacturer: "maker"}, Objects: []*Object{
+		named(word, "CN="+word, "CN=ca "+word), named(word, "CN="+word, "CN="+word), named(word+"2", "CN=2 "+word, "CN=ca "+word), named("", "", ""),
+		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: []byte(word)}, CKAApplication: {Value: []byte(word)}}},
+		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: append([]byte{0xFF}, planted...)}, CKAApplication: {Code: CKRAttributeTypeInvalid}}},
+	}}
+	snapshot := inventory.Snapshot()
+	before, err := json.Marshal(inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot.Redact()
+	text, err := json.Marshal(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if holdsPlanted(text) {
+		t.Errorf("a name is left:\n%s", text)
+	}
+	if after, err := json.Marshal(inventory); err != nil || !bytes.Equal(before, after) {
+		t.Error("the inventory itself was changed")
+	}
+	o := snapshot.Objects
+	if o[0].Label() != o[1].Label() || o[0].Label() == o[2].Label() || o[0].Label() == "" || o[3].Label() != "" || o[0].Label() != o[4].Label() {
+		t.Errorf("equal labels are not equal any more, or others are: %s", text)
+	}
+	a, b, c := o[0].Certificate, o[1].Certificate, o[2].Certificate
+	if a.Subject != b.Subject || a.Subject == c.Subject || a.Issuer != c.Issuer || a.Issuer == b.Issuer || b.Subject != b.Issuer || a.Subject == "" {
+		t.Errorf("equal names are not equal any more, or others are: %s", text)
+	}
+	if !a.IsCA || snapshot.Token.Manufacturer != "maker" || string(o[0].ID()) != "\x01" {
+		t.Errorf("more than the names is gone: %s", text)
+	}
+	if _, told := o[5].Attributes.Told(CKAApplication); told {
+		t.Error("what was not told has a name now")
+	}
+}
+
+func TestUnmarshalRefuses(t *testing.T) {
+	attribute := func(text string) string { return `{"objects":[{"class":"CKO_DATA","attributes":` + text + `}]}` }
+	for name, text := range map[string]string{
+		"unknown attribute":        attribute(`{"CKA_COLOUR":true}`),
+		"attribute by number":      attribute(`{"CKA_0x00000100":1}`),
+		"boolean as text":          attribute(`{"CKA_SENSITIVE":"true"}`),
+		"boolean as number":        attribute(`{"CKA_SENSITIVE":1}`),
+		"number as text":           attribute(`{"CKA_KEY_TYPE":"0"}`),
+		"negative number":          attribute(`{"CKA_KEY_TYPE":-1}`),
+		"number with a fraction":   attribute(`{"CKA_KEY_TYPE":1.5}`),
+		"number beyond 64 bits":    attribute(`{"CKA_KEY_TYPE":18446744073709551616}`),
+		"null boolean":             attribute(`{"CKA_SENSITIVE":null}`),
+		"null number":              attribute(`{"CKA_KEY_TYPE":null}`),
+		"null text":                attribute(`{"CKA_LABEL":null}`),
+		"null bytes":               attribute(`{"CKA_ID":null}`),
+		"half a byte":              attribute(`{"CKA_ID":"0"}`),
+		"no hexadecimal":           attribute(`{"CKA_ID":"xx"}`),
+		"no hexadecimal, by force": attribute(`{"CKA_SENSITIVE":{"hex":"xx"}}`),
+		"unknown return value":     attribute(`{"CKA_SENSITIVE":{"ckr":"CKR_COLOUR"}}`),
+		"a return value too large": attribute(`{"CKA_SENSITIVE":{"ckr":"CKR_0x10000000000000000"}}`),
+		"another object":           attribute(`{"CKA_SENSITIVE":{}}`),
+		"a list":                   attribute(`{"CKA_ID":[1]}`),
+		"attributes as a list":     attribute(`[]`),
+		"unknown class":            `{"objects":[{"class":"CKO_COLOUR"}]}`,
+		"class as a number":        `{"objects":[{"class":1}]}`,
+		"class too large":          `{"objects":[{"class":"CKO_0x10000000000000000"}]}`,
+		"unknown mechanism":        `{"mechanisms":[{"mechanism":"CKM_COLOUR"}]}`,
+		"a flag as text":           `{"token":{"flags":"CKF_RNG"}}`,
+	} {
+		inventory := &Inventory{}
+		if err := json.Unmarshal([]byte(text), inventory); err == nil {
+			again, _ := json.Marshal(inventory)
+			t.Errorf("%s is taken, as\n%s", name, again)
+		} else if strings.Contains(name, "attribute") && !errors.Is(err, ErrSnapshot) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSound(t *testing.T) {
+	for name, text := range map[string]string{
+		"an object that is null":              `{"objects":[null]}`,
+		"no attributes":                       `{"objects":[{"class":"CKO_DATA"}]}`,
+		"attributes that are null":            `{"objects":[{"class":"CKO_DATA","attributes":null}]}`,
+		"a certificate without any":           `{"objects":[{"class":"CKO_CERTIFICATE","attributes":{}}]}`,
+		"a certificate that is null":          `{"objects":[{"class":"CKO_CERTIFICATE","attributes":{},"certificate":null}]}`,
+		"an object without a class":           `{"objects":[{"attributes":{}}]}`,
+		"a class that is not the attribute's": `{"objects":[{"class":"CKO_DATA","attributes":{"CKA_CLASS":3}}]}`,
+	} {
+		inventory := &Inventory{}
+		if err := json.Unmarshal([]byte(text), inventory); err == nil && inventory.Sound() {
+			t.Errorf("%s is called sound", name)
+		}
+	}
+	if !(&Inventory{}).Sound() {
+		t.Error("an empty token is not sound")
+	}
+	if (&Inventory{Objects: make([]*Object, maxSnapshotObjects+1)}).Sound() {
+		t.Error("too many objects are sound")
+	}
+}
+
+// FuzzReadInventory reads whatever may stand in a snapshot. What is taken and sound can be put together, written, and read
+// back to the same; nothing panics.
+func FuzzReadInventory(f *testing.F) {
+	for _, inventory := range []*Inventory{{}, secretive().Snapshot(), {Mechanisms: []Mechanism{{Type: CKMAESCBCPad, Wrap: true}, {Type: 0x80000001}}}} {
+		text, err := json.Marshal(inventory)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte(`{"objects":[{"class":"CKO_PRIVATE_KEY","attributes":{"CKA_KEY_TYPE":3,"CKA_ID":"01","CKA_EC_PARAMS":{"ckr":"CKR_GENERAL_ERROR"},"CKA_LABEL":{"hex":"ff00"}},"proven_public_key":"AA=="}]}`))
+	f.Add([]byte(`{"objects":[{"class":"CKO_CERTIFICATE","attributes":{},"certificate":{"subject":"CN=x","public_key":{"spki":"MAA="}}},null]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		inventory := &Inventory{}
+		if json.Unmarshal(text, inventory) != nil || !inventory.Sound() {
+			return
+		}
+		for _, identity := range inventory.Identities() {
+			if len(identity.Objects()) == 0 {
+				t.Fatal("an identity of nothing")
+			}
+		}
+		readBack(t, inventory)
+		snapshot := inventory.Snapshot()
+		snapshot.Redact()
+		readBack(t, snapshot)
+	})
+}
