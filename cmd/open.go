@@ -23,7 +23,11 @@ func (a *app) libraries(uri *token.URI) (found []token.Library, named bool, err 
 	case path != "":
 		return []token.Library{{Path: path}}, true, nil
 	case a.nssDB != "":
-		library, err := token.NSSDatabase(a.nssDB)
+		access := token.ReadOnly
+		if a.writes {
+			access = token.ReadWrite
+		}
+		library, err := token.NSSDatabase(a.nssDB, access)
 		return []token.Library{library}, true, err
 	}
 	if path := a.getenv(moduleVariable); path != "" {

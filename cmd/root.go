@@ -39,6 +39,7 @@ type app struct {
 	err     *os.File // notices and errors
 	catalog *messages.Catalog
 	child   *child // nil in the supervising parent
+	writes  bool   // the command changes what is on a token
 }
 
 // Main runs the command line and gives the exit code.

@@ -75,7 +75,11 @@ func (l *linker) candidates(key *Object) []pki.PublicKey {
 
 // couldBe tells whether a private key's type and curve fit a public key.
 func couldBe(key *Object, public pki.PublicKey) bool {
-	switch keyType, _ := key.KeyType(); keyType {
+	keyType, told := key.KeyType()
+	if !told {
+		return true
+	}
+	switch keyType {
 	case CKKRSA:
 		return public.Algorithm == "RSA" || public.Algorithm == "RSA-PSS"
 	case CKKEC, CKKECEdwards:
@@ -145,9 +149,7 @@ func (inventory *Inventory) Identities() []Identity {
 				linked[publics[0]] = true
 			}
 		}
-		if strangers := l.keysByID[string(c.Object.ID())]; len(strangers) > 0 {
-			identity.Stranger = strangers[0]
-		}
+		identity.Stranger = l.stranger(c)
 		identities = append(identities, identity)
 	}
 	for _, o := range l.publicKeys {
@@ -156,6 +158,21 @@ func (inventory *Inventory) Identities() []Identity {
 		}
 	}
 	return identities
+}
+
+// stranger is a private key with the certificate's CKA_ID that is shown to be another certificate's: by its public key, or
+// because it is of another type.
+func (l *linker) stranger(c *Certificate) *Object {
+	if c.Parsed == nil || len(c.Parsed.PublicKey.SPKI) == 0 {
+		return nil
+	}
+	for _, key := range l.keysByID[string(c.Object.ID())] {
+		own, told := l.own[key]
+		if told && !own.Equal(c.Parsed.PublicKey) || !couldBe(key, c.Parsed.PublicKey) {
+			return key
+		}
+	}
+	return nil
 }
 
 // identitiesOf gives one identity for each certificate of the key, or one without a certificate.

@@ -18,8 +18,8 @@ var ErrNoSoftokn = errors.New("libsoftokn3.so not found")
 const nssCryptoToken = "NSS Generic Crypto Services"
 
 // NSSDatabase names softokn with an NSS certificate database, as Firefox, Thunderbird and Chromium keep it, opened for
-// reading only. The error wraps ErrNoNSSDatabase or ErrNoSoftokn.
-func NSSDatabase(directory string) (Library, error) {
+// reading only unless access is ReadWrite. The error wraps ErrNoNSSDatabase or ErrNoSoftokn.
+func NSSDatabase(directory string, access Access) (Library, error) {
 	directory, err := filepath.Abs(strings.TrimPrefix(directory, "sql:"))
 	if err != nil {
 		return Library{}, fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
@@ -32,7 +32,7 @@ func NSSDatabase(directory string) (Library, error) {
 	for _, place := range []string{"libsoftokn3.so", "nss/libsoftokn3.so"} {
 		for _, path := range inRoots(place) {
 			if _, err := os.Stat(path); err == nil {
-				return Library{Path: path, InitString: nssParameters(directory), Name: "nss"}, nil
+				return Library{Path: path, InitString: nssParameters(directory, access), Name: "nss"}, nil
 			}
 		}
 	}
@@ -41,9 +41,13 @@ func NSSDatabase(directory string) (Library, error) {
 
 // nssParameters is the string that softokn reads from CK_C_INITIALIZE_ARGS.pReserved. Quotes and backslashes in the path
 // are escaped, so that a directory's name cannot add parameters.
-func nssParameters(directory string) string {
+func nssParameters(directory string, access Access) string {
 	escaped := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(directory)
-	return "configdir='sql:" + escaped + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=readOnly"
+	flags := "readOnly"
+	if access == ReadWrite {
+		flags = ""
+	}
+	return "configdir='sql:" + escaped + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=" + flags
 }
 
 // Internal tells whether the slot's token is one that computes for its module and can hold nothing of the user's.

@@ -20,8 +20,9 @@ func (s *Session) Shroud(key *Object, kek, iv []byte) ([]byte, error) {
 	return nil, &WrapError{Attempts: []Attempt{attempt}, AboutKey: attempt.refusesKey()}
 }
 
-// Destroy destroys a session object that was made here (PKCS#11 v3.1 §5.7.3).
-func (s *Session) Destroy(o *Object) error { return s.destroy(o.handle, "session object") }
+// Destroy destroys an object (PKCS#11 v3.1 §5.7.3). An object on the token takes a read-write session. CKR_OK need not mean
+// that it is gone; Remaining tells.
+func (s *Session) Destroy(o *Object) error { return s.destroy(o.handle, o.Class.String()) }
 
 func (s *Session) destroy(handle pkcs11.ObjectHandle, what string) error {
 	return s.call("C_DestroyObject", what, func() error { return s.module.ctx.DestroyObject(s.handle, handle) })

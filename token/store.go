@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"encoding/asn1"
 	"fmt"
 	"slices"
@@ -115,4 +116,40 @@ func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(objects), func(o *Object) bool { return !slices.Contains(handles, o.handle) }), nil
+}
+
+// PrivateKeys lists the private keys anew.
+func (s *Session) PrivateKeys() ([]*Object, error) {
+	handles, err := s.find(CKOPrivateKey.String(), ulong(CKAClass, uint(CKOPrivateKey)))
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]*Object, 0, len(handles))
+	for _, handle := range handles {
+		key, err := s.readObject(handle)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// naming are the attributes by which objects are told apart.
+var naming = []Attribute{CKAID, CKALabel, CKAKeyType, CKAModulus, CKAECParams, CKAToken}
+
+// SameAs tells whether two objects of one class tell the same of themselves, as far as both tell it: identifier, label, key
+// type, modulus and curve.
+func (o *Object) SameAs(other *Object) bool {
+	if o.Class != other.Class {
+		return false
+	}
+	for _, a := range naming {
+		one, told := o.Attributes.Told(a)
+		two, too := other.Attributes.Told(a)
+		if told && too && !bytes.Equal(one, two) {
+			return false
+		}
+	}
+	return true
 }
