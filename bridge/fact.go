@@ -37,10 +37,13 @@ func keyText(key pki.PublicKey) string {
 	return fmt.Sprintf("%s …%x", key.Algorithm, key.SPKI[len(key.SPKI)-8:])
 }
 
-func objectKeyText(o *token.Object) string {
+// objectKeyText names a key object by its public key, else by its type; nil where the token told neither.
+func objectKeyText(o *token.Object) any {
 	if public, told := token.PublicKeyOf(o); told {
 		return keyText(public)
 	}
-	keyType, _ := o.KeyType()
-	return keyType.String()
+	if keyType, told := o.KeyType(); told {
+		return keyType.String()
+	}
+	return nil
 }

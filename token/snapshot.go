@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -72,6 +73,9 @@ func (as *Attributes) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &plain); err != nil {
 		return fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
+	if plain == nil {
+		return fmt.Errorf("%w: an object without attributes", ErrSnapshot)
+	}
 	*as = make(Attributes, len(plain))
 	for name, raw := range plain {
 		a, known := attributeByName(name)
@@ -99,6 +103,9 @@ func attributeByName(name string) (Attribute, bool) {
 // parseAnswer reads one attribute: {"ckr": "CKR_…"}, {"hex": "…"}, or the value in the form of its kind.
 func parseAnswer(kind attributeKind, raw json.RawMessage) (Answer, error) {
 	bad := fmt.Errorf("%w: an attribute's value has another form", ErrSnapshot)
+	if string(bytes.TrimSpace(raw)) == "null" {
+		return Answer{}, bad
+	}
 	var special struct{ CKR, Hex *string }
 	if json.Unmarshal(raw, &special) == nil {
 		switch {
@@ -192,7 +199,11 @@ func exactText(value []byte) bool {
 // Sound tells whether an inventory that was read from a file has all its parts.
 func (inventory *Inventory) Sound() bool {
 	for _, o := range inventory.Objects {
-		if o == nil || o.Attributes == nil || o.Class == CKOCertificate && o.Certificate == nil && o.CertificateProblem == "" {
+		if o == nil {
+			return false
+		}
+		class, told := o.Attributes.Ulong(CKAClass)
+		if !told || Class(class) != o.Class || o.Class == CKOCertificate && o.Certificate == nil && o.CertificateProblem == "" {
 			return false
 		}
 	}

@@ -100,6 +100,7 @@ func TestInventoryIsReadBack(t *testing.T) {
 			if o.Class == CKOCertificate {
 				o.CertificateProblem = "problem"
 			}
+			o.Attributes[CKAClass] = classAnswer(o.Class)
 			inventory.Objects = append(inventory.Objects, o)
 		}
 		again := readBack(t, inventory)
@@ -129,11 +130,18 @@ func secretive() *Inventory {
 		}
 		return o
 	}
-	return &Inventory{Objects: []*Object{
+	inventory := &Inventory{Objects: []*Object{
 		{Class: CKOPrivateKey, Attributes: Attributes{CKAValue: {Value: planted}}}, {Class: CKOSecretKey, Attributes: Attributes{CKAValue: {Value: planted}}},
 		{Class: CKOData, Attributes: Attributes{CKAValue: {Value: planted}, CKAPrivate: {Value: []byte{1}}}}, certificate(false), certificate(true),
 	}}
+	for _, o := range inventory.Objects {
+		o.Attributes[CKAClass] = classAnswer(o.Class)
+	}
+	return inventory
 }
+
+// classAnswer is CKA_CLASS as a token tells it: no object is without.
+func classAnswer(class Class) Answer { return Answer{Value: ulong(CKAClass, uint(class)).Value} }
 
 func TestSnapshotHoldsNoValue(t *testing.T) {
 	inventory := secretive()
