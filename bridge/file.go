@@ -23,6 +23,10 @@ const (
 	FileIsSpecial   FileFault = "special"      // the path is a device, a socket or a pipe
 	NoDirectory     FileFault = "no-directory" // the directory is missing or is none
 	NotWritable     FileFault = "not-writable" // the directory cannot be written to
+
+	DirectoryMissing FileFault = "directory-missing" // the path is to be a directory that is there
+	NotReadable      FileFault = "not-readable"      // the directory cannot be read
+	DirectoryBusy    FileFault = "directory-busy"    // another run is at work in the directory
 )
 
 // FileError says why a file cannot be written.
@@ -51,6 +55,9 @@ type Target struct {
 	// Scratch is told the path of the unfinished file, and "" once there is none, so that somebody else can remove it if
 	// this process dies.
 	Scratch func(path string)
+
+	// DraftName begins the name of the unfinished file, in place of draftName: one for all the files of a run.
+	DraftName string
 }
 
 // Check tells whether the file could be placed, without writing anything. The error is a *FileError.
@@ -79,6 +86,19 @@ func (t Target) Check() error {
 	return nil
 }
 
+// Unfinished files are hidden, and named so that they are known as ours.
+const (
+	draftName   = ".p11bridge"
+	draftEnding = ".part"
+)
+
+func (t Target) draftName() string {
+	if t.DraftName == "" {
+		return draftName
+	}
+	return t.DraftName
+}
+
 // draft is a file on its way: complete on disk, without its final name. It is made in the target's directory, which is
 // held open so that nobody can put another one in its place.
 type draft struct {
@@ -102,7 +122,7 @@ func newDraft(target Target, contents []byte) (d *draft, err error) {
 	if _, err := rand.Read(random); err != nil {
 		return nil, errors.Join(fmt.Errorf("name an unfinished file: %w", err), directory.Close())
 	}
-	d = &draft{target: target, directory: directory, name: ".p11bridge-" + hex.EncodeToString(random) + ".part"}
+	d = &draft{target: target, directory: directory, name: target.draftName() + "-" + hex.EncodeToString(random) + draftEnding}
 	d.tell(filepath.Join(filepath.Dir(target.Path), d.name))
 	fd, err := unix.Openat(int(directory.Fd()), d.name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -110,6 +130,10 @@ func newDraft(target Target, contents []byte) (d *draft, err error) {
 		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, directory.Close())
 	}
 	d.file = os.NewFile(uintptr(fd), d.name)
+	// The lock tells whoever clears up that the writer lives. A file system without locks keeps the draft all the same.
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil && !errors.Is(err, unix.ENOLCK) && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.ENOSYS) {
+		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.discard())
+	}
 	if _, err = d.file.Write(contents); err == nil {
 		err = d.file.Sync()
 	}

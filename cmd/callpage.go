@@ -20,7 +20,8 @@ import (
 //
 //	offset 0     1 once the child has ended in its own words; from offset 4 (32 bits) its exit code and 1, once the
 //	             result has been told
-//	offset 8     the length of the scratch file's path, 0 for none; the path from offset 16
+//	offset 8     the length of the scratch path, 0 for none; from offset 16 the path, of one unfinished file or the
+//	             beginning of those of all that the run has
 //	offset 1024  slots of 512 bytes, one for each call under way:
 //	             8 bytes start in nanoseconds of the monotonic clock, 0 for a free slot; then the function's name and the
 //	             module's path, each ended by a zero byte
@@ -120,7 +121,8 @@ func (p *callPage) told() (code int, told bool) {
 	return int(value) - 1, value != 0
 }
 
-// setScratch notes the file that is to be removed if the child dies; an empty path notes that there is none.
+// setScratch notes the files that are to be removed if the child dies: all whose paths begin so. An empty path notes that
+// there are none.
 func (p *callPage) setScratch(path string) {
 	if len(path) > scratchMax {
 		path = ""

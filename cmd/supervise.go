@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -116,7 +117,7 @@ func supervise(ctx context.Context, e errand) (ending, error) {
 	}
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
-		if removed := os.Remove(scratch); removed != nil && !errors.Is(removed, os.ErrNotExist) {
+		if removed := removeBeginning(scratch); removed != nil {
 			err = errors.Join(err, removed)
 		}
 	}
@@ -124,6 +125,27 @@ func supervise(ctx context.Context, e errand) (ending, error) {
 		end.code = code
 	}
 	return end, err
+}
+
+// removeBeginning removes the files whose paths begin with the one given: a single file, or all unfinished files of a run.
+func removeBeginning(path string) error {
+	directory, name := filepath.Split(path)
+	if directory == "" {
+		directory = "."
+	}
+	entries, err := os.ReadDir(directory)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), name) || !entry.Type().IsRegular() {
+			continue
+		}
+		if removed := os.Remove(filepath.Join(directory, entry.Name())); removed != nil && !errors.Is(removed, os.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}
+	return err
 }
 
 // childCommand is this program again. The file descriptors that the user named as a source keep their numbers; our own
