@@ -1,0 +1,272 @@
+package bridge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"p11bridge/token/pki"
+)
+
+// Archive is a directory with backups and their records, as it stood when it was read.
+type Archive struct {
+	Directory  string
+	Backups    []Backup           // by the names of their records
+	Unreadable []UnreadableRecord // records that are there and say nothing
+
+	byCertificate map[string][]*Backup
+	byPublicKey   map[string][]*Backup
+	loose         map[string][]string // PFX files that no record speaks for, by the fingerprint in their names
+}
+
+// Backup is a record with what became of its file.
+type Backup struct {
+	RecordPath string
+	Record     *Record
+	File       FileState
+	Problem    string // for a file that was changed: what stands there instead of it, where it is no file
+}
+
+// Path is where the PFX file is to be.
+func (b *Backup) Path() string { return filepath.Join(filepath.Dir(b.RecordPath), b.Record.File) }
+
+// FileState tells what became of a backup's file.
+type FileState string
+
+// The states of a file.
+const (
+	FileIntact  FileState = "intact"  // the SHA-256 is the record's
+	FileMissing FileState = "missing" // there is none
+	FileChanged FileState = "changed" // there is something else
+)
+
+// UnreadableRecord is a record that is there and cannot be used.
+type UnreadableRecord struct {
+	Path    string
+	Problem string
+
+	fingerprint string // of the certificate, as far as the name tells it
+}
+
+// ReadArchive reads the records of a directory and the SHA-256 of every file that one names. It opens no PFX and needs no
+// password. The error is a *FileError, or the context's.
+func ReadArchive(ctx context.Context, directory string) (*Archive, error) {
+	a := &Archive{Directory: directory, byCertificate: map[string][]*Backup{}, byPublicKey: map[string][]*Backup{}, loose: map[string][]string{}}
+	entries, err := os.ReadDir(directory)
+	switch {
+	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR):
+		return nil, &FileError{Path: directory, Fault: DirectoryMissing}
+	case err != nil:
+		return nil, &FileError{Path: directory, Fault: NotReadable, Err: err}
+	}
+	there := map[string]bool{}
+	for _, entry := range entries {
+		there[entry.Name()] = true
+	}
+	for _, entry := range entries {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		if name, ok := strings.CutSuffix(entry.Name(), recordEnding); ok && !strings.HasPrefix(name, ".") {
+			a.read(name, there)
+		}
+	}
+	spoken := map[string]bool{}
+	for i := range a.Backups {
+		b := &a.Backups[i]
+		spoken[b.Record.File] = true
+		a.byCertificate[b.Record.Certificate.SHA256] = append(a.byCertificate[b.Record.Certificate.SHA256], b)
+		a.byPublicKey[b.Record.PublicKeySHA256] = append(a.byPublicKey[b.Record.PublicKeySHA256], b)
+	}
+	for _, entry := range entries {
+		name, ok := strings.CutSuffix(entry.Name(), backupEnding)
+		if fingerprint := namedFor(name); ok && fingerprint != "" && !spoken[entry.Name()] {
+			a.loose[fingerprint] = append(a.loose[fingerprint], name)
+		}
+	}
+	return a, nil
+}
+
+// read takes in one JSON file. Other people's are left alone: those that are not named as records are and have no PFX file
+// of their name.
+func (a *Archive) read(name string, there map[string]bool) {
+	path := filepath.Join(a.Directory, name+recordEnding)
+	record, err := ReadRecord(path)
+	if err != nil {
+		if namedFor(name) != "" || there[name+backupEnding] {
+			var problem *RecordError
+			if errors.As(err, &problem) {
+				err = problem.Err
+			}
+			a.Unreadable = append(a.Unreadable, UnreadableRecord{Path: path, Problem: err.Error(), fingerprint: namedFor(name)})
+		}
+		return
+	}
+	backup := Backup{RecordPath: path, Record: record, File: FileIntact}
+	switch digest, err := digestOfFile(backup.Path()); {
+	case errors.Is(err, unix.ENOENT):
+		backup.File = FileMissing
+	case err != nil:
+		backup.File, backup.Problem = FileChanged, err.Error()
+	case digest != record.SHA256:
+		backup.File = FileChanged
+	}
+	a.Backups = append(a.Backups, backup)
+}
+
+// of finds the backup of a certificate: the one whose file is intact, where there are several.
+func (a *Archive) of(certificate *pki.Certificate) *Backup {
+	found := a.byCertificate[certificate.SHA256()]
+	found = slices.DeleteFunc(slices.Clone(found), func(b *Backup) bool { return b.Record.PublicKeySHA256 != digestText(certificate.PublicKey.SPKI) })
+	return bestOf(found)
+}
+
+// ofKey finds the backup of a key, with whatever certificate.
+func (a *Archive) ofKey(public pki.PublicKey) *Backup {
+	if len(public.SPKI) == 0 {
+		return nil
+	}
+	return bestOf(a.byPublicKey[digestText(public.SPKI)])
+}
+
+// bestOf prefers an intact file, then the newest record.
+func bestOf(backups []*Backup) *Backup {
+	var best *Backup
+	for _, b := range backups {
+		if best == nil || b.File == FileIntact && best.File != FileIntact ||
+			(b.File == FileIntact) == (best.File == FileIntact) && b.Record.Created > best.Record.Created {
+			best = b
+		}
+	}
+	return best
+}
+
+// lacksRecord tells of a file that is named as the certificate's backup and has no record that can be read.
+func (a *Archive) lacksRecord(certificateSHA256 string) (path, problem string, is bool) {
+	fingerprint := shortFingerprint(certificateSHA256)
+	for _, record := range a.Unreadable {
+		if record.fingerprint == fingerprint {
+			return record.Path, record.Problem, true
+		}
+	}
+	if names := a.loose[fingerprint]; len(names) > 0 {
+		return filepath.Join(a.Directory, names[0]+recordEnding), "missing", true
+	}
+	return "", "", false
+}
+
+// nameFor is the name, without ending, under which a certificate's backup is to be written: the one that it has already,
+// also where the label was changed since or the record was lost, so that no duplicate grows.
+func (a *Archive) nameFor(label, certificateSHA256 string) (name string, replaces bool) {
+	if backup := bestOf(a.byCertificate[certificateSHA256]); backup != nil {
+		name, ok := strings.CutSuffix(backup.Record.File, backupEnding)
+		if ok && name+recordEnding == filepath.Base(backup.RecordPath) {
+			return name, backup.File != FileMissing
+		}
+	}
+	fingerprint := shortFingerprint(certificateSHA256)
+	own := BackupName(label, certificateSHA256)
+	if names := a.loose[fingerprint]; len(names) > 0 && !slices.Contains(names, own) {
+		return names[0], true
+	} else if len(names) > 0 {
+		return own, true
+	}
+	return own, false
+}
+
+// Reserve makes the directory fit for a run that writes backups: it makes it, mode 0700, where only its last element is
+// missing; keeps other such runs out until release is called; and removes unfinished files whose writers are gone. release
+// removes a directory that was made and stayed empty. The error is a *FileError.
+func Reserve(directory string) (release func() error, err error) {
+	fault := func(kind FileFault, err error) error { return &FileError{Path: directory, Fault: kind, Err: err} }
+	made := false
+	switch err := os.Mkdir(directory, 0o700); {
+	case err == nil:
+		made = true
+	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR):
+		return nil, fault(NoDirectory, nil)
+	case !errors.Is(err, unix.EEXIST):
+		return nil, fault(NotWritable, err)
+	}
+	held, err := os.Open(directory)
+	if err != nil {
+		return nil, fault(NotReadable, err)
+	}
+	release = func() error {
+		err := held.Close()
+		if made {
+			if removed := os.Remove(directory); removed != nil && !errors.Is(removed, unix.ENOTEMPTY) && !errors.Is(removed, unix.EEXIST) {
+				err = errors.Join(err, removed)
+			}
+		}
+		return err
+	}
+	info, err := held.Stat()
+	switch {
+	case err != nil:
+		err = fault(NotReadable, err)
+	case !info.IsDir():
+		err = fault(DirectoryMissing, nil)
+	default:
+		if err = unix.Access(directory, unix.W_OK|unix.X_OK); err != nil {
+			err = fault(NotWritable, err)
+		} else if err = unix.Flock(int(held.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+			err = fault(DirectoryBusy, nil)
+		} else {
+			err = sweep(directory) // a file system without locks is used without
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
+}
+
+// sweep removes the unfinished files that a killed process left. A writer that lives holds a lock on its own.
+func sweep(directory string) error {
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		return &FileError{Path: directory, Fault: NotReadable, Err: err}
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), draftName+"-") || !strings.HasSuffix(entry.Name(), draftEnding) {
+			continue
+		}
+		if err := removeAbandoned(filepath.Join(directory, entry.Name())); err != nil {
+			return &FileError{Path: directory, Fault: NotWritable, Err: err}
+		}
+	}
+	return nil
+}
+
+func removeAbandoned(path string) error {
+	file, err := openRegular(path)
+	if err != nil {
+		return nil //nolint:nilerr // not a file of ours, or gone meanwhile
+	}
+	defer file.Close()
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil //nolint:nilerr // its writer lives, or nobody can tell
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// NewDraftName begins the names of the unfinished files of one run.
+func NewDraftName() (string, error) {
+	random := make([]byte, 8)
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("name unfinished files: %w", err)
+	}
+	return draftName + "-" + hex.EncodeToString(random), nil
+}

@@ -1,0 +1,59 @@
+package bridge
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxNamedLabel bounds, in bytes, what a label gives to a file name. With the fingerprint and the longest ending the name
+	// stays below the 143 bytes that some encrypting file systems allow.
+	maxNamedLabel = 80
+	// namedFingerprint is how many hexadecimal digits of a certificate's SHA-256 stand in the names of its backup.
+	namedFingerprint = 16
+
+	backupEnding = ".pfx"
+	recordEnding = ".json"
+)
+
+// BackupName is the name, without ending, of the files that hold an identity's backup: what is left of its label, and the
+// first 64 bits of its certificate's fingerprint. Labels come from tokens and may hold anything; what is left of one are
+// letters and digits of any script, '_' and single '-'. So a name has no separator, no control character, no dot (with one
+// Windows reads con.x as a device), does not begin with '-', is not empty, and is bounded in length; two labels that become
+// the same, or that differ in case only, are told apart by the fingerprint.
+func BackupName(label, certificateSHA256 string) string {
+	var name strings.Builder
+	gap := false
+	for _, r := range label {
+		if r == utf8.RuneError || r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			gap = true
+			continue
+		}
+		if gap && name.Len() > 0 {
+			name.WriteByte('-')
+		}
+		gap = false
+		if name.Len()+utf8.RuneLen(r) > maxNamedLabel {
+			break
+		}
+		name.WriteRune(r)
+	}
+	text := strings.TrimRight(name.String(), "-")
+	if text == "" {
+		text = "key"
+	}
+	return text + "-" + shortFingerprint(certificateSHA256)
+}
+
+func shortFingerprint(sha256 string) string { return sha256[:min(len(sha256), namedFingerprint)] }
+
+// namedFor gives the fingerprint that a name without ending carries, empty where it carries none.
+func namedFor(name string) string {
+	i := strings.LastIndexByte(name, '-')
+	fingerprint := name[i+1:]
+	if i < 1 || len(fingerprint) != namedFingerprint || strings.Trim(fingerprint, "0123456789abcdef") != "" {
+		return ""
+	}
+	return fingerprint
+}

@@ -1,0 +1,60 @@
+package bridge
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+const someFingerprint = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+func TestBackupName(t *testing.T) {
+	for _, row := range []struct{ label, want string }{
+		{"alice", "alice"},
+		{"Alice B_2", "Alice-B_2"},
+		{"../../etc/passwd", "etc-passwd"},
+		{".hidden", "hidden"},
+		{"-rf", "rf"},
+		{"con", "con"}, // con-0123… is no device, and there is no dot before it
+		{"con.txt", "con-txt"},
+		{"a\x00b\x1b[2Jc\u202ed", "a-b-2Jc-d"},
+		{"Òscar 東京", "Òscar-東京"},
+		{"\xff\xfe", "key"},
+		{"a\xffb", "a-b"},
+		{"", "key"},
+		{"...", "key"},
+		{"a--b", "a-b"},
+		{"a -", "a"},
+		{strings.Repeat("x", 300), strings.Repeat("x", 80)},
+		{strings.Repeat("東", 100), strings.Repeat("東", 26)},
+		{strings.Repeat("x", 79) + " y", strings.Repeat("x", 79)},
+	} {
+		if got := BackupName(row.label, someFingerprint); got != row.want+"-0123456789abcdef" {
+			t.Errorf("%q becomes %q, not %q", row.label, got, row.want)
+		}
+	}
+}
+
+// FuzzBackupName: whatever the label, the name stays in its directory, can be told from others by its fingerprint, and has
+// nothing in it that a shell, a terminal or another system's file names take amiss.
+func FuzzBackupName(f *testing.F) {
+	for _, seed := range []string{"alice", "../x", "\x00", "NUL", "a\u202eb", "\xff", strings.Repeat("ö", 200), "ǅ İ ß"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, label string) {
+		name := BackupName(label, someFingerprint)
+		if filepath.Base(name) != name || !filepath.IsLocal(name) || !utf8.ValidString(name) || len(name) > maxNamedLabel+1+namedFingerprint {
+			t.Fatalf("%q becomes %q", label, name)
+		}
+		for _, r := range name {
+			if r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+				t.Fatalf("%q becomes %q", label, name)
+			}
+		}
+		if strings.HasPrefix(name, "-") || namedFor(name) != someFingerprint[:namedFingerprint] {
+			t.Fatalf("%q becomes %q", label, name)
+		}
+	})
+}

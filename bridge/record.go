@@ -1,0 +1,248 @@
+package bridge
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"golang.org/x/sys/unix"
+
+	"p11bridge/token"
+)
+
+// RecordSchema names the form of a record.
+const RecordSchema = "p11bridge.record/1"
+
+// maxRecord is the largest record that is read, in bytes.
+const maxRecord = 1 << 20
+
+// Record says what a backup holds, without a secret: of which key and certificate, from which token, made how and when.
+// It stands beside the PFX file, and status and restore read it.
+type Record struct {
+	Schema          string            `json:"schema"`
+	File            string            `json:"file"`    // the PFX file's name, in the record's own directory
+	SHA256          string            `json:"sha256"`  // of the PFX file, hexadecimal
+	Created         string            `json:"created"` // RFC 3339, in UTC
+	Token           RecordToken       `json:"token"`
+	ID              string            `json:"cka_id"` // hexadecimal
+	Label           string            `json:"label"`  // CKA_LABEL as the token told it
+	Usage           RecordUsage       `json:"usage"`
+	Certificate     RecordCertificate `json:"certificate"`
+	PublicKeySHA256 string            `json:"public_key_sha256"` // of the SubjectPublicKeyInfo
+	Method          Method            `json:"method"`
+	Mechanism       *string           `json:"mechanism"` // nil for a method that needs none
+	Profile         Profile           `json:"profile"`
+	Iterations      int               `json:"iterations"`
+	Proof           Proof             `json:"proof"`
+}
+
+// RecordToken is the token that a key came from.
+type RecordToken struct {
+	Label        string `json:"label"`
+	Serial       string `json:"serial"`
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+}
+
+// RecordUsage is what the private key's attributes let it do; nil where the token did not tell.
+type RecordUsage struct {
+	Sign    *bool `json:"sign"`    // CKA_SIGN
+	Decrypt *bool `json:"decrypt"` // CKA_DECRYPT
+	Derive  *bool `json:"derive"`  // CKA_DERIVE
+}
+
+// RecordCertificate is the certificate in the backup.
+type RecordCertificate struct {
+	SHA256    string `json:"sha256"`
+	Subject   string `json:"subject"`
+	Issuer    string `json:"issuer"`
+	Serial    string `json:"serial"`
+	NotBefore string `json:"not_before"`
+	NotAfter  string `json:"not_after"`
+}
+
+// NewRecord describes what an export wrote.
+func NewRecord(inventory *token.Inventory, identity token.Identity, receipt *Receipt, now time.Time) *Record {
+	certificate, attributes := receipt.Certificate, identity.PrivateKey.Attributes
+	record := &Record{
+		Schema: RecordSchema, File: filepath.Base(receipt.File), SHA256: receipt.SHA256, Created: now.UTC().Format(time.RFC3339),
+		Token: RecordToken{inventory.Token.Label, inventory.Token.Serial, inventory.Token.Manufacturer, inventory.Token.Model},
+		ID:    hex.EncodeToString(identity.PrivateKey.ID()), Label: labelOf(identity),
+		Usage: RecordUsage{
+			attributes.Bool(token.CKASign).Value(), attributes.Bool(token.CKADecrypt).Value(), attributes.Bool(token.CKADerive).Value(),
+		},
+		Certificate: RecordCertificate{
+			SHA256: certificate.SHA256(), Subject: certificate.Subject, Issuer: certificate.Issuer, Serial: certificate.Serial,
+			NotBefore: certificate.NotBefore.UTC().Format(time.RFC3339), NotAfter: certificate.NotAfter.UTC().Format(time.RFC3339),
+		},
+		PublicKeySHA256: digestText(certificate.PublicKey.SPKI), Method: receipt.Method, Profile: receipt.Profile,
+		Iterations: receipt.Iterations, Proof: receipt.Proof,
+	}
+	if receipt.Mechanism != "" {
+		record.Mechanism = &receipt.Mechanism
+	}
+	return record
+}
+
+// labelOf is the first CKA_LABEL of an identity's objects that is not empty, as the token told it.
+func labelOf(identity token.Identity) string {
+	for _, o := range identity.Objects() {
+		if label := o.Label(); label != "" {
+			return label
+		}
+	}
+	return ""
+}
+
+func digestText(data []byte) string {
+	digest := sha256.Sum256(data)
+	return hex.EncodeToString(digest[:])
+}
+
+// Write places the record, mode 0600. It replaces an older record of that name whole.
+func (r *Record) Write(target Target) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(r); err != nil {
+		return fmt.Errorf("write the record: %w", err)
+	}
+	return WriteFile(target, asciiOnly(text.Bytes()))
+}
+
+// asciiOnly writes everything beyond ASCII as \u escapes. Labels come from tokens, and a record may be shown on a terminal
+// by anything.
+func asciiOnly(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		switch {
+		case r < 0x7F:
+			out = append(out, byte(r))
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// errNoRecord means that a JSON file is a document of some other kind.
+var errNoRecord = errors.New("not a record of p11bridge")
+
+// RecordError says why a record cannot be used.
+type RecordError struct {
+	Path string
+	Err  error
+}
+
+// Error names the record.
+func (e *RecordError) Error() string { return fmt.Sprintf("record %s: %v", e.Path, e.Err) }
+
+// Unwrap gives the cause.
+func (e *RecordError) Unwrap() error { return e.Err }
+
+// ReadRecord reads the record at the path. What it says of its file cannot lead out of its own directory. The error is a
+// *RecordError.
+func ReadRecord(path string) (*Record, error) {
+	text, err := readRegular(path, maxRecord)
+	if err != nil {
+		return nil, &RecordError{path, err}
+	}
+	record, err := parseRecord(text)
+	if err != nil {
+		return nil, &RecordError{path, err}
+	}
+	return record, nil
+}
+
+func parseRecord(text []byte) (*Record, error) {
+	var named struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &named); err != nil {
+		return nil, fmt.Errorf("read the record: %w", err)
+	}
+	switch {
+	case !strings.HasPrefix(named.Schema, strings.TrimRight(RecordSchema, "0123456789")):
+		return nil, errNoRecord
+	case named.Schema != RecordSchema:
+		return nil, errors.New("a later version of p11bridge wrote it")
+	}
+	r := &Record{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("read the record: %w", err)
+	}
+	for _, digest := range []string{r.SHA256, r.Certificate.SHA256, r.PublicKeySHA256} {
+		if len(digest) != hex.EncodedLen(sha256.Size) || strings.Trim(digest, "0123456789abcdef") != "" {
+			return nil, errors.New("a fingerprint is missing or malformed")
+		}
+	}
+	for _, t := range []string{r.Created, r.Certificate.NotBefore, r.Certificate.NotAfter} {
+		if _, err := time.Parse(time.RFC3339, t); err != nil {
+			return nil, errors.New("a time is missing or malformed")
+		}
+	}
+	if _, err := hex.DecodeString(r.ID); err != nil {
+		return nil, errors.New("the CKA_ID is malformed")
+	}
+	if r.File == "" || strings.HasPrefix(r.File, ".") || strings.ContainsAny(r.File, "/\\\x00") {
+		return nil, errors.New("the file's name is malformed")
+	}
+	return r, nil
+}
+
+// openRegular opens a regular file that is not behind a symbolic link, without waiting for anybody.
+func openRegular(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), path)
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+func readRegular(path string, most int64) ([]byte, error) {
+	file, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("larger than %d bytes", most)
+	}
+	return text, err
+}
+
+// digestOfFile is the SHA-256 of a file's content, hexadecimal.
+func digestOfFile(path string) (string, error) {
+	file, err := openRegular(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	digest := sha256.New()
+	if _, err := io.Copy(digest, file); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(digest.Sum(nil)), nil
+}
