@@ -1,0 +1,187 @@
+package bridge
+
+import (
+	"slices"
+	"time"
+
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// BackupState says how an identity stands with its backup.
+type BackupState string
+
+// The states. A key needs a backup in exactly two cases: it never had one, or its certificate was renewed since.
+const (
+	StateUpToDate    BackupState = "up-to-date"
+	StateNever       BackupState = "never-made"
+	StateOutdated    BackupState = "outdated" // renewed since the last backup
+	StateMissing     BackupState = "file-missing"
+	StateChanged     BackupState = "file-changed"
+	StateUnreadable  BackupState = "record-unreadable"
+	StateCannotLeave BackupState = "cannot-leave" // so it cannot need a backup either
+	StateUnknown     BackupState = "unknown"      // whether there is a private key shows after a login only
+)
+
+// BackupStates lists the states.
+func BackupStates() []BackupState {
+	return []BackupState{StateUpToDate, StateNever, StateOutdated, StateMissing, StateChanged, StateUnreadable, StateCannotLeave, StateUnknown}
+}
+
+// stateReasons are the reasons that a state stands for; the other states have the verdict's.
+var stateReasons = map[BackupState]Code{
+	StateUpToDate: BackupUpToDate, StateNever: BackupNeverMade, StateOutdated: BackupOutdated, StateMissing: BackupFileMissing,
+	StateChanged: BackupFileChanged, StateUnreadable: BackupRecordUnreadable,
+}
+
+// KeyStatus is one identity and its backup.
+type KeyStatus struct {
+	Inventory *token.Inventory
+	Identity  token.Identity
+	Verdict   Verdict
+	State     BackupState
+	Backup    *Backup // of this certificate and key, nil where there is none
+	Reasons   []Reason
+}
+
+// NeedsAttention tells that something is to be done: a backup to be made, or a login to find out whether one is.
+func (s KeyStatus) NeedsAttention() bool {
+	return s.State != StateUpToDate && s.State != StateCannotLeave
+}
+
+// BackupStatus is how the identities on some tokens stand with the backups in an archive.
+type BackupStatus struct {
+	Keys       []KeyStatus
+	WithoutKey []KeyStatus // certificates and public keys alone: nothing to back up
+	Earlier    []*Backup   // of keys that are on the tokens, with certificates that are not
+	Elsewhere  []*Backup   // of keys that are on none of the tokens
+	Unreadable []UnreadableRecord
+}
+
+// NeedsAttention tells that not everything that can be backed up is, or that a file is not what its record says.
+func (s *BackupStatus) NeedsAttention() bool {
+	spoiled := func(b *Backup) bool { return b.File != FileIntact }
+	return len(s.Unreadable) > 0 || slices.ContainsFunc(s.Keys, KeyStatus.NeedsAttention) ||
+		slices.ContainsFunc(s.Earlier, spoiled) || slices.ContainsFunc(s.Elsewhere, spoiled)
+}
+
+// Status compares what is on the tokens with the backups. Every identity and every record is in the result. It opens no
+// PFX: that a file is the one that was proven when it was made, its SHA-256 tells.
+func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *BackupStatus {
+	status := &BackupStatus{Unreadable: archive.Unreadable}
+	used, present := map[*Backup]bool{}, map[string]bool{}
+	for _, inventory := range inventories {
+		for _, identity := range inventory.Identities() {
+			key := KeyStatus{Inventory: inventory, Identity: identity, Verdict: Judge(inventory, identity, now)}
+			if len(identity.Public.SPKI) > 0 && (identity.PrivateKey != nil || Hides(inventory)) {
+				present[digestText(identity.Public.SPKI)] = true
+			}
+			if !key.compare(archive) {
+				status.WithoutKey = append(status.WithoutKey, key)
+				continue
+			}
+			used[key.Backup] = true
+			status.Keys = append(status.Keys, key)
+		}
+	}
+	for i := range archive.Backups {
+		backup := &archive.Backups[i]
+		switch {
+		case used[backup]:
+		case present[backup.Record.PublicKeySHA256]:
+			status.Earlier = append(status.Earlier, backup)
+		default:
+			status.Elsewhere = append(status.Elsewhere, backup)
+		}
+	}
+	return status
+}
+
+// compare finds the state. It is false for what is no key and has no backup: a key that was deleted after its backup
+// still counts by its certificate.
+func (s *KeyStatus) compare(archive *Archive) bool {
+	var evidence []Fact
+	s.Backup = archive.backupOf(s.Identity)
+	s.State, evidence = s.find(archive)
+	if s.State == "" {
+		return false
+	}
+	if code, stands := stateReasons[s.State]; stands {
+		s.Reasons = append([]Reason{because(code, evidence...)}, s.Verdict.Notices()...)
+	} else {
+		s.Reasons = s.Verdict.Reasons
+	}
+	return true
+}
+
+func (s *KeyStatus) find(archive *Archive) (BackupState, []Fact) {
+	if b := s.Backup; b != nil {
+		file := Fact{"file", b.Path()}
+		switch b.File {
+		case FileMissing:
+			return StateMissing, []Fact{file, {"created", b.Record.Created}}
+		case FileChanged:
+			evidence := []Fact{file, {"sha256", b.Record.SHA256}}
+			if b.Problem != "" {
+				evidence = append(evidence, Fact{"problem", b.Problem})
+			}
+			return StateChanged, evidence
+		}
+		return StateUpToDate, []Fact{file, {"created", b.Record.Created}}
+	}
+	hidden := s.Identity.PrivateKey == nil && Hides(s.Inventory)
+	if s.Identity.PrivateKey == nil && !hidden {
+		return "", nil
+	}
+	certificate := parsedCertificate(s.Identity)
+	if certificate != nil {
+		if path, problem, is := archive.lacksRecord(certificate.SHA256()); is {
+			return StateUnreadable, []Fact{{"record", path}, {"problem", problem}}
+		}
+	}
+	if !hidden && !s.Verdict.Exportable {
+		return StateCannotLeave, nil
+	}
+	if earlier := archive.renewed(s.Identity, certificate); earlier != nil {
+		return StateOutdated, []Fact{{"file", earlier.Path()}, {"created", earlier.Record.Created}, {"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)}}
+	}
+	if hidden {
+		return StateUnknown, nil
+	}
+	return StateNever, []Fact{{"CKA_ID", hexText(s.Identity.PrivateKey.ID())}}
+}
+
+func parsedCertificate(identity token.Identity) *pki.Certificate {
+	if identity.Certificate == nil {
+		return nil
+	}
+	return identity.Certificate.Parsed
+}
+
+// renewed finds the newest backup of what the certificate renews: an older certificate of the same key or, where the key
+// was renewed with it, of the same subject and CKA_ID.
+func (a *Archive) renewed(identity token.Identity, certificate *pki.Certificate) *Backup {
+	if certificate == nil {
+		return nil
+	}
+	var newest *Backup
+	key := digestText(certificate.PublicKey.SPKI)
+	ids := map[string]bool{}
+	for _, o := range identity.Objects() {
+		if id := o.ID(); len(id) > 0 {
+			ids[hexText(id)] = true
+		}
+	}
+	for i := range a.Backups {
+		b := &a.Backups[i]
+		before, err := time.Parse(time.RFC3339, b.Record.Certificate.NotBefore)
+		if err != nil || certificate.NotBefore.Before(before) || b.Record.Certificate.SHA256 == certificate.SHA256() {
+			continue
+		}
+		same := b.Record.PublicKeySHA256 == key || b.Record.Certificate.Subject == certificate.Subject && ids[b.Record.ID]
+		if same && (newest == nil || b.Record.Certificate.NotBefore > newest.Record.Certificate.NotBefore) {
+			newest = b
+		}
+	}
+	return newest
+}
