@@ -1,0 +1,302 @@
+package softhsmtests
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"p11bridge/bridge/pfx"
+)
+
+// manyKeys lists as many keys as a test of a run over all of them needs.
+func manyKeys(n int) string {
+	var list strings.Builder
+	for i := range n {
+		fmt.Fprintf(&list, "label=\"key %d\" id=%02x key=p256 policy=wrappable certificate=valid\n", i, i+1)
+	}
+	return list.String()
+}
+
+func (p *place) exportAll(more ...string) []string {
+	return append([]string{"export", "--all", "--dir", p.path("backups"), "--pin-source", p.pin, "--password-source", p.password}, more...)
+}
+
+// backups lists what is in the directory, by ending; drafts are the unfinished files.
+func (p *place) backups(t *testing.T) (files, records, drafts []string) {
+	t.Helper()
+	entries, err := os.ReadDir(p.path("backups"))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		path := filepath.Join(p.path("backups"), entry.Name())
+		switch {
+		case strings.HasPrefix(entry.Name(), ".p11bridge-") && strings.HasSuffix(entry.Name(), ".part"):
+			drafts = append(drafts, path)
+		case strings.HasSuffix(entry.Name(), ".pfx"):
+			files = append(files, path)
+		case strings.HasSuffix(entry.Name(), ".json"):
+			records = append(records, path)
+		default:
+			t.Errorf("there is %q", entry.Name())
+		}
+	}
+	return files, records, drafts
+}
+
+// whole wants every file that has its final name to be a valid copy, and every record a record.
+func (p *place) whole(t *testing.T) {
+	t.Helper()
+	files, records, _ := p.backups(t)
+	for _, file := range files {
+		opensWhole(t, file)
+	}
+	for _, record := range records {
+		text, err := os.ReadFile(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := validate("record", string(text)); err != nil {
+			t.Errorf("%s: %v", record, err)
+		}
+	}
+}
+
+// opensWhole wants a PFX that a foreign reader opens, with a key that is the certificate's.
+func opensWhole(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, chain, err := pfx.ReadIndependently(file, []byte(testPassword))
+	if err != nil {
+		t.Fatalf("%s (%d bytes): %v", path, len(file), err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if signer, is := key.(*ecdsa.PrivateKey); !is || !signer.PublicKey.Equal(certificate.PublicKey) {
+		t.Errorf("%s: the key is not the certificate's", path)
+	}
+}
+
+// completes runs the export to its end: everything is there once, nothing unfinished is, and the status agrees.
+func (p *place) completes(t *testing.T, n int) {
+	t.Helper()
+	if r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...); r.code != 0 {
+		t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	files, records, drafts := p.backups(t)
+	if len(files) != n || len(records) != n || len(drafts) != 0 {
+		t.Errorf("%d files, %d records and the drafts %q for %d keys", len(files), len(records), drafts, n)
+	}
+	p.whole(t)
+	if r := p11bridge(t, p.environment, "status", "--dir", p.path("backups"), "--pin-source", p.pin, "--json"); r.code != 0 {
+		t.Errorf("status: exit code %d\n%s", r.code, r.stdout)
+	}
+}
+
+// TestExportAllKilled kills either half, or both, of a run over all keys at random moments, with a signal that nobody can
+// catch. No partial file ever has a final name, and the next run leaves nothing unfinished and nothing twice.
+func TestExportAllKilled(t *testing.T) {
+	t.Parallel()
+	const keys, rounds = 6, 30
+	p := newPlace(t, manyKeys(keys))
+	args := p.exportAll("--iterations", "60000", "--force")
+	begun := time.Now()
+	if r := p11bridge(t, p.environment, args...); r.code != 0 {
+		t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	length := time.Since(begun)
+	struck, midway, drafted := 0, 0, 0
+	for round := range rounds {
+		if round%2 == 0 { // in turn into an empty directory and over what is there
+			if err := os.RemoveAll(p.path("backups")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := start(t, product(context.Background(), p.environment, args...))
+		child := r.child(t)
+		time.Sleep(time.Duration(rand.Int64N(int64(length))))
+		for _, pid := range [][]int{{child}, {r.Process.Pid}, {child, r.Process.Pid}}[round%3] {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+				t.Fatal(err)
+			}
+		}
+		code := r.ends(t, time.Minute)
+		until(t, "the child has ended too", func() bool { return hasEnded(child) })
+		p.whole(t)
+		files, _, drafts := p.backups(t)
+		if code != 0 {
+			struck++
+		} else {
+			length = length * 2 / 3 // it had ended before: machines are not always equally slow
+		}
+		if len(files) > 0 && code != 0 {
+			midway++
+		}
+		drafted += len(drafts)
+		if round%3 == 0 && len(drafts) > 0 {
+			t.Errorf("the parent left %q of a child that was killed", drafts)
+		}
+		if round%3 == 1 && len(drafts) > 0 {
+			t.Errorf("the child left %q when its parent was killed", drafts)
+		}
+		p.completes(t, keys)
+		if t.Failed() {
+			t.Fatalf("in round %d", round)
+		}
+	}
+	t.Logf("%d of %d runs were struck, %d with files placed, %d drafts were left by both", struck, rounds, midway, drafted)
+	if struck < rounds/2 || midway == 0 {
+		t.Errorf("only %d runs were struck, %d with files placed", struck, midway)
+	}
+}
+
+// TestExportAllInterrupted strikes a run over all keys as the terminal does at Ctrl-C: what was done is whole, is counted,
+// and the next run goes on from there.
+func TestExportAllInterrupted(t *testing.T) {
+	t.Parallel()
+	const keys = 8
+	for _, signal := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
+		p := newPlace(t, manyKeys(keys))
+		command := product(context.Background(), p.environment, p.exportAll("--iterations", "600000", "--trace", p.path("trace"))...)
+		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		r := start(t, command)
+		until(t, "a file is placed", func() bool { _, records, _ := p.backups(t); return len(records) > 0 })
+		if err := unix.Kill(-r.Process.Pid, signal); err != nil {
+			t.Fatal(err)
+		}
+		if code := r.ends(t, time.Minute); code != 1 {
+			t.Errorf("%v: exit code %d", signal, code)
+		}
+		files, records, drafts := p.backups(t)
+		if len(files) == 0 || len(files) == keys || len(records) != len(files) || len(drafts) > 0 {
+			t.Errorf("%v: %d files, %d records, the drafts %q", signal, len(files), len(records), drafts)
+		}
+		if want := fmt.Sprintf("Interrupted. %d of %d files were written and proven", len(files), keys); !strings.Contains(r.stderr.String(), want) {
+			t.Errorf("%v: it said %q, not %q", signal, r.stderr.String(), want)
+		}
+		trace, err := os.ReadFile(p.path("trace"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := closed(string(trace)); err != nil {
+			t.Error(err)
+		}
+		p.whole(t)
+		p.completes(t, keys)
+	}
+}
+
+// TestExportAllBesideOthers runs it while others write into the same directory: a second run over all is refused, and the
+// unfinished file of a single export that is alive is not cleared away.
+func TestExportAllBesideOthers(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, manyKeys(2))
+	p.completes(t, 2)
+	single := start(t, product(context.Background(), p.environment, "export", "key 0", "-o", p.path("backups/single.pfx"), "--iterations", "3000000",
+		"--pin-source", p.pin, "--password-source", p.password))
+	until(t, "there is an unfinished file", func() bool { _, _, drafts := p.backups(t); return len(drafts) > 0 })
+	if r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...); r.code != 0 {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	if code := single.ends(t, time.Minute); code != 0 {
+		t.Errorf("the single export ended with %d\n%s", code, single.stderr.String())
+	}
+	opensWhole(t, p.path("backups/single.pfx"))
+
+	first := start(t, product(context.Background(), p.environment, p.exportAll("--force", "--iterations", "3000000")...))
+	until(t, "the first run is at work", func() bool { _, _, drafts := p.backups(t); return len(drafts) > 0 })
+	second := p11bridge(t, p.environment, p.exportAll("--json")...)
+	if second.code != 1 || !strings.Contains(second.stderr, "Another run of 'export --all' is at work") {
+		t.Errorf("the second run ended with %d\n%s", second.code, second.stderr)
+	}
+	if code := first.ends(t, time.Minute); code != 0 {
+		t.Errorf("the first run ended with %d\n%s", code, first.stderr.String())
+	}
+}
+
+// allCounts is what a run over all keys counted.
+type allCounts struct {
+	Counts struct{ Exported, Refused, Failed int }
+	Failed []struct{ Error string }
+}
+
+// TestExportAllFaulty runs it on a token that gives fewer sessions than there are workers, and on one that is pulled.
+func TestExportAllFaulty(t *testing.T) {
+	t.Parallel()
+	const keys = 6
+	module := faultyModule(t)
+	run := func(t *testing.T, fault string) (*place, *result, allCounts) {
+		p := newPlace(t, manyKeys(keys))
+		p.environment = append(p.environment, "P11BRIDGE_MODULE="+module, "P11FAULT="+fault)
+		r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000", "--json")...)
+		var counts allCounts
+		if err := json.Unmarshal([]byte(r.stdout), &counts); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, drafts := p.backups(t); len(drafts) > 0 {
+			t.Errorf("there is %q", drafts)
+		}
+		p.whole(t)
+		return p, r, counts
+	}
+	t.Run("one session", func(t *testing.T) {
+		const sessionCount = "0xB1"
+		if _, r, counts := run(t, "error:C_OpenSession@2:"+sessionCount); r.code != 0 || counts.Counts.Exported != keys {
+			t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+		}
+	})
+	t.Run("pulled", func(t *testing.T) {
+		const deviceRemoved = "0x32" // each key takes two calls: for the size, and for the wrapped key
+		p, r, counts := run(t, "error:C_WrapKey@9:"+deviceRemoved)
+		if r.code != 5 || counts.Counts.Failed == 0 || counts.Counts.Exported+counts.Counts.Failed != keys {
+			t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+		}
+		for _, failed := range counts.Failed {
+			if failed.Error != "C_WrapKey: CKR_DEVICE_REMOVED" {
+				t.Errorf("it failed with %q", failed.Error)
+			}
+		}
+		files, records, _ := p.backups(t)
+		if len(files) != counts.Counts.Exported || len(records) != len(files) {
+			t.Errorf("%d files and %d records for %d exports", len(files), len(records), counts.Counts.Exported)
+		}
+	})
+	t.Run("one refuses", func(t *testing.T) {
+		const notWrappable = "0x69"
+		if _, r, counts := run(t, "error:C_WrapKey@3:"+notWrappable); r.code != 5 || counts.Counts.Exported != keys-1 || counts.Counts.Refused != 1 {
+			t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+		}
+	})
+	t.Run("crash", func(t *testing.T) {
+		p := newPlace(t, manyKeys(keys))
+		p.environment = append(p.environment, "P11BRIDGE_MODULE="+module, "P11FAULT=crash:C_WrapKey@9")
+		r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...)
+		if r.code != 1 || !strings.Contains(r.stderr, "crashed (SIGSEGV) in C_WrapKey") {
+			t.Errorf("exit code %d\n%s", r.code, r.stderr)
+		}
+		if _, _, drafts := p.backups(t); len(drafts) > 0 {
+			t.Errorf("the parent left %q", drafts)
+		}
+		p.whole(t)
+	})
+}
