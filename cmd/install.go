@@ -40,6 +40,7 @@ func runInstall(ctx context.Context, a *app, o *installOptions) error {
 	if err != nil {
 		return err
 	}
+	a.writes = !o.dryRun
 	return a.withToken(ctx, nil, func(slot token.Slot) error {
 		access := token.ReadWrite
 		if o.dryRun || slot.Token.Flags.Has(token.CKFWriteProtected) { // what is there already needs no writing

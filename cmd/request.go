@@ -72,6 +72,7 @@ func runRequest(ctx context.Context, a *app, o *requestOptions) error {
 	if o.sameKey || o.dryRun {
 		access = token.ReadOnly
 	}
+	a.writes = access == token.ReadWrite
 	return a.withToken(ctx, selector.URI, func(slot token.Slot) error {
 		if access == token.ReadWrite && slot.Token.Flags.Has(token.CKFWriteProtected) {
 			return bridge.ErrWriteProtected
