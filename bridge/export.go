@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -34,6 +35,9 @@ type ExportRequest struct {
 	Iterations int // zero: the profile's own number
 	Target     Target
 	Random     io.Reader
+
+	onToken []*pki.Certificate   // TokenCertificates of the inventory, where many exports share it
+	placed  func(*Receipt) error // what else is to be done once the file stands, before the key may be destroyed
 }
 
 // Receipt says what was written and how it was proven.
@@ -129,7 +133,10 @@ func (r ExportRequest) exportBy(ctx context.Context, method Method) (*Receipt, e
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Join(context.Cause(ctx), draft.discard())
 	}
-	return receipt, draft.place()
+	if err := draft.place(); err != nil || r.placed == nil {
+		return receipt, err
+	}
+	return receipt, r.placed(receipt)
 }
 
 // certificateFor finds the certificate of the key that was carried out. A key that came out in clear must be the one that
@@ -148,7 +155,7 @@ func (r ExportRequest) certificateFor(c *cargo) (*pki.Certificate, error) {
 		}
 	}
 	if given == nil && c.key != nil {
-		for _, certificate := range TokenCertificates(r.Inventory) {
+		for _, certificate := range r.certificates() {
 			if certificate.PublicKey.Equal(public) {
 				return certificate, nil
 			}
@@ -170,7 +177,7 @@ func (r ExportRequest) mismatch(certificate, private pki.PublicKey) error {
 
 // chain finds the certificates above the key's own, on the token and in the pool.
 func (r ExportRequest) chain(receipt *Receipt) []*pki.Certificate {
-	chain, complete := pki.Chain(receipt.Certificate, append(TokenCertificates(r.Inventory), r.Pool...))
+	chain, complete := pki.Chain(receipt.Certificate, slices.Concat(r.certificates(), r.Pool))
 	receipt.ChainLength, receipt.ChainComplete = len(chain), complete
 	if !complete {
 		last := receipt.Certificate
@@ -180,6 +187,13 @@ func (r ExportRequest) chain(receipt *Receipt) []*pki.Certificate {
 		receipt.Notices = append(receipt.Notices, because(ChainIncomplete, Fact{"missing_issuer", last.Issuer}))
 	}
 	return chain
+}
+
+func (r ExportRequest) certificates() []*pki.Certificate {
+	if r.onToken != nil {
+		return r.onToken
+	}
+	return TokenCertificates(r.Inventory)
 }
 
 // TokenCertificates lists the certificates on a token that could be read.

@@ -85,6 +85,13 @@ const (
 	WeakProtection         Code = "weak-protection"
 	KeyNotProtected        Code = "key-not-protected"
 	IterationCountTooLarge Code = "iteration-count-too-large"
+
+	BackupNeverMade        Code = "backup-never-made"
+	BackupOutdated         Code = "backup-outdated"
+	BackupUpToDate         Code = "backup-up-to-date"
+	BackupFileMissing      Code = "backup-file-missing"
+	BackupFileChanged      Code = "backup-file-changed"
+	BackupRecordUnreadable Code = "backup-record-unreadable"
 )
 
 // Kind says what a reason does to a verdict.
@@ -180,6 +187,12 @@ var table = []Entry{
 	{WeakProtection, Weakness, []string{"algorithm", "iterations"}, "RFC 8018 §4.2; RFC 7292 appendix B"},
 	{KeyNotProtected, Weakness, nil, "RFC 7292 §4.2.1 (keyBag)"},
 	{IterationCountTooLarge, Spoils, []string{"iterations", "limit"}, "RFC 8018 §4.2"},
+	{BackupNeverMade, Weakness, []string{"CKA_ID"}, "docs/schema/p11bridge.record.schema.json"},
+	{BackupOutdated, Weakness, []string{"file", "created", "not_before"}, "docs/schema/p11bridge.record.schema.json; RFC 5280 §4.1.2.5"},
+	{BackupUpToDate, Notices, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json"},
+	{BackupFileMissing, Weakness, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json"},
+	{BackupFileChanged, Weakness, []string{"file", "sha256", "problem"}, "docs/schema/p11bridge.record.schema.json (sha256)"},
+	{BackupRecordUnreadable, Weakness, []string{"record", "problem"}, "docs/schema/p11bridge.record.schema.json"},
 }
 
 // Table lists every reason.

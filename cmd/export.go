@@ -16,6 +16,8 @@ import (
 
 type exportOptions struct {
 	object          string
+	all             bool
+	dir             string
 	out             string
 	profile         string
 	iterations      int
@@ -34,14 +36,22 @@ type exportOptions struct {
 func newExportCommand(a *app) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
-		Use:   "export OBJECT -o FILE",
+		Use:   "export (OBJECT -o FILE | --all --dir DIR)",
 		Short: a.text("command.export.short", nil),
 		Long:  a.text("command.export.long", nil),
 		Example: examples("export alice -o alice.pfx", "export 'pkcs11:token=demo;id=%01;type=private' -o alice.pfx --pin-source file:pin.txt --password-source file:password.txt",
-			"export alice -o alice.pfx --chain ca.pem --profile legacy", "export alice -o alice.pfx --dry-run", "export alice -o alice.cer --certificate-only"),
-		Args: exactlyOne("OBJECT"),
+			"export alice -o alice.pfx --chain ca.pem --profile legacy", "export alice -o alice.pfx --dry-run", "export alice -o alice.cer --certificate-only",
+			"export --all --dir backups --pin-source file:pin.txt --password-source file:password.txt"),
+		Args: func(c *cobra.Command, args []string) error {
+			if o.all {
+				return noArguments(c, args)
+			}
+			return exactlyOne("OBJECT")(c, args)
+		},
 	}
 	flags := c.Flags()
+	flags.BoolVar(&o.all, "all", false, a.text("flag.all", nil))
+	flags.StringVar(&o.dir, "dir", "", a.text("flag.dir", nil))
 	flags.StringVarP(&o.out, "out", "o", "", a.text("flag.out", nil))
 	flags.StringVar(&o.profile, "profile", "modern", a.text("flag.profile", nil))
 	flags.IntVar(&o.iterations, "iterations", 0, a.text("flag.iterations", nil))
@@ -56,6 +66,12 @@ func newExportCommand(a *app) *cobra.Command {
 	flags.StringVar(&o.password, "password-source", "", a.text("flag.password-source", nil))
 	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, a.text("flag.allow-empty-password", nil))
 	c.RunE = a.supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
+		if err := o.checkAll(); err != nil {
+			return err
+		}
+		if o.all {
+			return runExportAll(ctx, a, o)
+		}
 		o.object = args[0]
 		return runExport(ctx, a, o)
 	})
@@ -99,7 +115,7 @@ func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
 		Target: bridge.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch},
 	}
 	switch {
-	case o.out == "":
+	case o.out == "" && !o.all:
 		return r, usage("error.out-missing", nil)
 	case !slices.Contains([]bridge.Profile{bridge.ProfileModern, bridge.ProfilePBMAC1, bridge.ProfileLegacy}, r.Profile):
 		return r, usage("error.profile", messages.Args{"Given": printable(o.profile)})
@@ -133,6 +149,9 @@ func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
 			return r, err
 		}
 		r.Certificate, r.Pool = certificates[0], append(r.Pool, certificates[1:]...)
+	}
+	if o.all { // every file has its own target
+		return r, nil
 	}
 	return r, r.Target.Check()
 }

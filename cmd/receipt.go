@@ -36,16 +36,7 @@ const exportSchema = "p11bridge.export/1"
 func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error {
 	reasons := append(verdict.Notices(), receipt.Notices...)
 	if a.json {
-		profile := string(receipt.Profile)
-		view := exportView{
-			Schema: exportSchema, File: receipt.File, SHA256: receipt.SHA256, Method: &receipt.Method, Profile: &profile,
-			Iterations: receipt.Iterations, CertificateSHA256: receipt.Certificate.SHA256(), ChainLength: receipt.ChainLength,
-			FriendlyName: receipt.FriendlyName, Verified: receipt.Verified(), Proof: &receipt.Proof, HasPrivateKey: true, Reasons: noNil(reasons),
-		}
-		if receipt.Mechanism != "" {
-			view.Mechanism = &receipt.Mechanism
-		}
-		if err := a.writeJSON(view); err != nil {
+		if err := a.writeJSON(viewReceipt(receipt, reasons)); err != nil {
 			return err
 		}
 		return unproven(receipt)
@@ -77,6 +68,19 @@ func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error
 	return unproven(receipt)
 }
 
+func viewReceipt(receipt *bridge.Receipt, reasons []bridge.Reason) exportView {
+	profile := string(receipt.Profile)
+	view := exportView{
+		Schema: exportSchema, File: receipt.File, SHA256: receipt.SHA256, Method: &receipt.Method, Profile: &profile,
+		Iterations: receipt.Iterations, CertificateSHA256: receipt.Certificate.SHA256(), ChainLength: receipt.ChainLength,
+		FriendlyName: receipt.FriendlyName, Verified: receipt.Verified(), Proof: &receipt.Proof, HasPrivateKey: true, Reasons: noNil(reasons),
+	}
+	if receipt.Mechanism != "" {
+		view.Mechanism = &receipt.Mechanism
+	}
+	return view
+}
+
 // unproven is the exit code for a file that was written and whose key nobody could prove: done in part.
 func unproven(receipt *bridge.Receipt) error {
 	if receipt.Verified() {
@@ -87,14 +91,7 @@ func unproven(receipt *bridge.Receipt) error {
 
 func (a *app) tellDryRun(r bridge.ExportRequest) error {
 	if a.json {
-		view := exportView{Schema: exportSchema, File: r.Target.Path, DryRun: true, Reasons: noNil(r.Verdict.Reasons)}
-		if r.Verdict.Method != "" {
-			view.Method = &r.Verdict.Method
-		}
-		if r.Verdict.Mechanism != "" {
-			view.Mechanism = &r.Verdict.Mechanism
-		}
-		return a.writeJSON(view)
+		return a.writeJSON(viewDryRun(r.Target.Path, r.Verdict))
 	}
 	id := "export.dry-run"
 	if !r.Verdict.Exportable {
@@ -105,6 +102,17 @@ func (a *app) tellDryRun(r bridge.ExportRequest) error {
 		fmt.Fprint(a.out, a.reasonParagraph(reason))
 	}
 	return nil
+}
+
+func viewDryRun(file string, verdict bridge.Verdict) exportView {
+	view := exportView{Schema: exportSchema, File: file, DryRun: true, Reasons: noNil(verdict.Reasons)}
+	if verdict.Method != "" {
+		view.Method = &verdict.Method
+	}
+	if verdict.Mechanism != "" {
+		view.Mechanism = &verdict.Mechanism
+	}
+	return view
 }
 
 func viewCertificateOnly(file string, certificate *pki.Certificate) exportView {

@@ -64,6 +64,7 @@ func (a *app) describe(err error) failure {
 	}
 	var (
 		usageErr  *usageError
+		cutShort  *bridge.InterruptedError
 		module    *moduleFailure
 		load      *token.LoadError
 		blocked   *blockedError
@@ -88,6 +89,8 @@ func (a *app) describe(err error) failure {
 		return f
 	case errors.As(err, &module):
 		return a.describeModule(module)
+	case errors.As(err, &cutShort):
+		return say(exitFailed, "error.interrupted-all", messages.Args{"Done": cutShort.Done, "Total": cutShort.Total})
 	case errors.Is(err, context.Canceled):
 		return say(exitFailed, "error.interrupted", nil)
 	case errors.As(err, &load):
