@@ -1,0 +1,384 @@
+package softhsmtests
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The claim under test: in an export by shroud, no byte of the private key is ever in p11bridge's memory. The token is in
+// another process (testdata/apart.c), its key is one that this test made, and the memory of p11bridge's two processes is
+// searched for that key all the time, and once at every call to the token while the process waits for the answer. The same
+// search on the same token must find the key when it is carried out by wrap, and on a readable one by attributes.
+
+// secretWord is eight bytes in a row of a secret number. Searching for words instead of whole numbers finds the number in
+// any order of its words, big-endian as PKCS#11 has it or little-endian as math/big does, and finds parts of it as well.
+type secretWord struct {
+	what string
+	word uint64 // as the eight bytes stand in memory, read in little-endian order
+}
+
+// search is what is sought in the memory of processes.
+type search struct {
+	words  map[uint64]string
+	first  [1 << 16]bool // whether a word begins with these two bytes
+	public []byte        // what must be found where the object has been read: it shows that the search sees
+}
+
+func newSearch(public []byte, secrets map[string][]byte) *search {
+	s := &search{words: map[uint64]string{}, public: public}
+	for what, number := range secrets {
+		for i := 0; i+8 <= len(number); i += 8 {
+			at := number[len(number)-8-i : len(number)-i]
+			big, little := binary.BigEndian.Uint64(at), binary.LittleEndian.Uint64(at)
+			for _, word := range []uint64{big, little, big<<32 | big>>32, little<<32 | little>>32} {
+				if word&0xFFFF != 0 { // two zeros begin too much
+					s.words[word] = what
+					s.first[word&0xFFFF] = true
+				}
+			}
+		}
+	}
+	return s
+}
+
+// finding is what one look at one process found.
+type finding struct {
+	secrets map[string]int // occurrences of words, by the number that they are of
+	public  int
+	bytes   int
+}
+
+// in searches everything that the process can read of its own memory.
+func (s *search) in(pid int) (finding, error) {
+	found := finding{secrets: map[string]int{}}
+	directory := filepath.Join("/proc", strconv.Itoa(pid))
+	maps, err := os.ReadFile(filepath.Join(directory, "maps"))
+	if err != nil {
+		return found, err
+	}
+	memory, err := os.Open(filepath.Join(directory, "mem"))
+	if err != nil {
+		return found, err
+	}
+	defer memory.Close()
+	lines := bufio.NewScanner(bytes.NewReader(maps))
+	for lines.Scan() {
+		var from, to uint64
+		var access string
+		if _, err := fmt.Sscanf(lines.Text(), "%x-%x %s", &from, &to, &access); err != nil {
+			return found, fmt.Errorf("%s: %w", lines.Text(), err)
+		}
+		if access[0] == 'r' && !strings.HasSuffix(lines.Text(), "[vvar]") && !strings.HasSuffix(lines.Text(), "[vsyscall]") { // the kernel's own
+			if err := s.inRange(memory, int64(from), int64(to), &found); err != nil {
+				return found, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// piece is how much is read at once. Pieces overlap, so that nothing is cut.
+const piece = 1 << 20
+
+func (s *search) inRange(memory io.ReaderAt, from, to int64, found *finding) error {
+	overlap := int64(max(8, len(s.public)) - 1)
+	buffer := pieces.Get().(*[]byte)
+	defer pieces.Put(buffer)
+	for at := from; at < to; at += piece - overlap {
+		n, err := memory.ReadAt((*buffer)[:min(piece, to-at)], at)
+		if err != nil && n == 0 { // unmapped since, or a guard page
+			return nil
+		}
+		s.inPiece((*buffer)[:n], found)
+		if found.bytes += n; at+int64(n) >= to {
+			return nil
+		}
+	}
+	return nil
+}
+
+var pieces = sync.Pool{New: func() any { b := make([]byte, piece); return &b }}
+
+var emptyPage = make([]byte, 4096)
+
+func (s *search) inPiece(b []byte, found *finding) {
+	found.public += bytes.Count(b, s.public)
+	for i := 0; i+8 <= len(b); i++ {
+		if i%len(emptyPage) == 0 && bytes.HasPrefix(b[i:], emptyPage) { // most of a process's memory was never written to
+			i += len(emptyPage) - 8
+			continue
+		}
+		if !s.first[uint16(b[i])|uint16(b[i+1])<<8] {
+			continue
+		}
+		if what, is := s.words[binary.LittleEndian.Uint64(b[i:])]; is {
+			found.secrets[what]++
+		}
+	}
+}
+
+// sighting is a look that found something of the secret.
+type sighting struct {
+	where string // the call during which the process was looked at, or "between"
+	pid   int
+	finding
+}
+
+// guard looks at the memory of a run's two processes from its beginning to its end.
+type guard struct {
+	search *search
+
+	mutex     sync.Mutex
+	parent    int
+	child     int
+	looks     map[string]int // by where
+	bytes     int
+	blind     []string // looks at the child in which even the public part was not found, after it had been read
+	sightings []sighting
+	last      map[string]finding // the child, by where
+	err       error
+}
+
+// look searches both processes now. A process that has ended has nothing to hide.
+func (g *guard) look(where string) {
+	g.mutex.Lock()
+	pids := []int{g.parent, g.child}
+	g.mutex.Unlock()
+	for _, pid := range pids {
+		if pid == 0 {
+			continue
+		}
+		found, err := g.search.in(pid)
+		g.mutex.Lock()
+		if err != nil && !gone(err) && g.err == nil {
+			g.err = err
+		}
+		if err == nil && found.bytes > 0 {
+			g.looks[where]++
+			g.bytes += found.bytes
+			if len(found.secrets) > 0 {
+				g.sightings = append(g.sightings, sighting{where, pid, found})
+			}
+			if pid == g.child && pid != g.parent {
+				g.last[where] = found
+			}
+		}
+		g.mutex.Unlock()
+	}
+}
+
+func gone(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrProcessDone) || strings.Contains(err.Error(), "no such process")
+}
+
+// runWatched runs the product on the token with the guard looking at it: at every call from C_Login on, and in between
+// as often as it can.
+func runWatched(t *testing.T, token *apart, s *search, args ...string) (*guard, *result) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Fatal("only root may look into the memory of a process that forbids it (PR_SET_DUMPABLE)")
+	}
+	g := &guard{search: s, looks: map[string]int{}, last: map[string]finding{}}
+	token.watch(func(call tokenCall) {
+		switch {
+		case call.function == "client":
+			g.mutex.Lock()
+			g.child = int(call.numbers[0])
+			g.mutex.Unlock()
+		case slices.Contains([]string{"C_Login", "C_CreateObject", "C_WrapKey", "C_UnwrapKey", "C_DestroyObject", "C_SignInit", "C_Sign", "C_CloseSession", "C_Finalize"}, call.function):
+			g.look(call.function)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), unfinished)
+	defer cancel()
+	command := product(ctx, token.environment(), args...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	start := time.Now()
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	g.mutex.Lock()
+	g.parent = command.Process.Pid
+	g.mutex.Unlock()
+	ended, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				g.look("between")
+			}
+		}
+	}()
+	err := command.Wait()
+	close(ended)
+	<-stopped
+	token.rest()
+	if g.err != nil {
+		t.Fatal(g.err)
+	}
+	if g.child == 0 || g.child == g.parent {
+		t.Fatalf("the working process %d and its parent %d are not two", g.child, g.parent)
+	}
+	return g, conclude(t, command, err, time.Since(start), stdout.String(), stderr.String())
+}
+
+// secretsOf lists the numbers that make a private key, each filled up to whole words.
+func secretsOf(t *testing.T, key any) map[string][]byte {
+	t.Helper()
+	secrets := map[string][]byte{}
+	switch key := key.(type) {
+	case *rsa.PrivateKey:
+		key.Precompute()
+		for what, n := range map[string]*big.Int{
+			"d": key.D, "p": key.Primes[0], "q": key.Primes[1], "dp": key.Precomputed.Dp, "dq": key.Precomputed.Dq, "qinv": key.Precomputed.Qinv,
+		} {
+			secrets[what] = n.FillBytes(make([]byte, (n.BitLen()+63)/64*8))
+		}
+	case *ecdsa.PrivateKey:
+		scalar, err := key.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets["scalar"] = scalar
+	default:
+		t.Fatalf("a key of type %T", key)
+	}
+	return secrets
+}
+
+// slowIterations make a run last long enough to be looked at many times.
+const slowIterations = 3_000_000
+
+// TestShroudedKeyIsNeverInMemory is the claim, and right beside it, on the same token with the same key, what shows that
+// the search would have found the key.
+func TestShroudedKeyIsNeverInMemory(t *testing.T) {
+	t.Parallel()
+	db := newNSS(t)
+	token := db.apart(t)
+	for label, key := range map[string]crypto.Signer{"rsa": newRSA(t), "ec": newEC(t, elliptic.P256())} {
+		planted := issue(t, db.directory, label, key)
+		db.importPKCS12(t, planted.pkcs12(t))
+		search := newSearch(planted.leaf.Signature, secretsOf(t, key))
+		export := func(t *testing.T, name string, args ...string) (*guard, *result) {
+			t.Helper()
+			return runWatched(t, token, search, append([]string{"export", label, "-o", filepath.Join(db.directory, name), "--module", token.module, "--json",
+				"--iterations", strconv.Itoa(slowIterations), "--pin-source", "file:" + db.pin, "--password-source", "file:" + db.password}, args...)...)
+		}
+		t.Run(label+" by shroud", func(t *testing.T) {
+			g, r := export(t, label+"-shroud.pfx", "--require-shroud")
+			r.exported(t, "shroud", "token-signature")
+			checkDiscretion(t, token.seen(t))
+			for _, s := range g.sightings {
+				t.Errorf("in process %d (working process %d), %s: %v", s.pid, g.child, s.where, s.secrets)
+			}
+			g.checkSight(t, "C_Login", "C_CreateObject", "C_WrapKey", "C_UnwrapKey", "C_SignInit", "C_Sign", "C_DestroyObject", "C_CloseSession", "C_Finalize")
+			if err := opensslOpens(filepath.Join(db.directory, label+"-shroud.pfx"), db.password, false); err != nil {
+				t.Error(err)
+			}
+			t.Logf("nothing in %v, %d MB in all, within %s", g.looks, g.bytes>>20, r.took.Round(time.Millisecond))
+		})
+		t.Run(label+" by wrap", func(t *testing.T) {
+			g, r := export(t, label+"-wrap.pfx", "--method", "wrap")
+			r.exported(t, "wrap", "independent-reader")
+			g.checkFound(t)
+		})
+	}
+}
+
+// TestReadableKeyIsFoundInMemory is the same search where the key is read attribute by attribute.
+func TestReadableKeyIsFoundInMemory(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	specimens := write(t, directory, "specimens", []byte(`label="rsa" id=01 key=rsa2048 policy=readable certificate=valid
+label="ec" id=02 key=p256 policy=readable certificate=valid
+`))
+	place := filepath.Join(directory, "token")
+	if err := runMktoken(specimens, place); err != nil {
+		t.Fatal(err)
+	}
+	configuration := "SOFTHSM2_CONF=" + filepath.Join(place, "softhsm2.conf")
+	module := softHSM(t)
+	password := write(t, directory, "password.txt", []byte(testPassword+"\n"))
+	token := newApart(t, []string{configuration}, module, "")
+	for _, label := range []string{"rsa", "ec"} {
+		args := []string{"export", label, "--module", token.module, "--token", "test", "--method", "attributes", "--json",
+			"--pin-source", "file:" + filepath.Join(place, "pin.txt"), "--password-source", "file:" + password}
+		// A first copy tells the test which key to look for.
+		first := filepath.Join(directory, label+"-first.pfx")
+		p11bridge(t, token.environment(), append(args, "-o", first, "--iterations", "1000")...).exported(t, "attributes", "independent-reader")
+		key, certificate := openedBy(t, first, password)
+		s := newSearch(certificate.Signature, secretsOf(t, key))
+		t.Run(label, func(t *testing.T) {
+			g, r := runWatched(t, token, s, append(args, "-o", filepath.Join(directory, label+".pfx"), "--iterations", strconv.Itoa(slowIterations))...)
+			r.exported(t, "attributes", "independent-reader")
+			g.checkFound(t)
+		})
+	}
+}
+
+// checkSight wants looks at both processes at these calls and many in between, and the public part in each look at the
+// working process that came after it was read.
+func (g *guard) checkSight(t *testing.T, calls ...string) {
+	t.Helper()
+	for _, call := range calls {
+		if g.looks[call] < 2 {
+			t.Errorf("%d looks at %s instead of one at each process", g.looks[call], call)
+		}
+		if call != "C_Login" && call != "C_Finalize" && g.last[call].public == 0 {
+			t.Errorf("not even the certificate was found at %s", call)
+		}
+	}
+	if g.looks["between"] < 10 {
+		t.Errorf("only %d looks between the calls", g.looks["between"])
+	}
+}
+
+// checkFound wants the key in the working process while it carries the key, and never in the parent. What is left of it
+// when the session is closed, after the key was wiped, is told and not judged: the binding's C memory and math/big cannot
+// be overwritten from Go.
+func (g *guard) checkFound(t *testing.T) {
+	t.Helper()
+	g.checkSight(t, "C_Login", "C_CloseSession", "C_Finalize")
+	found := map[string]int{}
+	for _, seen := range g.sightings {
+		if seen.pid == g.parent {
+			t.Errorf("the key is in the parent: %v", seen.secrets)
+		}
+		if seen.where == "C_Login" {
+			t.Errorf("the key is there before it was carried out: %v", seen.secrets)
+		}
+		for what, n := range seen.secrets {
+			found[what] = max(found[what], n)
+		}
+	}
+	for _, what := range g.search.words {
+		if found[what] == 0 {
+			t.Errorf("%s was never found in %d sightings, %v looks: the search is blind", what, len(g.sightings), g.looks)
+			return
+		}
+	}
+	t.Logf("found, in words of eight bytes: %v at the most; after the key was wiped: %v at C_CloseSession, %v at C_Finalize; %v looks",
+		found, g.last["C_CloseSession"].secrets, g.last["C_Finalize"].secrets, g.looks)
+}

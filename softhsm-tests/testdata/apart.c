@@ -1,0 +1,496 @@
+/*
+ * apart: a PKCS#11 module whose token is in another process, so that what the caller's memory holds of a key can only have
+ * come through the calls. p11-kit's remoting does the same, but version 0.24 carries no AES mechanism.
+ *
+ * The client, built with -shared: hands each call to the server on the unix socket that P11APART names.
+ * The server, built with -DSERVER:  apart MODULE SOCKET [RESERVED]  serves one client after another from the real module;
+ * RESERVED is what NSS wants in C_Initialize. After each call, and before its caller has the result, it writes a line
+ *
+ *     FUNCTION CKR CKA_CLASS CKA_TOKEN NUMBER NUMBER NUMBER : ATTRIBUTES…
+ *
+ * (all hexadecimal but the function's name; the class and whether it is a token object are of the object that was read,
+ * made or wrapped; the attributes are those of the template) to its standard output and waits for one byte from its standard input: so the
+ * caller stands still for as long as somebody looks at it. The first line is "listening", a client's is "client PID".
+ *
+ * P11APART_WRAP=wrong makes C_WrapKey wrap another private key than the one it was asked for, P11APART_WRAP=corrupt flips
+ * one bit of what it gives.
+ *
+ * Only what exporting needs is carried. The server frees little: it serves one test. Both ends are on one machine and share its layout of CK_* (PKCS#11 v2.40).
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+typedef unsigned char CK_BYTE;
+typedef unsigned long CK_ULONG, CK_RV;
+typedef struct { CK_ULONG type; void *value; CK_ULONG length; } CK_ATTRIBUTE;
+typedef struct { CK_ULONG mechanism; void *parameter; CK_ULONG length; } CK_MECHANISM;
+typedef struct { CK_BYTE major, minor; void *functions[68]; } CK_FUNCTION_LIST;
+enum {
+	CKR_OK = 0, CKR_ARGUMENTS_BAD = 0x7, CKR_DEVICE_REMOVED = 0x32, CKR_FUNCTION_NOT_SUPPORTED = 0x54, CKR_BUFFER_TOO_SMALL = 0x150,
+	INFO_SIZE = 88, SLOT_INFO_SIZE = 112, TOKEN_INFO_SIZE = 208, MECHANISM_INFO_SIZE = 24,
+};
+
+/* The numbers are the places in CK_FUNCTION_LIST. */
+#define CARRIED(X) \
+	X(Initialize, 0) X(Finalize, 1) X(GetInfo, 2) X(GetSlotList, 4) X(GetSlotInfo, 5) X(GetTokenInfo, 6) X(GetMechanismList, 7) \
+	X(GetMechanismInfo, 8) X(OpenSession, 12) X(CloseSession, 13) X(Login, 18) X(Logout, 19) X(CreateObject, 20) \
+	X(DestroyObject, 22) X(GetAttributeValue, 24) X(FindObjectsInit, 26) X(FindObjects, 27) X(FindObjectsFinal, 28) X(SignInit, 42) \
+	X(Sign, 43) X(WrapKey, 60) X(UnwrapKey, 61)
+enum {
+#define X(name, place) name = place,
+	CARRIED(X)
+#undef X
+};
+
+/* A call and its result are both of this form. A buffer that is absent (a NULL pointer of the caller) is not one of no bytes. */
+typedef struct {
+	uint64_t function, rv, number[4], size[3], absent[3];
+	CK_BYTE *data[3];
+} message;
+#define HEAD offsetof(message, data)
+
+static int all(ssize_t (*move)(int, void *, size_t), int fd, void *data, size_t size) {
+	for (size_t done = 0; done < size;) {
+		ssize_t n = move(fd, (CK_BYTE *)data + done, size - done);
+		if (n <= 0)
+			return 0;
+		done += n;
+	}
+	return 1;
+}
+
+static ssize_t put(int fd, void *data, size_t size) { return send(fd, data, size, MSG_NOSIGNAL); }
+
+static int transmit(int fd, message *m) {
+	if (!all(put, fd, m, HEAD))
+		return 0;
+	for (int i = 0; i < 3; i++)
+		if (!all(put, fd, m->data[i], m->size[i]))
+			return 0;
+	return 1;
+}
+
+/* receive fills m with buffers that done must free. */
+static int receive(int fd, message *m) {
+	memset(m, 0, sizeof *m);
+	if (!all(read, fd, m, HEAD))
+		return 0;
+	for (int i = 0; i < 3; i++) {
+		m->data[i] = calloc(1, m->size[i] + 1);
+		if (!m->data[i] || !all(read, fd, m->data[i], m->size[i]))
+			return 0;
+	}
+	return 1;
+}
+
+/* done wipes, because the client's part lives in the process that is searched. */
+static void done(message *m) {
+	for (int i = 0; i < 3; i++) {
+		if (m->data[i])
+			explicit_bzero(m->data[i], m->size[i]);
+		free(m->data[i]);
+	}
+}
+
+/* A template travels as type, length, whether there is a value, and the value, for each attribute. */
+static void pack(message *m, int i, CK_ATTRIBUTE *t, CK_ULONG n, int values) {
+	size_t size = 0;
+	for (CK_ULONG a = 0; a < n; a++)
+		size += 24 + (values && t[a].value && t[a].length != ~0UL ? t[a].length : 0);
+	CK_BYTE *at = m->data[i] = calloc(1, size + 1);
+	for (CK_ULONG a = 0; a < n; a++) {
+		uint64_t head[3] = {t[a].type, t[a].length, t[a].value != NULL && t[a].length != ~0UL};
+		memcpy(at, head, 24);
+		at += 24;
+		if (values && head[2])
+			at = mempcpy(at, t[a].value, t[a].length);
+	}
+	m->size[i] = size;
+	m->number[3] = n;
+}
+
+#ifndef SERVER
+
+static int server = -1;
+
+/* carry makes the call at the other end and takes the result into m. The request's buffers are the caller's own, but for a
+ * template that was packed. */
+static CK_RV carry(message *m, int packed) {
+	int sent = transmit(server, m);
+	if (packed >= 0) {
+		explicit_bzero(m->data[packed], m->size[packed]);
+		free(m->data[packed]);
+	}
+	memset(m->data, 0, sizeof m->data);
+	return sent && receive(server, m) ? m->rv : CKR_DEVICE_REMOVED;
+}
+
+static CK_RV plain(uint64_t function, uint64_t a, uint64_t b, uint64_t *result) {
+	message m = {.function = function, .number = {a, b}};
+	CK_RV rv = carry(&m, -1);
+	if (result && rv == CKR_OK)
+		*result = m.number[0];
+	done(&m);
+	return rv;
+}
+
+/* fixed is for a struct of a known size. */
+static CK_RV fixed(uint64_t function, uint64_t a, uint64_t b, void *out, size_t size) {
+	message m = {.function = function, .number = {a, b}};
+	CK_RV rv = carry(&m, -1);
+	if (rv == CKR_OK)
+		memcpy(out, m.data[0], size);
+	done(&m);
+	return rv;
+}
+
+/* output is for what the caller asks twice for: the size, then the content. */
+static CK_RV output(message *m, void *out, CK_ULONG *n) {
+	m->number[2] = *n;
+	m->absent[2] = out == NULL;
+	CK_RV rv = carry(m, -1);
+	if (rv == CKR_OK || rv == CKR_BUFFER_TOO_SMALL)
+		*n = m->number[0];
+	if (rv == CKR_OK && out)
+		memcpy(out, m->data[0], m->size[0]);
+	done(m);
+	return rv;
+}
+
+static CK_RV refuse(void) { return CKR_FUNCTION_NOT_SUPPORTED; }
+
+static CK_RV c_Initialize(void *args) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *path = getenv("P11APART");
+	(void)args;
+	if (!path || strlen(path) >= sizeof address.sun_path)
+		return CKR_ARGUMENTS_BAD;
+	strcpy(address.sun_path, path);
+	server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(server, (void *)&address, sizeof address))
+		return CKR_DEVICE_REMOVED;
+	return plain(Initialize, 0, 0, NULL);
+}
+
+static CK_RV c_Finalize(void *reserved) {
+	CK_RV rv = plain(Finalize, 0, 0, NULL);
+	(void)reserved;
+	close(server);
+	return rv;
+}
+
+static CK_RV c_GetInfo(void *info) { return fixed(GetInfo, 0, 0, info, INFO_SIZE); }
+static CK_RV c_GetSlotInfo(CK_ULONG slot, void *info) { return fixed(GetSlotInfo, slot, 0, info, SLOT_INFO_SIZE); }
+static CK_RV c_GetTokenInfo(CK_ULONG slot, void *info) { return fixed(GetTokenInfo, slot, 0, info, TOKEN_INFO_SIZE); }
+static CK_RV c_GetMechanismInfo(CK_ULONG slot, CK_ULONG type, void *info) {
+	return fixed(GetMechanismInfo, slot, type, info, MECHANISM_INFO_SIZE);
+}
+
+static CK_RV c_GetSlotList(CK_BYTE present, CK_ULONG *slots, CK_ULONG *n) {
+	message m = {.function = GetSlotList, .number = {present}};
+	return output(&m, slots, n);
+}
+
+static CK_RV c_GetMechanismList(CK_ULONG slot, CK_ULONG *list, CK_ULONG *n) {
+	message m = {.function = GetMechanismList, .number = {slot}};
+	return output(&m, list, n);
+}
+
+static CK_RV c_OpenSession(CK_ULONG slot, CK_ULONG flags, void *application, void *notify, CK_ULONG *s) {
+	(void)application, (void)notify;
+	return plain(OpenSession, slot, flags, s);
+}
+
+static CK_RV c_CloseSession(CK_ULONG s) { return plain(CloseSession, s, 0, NULL); }
+static CK_RV c_Logout(CK_ULONG s) { return plain(Logout, s, 0, NULL); }
+static CK_RV c_DestroyObject(CK_ULONG s, CK_ULONG o) { return plain(DestroyObject, s, o, NULL); }
+static CK_RV c_FindObjectsFinal(CK_ULONG s) { return plain(FindObjectsFinal, s, 0, NULL); }
+
+static CK_RV c_Login(CK_ULONG s, CK_ULONG user, CK_BYTE *pin, CK_ULONG n) {
+	message m = {.function = Login, .number = {s, user}, .size = {n}, .data = {pin}};
+	CK_RV rv = carry(&m, -1);
+	done(&m);
+	return rv;
+}
+
+static CK_RV c_CreateObject(CK_ULONG s, CK_ATTRIBUTE *t, CK_ULONG n, CK_ULONG *o) {
+	message m = {.function = CreateObject, .number = {s}};
+	pack(&m, 0, t, n, 1);
+	CK_RV rv = carry(&m, 0);
+	*o = m.number[0];
+	done(&m);
+	return rv;
+}
+
+static CK_RV c_FindObjectsInit(CK_ULONG s, CK_ATTRIBUTE *t, CK_ULONG n) {
+	message m = {.function = FindObjectsInit, .number = {s}};
+	pack(&m, 0, t, n, 1);
+	CK_RV rv = carry(&m, 0);
+	done(&m);
+	return rv;
+}
+
+static CK_RV c_FindObjects(CK_ULONG s, CK_ULONG *o, CK_ULONG most, CK_ULONG *n) {
+	message m = {.function = FindObjects, .number = {s}};
+	*n = most;
+	return output(&m, o, n);
+}
+
+static CK_RV c_GetAttributeValue(CK_ULONG s, CK_ULONG o, CK_ATTRIBUTE *t, CK_ULONG n) {
+	message m = {.function = GetAttributeValue, .number = {s, o}};
+	pack(&m, 0, t, n, 0);
+	CK_RV rv = carry(&m, 0);
+	CK_BYTE *at = m.data[0];
+	for (CK_ULONG a = 0; a < n && at && m.size[0]; a++) {
+		uint64_t head[3];
+		memcpy(head, at, 24);
+		at += 24;
+		t[a].length = head[1];
+		if (t[a].value && head[2]) {
+			memcpy(t[a].value, at, head[1]);
+			at += head[1];
+		}
+	}
+	done(&m);
+	return rv;
+}
+
+static CK_RV c_SignInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) {
+	message m = {.function = SignInit, .number = {s, key, mech->mechanism}, .size = {mech->length}, .absent = {mech->parameter == NULL}, .data = {mech->parameter}};
+	CK_RV rv = carry(&m, -1);
+	done(&m);
+	return rv;
+}
+
+static CK_RV c_Sign(CK_ULONG s, CK_BYTE *in, CK_ULONG size, CK_BYTE *out, CK_ULONG *n) {
+	message m = {.function = Sign, .number = {s}, .size = {size}, .data = {in}};
+	return output(&m, out, n);
+}
+
+static CK_RV c_WrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG wrapping, CK_ULONG key, CK_BYTE *out, CK_ULONG *n) {
+	uint64_t more[2] = {mech->mechanism, key};
+	message m = {
+		.function = WrapKey, .number = {s, wrapping}, .size = {mech->length, sizeof more}, .absent = {mech->parameter == NULL},
+		.data = {mech->parameter, (CK_BYTE *)more},
+	};
+	return output(&m, out, n);
+}
+
+static CK_RV c_UnwrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG unwrapping, CK_BYTE *in, CK_ULONG size, CK_ATTRIBUTE *t, CK_ULONG n, CK_ULONG *key) {
+	message m = {
+		.function = UnwrapKey, .number = {s, unwrapping, mech->mechanism}, .size = {mech->length, size}, .absent = {mech->parameter == NULL},
+		.data = {mech->parameter, in},
+	};
+	pack(&m, 2, t, n, 1);
+	CK_RV rv = carry(&m, 2);
+	*key = m.number[0];
+	done(&m);
+	return rv;
+}
+
+static CK_FUNCTION_LIST list;
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out) {
+	list.major = 2, list.minor = 40;
+	for (int i = 0; i < 68; i++)
+		list.functions[i] = refuse;
+	list.functions[3] = C_GetFunctionList;
+#define X(name, place) list.functions[place] = c_##name;
+	CARRIED(X)
+#undef X
+	*out = &list;
+	return CKR_OK;
+}
+
+#else
+
+static CK_FUNCTION_LIST *module;
+#define CALL(place, ...) ((CK_RV(*)())module->functions[place])(__VA_ARGS__)
+
+static const char *nameOf(uint64_t function) {
+	switch (function) {
+#define X(name, place) case place: return "C_" #name;
+	CARRIED(X)
+#undef X
+	}
+	return "?";
+}
+
+/* unpack gives a template with room for the values. */
+static CK_ATTRIBUTE *unpack(message *m, int i, int values) {
+	CK_ATTRIBUTE *t = calloc(m->number[3] + 1, sizeof *t);
+	CK_BYTE *at = m->data[i];
+	for (CK_ULONG a = 0; a < m->number[3]; a++) {
+		uint64_t head[3];
+		memcpy(head, at, 24);
+		at += 24;
+		t[a].type = head[0];
+		t[a].length = head[1];
+		if (!head[2])
+			continue;
+		t[a].value = calloc(1, head[1] + 1);
+		if (values) {
+			memcpy(t[a].value, at, head[1]);
+			at += head[1];
+		}
+	}
+	return t;
+}
+
+/* Two private keys that were looked at. */
+static CK_ULONG keys[2];
+
+/* tell writes the line and waits. */
+static int tell(message *m, CK_ULONG session, CK_ULONG object, CK_ATTRIBUTE *t, CK_ULONG n) {
+	CK_ULONG class = ~0UL;
+	CK_BYTE stored = 2;
+	CK_ATTRIBUTE ask[] = {{0, &class, sizeof class}, {1, &stored, sizeof stored}};
+	if (object)
+		CALL(GetAttributeValue, session, object, ask, 2UL);
+	if (class == 3 && stored == 1 && !keys[1] && object != keys[0])
+		keys[keys[0] != 0] = object;
+	printf("%s %lx %lx %x %lx %lx %lx :", nameOf(m->function), (long)m->rv, class, stored, (long)m->number[0], (long)m->number[1], (long)m->number[2]);
+	for (CK_ULONG a = 0; a < n; a++)
+		printf(" %lx", t[a].type);
+	printf("\n");
+	fflush(stdout);
+	return getchar() != EOF;
+}
+
+/* answer makes the call and leaves the result in r. The line names the numbers of the request. */
+static int answer(message *m, message *r, void *reserved) {
+	uint64_t *in = m->number;
+	CK_ULONG n = in[2], handle = 0, session = in[0], object = 0, more[2] = {0, 0};
+	CK_ATTRIBUTE *t = NULL;
+	CK_MECHANISM mech = {0, m->absent[0] ? NULL : m->data[0], m->size[0]};
+	size_t unit = 1;
+	const char *wrap = getenv("P11APART_WRAP");
+	void *args[6] = {NULL, NULL, NULL, NULL, NULL, NULL}, *out = NULL;
+	enum { NOTHING, HANDLE, FIXED, LISTED } result = NOTHING;
+	switch (m->function) {
+	case GetSlotList: case GetMechanismList: case FindObjects:
+		unit = sizeof(CK_ULONG);
+		/* fall through */
+	case Sign: case WrapKey:
+		result = LISTED;
+		out = m->absent[2] ? NULL : calloc(n + 1, unit);
+		break;
+	case GetInfo: case GetSlotInfo: case GetTokenInfo: case GetMechanismInfo:
+		result = FIXED;
+		out = calloc(1, 256);
+		break;
+	case OpenSession: case CreateObject: case UnwrapKey:
+		result = HANDLE;
+	}
+	if (m->function == CreateObject || m->function == FindObjectsInit || m->function == GetAttributeValue)
+		t = unpack(m, 0, m->function != GetAttributeValue);
+	if (m->function == UnwrapKey)
+		t = unpack(m, 2, 1);
+	CK_ULONG told = t ? in[3] : 0, size = 0;
+	switch (m->function) {
+	case Initialize:
+		args[4] = (void *)2, args[5] = reserved; /* CKF_OS_LOCKING_OK, pReserved */
+		r->rv = CALL(Initialize, reserved ? args : NULL);
+		break;
+	case Finalize: r->rv = CALL(Finalize, NULL); break;
+	case GetInfo: r->rv = CALL(GetInfo, out); size = INFO_SIZE; break;
+	case GetSlotInfo: r->rv = CALL(GetSlotInfo, in[0], out); size = SLOT_INFO_SIZE; break;
+	case GetTokenInfo: r->rv = CALL(GetTokenInfo, in[0], out); size = TOKEN_INFO_SIZE; break;
+	case GetMechanismInfo: r->rv = CALL(GetMechanismInfo, in[0], in[1], out); size = MECHANISM_INFO_SIZE; break;
+	case GetSlotList: r->rv = CALL(GetSlotList, (CK_BYTE)in[0], out, &n); break;
+	case GetMechanismList: r->rv = CALL(GetMechanismList, in[0], out, &n); break;
+	case OpenSession: r->rv = CALL(OpenSession, in[0], in[1], NULL, NULL, &handle); break;
+	case CloseSession: r->rv = CALL(CloseSession, session); break;
+	case Login: r->rv = CALL(Login, session, in[1], m->data[0], m->size[0]); break;
+	case Logout: r->rv = CALL(Logout, session); break;
+	case CreateObject: r->rv = CALL(CreateObject, session, t, told, &handle); break;
+	case DestroyObject: r->rv = CALL(DestroyObject, session, in[1]); break;
+	case FindObjectsInit: r->rv = CALL(FindObjectsInit, session, t, told); break;
+	case FindObjects: r->rv = CALL(FindObjects, session, out, n, &n); break;
+	case FindObjectsFinal: r->rv = CALL(FindObjectsFinal, session); break;
+	case GetAttributeValue:
+		object = in[1];
+		r->rv = CALL(GetAttributeValue, session, object, t, told);
+		pack(r, 0, t, told, 1);
+		break;
+	case SignInit:
+		object = in[1], mech.mechanism = in[2];
+		r->rv = CALL(SignInit, session, &mech, in[1]);
+		break;
+	case Sign: r->rv = CALL(Sign, session, m->data[0], m->size[0], out, &n); break;
+	case WrapKey:
+		memcpy(more, m->data[1], sizeof more);
+		mech.mechanism = more[0], object = more[1];
+		if (wrap && !strcmp(wrap, "wrong"))
+			more[1] = keys[object == keys[0]];
+		r->rv = CALL(WrapKey, session, &mech, in[1], more[1], out, &n);
+		if (wrap && !strcmp(wrap, "corrupt") && out && r->rv == CKR_OK)
+			((CK_BYTE *)out)[n / 2] ^= 1;
+		in[2] = more[0];
+		break;
+	case UnwrapKey:
+		mech.mechanism = in[2];
+		r->rv = CALL(UnwrapKey, session, &mech, in[1], m->data[1], m->size[1], t, told, &handle);
+		break;
+	default: r->rv = CKR_FUNCTION_NOT_SUPPORTED;
+	}
+	if (result == HANDLE)
+		r->number[0] = handle, object = r->rv == CKR_OK && m->function != OpenSession ? handle : 0;
+	if (result == LISTED)
+		r->number[0] = n, size = out ? n * unit : 0;
+	if (out && r->rv == CKR_OK)
+		r->size[0] = size, r->data[0] = out;
+	m->rv = r->rv;
+	return tell(m, session, object, t, told);
+}
+
+int main(int argc, char **argv) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	void *library = argc < 3 ? NULL : dlopen(argv[1], RTLD_NOW);
+	CK_RV (*get)(CK_FUNCTION_LIST **) = library ? dlsym(library, "C_GetFunctionList") : NULL;
+	if (!get || get(&module) != CKR_OK || strlen(argv[2]) >= sizeof address.sun_path) {
+		fprintf(stderr, "apart MODULE SOCKET [RESERVED]: %s\n", library ? "no functions" : dlerror());
+		return 1;
+	}
+	strcpy(address.sun_path, argv[2]);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(listener, (void *)&address, sizeof address) || listen(listener, 1)) {
+		perror(argv[2]);
+		return 1;
+	}
+	printf("listening\n");
+	fflush(stdout);
+	if (getchar() == EOF)
+		return 0;
+	for (;;) {
+		int client = accept(listener, NULL, NULL);
+		struct ucred peer;
+		socklen_t size = sizeof peer;
+		if (client < 0 || getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size)) {
+			perror("accept");
+			return 1;
+		}
+		printf("client %d\n", peer.pid);
+		fflush(stdout);
+		if (getchar() == EOF)
+			return 0;
+		for (message m, r; receive(client, &m); done(&m)) {
+			memset(&r, 0, sizeof r);
+			if (!answer(&m, &r, argc > 3 ? argv[3] : NULL))
+				return 0;
+			if (!transmit(client, &r))
+				break;
+		}
+		close(client);
+	}
+}
+
+#endif
