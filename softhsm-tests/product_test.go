@@ -37,6 +37,7 @@ type document struct {
 	ChainSize  int    `json:"chain_length"`
 	Name       string `json:"friendly_name"`
 	Valid      bool
+	Others     int   `json:"other_certificates"`
 	HasKey     bool  `json:"has_private_key"`
 	KeyMatches *bool `json:"key_matches_certificate"`
 	Reasons    []statedReason
@@ -212,4 +213,13 @@ func write(t *testing.T, directory, name string, content []byte) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }

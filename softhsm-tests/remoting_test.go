@@ -92,10 +92,7 @@ func TestRemotingHidesMechanisms(t *testing.T) {
 		t.Run(strings.Join(append([]string{c.label}, c.args...), " "), func(t *testing.T) {
 			got := p11bridge(t, r.environment(), r.exportArgs(c.label, c.args...)...)
 			got.refused(t, c.reason, r.file(c.label+".pfx"))
-			trace, err := os.ReadFile(r.file("trace"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			trace := mustRead(t, r.file("trace"))
 			for _, mechanism := range c.tried {
 				if !bytes.Contains(trace, []byte("C_WrapKey CKR_MECHANISM_INVALID")) || !strings.Contains(got.stdout, mechanism+": C_WrapKey: CKR_MECHANISM_INVALID") {
 					t.Errorf("C_WrapKey with %s is no evidence\n%s", mechanism, got.stdout)
@@ -140,8 +137,7 @@ func TestRemoteTokenIsLost(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer read.Close()
-			defer password.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), unfinished)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			command := product(ctx, r.environment(), append(r.exportArgs(c.label, "--timeout", "3s"), "--password-source", "fd:3")...)
 			command.ExtraFiles = []*os.File{read}
@@ -152,21 +148,23 @@ func TestRemoteTokenIsLost(t *testing.T) {
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- command.Wait() }()
+			eventually(t, "the trace", exists(r.file("trace")))
 			eventually(t, "the inventory", func() error {
 				if len(ended) > 0 {
 					t.Fatalf("it ended too early: %v\n%s", <-ended, stderr.String())
 				}
-				trace, err := os.ReadFile(r.file("trace"))
-				if _, rest, found := strings.Cut(string(trace), "CKO_DATA"); err == nil && (!found || !strings.Contains(rest, "C_FindObjectsFinal")) {
-					err = errors.New("not at its end")
+				before := string(mustRead(t, r.file("trace")))
+				time.Sleep(300 * time.Millisecond)
+				if after := string(mustRead(t, r.file("trace"))); after != before || !strings.Contains(after, "C_GetAttributeValue CKR_OK") {
+					return errors.New("not at its end")
 				}
-				return err
+				return nil
 			})
-			time.Sleep(300 * time.Millisecond) // the last attributes
 			if err := signalSession(r.server.Process.Pid, c.signal); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := password.WriteString(testPassword + "\n"); err != nil {
+			_, err = password.WriteString(testPassword + "\n")
+			if err := errors.Join(err, password.Close()); err != nil {
 				t.Fatal(err)
 			}
 			start := time.Now()
