@@ -78,13 +78,7 @@ func (b *attributeBuffers) free() {
 // what the module may have written is not believed. A value whose length is CK_UNAVAILABLE_INFORMATION, or beyond the
 // room, is nil. The caller wipes values that are secret.
 func (s *Session) get(handle pkcs11.ObjectHandle, wanted []Attribute) ([][]byte, error) {
-	room := make([]int, len(wanted))
-	for i, a := range wanted {
-		room[i] = roomForOther
-		if a == CKAValue {
-			room[i] = roomForValue
-		}
-	}
+	room := roomFor(wanted)
 	values, err := s.getInto(handle, wanted, room)
 	if code, told := CodeOf(err); !told || uint(code) != pkcs11.CKR_BUFFER_TOO_SMALL {
 		return values, err
@@ -93,6 +87,22 @@ func (s *Session) get(handle pkcs11.ObjectHandle, wanted []Attribute) ([][]byte,
 		return nil, err
 	}
 	return s.getInto(handle, wanted, room)
+}
+
+// roomFor is the room offered at the first try. A number gets its exact size: NSS reads and converts no other.
+func roomFor(wanted []Attribute) []int {
+	room := make([]int, len(wanted))
+	for i, a := range wanted {
+		switch {
+		case a == CKAValue:
+			room[i] = roomForValue
+		case attributeTable[a].kind == kindUlong:
+			room[i] = int(unsafe.Sizeof(C.ulong(0)))
+		default:
+			room[i] = roomForOther
+		}
+	}
+	return room
 }
 
 // getInto makes the call with room for the values.
@@ -115,10 +125,7 @@ func (s *Session) getInto(handle pkcs11.ObjectHandle, wanted []Attribute, room [
 // that it can, whatever becomes of the others (PKCS#11 v3.1 §5.7.5). Where the call as a whole was refused, a value counts
 // only if the module has both written it and said how long it is. The others are absent; a lost connection is an error.
 func (s *Session) getTold(handle pkcs11.ObjectHandle, wanted []Attribute) (map[Attribute][]byte, error) {
-	room := make([]int, len(wanted))
-	for i := range room {
-		room[i] = roomForOther
-	}
+	room := roomFor(wanted)
 	buffers := newAttributeBuffers(wanted, room, unwritten)
 	defer buffers.free()
 	err := s.callGet(handle, wanted, buffers)
@@ -128,7 +135,7 @@ func (s *Session) getTold(handle pkcs11.ObjectHandle, wanted []Attribute) (map[A
 	}
 	told := make(map[Attribute][]byte, len(wanted))
 	for i, a := range buffers.template {
-		if a.length > C.ulong(room[i]) || refused && a.length == C.ulong(room[i]) {
+		if a.length > C.ulong(room[i]) {
 			continue
 		}
 		value := C.GoBytes(buffers.value(i, room), C.int(a.length))

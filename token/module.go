@@ -61,6 +61,11 @@ func Open(library Library, observer Observer) (*Module, error) {
 	if m.ctx = pkcs11.New(library.Path); m.ctx == nil {
 		return nil, &LoadError{Path: library.Path, Fault: FaultNotALibrary, Text: "the library was loaded once and refused the second time"}
 	}
+	// Some modules, p11-kit's among them, give a new instance at every C_GetFunctionList: only the one that the binding
+	// initialises will answer.
+	m.functions = (*struct {
+		list *struct{ handle, functions unsafe.Pointer }
+	})(unsafe.Pointer(m.ctx)).list.functions
 	if err := m.initialize(); err != nil {
 		m.ctx.Destroy()
 		return nil, err
