@@ -13,13 +13,14 @@ import (
 // healthText writes doctor's view for a person. A reason that several modules share is explained once.
 type healthText struct {
 	*app
+	out       *strings.Builder
 	colour    colours
 	explained map[bridge.Code]bool
 }
 
 // printDoctor writes the view: what is broken first, what works last, and what is around it at the end.
 func (a *app) printDoctor(view doctorView) error {
-	t := healthText{a, coloursFor(a.out, a.getenv), map[bridge.Code]bool{}}
+	t := healthText{a, &strings.Builder{}, coloursFor(a.out, a.getenv), map[bridge.Code]bool{}}
 	t.line("", a.text("doctor.counts", messages.Args{"Modules": len(view.Modules), "Usable": view.Usable}))
 	if view.wanted != "" && !view.healthy(false) {
 		t.line("", t.colour.doubt(a.text("doctor.no-such-token", messages.Args{"Label": printable(view.wanted)})))
@@ -29,6 +30,9 @@ func (a *app) printDoctor(view doctorView) error {
 		t.module(module)
 	}
 	t.surroundings(view)
+	if _, err := a.out.WriteString(t.out.String()); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
 	return nil
 }
 
@@ -91,11 +95,7 @@ func (t healthText) slot(s slotView) {
 	place := messages.Args{"Slot": printable(s.Description)}
 	switch {
 	case s.State == slotInternal, s.State == slotFree, s.Token == nil:
-		state := s.State
-		if s.Token == nil {
-			state = slotEmpty
-		}
-		t.line("  ", t.text("doctor.slot-"+string(state), place))
+		t.line("  ", t.text("doctor.slot-"+string(s.State), place))
 	default:
 		t.line("  ", t.text("doctor.token", messages.Args{
 			"Label": printable(s.Token.Label), "Manufacturer": printable(s.Token.Manufacturer), "Model": printable(s.Token.Model),

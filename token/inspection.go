@@ -72,7 +72,8 @@ func FailureOf(err error) *Failure {
 // module may end the process at any call, report is told what is known before each step that could be the last. What fails
 // is in the Inspection; the error is ctx's, or one of report's.
 func Inspect(ctx context.Context, library Library, observer Observer, report func(*Inspection) error) (*Inspection, error) {
-	known := &Inspection{PCSC: needsPCSC(library.Path)}
+	known := &Inspection{}
+	known.look(library.Path)
 	module, err := Open(library, observer)
 	if err != nil {
 		known.Failure = FailureOf(err)
@@ -175,7 +176,7 @@ func needsPCSC(path string) bool {
 
 // look finds out what the module has brought into the process, itself or by way of another library.
 func (i *Inspection) look(path string) {
-	i.SoftHSM = strings.HasPrefix(filepath.Base(path), "libsofthsm")
+	i.PCSC, i.SoftHSM = needsPCSC(path), strings.HasPrefix(filepath.Base(path), "libsofthsm")
 	maps, err := os.Open("/proc/self/maps")
 	if err != nil { // the names have to do
 		return
