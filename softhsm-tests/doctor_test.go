@@ -199,9 +199,13 @@ func (r doctorRun) ways(t *testing.T, shroud bool, wrap ...string) {
 }
 
 // TestReadersService shows a module that reaches its readers through pcscd, without that service and with one that takes
-// every connection and shows no reader.
+// every connection and shows no reader. It is told by what it loads, whatever its name.
 func TestReadersService(t *testing.T) {
-	module := library(t, "opensc-pkcs11.so")
+	content, err := os.ReadFile(library(t, "opensc-pkcs11.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := write(t, t.TempDir(), "token.so", content)
 	socket := filepath.Join(t.TempDir(), "pcscd.comm")
 	environment := []string{"PCSCLITE_CSOCK_NAME=" + socket}
 	r := doctor(t, environment, module)
