@@ -1,0 +1,482 @@
+package softhsmtests
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// diagnosed is a token that is asked live and by its snapshot.
+type diagnosed struct {
+	environment []string
+	flags       []string // that name the token and its PIN
+	directory   string
+}
+
+func (d *diagnosed) run(t *testing.T, command string, args ...string) *result {
+	t.Helper()
+	return p11bridge(t, d.environment, append(append([]string{command, "--json"}, d.flags...), args...)...)
+}
+
+func (d *diagnosed) file(name string) string { return filepath.Join(d.directory, name) }
+
+// snapshot takes one and gives its text.
+func (d *diagnosed) snapshot(t *testing.T, args ...string) string {
+	t.Helper()
+	file := []string{"snapshot", "-o", d.file("snapshot.json"), "--force"}
+	r := p11bridge(t, d.environment, slices.Concat(file, d.flags, args)...)
+	if r.code != 0 {
+		t.Fatalf("snapshot: exit code %d\n%s", r.code, r.stderr)
+	}
+	text, err := os.ReadFile(d.file("snapshot.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate("snapshot", string(text)); err != nil {
+		t.Error(err)
+	}
+	return string(text)
+}
+
+// fromSnapshot is the diagnosis of the last snapshot, on a machine that has neither token nor module nor PIN.
+func (d *diagnosed) fromSnapshot(t *testing.T, args ...string) *result {
+	t.Helper()
+	r := p11bridge(t, []string{"P11BRIDGE_MODULE=/nowhere.so", "SOFTHSM2_CONF=/nowhere"}, append([]string{"diagnose", "--json", "--from", d.file("snapshot.json")}, args...)...)
+	if r.code != 0 {
+		t.Fatalf("diagnose --from: exit code %d\n%s", r.code, r.stderr)
+	}
+	return r
+}
+
+// same wants the same bytes from the token and from its snapshot, and gives them.
+func (d *diagnosed) same(t *testing.T, args ...string) *result {
+	t.Helper()
+	live := d.run(t, "diagnose", args...)
+	if live.code != 0 {
+		t.Fatalf("diagnose: exit code %d\n%s", live.code, live.stderr)
+	}
+	d.snapshot(t, args...)
+	if from := d.fromSnapshot(t); live.stdout != from.stdout {
+		t.Errorf("the token says (-) and its snapshot (+):\n%s", cmp.Diff(live.stdout, from.stdout))
+	}
+	if len(live.document.Tokens) == 0 {
+		t.Error("nothing was diagnosed")
+	}
+	return live
+}
+
+func (p *place) diagnosed(flags ...string) *diagnosed {
+	return &diagnosed{environment: p.environment, flags: append([]string{"--pin-source", p.pin}, flags...), directory: p.directory}
+}
+
+// TestSnapshotSaysTheSame compares the diagnosis of real tokens with that of their snapshots, byte for byte.
+func TestSnapshotSaysTheSame(t *testing.T) {
+	t.Parallel()
+	t.Run("everything", func(t *testing.T) {
+		t.Parallel()
+		d := everything(t)
+		if r := d.same(t); len(r.document.Tokens[0].Identities) < 20 {
+			t.Errorf("only %d identities", len(r.document.Tokens[0].Identities))
+		}
+		r := d.same(t, "--no-login")
+		if codes := codesOf(r.document.Tokens[0].Reasons); !slices.Contains(codes, "keys-hidden-until-login") {
+			t.Errorf("without a login the reasons are %q", codes)
+		}
+		one := d.run(t, "diagnose", "nina")
+		d.snapshot(t)
+		if from := d.fromSnapshot(t, "nina"); one.stdout != from.stdout {
+			t.Errorf("one identity:\n%s", cmp.Diff(one.stdout, from.stdout))
+		}
+	})
+	t.Run("empty", func(t *testing.T) {
+		t.Parallel()
+		r := newPlace(t, `token "empty"`).diagnosed().same(t)
+		if !strings.Contains(r.stdout, `"identities": []`) || !strings.Contains(r.stdout, `"diagnoses": []`) {
+			t.Error(r.stdout)
+		}
+	})
+	t.Run("hostile", func(t *testing.T) {
+		t.Parallel()
+		r := newPlace(t, hostileSpecimens).diagnosed().same(t)
+		if err := checkPrintable(r.stdout); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("two tokens", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(t, "token \"one\"\nlabel=\"a\" id=01 key=p256 policy=locked certificate=valid\ntoken \"two\"\nlabel=\"b\" id=01 key=p256 policy=wrappable certificate=valid\n")
+		d := &diagnosed{environment: p.environment, directory: p.directory}
+		if r := d.same(t); len(r.document.Tokens) != 2 {
+			t.Errorf("%d tokens", len(r.document.Tokens))
+		}
+		live := d.run(t, "diagnose", "--token", "two")
+		if from := d.fromSnapshot(t, "--token", "two"); live.stdout != from.stdout {
+			t.Errorf("--token:\n%s", cmp.Diff(live.stdout, from.stdout))
+		}
+	})
+	t.Run("NSS", func(t *testing.T) {
+		t.Parallel()
+		db := newNSS(t)
+		db.certutil(t, "rsa", "rsa", "-g", "2048")
+		db.certutil(t, "p256", "ec", "-q", "nistp256")
+		d := &diagnosed{flags: []string{"--nss-db", db.database, "--pin-source", "file:" + db.pin}, directory: db.directory}
+		d.same(t)
+		d.same(t, "--no-login")
+	})
+}
+
+func everything(t *testing.T) *diagnosed {
+	t.Helper()
+	d := &diagnosed{directory: t.TempDir()}
+	if err := runMktoken("everything", d.file("token")); err != nil {
+		t.Fatal(err)
+	}
+	d.environment = []string{"SOFTHSM2_CONF=" + d.file("token/softhsm2.conf"), "P11BRIDGE_MODULE=" + softHSM(t)}
+	d.flags = []string{"--pin-source", "file:" + d.file("token/pin.txt")}
+	return d
+}
+
+// hostileSpecimens have labels that would control a terminal, run as a script, or name files elsewhere.
+const hostileSpecimens = `token "<h1>token\x1b[2J"
+label="evil\x1b[2J\x07\u202elabel/../x" id=01 key=p256 policy=wrappable certificate=valid
+label="<script>alert(1)</script>" id=02 key=p256 policy=locked certificate=valid
+label="\"><img src=x onerror=alert(2)>" id=03 key=p256 policy=wrappable certificate=valid
+label="raw\x9b\xff bytes\x00" id=04 key=p256 policy=locked imported
+label="'; rm -rf / #$(id)" id=05 key=p256 policy=wrappable certificate=valid
+label="</style><style>*{display:none}" id=06 key=p256 policy=wrappable
+label="{{.Title}}%s" id=07 key=p256 nokey
+label="zero\u200bwidth\u2066isolate\u2028line" id=08 key=p256 nokey certificate=valid
+`
+
+// TestSnapshotUnderFaults compares both diagnoses for a module that answers wrongly, attribute by attribute.
+func TestSnapshotUnderFaults(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "faulty"
+label="rsa" id=01 key=rsa2048 policy=wrappable certificate=valid
+label="locked" id=02 key=p256 policy=locked certificate=valid imported
+label="readable" id=03 key=p256 policy=readable certificate=valid
+label="edwards" id=04 key=ed25519 policy=readable
+label="note" data
+`)
+	d := p.diagnosed("--module", faultyModule(t), "--token", "faulty", "--timeout", "20s")
+	var faults []string
+	attributes := []string{"0x0", "0x3", "0x11", "0x80", "0x100", "0x102", "0x103", "0x120", "0x129", "0x162", "0x163", "0x164", "0x180", "0x210"}
+	for _, fault := range []string{"unsupported", "empty", "unavailable", "garbage"} {
+		for _, attribute := range attributes {
+			if attribute == "0x0" && (fault == "unsupported" || fault == "unavailable") {
+				continue // every object has a class: that it is not told is a failure
+			}
+			faults = append(faults, fault+":"+attribute)
+		}
+	}
+	faults = append(faults, "short-ulong", "hide-mechanisms", "no-wrap", "cbc-pad", "overlong:0x3", "overlong:0x102", "huge:0x3", "short-ulong,garbage:0x162", "flags:+0x80000 --no-login", "flags:+0x60000 --no-login", "flags:-0x4")
+	for _, fault := range faults {
+		t.Run(fault, func(t *testing.T) {
+			under := *d
+			fault, more, _ := strings.Cut(fault, " ")
+			under.environment = append(slices.Clone(d.environment), "P11FAULT="+fault)
+			under.same(t, strings.Fields(more)...)
+		})
+	}
+}
+
+// forms are the ways in which bytes may stand in a text.
+func forms(secret []byte) []string {
+	list := []string{string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret))}
+	for skip := range min(3, len(secret)) { // whatever stands in front of it
+		whole := (len(secret) - skip) / 3 * 3
+		list = append(list, base64.StdEncoding.EncodeToString(secret[skip:skip+whole]))
+	}
+	return list
+}
+
+// TestSnapshotHoldsNoSecret plants keys, values and a PIN that are known here, and searches for them.
+func TestSnapshotHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "secrets"`)
+	rsaKey, ecKey := newRSA(t), newEC(t, elliptic.P256())
+	aes, note := make([]byte, 32), []byte("Wer reitet so spaet durch Nacht und Wind")
+	if _, err := rand.Read(aes); err != nil {
+		t.Fatal(err)
+	}
+	private := issue(t, p.directory, "private certificate", newEC(t, elliptic.P256()))
+	tool := func(content []byte, kind string, more ...string) {
+		t.Helper()
+		file := write(t, p.directory, "object", content)
+		args := append([]string{"--module", softHSM(t), "--token-label", "secrets", "--login", "--pin", testPIN, "--write-object", file, "--type", kind}, more...)
+		if out, err := foreign(p.directory, p.environment, "pkcs11-tool", args...); err != nil {
+			t.Fatal(err, out)
+		}
+	}
+	for label, key := range map[string]any{"rsa": rsaKey, "ec": ecKey} {
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tool(der, "privkey", "--label", label, "--id", hex.EncodeToString([]byte(label)))
+		tool(der, "privkey", "--label", label+" readable", "--id", hex.EncodeToString([]byte(label+"2")), "--extractable")
+	}
+	tool(aes, "secrkey", "--key-type", "AES:32", "--label", "aes", "--extractable")
+	tool(note, "data", "--label", "note", "--application-label", "poem", "--private")
+	if out, err := foreign(p.directory, append(p.environment, "GNUTLS_PIN="+testPIN), "p11tool", "--provider", softHSM(t), "--batch", "--login", "--write",
+		"--load-certificate", private.certificatePEM, "--label", "withheld", "--mark-private", "pkcs11:token=secrets"); err != nil {
+		t.Fatal(err, out)
+	}
+
+	text := p.diagnosed().snapshot(t)
+	for _, label := range []string{"rsa", "ec readable", "aes", "note", "withheld"} {
+		if !strings.Contains(text, `"CKA_LABEL": "`+label+`"`) {
+			t.Errorf("%s is not in the snapshot", label)
+		}
+	}
+	if !strings.Contains(text, hex.EncodeToString(rsaKey.N.Bytes())) {
+		t.Error("the search would find nothing: even the modulus is missing")
+	}
+	secrets := map[string][]byte{
+		"the PIN": []byte(testPIN), "the AES key": aes, "the data object's value": note, "RSA d": rsaKey.D.Bytes(), "RSA p": rsaKey.Primes[0].Bytes(), "RSA q": rsaKey.Primes[1].Bytes(),
+		"RSA dP": rsaKey.Precomputed.Dp.Bytes(), "RSA dQ": rsaKey.Precomputed.Dq.Bytes(), "RSA qInv": rsaKey.Precomputed.Qinv.Bytes(), "EC d": scalar(t, ecKey),
+		"the private certificate": private.leaf.Raw, "its subject": []byte("private certificate"), "its key": private.leaf.RawSubjectPublicKeyInfo,
+	}
+	for name, secret := range secrets {
+		for _, form := range forms(secret) {
+			if strings.Contains(text, form) {
+				t.Errorf("%s is in the snapshot, as %.40q", name, form)
+			}
+		}
+	}
+	for name, number := range map[string]fmt.Stringer{"RSA d": rsaKey.D, "RSA p": rsaKey.Primes[0]} {
+		if strings.Contains(text, number.String()) {
+			t.Errorf("%s is in the snapshot, as a number", name)
+		}
+	}
+	if strings.Contains(text, `"CKA_VALUE"`) {
+		t.Error("a CKA_VALUE is in the snapshot")
+	}
+	info, err := os.Stat(filepath.Join(p.directory, "snapshot.json"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+func scalar(t *testing.T, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	b, err := key.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestRedactedSnapshot wants no name in it, equal names equal, and the same codes.
+func TestRedactedSnapshot(t *testing.T) {
+	t.Parallel()
+	d := everything(t)
+	plain := d.snapshot(t)
+	live := d.fromSnapshot(t)
+	redacted := d.snapshot(t, "--redact")
+	from := d.fromSnapshot(t)
+
+	names := namesIn(t, plain)
+	if len(names) < 60 {
+		t.Fatalf("only %d names are searched for: %q", len(names), names)
+	}
+	for _, name := range names {
+		if strings.Contains(redacted, name) {
+			t.Errorf("%q is left", name)
+		}
+	}
+	before, after := live.document.Tokens[0], from.document.Tokens[0]
+	if len(before.Identities) != len(after.Identities) {
+		t.Fatalf("%d identities have become %d", len(before.Identities), len(after.Identities))
+	}
+	alias := map[string]string{}
+	for i, was := range before.Identities {
+		is := after.Identities[i]
+		if known, met := alias[was.Label]; met && known != is.Label {
+			t.Errorf("%q is called %q and %q", was.Label, known, is.Label)
+		}
+		alias[was.Label] = is.Label
+		if difference := cmp.Diff(was.Verdict, is.Verdict); difference != "" {
+			t.Errorf("the verdict on %q is another one:\n%s", was.Label, difference)
+		}
+		if was.ID != is.ID {
+			t.Errorf("%q has another CKA_ID", was.Label)
+		}
+	}
+	reverse := map[string]string{}
+	for was, is := range alias {
+		if other, taken := reverse[is]; taken {
+			t.Errorf("%q and %q are both called %q", was, other, is)
+		}
+		reverse[is] = was
+	}
+}
+
+// namesIn lists all that a redacted snapshot may not hold.
+func namesIn(t *testing.T, snapshot string) []string {
+	t.Helper()
+	var content struct {
+		Tokens []struct {
+			Token   struct{ Label, Serial string }
+			Objects []struct {
+				Attributes  map[string]any
+				Certificate struct{ Subject, Issuer, Serial, SHA256 string }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(snapshot), &content); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	add := func(list ...string) {
+		for _, name := range list {
+			for _, form := range []string{name, strings.TrimPrefix(name, "CN=")} {
+				escaped, err := json.Marshal(form)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if form = strings.Trim(string(escaped), `"`); len(form) > 3 && !slices.Contains(names, form) {
+					names = append(names, form, hex.EncodeToString([]byte(form)))
+				}
+			}
+		}
+	}
+	for _, token := range content.Tokens {
+		add(`"`+token.Token.Label+`"`, token.Token.Serial)
+		for _, o := range token.Objects {
+			for _, name := range []string{"CKA_LABEL", "CKA_APPLICATION"} {
+				if text, ok := o.Attributes[name].(string); ok {
+					add(text)
+				}
+			}
+			add(o.Certificate.Subject, o.Certificate.Issuer, o.Certificate.Serial, o.Certificate.SHA256)
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { // names of curves, too
+		return slices.Contains([]string{"note", "brainpool", "secp256k1"}, name)
+	})
+}
+
+// TestBadSnapshots gives diagnose --from what is no snapshot, or is damaged. Each is told in its own words.
+func TestBadSnapshots(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "label=\"a\" id=01 key=p256 policy=locked certificate=valid\n")
+	d := p.diagnosed()
+	good := d.snapshot(t)
+	replaced := func(pairs ...string) string {
+		text := strings.NewReplacer(pairs...).Replace(good)
+		if text == good {
+			t.Fatalf("nothing of %q is in the snapshot", pairs)
+		}
+		return text
+	}
+	changed := func(change func(document, token map[string]any)) string {
+		var document map[string]any
+		if err := json.Unmarshal([]byte(good), &document); err != nil {
+			t.Fatal(err)
+		}
+		change(document, document["tokens"].([]any)[0].(map[string]any))
+		text, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	const damaged, other = "is not a snapshot that can be used", "it is no p11bridge snapshot"
+	cases := []struct{ name, text, want string }{
+		{"empty", "", "cut off"},
+		{"text", "Lorem ipsum", "not JSON"},
+		{"binary", "\x00\xff\x30\x82", "not JSON"},
+		{"null", "null", other},
+		{"a list", "[]", damaged},
+		{"a word", `"p11bridge.snapshot/1"`, damaged},
+		{"an object", "{}", other},
+		{"another document", `{"schema":"p11bridge.list/1","tokens":[]}`, other},
+		{"no version", `{"schema":"p11bridge.snapshot/"}`, other},
+		{"a newer schema", replaced("p11bridge.snapshot/1", "p11bridge.snapshot/2"), "newer p11bridge"},
+		{"a much newer schema with other members", `{"schema":"p11bridge.snapshot/17","colour":"red"}`, "newer p11bridge"},
+		{"a schema that is a number", `{"schema":1}`, damaged},
+		{"an unknown attribute", replaced("CKA_SENSITIVE", "CKA_SENSITIVITY"), "unknown attribute"},
+		{"an unknown member", changed(func(document, _ map[string]any) { document["colour"] = "red" }), "colour"},
+		{"an unknown member of a token", changed(func(_, token map[string]any) { token["colour"] = "red" }), "colour"},
+		{"an unknown class", replaced("CKO_PRIVATE_KEY", "CKO_PRIVATE"), "unknown name"},
+		{"an unknown mechanism", replaced("CKM_AES_CBC_PAD", "CKM_AES_CBC_PADDED"), "unknown name"},
+		{"tokens null", changed(func(document, _ map[string]any) { document["tokens"] = nil }), damaged},
+		{"no tokens", changed(func(document, _ map[string]any) { delete(document, "tokens") }), damaged},
+		{"a token null", changed(func(document, _ map[string]any) { document["tokens"] = []any{nil} }), damaged},
+		{"a token that is a number", changed(func(document, _ map[string]any) { document["tokens"] = []any{1} }), damaged},
+		{"an empty token", changed(func(document, _ map[string]any) { document["tokens"] = []any{map[string]any{}} }), damaged},
+		{"objects null", changed(func(_, token map[string]any) { token["objects"] = nil }), damaged},
+		{"an object null", changed(func(_, token map[string]any) { token["objects"] = []any{nil} }), damaged},
+		{"attributes null", changed(func(_, token map[string]any) { token["objects"].([]any)[0].(map[string]any)["attributes"] = nil }), damaged},
+		{"an attribute null", replaced(`"CKA_EXTRACTABLE": false`, `"CKA_EXTRACTABLE": null`), damaged},
+		{"module null", changed(func(_, token map[string]any) { token["module"] = nil }), damaged},
+		{"no token information", changed(func(_, token map[string]any) { delete(token, "token") }), damaged},
+		{"mechanisms null", changed(func(_, token map[string]any) { token["mechanisms"] = nil }), damaged},
+		{"certificate null", changed(func(_, token map[string]any) {
+			for _, o := range token["objects"].([]any) {
+				if o := o.(map[string]any); o["certificate"] != nil {
+					o["certificate"] = nil
+				}
+			}
+		}), damaged},
+		{"a certificate without a key", changed(func(_, token map[string]any) {
+			for _, o := range token["objects"].([]any) {
+				if c, ok := o.(map[string]any)["certificate"].(map[string]any); ok {
+					c["public_key"] = nil
+				}
+			}
+		}), damaged},
+		{"no time", changed(func(document, _ map[string]any) { delete(document, "created") }), damaged},
+		{"time null", changed(func(document, _ map[string]any) { document["created"] = nil }), damaged},
+		{"no time at all", replaced(`"created": "`, `"created": "x`), damaged},
+		{"whether somebody logged in is not said", changed(func(_, token map[string]any) { delete(token, "logged_in") }), damaged},
+		{"two documents", good + good, "behind its end"},
+		{"rubbish behind it", good + "x", damaged},
+		{"deep", strings.Repeat(`{"a":`, 20000), damaged},
+		{"huge", `{"schema":"p11bridge.snapshot/1","x":"` + strings.Repeat("a", 17<<20) + `"}`, "too large"},
+	}
+	for _, share := range []int{1, 3, 7, 9} {
+		cases = append(cases, struct{ name, text, want string }{fmt.Sprintf("cut off after %d0 percent", share), good[:len(good)*share/10], "cut off"})
+	}
+	cases = append(cases, struct{ name, text, want string }{"without its last bracket", strings.TrimRight(good, "}\n"), "cut off"})
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			file := write(t, t.TempDir(), "bad.json", []byte(c.text))
+			r := p11bridge(t, nil, "diagnose", "--json", "--from", file)
+			said := strings.ReplaceAll(r.stderr, "\n", " ")
+			if r.code != 1 || r.document.ExitCode != 1 || r.document.Schema != "p11bridge.error/1" {
+				t.Errorf("exit code %d\n%.2000s%s", r.code, r.stdout, r.stderr)
+			}
+			if !strings.Contains(said, c.want) || !strings.Contains(said, file) || !strings.Contains(said, "p11bridge") {
+				t.Errorf("what is said has no %q: %s", c.want, r.stderr)
+			}
+			for _, jargon := range []string{"goroutine", "panic", "Go struct", "Go value", "json:", "2006-01-02"} {
+				if strings.Contains(r.stderr, jargon) {
+					t.Errorf("a user is told %q: %s", jargon, r.stderr)
+				}
+			}
+			if len(said) > 1000 {
+				t.Errorf("%d bytes are said", len(said))
+			}
+		})
+	}
+	for name, file := range map[string]string{"a directory": p.directory, "nothing": p.path("nowhere.json")} {
+		r := p11bridge(t, nil, "diagnose", "--from", file)
+		if r.code != 1 || !strings.Contains(r.stderr, file) || r.stdout != "" {
+			t.Errorf("%s: exit code %d\n%s", name, r.code, r.stderr)
+		}
+	}
+}
