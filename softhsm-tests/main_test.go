@@ -3,6 +3,7 @@
 package softhsmtests
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,10 +24,39 @@ import (
 
 func TestMain(m *testing.M) {
 	leaveTerminal()
-	testscript.Main(m, map[string]func(){
+	testscript.Main(inMemory{m}, map[string]func(){
 		"p11bridge": func() { os.Exit(cmd.Main()) },
 		"mktoken":   func() { os.Exit(makeToken()) },
 	})
+}
+
+// inMemory runs the tests with their temporary files in memory. SoftHSM2 keeps every object in a file and waits for the
+// disk at each, which makes tokens of many keys slow, and says nothing of p11bridge.
+type inMemory struct{ *testing.M }
+
+// disk is where temporary files are otherwise, for the test that wants a real medium.
+var disk = os.TempDir()
+
+// Run implements testscript.TestingM.
+func (m inMemory) Run() int {
+	const memory, enough = "/dev/shm", 512 << 20
+	var system unix.Statfs_t
+	if err := unix.Statfs(memory, &system); err != nil || system.Bavail*uint64(system.Bsize) < enough || system.Flags&unix.ST_NOEXEC != 0 {
+		return m.M.Run() // modules are built and loaded there, too
+	}
+	directory, err := os.MkdirTemp(memory, "p11bridge-tests-")
+	if err != nil {
+		return m.M.Run()
+	}
+	defer func() {
+		if err := os.RemoveAll(directory); err != nil {
+			fmt.Fprintln(os.Stderr, "remove the temporary files:", err)
+		}
+	}()
+	if err := errors.Join(os.Chmod(directory, 0o755), os.Setenv("TMPDIR", directory)); err != nil {
+		panic(err)
+	}
+	return m.M.Run()
 }
 
 // leaveTerminal lets go of the terminal that the tests were started on, if any: a script that has no terminal of its own

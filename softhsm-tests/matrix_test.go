@@ -30,6 +30,15 @@ func TestEveryKindAndPolicy(t *testing.T) {
 		}
 	}
 	p := newPlace(t, specimens.String())
+	var err error
+	if p.files, err = os.MkdirTemp(disk, "p11bridge-matrix-"); err != nil { // a file counts only where it is brought to a medium
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(p.files); err != nil {
+			t.Error(err)
+		}
+	})
 	list := p11bridge(t, p.environment, "list", "--json", "--pin-source", p.pin)
 	if list.code != 0 {
 		t.Fatalf("list: exit code %d\n%s", list.code, list.stderr)
@@ -80,13 +89,13 @@ func (p *place) try(t *testing.T, label, method, reason string) (written bool) {
 	if r.code != 0 || r.document.Method != method || !r.document.Verified {
 		t.Fatalf("exit code %d, %+v\n%s", r.code, r.document, r.stderr)
 	}
-	if err := opensslOpens(p.path(label+".pfx"), p.path("password.txt"), false); err != nil {
+	if err := opensslOpens(p.file(label+".pfx"), p.path("password.txt"), false); err != nil {
 		t.Error(err)
 	}
 	if info, err := os.Stat(p.path(label + ".pfx")); err != nil || info.Mode() != 0o600 {
 		t.Errorf("the file: %v, %v", info, err)
 	}
-	if v := p11bridge(t, nil, "verify", p.path(label+".pfx"), "--password-source", p.password, "--json"); v.code != 0 || !v.document.Valid {
+	if v := p11bridge(t, nil, "verify", p.file(label+".pfx"), "--password-source", p.password, "--json"); v.code != 0 || !v.document.Valid {
 		t.Errorf("verify: exit code %d\n%s", v.code, v.stdout)
 	}
 	return true

@@ -10,6 +10,7 @@ import (
 // SoftHSM2 writes to a token at C_Login.
 type place struct {
 	directory   string
+	files       string // where exports go
 	environment []string
 	pin         string // --pin-source
 	password    string // --password-source
@@ -24,6 +25,7 @@ func newPlace(t *testing.T, specimens string) *place {
 	}
 	p := &place{
 		directory:   directory,
+		files:       directory,
 		environment: []string{"SOFTHSM2_CONF=" + filepath.Join(directory, "token", "softhsm2.conf"), "P11BRIDGE_MODULE=" + softHSM(t)},
 		pin:         "file:" + filepath.Join(directory, "token", "pin.txt"),
 		password:    "file:" + filepath.Join(directory, "password.txt"),
@@ -39,9 +41,11 @@ func newPlace(t *testing.T, specimens string) *place {
 
 func (p *place) path(name string) string { return filepath.Join(p.directory, name) }
 
+func (p *place) file(name string) string { return filepath.Join(p.files, name) }
+
 // export is the command line that exports an object to its own file, with a trace.
 func (p *place) export(object string, more ...string) []string {
-	args := []string{"export", object, "-o", p.path(object + ".pfx"), "--trace", p.path("trace"), "--pin-source", p.pin, "--password-source", p.password}
+	args := []string{"export", object, "-o", p.file(object + ".pfx"), "--trace", p.path("trace"), "--pin-source", p.pin, "--password-source", p.password}
 	return append(args, more...)
 }
 
@@ -49,7 +53,7 @@ func (p *place) export(object string, more ...string) []string {
 func (p *place) untouched(t *testing.T, object string) {
 	t.Helper()
 	for _, pattern := range []string{object + ".pfx", ".p11bridge-*"} {
-		if left, err := filepath.Glob(p.path(pattern)); err != nil || len(left) > 0 {
+		if left, err := filepath.Glob(p.file(pattern)); err != nil || len(left) > 0 {
 			t.Errorf("there is %q (%v)", left, err)
 		}
 	}

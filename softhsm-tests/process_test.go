@@ -265,7 +265,7 @@ func (p *place) publish(t *testing.T) (binary string) {
 	if os.Getuid() != 0 {
 		return binary
 	}
-	directory, err := os.MkdirTemp("/tmp", "p11bridge-published-")
+	directory, err := os.MkdirTemp(disk, "p11bridge-published-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func (p *place) publish(t *testing.T) (binary string) {
 		t.Fatal(err)
 	}
 	who := somebody()
-	for above := p.directory; above != "/tmp" && above != "/"; above = filepath.Dir(above) { // t.TempDir's parents are root's own
+	for above := p.directory; above != filepath.Clean(os.TempDir()); above = filepath.Dir(above) { // t.TempDir's parents are root's own
 		if err := os.Chmod(above, 0o755); err != nil {
 			t.Fatal(err)
 		}
