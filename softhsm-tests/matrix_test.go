@@ -92,7 +92,7 @@ func (p *place) try(t *testing.T, label, method, reason string) (written bool) {
 	if err := opensslOpens(p.file(label+".pfx"), p.path("password.txt"), false); err != nil {
 		t.Error(err)
 	}
-	if info, err := os.Stat(p.path(label + ".pfx")); err != nil || info.Mode() != 0o600 {
+	if info, err := os.Stat(p.file(label + ".pfx")); err != nil || info.Mode() != 0o600 {
 		t.Errorf("the file: %v, %v", info, err)
 	}
 	if v := p11bridge(t, nil, "verify", p.file(label+".pfx"), "--password-source", p.password, "--json"); v.code != 0 || !v.document.Valid {
