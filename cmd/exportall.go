@@ -168,7 +168,7 @@ func (a *app) openEach(ctx context.Context, slots []token.Slot, optional, noLogi
 	}
 	return a.withSession(slots[0], func(s *token.Session) error {
 		if !noLogin {
-			if _, err := a.login(ctx, s, nil, optional); err != nil {
+			if err := a.login(ctx, s, nil, optional); err != nil {
 				return err
 			}
 		}

@@ -47,7 +47,7 @@ func runInstall(ctx context.Context, a *app, o *installOptions) error {
 			access = token.ReadOnly
 		}
 		return a.withAccess(slot, access, func(s *token.Session) error {
-			if _, err := a.login(ctx, s, nil, false); err != nil {
+			if err := a.login(ctx, s, nil, false); err != nil {
 				return err
 			}
 			return a.told(a.install(ctx, o, s, certificates))

@@ -27,37 +27,34 @@ func (e *blockedError) Error() string {
 // Unwrap gives the token's answer.
 func (e *blockedError) Unwrap() error { return e.Err }
 
-// login logs the user in where the token asks for it: one attempt, after a look at the token's flags. For an optional
-// login nothing happens where nobody gave a PIN; the reasons then say what stays hidden.
-func (a *app) login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) ([]bridge.Reason, error) {
+// login logs the user in where the token asks for it: one attempt, after a look at the token's flags. An optional login is
+// not made where nobody gave a PIN, or where something stands in its way.
+func (a *app) login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) error {
 	info := s.Slot.Token
 	if !info.Flags.Has(token.CKFLoginRequired) {
-		return nil, nil
+		return nil
 	}
-	hidden := []bridge.Reason{bridge.HiddenReason()}
 	sourceText := a.pinSourceFor(uri)
 	terminal := hasTerminal()
-	if sourceText == "" && optional && !terminal {
-		return hidden, nil
+	unasked := sourceText == "" && optional
+	if unasked && !terminal {
+		return nil
 	}
 	if blocked := a.blocking(info); len(blocked) > 0 {
-		if sourceText == "" && optional {
-			return hidden, nil
+		if unasked {
+			return nil
 		}
-		return nil, &blockedError{Reasons: blocked}
+		return &blockedError{Reasons: blocked}
 	}
 	pin, skipped, err := a.pin(ctx, info, sourceText, terminal, optional)
-	if err != nil {
-		return nil, err
-	}
-	if skipped {
-		return hidden, nil
+	if err != nil || skipped {
+		return err
 	}
 	defer pin.Wipe()
 	if err := s.Login(pin); err != nil {
-		return nil, &blockedError{Reasons: bridge.JudgeLogin(err), Err: err}
+		return &blockedError{Reasons: bridge.JudgeLogin(err), Err: err}
 	}
-	return nil, nil
+	return nil
 }
 
 // blocking lists what forbids an attempt. A last attempt is only risked when the user said so.

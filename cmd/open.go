@@ -150,7 +150,7 @@ func (a *app) eachInventory(ctx context.Context, uri *token.URI, noLogin bool, w
 		for _, slot := range slots {
 			err := a.withSession(slot, func(s *token.Session) error {
 				if !noLogin && len(slots) == 1 {
-					if _, err := a.login(ctx, s, uri, true); err != nil {
+					if err := a.login(ctx, s, uri, true); err != nil {
 						return err
 					}
 				}

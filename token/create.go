@@ -76,13 +76,6 @@ func (s *Session) GenerateKeyPair(kind string, bits int, curve []byte, name Name
 	return key, nil
 }
 
-// CreateCertificate stores an X.509 certificate on the token (PKCS#11 v3.1 §4.6.3).
-func (s *Session) CreateCertificate(name Name, subject, der []byte) error {
-	return s.create("certificate", append(name.attributes(),
-		ulong(CKAClass, uint(CKOCertificate)), ulong(CKACertificateType, certificateTypeX509), boolean(pkcs11.CKA_TOKEN, true),
-		boolean(pkcs11.CKA_PRIVATE, false), pkcs11.NewAttribute(pkcs11.CKA_SUBJECT, subject), pkcs11.NewAttribute(pkcs11.CKA_VALUE, der)))
-}
-
 // CreateData stores a data object (PKCS#11 v3.1 §4.5).
 func (s *Session) CreateData(name Name, value []byte) error {
 	return s.create("data", []*pkcs11.Attribute{

@@ -79,27 +79,3 @@ func CurveParams(curve string) ([]byte, error) {
 	}
 	return params, nil
 }
-
-// CreatePublicKey stores a public key without its private half. key is an *ecdsa.PublicKey; anything else is a
-// *pki.UnsupportedError.
-func (s *Session) CreatePublicKey(name Name, key any) error {
-	public, ok := key.(*ecdsa.PublicKey)
-	if !ok {
-		return &pki.UnsupportedError{Algorithm: fmt.Sprintf("%T", key)}
-	}
-	params, err := CurveParams(public.Curve.Params().Name)
-	if err != nil {
-		return err
-	}
-	point, err := public.Bytes()
-	if err != nil {
-		return fmt.Errorf("public key: %w", err)
-	}
-	wrapped, err := asn1.Marshal(point)
-	if err != nil {
-		return fmt.Errorf("public key: %w", err)
-	}
-	return s.create("public key", append(name.attributes(), ulong(CKAClass, uint(CKOPublicKey)), ulong(CKAKeyType, uint(CKKEC)),
-		boolean(pkcs11.CKA_TOKEN, true), boolean(pkcs11.CKA_PRIVATE, false),
-		pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params), pkcs11.NewAttribute(pkcs11.CKA_EC_POINT, wrapped)))
-}

@@ -40,11 +40,11 @@ func newAuthority() (*authority, error) {
 	return &authority{key, certificate}, nil
 }
 
-// certificate issues what the specimen asks for and gives its subject and itself in DER.
-func (a *authority) certificate(specimen Specimen, public pki.PublicKey) (subject, der []byte, err error) {
+// certificate issues what the specimen asks for.
+func (a *authority) certificate(specimen Specimen, public pki.PublicKey) (*pki.Certificate, error) {
 	switch specimen.Certificate {
 	case "ca":
-		return a.own.RawSubject, a.own.Raw, nil
+		return pki.ParseCertificate(a.own.Raw)
 	case "brainpoolP256r1":
 		return foreign(brainpoolPEM)
 	case "secp256k1":
@@ -58,39 +58,33 @@ func (a *authority) certificate(specimen Specimen, public pki.PublicKey) (subjec
 	case "future":
 		from = time.Now().AddDate(0, 1, 0)
 	default:
-		return nil, nil, fmt.Errorf("unknown kind of certificate %q", specimen.Certificate)
+		return nil, fmt.Errorf("unknown kind of certificate %q", specimen.Certificate)
 	}
 	key, err := x509.ParsePKIXPublicKey(public.SPKI)
 	if err != nil {
-		return nil, nil, fmt.Errorf("issue a certificate: %w", err)
+		return nil, fmt.Errorf("issue a certificate: %w", err)
 	}
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
-		return nil, nil, fmt.Errorf("issue a certificate: %w", err)
+		return nil, fmt.Errorf("issue a certificate: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: specimen.Label}, NotBefore: from, NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection},
 	}
-	if der, err = x509.CreateCertificate(rand.Reader, template, a.own, key, a.key); err != nil {
-		return nil, nil, fmt.Errorf("issue a certificate: %w", err)
-	}
-	issued, err := x509.ParseCertificate(der)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.own, key, a.key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("issue a certificate: %w", err)
+		return nil, fmt.Errorf("issue a certificate: %w", err)
 	}
-	return issued.RawSubject, der, nil
+	return pki.ParseCertificate(der)
 }
 
-func foreign(text []byte) (subject, der []byte, err error) {
-	if der, err = decodePEM(text); err != nil {
-		return nil, nil, err
-	}
-	parsed, err := pki.ParseCertificate(der)
+func foreign(text []byte) (*pki.Certificate, error) {
+	der, err := decodePEM(text)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return parsed.RawSubject, parsed.Raw, nil
+	return pki.ParseCertificate(der)
 }
 
 // publicKey turns a key of the standard library into ours.

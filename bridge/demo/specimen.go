@@ -121,11 +121,12 @@ func place(s *token.Session, issuer *authority, specimen Specimen, previous pki.
 	if err != nil || specimen.Certificate == "" {
 		return public, err
 	}
-	subject, der, err := issuer.certificate(specimen, public)
+	certificate, err := issuer.certificate(specimen, public)
 	if err != nil {
 		return public, err
 	}
-	return public, s.CreateCertificate(name, subject, der)
+	_, err = s.StoreCertificate(name, certificate)
+	return public, err
 }
 
 func generated(s *token.Session, name token.Name, specimen Specimen) (pki.PublicKey, error) {
@@ -158,7 +159,8 @@ func imported(s *token.Session, name token.Name, specimen Specimen) (pki.PublicK
 		return public, s.CreatePrivateKey(name, key, specimen.Policy)
 	}
 	if specimen.Certificate == "" {
-		return public, s.CreatePublicKey(name, key.Public())
+		_, err = s.StorePublicKey(name, public, token.Usage{Sign: true})
+		return public, err
 	}
 	return public, nil
 }
