@@ -29,6 +29,7 @@ type ExportRequest struct {
 	Method        Method             // empty: the first that the token allows
 	RequireShroud bool               // refuse whatever would bring the key into this process
 	Prover        Prover             // who proves a shrouded key; empty: the token
+	DeleteKey     bool               // destroy the private key once the file is placed and proven anew
 
 	Password   *secret.Text
 	Profile    pfx.Profile
@@ -53,6 +54,7 @@ type Receipt struct {
 	ChainComplete bool
 	FriendlyName  string
 	Proof         Proof
+	KeyDeleted    bool // the private key is no longer on the token
 	Notices       []Reason
 }
 
@@ -76,8 +78,9 @@ var ErrNoCertificate = errors.New("no certificate for the key")
 // Export carries a key out of its token, writes it with its certificate to a PFX file, proves the file as it stands on
 // disk, and only then gives it its name. Whatever fails leaves no file. The methods are tried in the order that exposes
 // the key least; a method that the token will not do, or whose result the token cannot prove, gives way to the next one.
-// The error is a *RefusedError where the key cannot leave, ErrNoCertificate, a *FileError, ErrNotProven, or comes from the
-// token or the context.
+// With DeleteKey the key is destroyed after that, unless nobody could prove the file.
+// The error is a *RefusedError where the key cannot leave, ErrNoCertificate, a *FileError, ErrNotProven, a *DeletionError, or
+// comes from the token or the context.
 func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 	if r.Verdict.Final() {
 		return nil, &RefusedError{r.Verdict}
@@ -133,10 +136,18 @@ func (r ExportRequest) exportBy(ctx context.Context, method Method) (*Receipt, e
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Join(context.Cause(ctx), draft.discard())
 	}
-	if err := draft.place(); err != nil || r.placed == nil {
+	if err := draft.place(); err != nil {
 		return receipt, err
 	}
-	return receipt, r.placed(receipt)
+	if r.placed != nil {
+		if err := r.placed(receipt); err != nil {
+			return receipt, err
+		}
+	}
+	if !r.DeleteKey || !receipt.Verified() {
+		return receipt, nil
+	}
+	return receipt, r.deleteKey(ctx, file, cargo, receipt, chain)
 }
 
 // certificateFor finds the certificate of the key that was carried out. A key that came out in clear must be the one that

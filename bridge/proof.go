@@ -56,6 +56,11 @@ func (r ExportRequest) prove(ctx context.Context, d *draft, encoded []byte, c *c
 	if !bytes.Equal(file, encoded) {
 		return notProven("what is on disk is not what was written")
 	}
+	return r.proveFile(ctx, file, c, receipt, chain)
+}
+
+// proveFile is prove for what was read from disk.
+func (r ExportRequest) proveFile(ctx context.Context, file []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
 	digest := sha256.Sum256(file)
 	receipt.SHA256 = hex.EncodeToString(digest[:])
 	facts, err := pfx.Inspect(file)
@@ -121,13 +126,17 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *
 	}
 	defer clear(kek)
 	receipt.Proof = ProofToken
-	err = r.tokenProof(ctx, kek, shrouding.IV, ciphertext, receipt.Certificate.PublicKey)
+	public := receipt.Certificate.PublicKey
+	err = r.tokenProof(kek, shrouding.IV, ciphertext, public)
 	var unable *methodFailure
-	if errors.As(err, &unable) && r.RequireShroud && r.Prover == "" {
-		receipt.Proof = ProofStructure
-		return nil
+	if !errors.As(err, &unable) || !r.RequireShroud || r.Prover != "" {
+		return err
 	}
-	return err
+	if !r.cannotProve(unable, public) {
+		return notProven("the token with the key from the file: %w", unable.err)
+	}
+	receipt.Proof = ProofStructure
+	return nil
 }
 
 // readEncoded is the independent reader, which knows no context: when the context ends, its result is wiped unseen.

@@ -85,6 +85,13 @@ const (
 	WeakProtection         Code = "weak-protection"
 	KeyNotProtected        Code = "key-not-protected"
 	IterationCountTooLarge Code = "iteration-count-too-large"
+	BackupOfAnotherKey     Code = "backup-of-another-key"
+
+	AlreadyOnToken      Code = "already-on-token"
+	TokenFull           Code = "token-full"
+	RestoreRefused      Code = "restore-refused"
+	RestoredDifferently Code = "restored-differently"
+	PublicKeyNotStored  Code = "public-key-not-stored"
 
 	BackupNeverMade        Code = "backup-never-made"
 	BackupOutdated         Code = "backup-outdated"
@@ -187,6 +194,12 @@ var table = []Entry{
 	{WeakProtection, Weakness, []string{"algorithm", "iterations"}, "RFC 8018 §4.2; RFC 7292 appendix B"},
 	{KeyNotProtected, Weakness, nil, "RFC 7292 §4.2.1 (keyBag)"},
 	{IterationCountTooLarge, Spoils, []string{"iterations", "limit"}, "RFC 8018 §4.2"},
+	{BackupOfAnotherKey, Spoils, []string{"uri", "certificate_key", "private_key"}, "RFC 7292 §4.2; PKCS#11 v3.1 §5.13.2 (C_Sign)"},
+	{AlreadyOnToken, Blocks, []string{"uri"}, "PKCS#11 v3.1 §4.9"},
+	{TokenFull, Blocks, []string{"CKR"}, "PKCS#11 v3.1 §5.1.2 (CKR_DEVICE_MEMORY)"},
+	{RestoreRefused, Blocks, []string{"answers"}, "PKCS#11 v3.1 §5.7.1 (C_CreateObject), §5.18.4 (C_UnwrapKey)"},
+	{RestoredDifferently, Notices, []string{"CKA_EXTRACTABLE", "CKA_SENSITIVE", "CKA_PRIVATE", "CKA_TOKEN", "CKA_SIGN", "CKA_DECRYPT", "CKA_DERIVE", "CKA_ID", "CKA_LABEL"}, "PKCS#11 v3.1 §4.9 (table 26)"},
+	{PublicKeyNotStored, Notices, []string{"CKR"}, "PKCS#11 v3.1 §4.8"},
 	{BackupNeverMade, Weakness, []string{"CKA_ID"}, "docs/schema/p11bridge.record.schema.json"},
 	{BackupOutdated, Weakness, []string{"file", "created", "not_before"}, "docs/schema/p11bridge.record.schema.json; RFC 5280 §4.1.2.5"},
 	{BackupUpToDate, Notices, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json"},

@@ -53,46 +53,55 @@ const (
 // only where the file has one. The error is for what kept us from finding out: no password to be had, a cancelled
 // context.
 func Verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Verification, error) {
-	v := &Verification{Format: FormatUnknown}
-	if len(file) > MaxFileSize {
-		v.add(FileTooLarge, Fact{"size", len(file)}, Fact{"limit", MaxFileSize})
-		return v, nil
-	}
-	if block, _ := pem.Decode(file); block != nil {
-		v.verifyPEM(file)
-		return v, nil
-	}
-	if certificate, err := pki.ParseCertificate(file); err == nil {
-		v.Format, v.HasCertificate, v.Certificate = FormatCertificateDER, true, certificate
-		v.add(CertificateOnly, Fact{"format", v.Format})
-		return v, nil
-	}
-	facts, err := pfx.Inspect(file)
-	if err != nil {
-		v.readingFailed(file, err)
-		return v, nil
-	}
-	v.Format, v.Profile, v.Iterations = FormatPFX, string(facts.Profile), facts.Iterations
-	if tooMany, is := beyondLimit(facts); is {
-		v.add(IterationCountTooLarge, Fact{"iterations", tooMany}, Fact{"limit", pfx.MaxIterations})
-		return v, nil
-	}
-	given, err := password()
-	if err != nil {
-		return nil, err
-	}
-	contents, err := pfx.Decode(ctx, file, given.Bytes(), pfx.DecodeOptions{})
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		v.readingFailed(file, err)
-		return v, nil
+	v, contents, err := openFile(ctx, file, password, pfx.DecodeOptions{})
+	if err != nil || contents == nil {
+		return v, err
 	}
 	defer contents.Wipe()
 	v.judgeContents(contents, now)
 	v.Valid = !spoiled(v.Reasons)
 	return v, nil
+}
+
+// openFile opens a file as a PFX. The contents are nil where it is none or does not open; the reasons then say why.
+func openFile(ctx context.Context, file []byte, password func() (*secret.Text, error), options pfx.DecodeOptions) (*Verification, *pfx.Contents, error) {
+	v := &Verification{Format: FormatUnknown}
+	if len(file) > MaxFileSize {
+		v.add(FileTooLarge, Fact{"size", len(file)}, Fact{"limit", MaxFileSize})
+		return v, nil, nil
+	}
+	if block, _ := pem.Decode(file); block != nil {
+		v.verifyPEM(file)
+		return v, nil, nil
+	}
+	if certificate, err := pki.ParseCertificate(file); err == nil {
+		v.Format, v.HasCertificate, v.Certificate = FormatCertificateDER, true, certificate
+		v.add(CertificateOnly, Fact{"format", v.Format})
+		return v, nil, nil
+	}
+	facts, err := pfx.Inspect(file)
+	if err != nil {
+		v.readingFailed(file, err)
+		return v, nil, nil
+	}
+	v.Format, v.Profile, v.Iterations = FormatPFX, string(facts.Profile), facts.Iterations
+	if tooMany, is := beyondLimit(facts); is {
+		v.add(IterationCountTooLarge, Fact{"iterations", tooMany}, Fact{"limit", pfx.MaxIterations})
+		return v, nil, nil
+	}
+	given, err := password()
+	if err != nil {
+		return v, nil, err
+	}
+	contents, err := pfx.Decode(ctx, file, given.Bytes(), options)
+	if ctx.Err() != nil {
+		return v, nil, context.Cause(ctx)
+	}
+	if err != nil {
+		v.readingFailed(file, err)
+		return v, nil, nil
+	}
+	return v, contents, nil
 }
 
 func beyondLimit(facts *pfx.Facts) (int, bool) {
@@ -185,9 +194,16 @@ func (v *Verification) judgeContents(contents *pfx.Contents, now time.Time) {
 	}
 	v.OtherCertificates = max(0, len(contents.Certificates)-1)
 	v.judgeProtection(contents.Facts)
-	if c := v.Certificate; c != nil && now.After(c.NotAfter) {
+	if v.Certificate != nil {
+		v.judgeValidity(v.Certificate, now)
+	}
+}
+
+// judgeValidity says whether the certificate is expired, or not valid yet. The copy is as good as it was.
+func (v *Verification) judgeValidity(c *pki.Certificate, now time.Time) {
+	if now.After(c.NotAfter) {
 		v.add(CertificateExpired, Fact{"not_after", c.NotAfter.UTC().Format(time.RFC3339)})
-	} else if c != nil && now.Before(c.NotBefore) {
+	} else if now.Before(c.NotBefore) {
 		v.add(CertificateNotYetValid, Fact{"not_before", c.NotBefore.UTC().Format(time.RFC3339)})
 	}
 }

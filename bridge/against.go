@@ -1,0 +1,56 @@
+package bridge
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// errOtherKey means that a signature was made, by a key other than the one that was meant.
+var errOtherKey = errors.New("the signature is of another key")
+
+// proveHeld has the token sign a fresh challenge with a private key and verifies the signature with a public key. The error is
+// errOtherKey where they do not belong together, and anything else where that could not be found out.
+func proveHeld(session *token.Session, key *token.Object, public pki.PublicKey) error {
+	challenge := make([]byte, 32)
+	if _, err := rand.Read(challenge); err != nil {
+		return fmt.Errorf("make a challenge: %w", err)
+	}
+	signature, scheme, err := session.Sign(key, public, challenge)
+	if err != nil {
+		return err
+	}
+	if err := public.Verify(challenge, signature, scheme); err != nil {
+		return fmt.Errorf("%w: %w", errOtherKey, err)
+	}
+	return nil
+}
+
+// NoKeyError means that an object has no private key on its token, or none that is visible. It carries the reasons.
+type NoKeyError struct{ Verdict Verdict }
+
+// Error says so.
+func (e *NoKeyError) Error() string { return "the object has no private key on the token" }
+
+// Against holds a valid copy against a key on a token: the token signs a challenge, the copy's certificate verifies it. A copy
+// of another key becomes invalid, with the reason. uri names the key. The error is a *NoKeyError, or comes from the token
+// where the key could not be asked.
+func (v *Verification) Against(session *token.Session, identity token.Identity, verdict Verdict, uri string) error {
+	if identity.PrivateKey == nil {
+		return &NoKeyError{verdict}
+	}
+	err := errOtherKey
+	if identity.PrivateKey.CouldHave(v.Certificate.PublicKey) {
+		err = proveHeld(session, identity.PrivateKey, v.Certificate.PublicKey)
+	}
+	if !errors.Is(err, errOtherKey) {
+		return err
+	}
+	v.Valid = false
+	v.Reasons = append([]Reason{because(BackupOfAnotherKey, Fact{"uri", uri}, Fact{"certificate_key", keyText(v.Certificate.PublicKey)},
+		Fact{"private_key", objectKeyText(identity.PrivateKey)})}, v.Reasons...)
+	return nil
+}

@@ -1,0 +1,142 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// KeyState tells what is known of a key that was to be destroyed.
+type KeyState string
+
+// The states after a deletion that failed.
+const (
+	KeyKept       KeyState = "kept"        // nothing was done to it
+	KeyStillThere KeyState = "still-there" // the token was asked to destroy it, and lists it
+	KeyUnknown    KeyState = "unknown"     // the token was asked to destroy it, and does not tell what it did
+)
+
+// DeletionError means that a key was exported and not destroyed, or that this could not be found out. The file is placed.
+type DeletionError struct {
+	File  string
+	State KeyState
+	Err   error
+}
+
+// Error says what is known.
+func (e *DeletionError) Error() string { return fmt.Sprintf("delete the key: %s: %v", e.State, e.Err) }
+
+// deleteKey destroys the exported private key, and nothing else. The file has its final name and is on disk by then; it is
+// read again by that name and proven anew, because from here on it may be the only copy. Another session is opened for
+// the deletion alone, since exporting needs none that writes. Then the token is listed again: C_DestroyObject may answer
+// CKR_OK and do nothing. The error is a *DeletionError, which wraps nothing: no other method is to be tried for a key
+// that has left.
+func (r ExportRequest) deleteKey(ctx context.Context, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
+	state, err := r.destroyKey(ctx, encoded, c, receipt, chain)
+	if err != nil {
+		return &DeletionError{File: r.Target.Path, State: state, Err: err}
+	}
+	receipt.KeyDeleted = true
+	return nil
+}
+
+func (r ExportRequest) destroyKey(ctx context.Context, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) (state KeyState, err error) {
+	file, err := readRegular(r.Target.Path, MaxFileSize)
+	if err != nil {
+		return KeyKept, fmt.Errorf("read the placed file: %w", err)
+	}
+	if !bytes.Equal(file, encoded) {
+		return KeyKept, notProven("the placed file is not what was proven")
+	}
+	again := *receipt
+	if err := r.proveFile(ctx, file, c, &again, chain); err != nil {
+		return KeyKept, err
+	}
+	if !again.Verified() {
+		return KeyKept, notProven("by its structure alone")
+	}
+	if err := ctx.Err(); err != nil {
+		return KeyKept, context.Cause(ctx)
+	}
+	session, err := r.Session.Slot.OpenSession(token.ReadWrite)
+	if err != nil {
+		return KeyKept, err
+	}
+	defer func() {
+		if closing := session.Close(); err == nil && closing != nil {
+			state, err = KeyUnknown, closing
+		}
+	}()
+	key := r.Identity.PrivateKey
+	told, err := session.Reread(key)
+	if err != nil {
+		return KeyKept, err
+	}
+	if !told.SameAs(key) {
+		return KeyKept, errors.New("the object is no longer the key that was exported")
+	}
+	if err := provenOf(session, key, receipt.Certificate.PublicKey); err != nil {
+		return KeyKept, err
+	}
+	before, err := r.countAlike(session)
+	if err != nil {
+		return KeyKept, err
+	}
+	destroyed := session.Destroy(key)
+	return r.listAgain(session, before, destroyed)
+}
+
+// provenOf shows that the key that is about to be destroyed is the one in the file: by its signature, or for a key that may
+// not sign by what it tells of itself.
+func provenOf(session *token.Session, key *token.Object, public pki.PublicKey) error {
+	err := proveHeld(session, key, public)
+	if err == nil || errors.Is(err, errOtherKey) || token.Lost(err) {
+		return err
+	}
+	if told, is := token.PublicKeyOf(key); !is || !told.Equal(public) {
+		return fmt.Errorf("that the file holds this key could not be shown: %w", err)
+	}
+	return nil
+}
+
+// listAgain finds out what became of the key. What C_DestroyObject answered only matters where the list does not tell.
+func (r ExportRequest) listAgain(session *token.Session, before int, destroyed error) (KeyState, error) {
+	left, err := session.Remaining([]*token.Object{r.Identity.PrivateKey})
+	if err != nil {
+		return KeyUnknown, errors.Join(destroyed, err)
+	}
+	after, err := r.countAlike(session)
+	if err != nil {
+		return KeyUnknown, errors.Join(destroyed, err)
+	}
+	switch {
+	case len(left) > 0 || after >= before:
+		if destroyed == nil {
+			destroyed = errors.New("C_DestroyObject: CKR_OK, and the key is listed")
+		}
+		return KeyStillThere, destroyed
+	case destroyed != nil:
+		return KeyUnknown, destroyed
+	}
+	return "", nil
+}
+
+// countAlike counts the private keys that tell of themselves what the exported one does. More than one is possible: nothing
+// keeps two objects from being alike.
+func (r ExportRequest) countAlike(session *token.Session) (int, error) {
+	keys, err := session.PrivateKeys()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, key := range keys {
+		if key.SameAs(r.Identity.PrivateKey) {
+			n++
+		}
+	}
+	return n, nil
+}

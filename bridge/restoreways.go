@@ -1,0 +1,222 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"p11bridge/bridge/pfx"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// entered is a private key that is on the token now.
+type entered struct {
+	key       *token.Object
+	template  token.KeyTemplate
+	method    RestoreMethod
+	mechanism string
+	proven    bool
+}
+
+// otherCertificateError means that the key is that of another certificate in the file than the one taken for its own.
+type otherCertificateError struct{ certificate *pki.Certificate }
+
+// Error says so.
+func (e *otherCertificateError) Error() string {
+	return "the key belongs to another certificate of the file"
+}
+
+// enter brings the key onto the token in the first way that works, and proves it there.
+func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, put *placed) (*entered, error) {
+	in := &entered{template: token.KeyTemplate{
+		Name: plan.Name, Public: r.Copy.Certificate.PublicKey, OnToken: true, Extractable: r.Exportable, Usage: plan.Usage,
+	}}
+	in.template.Usage.Sign = true // for the proof; settleAttributes takes it away again
+	var answers []string
+	if len(r.Copy.ciphertext) > 0 {
+		kek, err := r.Copy.shrouding.Key(ctx, r.Copy.password.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("open the file: %w", err)
+		}
+		defer clear(kek)
+		in.method, in.mechanism = RestoreByUnwrap, token.CKMAESCBCPad.String()
+		done, err := r.try(in, put, &answers, func() (*token.Object, error) {
+			return r.Session.Unshroud(kek, r.Copy.shrouding.IV, r.Copy.ciphertext, in.template)
+		})
+		if done || err != nil {
+			return in, err
+		}
+	}
+	return in, r.enterOpened(ctx, in, put, answers)
+}
+
+// enterOpened is the one function in which the key is in clear. It is wiped when it ends.
+func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, put *placed, answers []string) error {
+	contents, err := pfx.Decode(ctx, r.Copy.file, r.Copy.password.Bytes(), pfx.DecodeOptions{})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		v := &Verification{}
+		v.readingFailed(r.Copy.file, err)
+		return &InvalidCopyError{v.Reasons}
+	}
+	defer contents.Wipe()
+	key, err := pki.ParsePrivateKey(contents.Keys[0].PKCS8)
+	if err != nil {
+		return &InvalidCopyError{[]Reason{because(FileDamaged, Fact{"problem", err.Error()})}}
+	}
+	defer key.Wipe()
+	if !key.Public.Equal(r.Copy.Certificate.PublicKey) {
+		return r.otherCertificate(func(public pki.PublicKey) bool { return key.Public.Equal(public) })
+	}
+	in.method = RestoreByRewrap
+	for _, rewrapping := range token.Rewrappings(r.Inventory.Mechanisms) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		in.mechanism = rewrapping.Mechanism.String()
+		done, err := r.try(in, put, &answers, func() (*token.Object, error) { return r.Session.Rewrap(rewrapping, key, in.template, r.Random) })
+		if done || err != nil {
+			return err
+		}
+	}
+	in.method, in.mechanism = RestoreByCreate, ""
+	done, err := r.try(in, put, &answers, func() (*token.Object, error) { return r.Session.StorePrivateKey(key, in.template) })
+	if done || err != nil {
+		return err
+	}
+	return notRestored(RestoreRefused, Fact{"answers", answers})
+}
+
+// try goes one way: the key enters, signs a fresh challenge, and the certificate verifies the signature. It is done where it
+// did; a way that the token does not go, or on which the key came to harm, leaves nothing behind and gives its place to the
+// next one. What ends everything is an error.
+func (r RestoreRequest) try(in *entered, put *placed, answers *[]string, way func() (*token.Object, error)) (done bool, err error) {
+	name := in.mechanism
+	if name == "" {
+		name = "CKO_PRIVATE_KEY"
+	}
+	note := func(what string) { *answers = append(*answers, name+": "+what) }
+	key, err := way()
+	if key != nil {
+		put.add(key)
+	}
+	if err != nil {
+		if _, told := token.CodeOf(err); !told || token.Lost(err) {
+			var unsupported *pki.UnsupportedError
+			if !errors.As(err, &unsupported) {
+				return false, err
+			}
+		}
+		note(err.Error())
+		return false, r.retreat(key, put)
+	}
+	public := in.template.Public
+	switch err := proveHeld(r.Session, key, public); {
+	case err == nil:
+		in.key, in.proven = key, true
+		return true, nil
+	case errors.Is(err, errOtherKey) && in.method == RestoreByUnwrap:
+		return false, r.otherCertificate(func(public pki.PublicKey) bool {
+			return key.CouldHave(public) && proveHeld(r.Session, key, public) == nil
+		})
+	case errors.Is(err, errOtherKey): // in clear here, it was the certificate's: the token took it for something else
+		note("the token signs with another key")
+	case token.Lost(err):
+		return false, err
+	case in.method != RestoreByUnwrap && in.template.Public.Algorithm == "RSA-PSS" && lacksMechanism(err): // the mechanism is rare
+		in.key = key
+		return true, nil
+	default:
+		note("proof: " + err.Error())
+	}
+	return false, r.retreat(key, put)
+}
+
+// lacksMechanism tells a token that has not the mechanism for the proof from one whose key is of no use.
+func lacksMechanism(err error) bool {
+	code, told := token.CodeOf(err)
+	return told && code == token.CKRMechanismInvalid
+}
+
+// retreat takes away what a way that failed has left.
+func (r RestoreRequest) retreat(key *token.Object, put *placed) error {
+	if key == nil {
+		return nil
+	}
+	if err := r.Session.Destroy(key); err != nil {
+		return err
+	}
+	left, err := r.Session.Remaining([]*token.Object{key})
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return notRestored(RestoreRefused, Fact{"answers", []string{"C_DestroyObject: CKR_OK, and the object is still there"}})
+	}
+	put.objects = slices.DeleteFunc(put.objects, func(o *token.Object) bool { return o == key })
+	return nil
+}
+
+// otherCertificate looks for the certificate of the file whose key this is.
+func (r RestoreRequest) otherCertificate(fits func(pki.PublicKey) bool) error {
+	for _, certificate := range r.Copy.certificates {
+		if !certificate.PublicKey.Equal(r.Copy.Certificate.PublicKey) && fits(certificate.PublicKey) {
+			return &otherCertificateError{certificate}
+		}
+	}
+	return &InvalidCopyError{[]Reason{because(KeyOfAnotherCert, Fact{"certificate_key", keyText(r.Copy.Certificate.PublicKey)})}}
+}
+
+// settleAttributes tightens what the token made wider than it was asked to, reads everything back, and notes what is not as
+// it should be.
+func (r RestoreRequest) settleAttributes(plan *RestorePlan, in *entered, result *Restoration) error {
+	in.template.Usage = plan.Usage
+	wanted := in.template.Booleans()
+	told, err := r.Session.Reread(in.key)
+	if err != nil {
+		return err
+	}
+	// Both can only be tightened, never loosened (PKCS#11 v3.1 §4.9); CKA_SIGN was for the proof. Where the token will not, the
+	// difference stays and is told.
+	for _, a := range []token.Attribute{token.CKASensitive, token.CKAExtractable, token.CKASign} {
+		if is := told.Attributes.Bool(a).Value(); is != nil && *is != wanted[a] && (a != token.CKAExtractable || *is) {
+			if err := r.Session.SetBool(in.key, a, wanted[a]); err != nil && token.Lost(err) {
+				return err
+			}
+		}
+	}
+	if told, err = r.Session.Reread(in.key); err != nil {
+		return err
+	}
+	result.Key = told
+	for _, a := range []token.Attribute{token.CKAToken, token.CKAPrivate, token.CKASensitive, token.CKAExtractable, token.CKASign, token.CKADecrypt, token.CKADerive} {
+		want, given := wanted[a]
+		is := told.Attributes.Bool(a).Value()
+		if !given || is != nil && *is == want {
+			continue
+		}
+		difference := Difference{Attribute: a, Wanted: want}
+		if is != nil {
+			difference.Found = *is
+		}
+		result.Differences = append(result.Differences, difference)
+	}
+	if id := told.ID(); string(id) != string(plan.Name.ID) {
+		result.Differences = append(result.Differences, Difference{token.CKAID, hexText(plan.Name.ID), hexText(id)})
+	}
+	if label := told.Label(); label != plan.Name.Label {
+		result.Differences = append(result.Differences, Difference{token.CKALabel, plan.Name.Label, label})
+	}
+	if len(result.Differences) > 0 {
+		var evidence []Fact
+		for _, d := range result.Differences {
+			evidence = append(evidence, Fact{d.Attribute.String(), d.Found})
+		}
+		result.Notices = append(result.Notices, because(RestoredDifferently, evidence...))
+	}
+	return nil
+}
