@@ -250,11 +250,11 @@ func sweep(directory string) error {
 func removeAbandoned(path string) error {
 	file, err := openRegular(path)
 	if err != nil {
-		return nil //nolint:nilerr // not a file of ours, or gone meanwhile
+		return nil // not a file of ours, or gone meanwhile
 	}
 	defer file.Close()
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil //nolint:nilerr // its writer lives, or nobody can tell
+		return nil // its writer lives, or nobody can tell
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
