@@ -31,6 +31,8 @@ type exportOptions struct {
 	dryRun          bool
 	password        string
 	allowEmpty      bool
+	deleteKey       bool
+	yes             bool
 }
 
 func newExportCommand(a *app) *cobra.Command {
@@ -65,6 +67,8 @@ func newExportCommand(a *app) *cobra.Command {
 	flags.BoolVar(&o.dryRun, "dry-run", false, a.text("flag.dry-run", nil))
 	flags.StringVar(&o.password, "password-source", "", a.text("flag.password-source", nil))
 	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, a.text("flag.allow-empty-password", nil))
+	flags.BoolVar(&o.deleteKey, "delete-key", false, a.text("flag.delete-key", nil))
+	flags.BoolVar(&o.yes, "yes", false, a.text("flag.yes", nil))
 	c.RunE = a.supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
 		if err := o.checkAll(); err != nil {
 			return err
@@ -72,7 +76,7 @@ func newExportCommand(a *app) *cobra.Command {
 		if o.all {
 			return runExportAll(ctx, a, o)
 		}
-		o.object = args[0]
+		o.object, a.writes = args[0], o.deleteKey && !o.dryRun
 		return runExport(ctx, a, o)
 	})
 	return c
@@ -127,6 +131,8 @@ func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
 		return r, usage("error.proof", messages.Args{"Given": printable(o.proof)})
 	case r.RequireShroud && (o.method != "auto" && o.method != string(bridge.MethodShroud) || r.Prover == bridge.ProverHost || r.Profile == bridge.ProfileLegacy):
 		return r, usage("error.require-shroud", nil)
+	case o.deleteKey && o.certificateOnly:
+		return r, usage("error.delete-certificate-only", nil)
 	case o.method == string(bridge.MethodShroud) && r.Profile == bridge.ProfileLegacy:
 		return r, usage("error.shroud-legacy", nil)
 	}
@@ -166,6 +172,12 @@ func (a *app) export(ctx context.Context, o *exportOptions, r bridge.ExportReque
 	if o.dryRun {
 		return a.tellDryRun(r)
 	}
+	if o.deleteKey {
+		if err := a.confirmDeletion(ctx, o, r); err != nil {
+			return err
+		}
+		r.DeleteKey = true
+	}
 	password, err := a.newPassword(ctx, o.password)
 	if err != nil {
 		return err
@@ -181,6 +193,9 @@ func (a *app) export(ctx context.Context, o *exportOptions, r bridge.ExportReque
 	done()
 	if err != nil {
 		return err
+	}
+	if o.deleteKey && !receipt.KeyDeleted {
+		a.notice("notice.key-not-deleted", nil)
 	}
 	return a.tellReceipt(receipt, r.Verdict)
 }

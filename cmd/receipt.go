@@ -27,6 +27,7 @@ type exportView struct {
 	Verified          bool            `json:"verified"`
 	Proof             *bridge.Proof   `json:"proof"`
 	HasPrivateKey     bool            `json:"has_private_key"`
+	KeyDeleted        bool            `json:"key_deleted"`
 	DryRun            bool            `json:"dry_run"`
 	Reasons           []bridge.Reason `json:"reasons"`
 }
@@ -56,7 +57,11 @@ func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error
 	} else {
 		fmt.Fprintln(a.out, colour.doubt(a.text("export.unproven", args)))
 	}
-	for _, id := range []string{"export.proof." + string(receipt.Proof), "export.details", "export.keep-safe"} {
+	keep := "export.keep-safe"
+	if receipt.KeyDeleted {
+		keep = "export.only-copy"
+	}
+	for _, id := range []string{"export.proof." + string(receipt.Proof), "export.details", keep} {
 		fmt.Fprintln(a.out, indentLines(a.text(id, args), "  "))
 	}
 	for _, reason := range reasons {
@@ -73,7 +78,7 @@ func viewReceipt(receipt *bridge.Receipt, reasons []bridge.Reason) exportView {
 	view := exportView{
 		Schema: exportSchema, File: receipt.File, SHA256: receipt.SHA256, Method: &receipt.Method, Profile: &profile,
 		Iterations: receipt.Iterations, CertificateSHA256: receipt.Certificate.SHA256(), ChainLength: receipt.ChainLength,
-		FriendlyName: receipt.FriendlyName, Verified: receipt.Verified(), Proof: &receipt.Proof, HasPrivateKey: true, Reasons: noNil(reasons),
+		FriendlyName: receipt.FriendlyName, Verified: receipt.Verified(), Proof: &receipt.Proof, HasPrivateKey: true, KeyDeleted: receipt.KeyDeleted, Reasons: noNil(reasons),
 	}
 	if receipt.Mechanism != "" {
 		view.Mechanism = &receipt.Mechanism

@@ -152,6 +152,9 @@ func (a *app) describe(err error) failure {
 	if f, is := a.describeRequest(err); is {
 		return f
 	}
+	if f, is := a.describeRestore(err); is {
+		return f
+	}
 	for known, id := range map[error]string{
 		errNoTerminal: "error.no-terminal", errTerminalGone: "error.terminal-gone", errPasswordsDiffer: "error.passwords-differ",
 		bridge.ErrNoCertificate: "error.no-certificate", bridge.ErrNotProven: "error.not-proven",

@@ -136,6 +136,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newSnapshotCommand(a),
 		newExportCommand(a),
 		newVerifyCommand(a),
+		newRestoreCommand(a),
 		newStatusCommand(a),
 		newDoctorCommand(a),
 		newRequestCommand(a),

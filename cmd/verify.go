@@ -14,6 +14,7 @@ import (
 type verifyOptions struct {
 	file     string
 	password string
+	against  string
 }
 
 // verifyView is what verify --json shows.
@@ -30,6 +31,7 @@ type verifyView struct {
 	Certificate       *certificateView `json:"certificate"`
 	OtherCertificates int              `json:"other_certificates"`
 	FriendlyName      string           `json:"friendly_name"`
+	Against           *againstView     `json:"against"`
 	Reasons           []bridge.Reason  `json:"reasons"`
 }
 
@@ -53,14 +55,22 @@ func newVerifyCommand(a *app) *cobra.Command {
 		Use:     "verify FILE",
 		Short:   a.text("command.verify.short", nil),
 		Long:    a.text("command.verify.long", nil),
-		Example: examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json"),
+		Example: examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice"),
 		Args:    exactlyOne("FILE"),
-		RunE: func(c *cobra.Command, args []string) error {
-			o.file = args[0]
-			return runVerify(c.Context(), a, o)
-		},
+	}
+	supervised := a.supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
+		o.file = args[0]
+		return runVerify(ctx, a, o)
+	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if o.against != "" { // the only time that a module is opened
+			return supervised(c, args)
+		}
+		o.file = args[0]
+		return runVerify(c.Context(), a, o)
 	}
 	c.Flags().StringVar(&o.password, "password-source", "", a.text("flag.password-source-known", nil))
+	c.Flags().StringVar(&o.against, "against", "", a.text("flag.against", nil))
 	return c
 }
 
@@ -85,16 +95,28 @@ func runVerify(ctx context.Context, a *app, o *verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.against == "" || !v.Valid {
+		return a.tellVerification(o.file, v, nil)
+	}
+	return a.holdAgainst(ctx, o, v)
+}
+
+func (a *app) tellVerification(file string, v *bridge.Verification, against *againstView) error {
 	if a.json {
-		if err := a.writeJSON(viewVerification(o.file, v)); err != nil || v.Valid {
+		view := viewVerification(file, v)
+		view.Against = against
+		if err := a.writeJSON(view); err != nil || v.Valid {
 			return err
 		}
 		return &reportedError{exitNotACopy}
 	}
 	if !v.Valid {
-		return &notACopyError{o.file, v.Reasons}
+		return &notACopyError{file, v.Reasons}
 	}
-	a.tellValid(o.file, v)
+	a.tellValid(file, v)
+	if against != nil {
+		fmt.Fprintln(a.out, "  "+a.text("verify.against", messages.Args{"URI": printable(against.URI)}))
+	}
 	return nil
 }
 
