@@ -21,7 +21,7 @@ func (a *app) holdAgainst(ctx context.Context, o *verifyOptions, v *bridge.Verif
 	}
 	return a.withToken(ctx, selector.URI, func(slot token.Slot) error {
 		return a.withSession(slot, func(s *token.Session) error {
-			if _, err := a.login(ctx, s, selector.URI, false); err != nil {
+			if err := a.login(ctx, s, selector.URI, false); err != nil {
 				return err
 			}
 			inventory, err := s.Inventory(ctx)

@@ -93,7 +93,7 @@ func runExport(ctx context.Context, a *app, o *exportOptions) error {
 	}
 	return a.withToken(ctx, selector.URI, func(slot token.Slot) error {
 		return a.withSession(slot, func(s *token.Session) error {
-			if _, err := a.login(ctx, s, selector.URI, o.certificateOnly); err != nil {
+			if err := a.login(ctx, s, selector.URI, o.certificateOnly); err != nil {
 				return err
 			}
 			inventory, err := s.Inventory(ctx)

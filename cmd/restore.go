@@ -58,7 +58,7 @@ func runRestore(ctx context.Context, a *app, o *restoreOptions) error {
 			return bridge.ErrWriteProtected
 		}
 		return a.withAccess(slot, access, func(s *token.Session) error {
-			if _, err := a.login(ctx, s, nil, false); err != nil {
+			if err := a.login(ctx, s, nil, false); err != nil {
 				return err
 			}
 			inventory, err := s.Inventory(ctx)
