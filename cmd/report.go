@@ -81,6 +81,7 @@ func (a *app) describe(err error) failure {
 		snapshot  *snapshotError
 		uri       *token.URIError
 		ckr       *token.Error
+		answer    *token.AnswerError
 	)
 	switch {
 	case errors.As(err, &usageErr):
@@ -175,7 +176,11 @@ func (a *app) describe(err error) failure {
 		f.stated = []bridge.Reason{bridge.JudgeFailure("", *token.FailureOf(ckr))}
 		return f
 	}
-	return say(exitFailed, "error.other", messages.Args{"Problem": oneLine(err)})
+	f := say(exitFailed, "error.other", messages.Args{"Problem": oneLine(err)})
+	if errors.As(err, &answer) {
+		f.stated = []bridge.Reason{bridge.JudgeFailure("", *token.FailureOf(answer))}
+	}
+	return f
 }
 
 func (a *app) describeModule(m *moduleFailure) failure {

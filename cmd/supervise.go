@@ -105,7 +105,7 @@ func supervise(ctx context.Context, e errand) (ending, error) {
 	}
 	close(watch.done)
 	failure := <-watch.verdict
-	end.printed = head(printed)
+	end.printed = before(head(crash), head(printed))
 	if failure == nil {
 		if page.finished() {
 			end.code = child.ProcessState.ExitCode()
@@ -230,6 +230,16 @@ func deathSignal(state *os.ProcessState, said string) string {
 		return unix.SignalName(status.Signal())
 	}
 	return ""
+}
+
+// before is what the module printed before Go's runtime told of the crash on the same stream.
+func before(crash, printed string) string {
+	first, _, _ := strings.Cut(crash, "\n")
+	if first == "" {
+		return printed
+	}
+	printed, _, _ = strings.Cut(printed, first)
+	return strings.TrimSpace(printed)
 }
 
 // head reads the first of what was written to a file in memory.

@@ -111,6 +111,9 @@ func TestDoctorNames(t *testing.T) {
 			if slots := len(r.health.Modules[0].Slots); (slots > 0) != (i > slices.Index(asked, "C_GetTokenInfo")) {
 				t.Errorf("%d slots", slots)
 			}
+			if slices.Contains(codesOf(r.all()), "module-printed") {
+				t.Errorf("what Go's runtime says of a crash is taken for what the module printed:\n%s", r.stdout)
+			}
 		}
 		cases = append(cases,
 			doctorCase{"crash:" + function, 1, "broken", "module-crashed", map[string]any{"function": function, "signal": "SIGSEGV", "module": f.module}, knows},
@@ -240,6 +243,54 @@ func TestReadersService(t *testing.T) {
 	r.states(t, "no-reader", map[string]any{"slots": 0.0})
 	if r.code != 1 || !r.health.PCSCD.Answers || slices.Contains(codesOf(r.all()), "pcscd-not-running") {
 		t.Errorf("exit code %d\n%s", r.code, r.stdout)
+	}
+}
+
+// lyingModule is a module whose counts lie.
+const lyingModule = `
+#include <string.h>
+typedef unsigned long U;
+static U done(void *a) { return 0; }
+static U info(void *i) { memset(i, ' ', 88); return 0; }
+static U slots(unsigned char present, U *list, U *n) { *n = SLOTS; if (list != NULL) for (U i = 0; i < 2; i++) list[i] = i; return 0; }
+static U slot(U s, void *i) { memset(i, 0xff, 112); return 0; }
+static U token(U s, void *i) { memset(i, 0xff, 204); return 0; }
+static U mechanisms(U s, U *list, U *n) { *n = MECHANISMS; return 0; }
+static struct { unsigned char major, minor; void *f[68]; } all = { 2, 40, { done, done, info, 0, slots, slot, token, mechanisms } };
+U C_GetFunctionList(void **list) { *list = &all; return 0; }
+`
+
+// TestLyingCounts shows what becomes of a module that claims more slots or mechanisms than there can be.
+func TestLyingCounts(t *testing.T) {
+	directory := t.TempDir()
+	source := write(t, directory, "lies.c", []byte(lyingModule))
+	for name, row := range map[string]struct {
+		slots, mechanisms, function string
+		codes                       []string // any of them
+	}{
+		"no such number of slots":      {"~0UL", "0", "C_GetSlotList", []string{"module-failed"}},
+		"more slots than memory":       {"1UL<<40", "0", "C_GetSlotList", []string{"module-crashed", "module-exited"}},
+		"no such number of mechanisms": {"2", "~0UL", "C_GetMechanismList", []string{"module-failed"}},
+		"more mechanisms than memory":  {"2", "1UL<<40", "C_GetMechanismList", []string{"module-crashed", "module-exited"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			module := filepath.Join(t.TempDir(), "lies.so")
+			mustForeign(t, directory, "gcc", "-shared", "-fPIC", "-w", "-DSLOTS="+row.slots, "-DMECHANISMS="+row.mechanisms, "-o", module, source)
+			r := doctor(t, nil, module, "--timeout", "20s")
+			named := slices.ContainsFunc(r.all(), func(reason statedReason) bool {
+				return slices.Contains(row.codes, reason.Code) && reason.Evidence["function"] == row.function
+			})
+			if r.code != 1 || !named {
+				t.Errorf("exit code %d, none of %q in %s\n%s%s", r.code, row.codes, row.function, r.stdout, r.stderr)
+			}
+			if row.slots == "2" {
+				return // the other commands do not ask for the mechanisms before they open a session
+			}
+			list := p11bridge(t, nil, "list", "--json", "--module", module, "--timeout", "20s")
+			if codes := codesOf(list.document.Reasons); list.code != 1 || len(codes) != 1 || !slices.Contains(row.codes, codes[0]) {
+				t.Errorf("list: exit code %d and %q instead of one of %q\n%s", list.code, codes, row.codes, list.stderr)
+			}
+		})
 	}
 }
 

@@ -53,6 +53,18 @@ type Error struct {
 // Error names the function and the return value.
 func (e *Error) Error() string { return e.Function + ": " + e.Code.String() }
 
+// AnswerError is a C_* function that returned CKR_OK and an answer that cannot be used.
+type AnswerError struct {
+	Function string
+	Err      error
+}
+
+// Error names the function and what is wrong with the answer.
+func (e *AnswerError) Error() string { return e.Function + ": " + e.Err.Error() }
+
+// Unwrap gives what is wrong with the answer.
+func (e *AnswerError) Unwrap() error { return e.Err }
+
 // CodeOf finds the return value in err. It is false where err did not come from a C_* call.
 func CodeOf(err error) (CKR, bool) {
 	var e *Error

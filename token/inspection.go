@@ -52,19 +52,17 @@ type Failure struct {
 // FailureOf gives err as plain values. It is nil for nil.
 func FailureOf(err error) *Failure {
 	var load *LoadError
+	var answer *AnswerError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &load):
 		return &Failure{Fault: load.Fault, Text: load.Text}
+	case errors.As(err, &answer):
+		return &Failure{Function: answer.Function, Text: answer.Err.Error()}
 	}
 	failure := &Failure{Function: functionOf(err), Text: err.Error()}
 	failure.Code, _ = CodeOf(err)
-	if failure.Function == "" { // the binding could not use the answer; the text begins with the function
-		if function, _, ok := strings.Cut(failure.Text, ":"); ok && strings.HasPrefix(function, "C_") {
-			failure.Function = function
-		}
-	}
 	return failure
 }
 

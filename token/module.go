@@ -118,7 +118,7 @@ func (m *Module) call(function, detail string, f func() error) error {
 			return &Error{Function: function, Code: CKR(code)}
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", function, err)
+			return &AnswerError{Function: function, Err: err}
 		}
 		return nil
 	})

@@ -108,7 +108,7 @@ func (s *Session) find(detail string, template ...*pkcs11.Attribute) (found []pk
 			return found, nil
 		}
 		if found = append(found, handles...); len(found) > most {
-			return nil, fmt.Errorf("C_FindObjects: more than %d objects", most)
+			return nil, &AnswerError{Function: "C_FindObjects", Err: fmt.Errorf("more than %d objects", most)}
 		}
 	}
 }
