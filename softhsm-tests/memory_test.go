@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -226,7 +227,7 @@ func gone(err error) bool {
 
 // runWatched runs the product on the token with the guard looking at it: at every call from C_Login on, and in between
 // as often as it can.
-func runWatched(t *testing.T, token *apart, s *search, args ...string) (*guard, *result) {
+func runWatched(t *testing.T, token *apart, s *search, program string, args ...string) (*guard, *result) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Fatal("only root may look into the memory of a process that forbids it (PR_SET_DUMPABLE)")
@@ -244,7 +245,10 @@ func runWatched(t *testing.T, token *apart, s *search, args ...string) (*guard, 
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), unfinished)
 	defer cancel()
-	command := product(ctx, token.environment(), args...)
+	command := product(ctx, append(token.environment(), "GOGC=off"), args...)
+	if program != "" {
+		command.Path, command.Err = program, nil
+	}
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	start := time.Now()
@@ -309,23 +313,47 @@ const slowIterations = 3_000_000
 // controlIterations are enough where the key only has to be found once.
 const controlIterations = 1_000_000
 
+// buildHoarder builds the product so that it forgets nothing: wiping does nothing, and with GOGC=off, under which all runs
+// here are, no memory is used twice. What was ever on its heap is still there when it ends.
+func buildHoarder(t *testing.T) string {
+	t.Helper()
+	directory := t.TempDir()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, name := range []string{"bridge", "bridge/pfx", "token", "token/pki", "token/secret"} {
+		// A function of the package hides the predeclared one.
+		text := "package " + filepath.Base(name) + "\n\nfunc clear[T any](T) {}\n"
+		files[filepath.Join(root, name, "hoard.go")] = write(t, directory, strings.ReplaceAll(name, "/", "-")+".go", []byte(text))
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(directory, "p11bridge")
+	mustForeign(t, root, "go", "build", "-buildvcs=false", "-overlay", write(t, directory, "overlay.json", overlay), "-o", program, "./cmd/p11bridge")
+	return program
+}
+
 // TestShroudedKeyIsNeverInMemory is the claim, and right beside it, on the same token with the same key, what shows that
 // the search would have found the key.
 func TestShroudedKeyIsNeverInMemory(t *testing.T) {
 	t.Parallel()
 	db := newNSS(t)
-	token := db.apart(t)
+	token, hoarder := db.apart(t), buildHoarder(t)
 	for label, key := range map[string]crypto.Signer{"rsa": newRSA(t), "ec": newEC(t, elliptic.P256())} {
 		planted := issue(t, db.directory, label, key)
 		db.importPKCS12(t, planted.pkcs12(t))
 		search := newSearch(t, planted.leaf.Signature, secretsOf(t, key))
-		export := func(t *testing.T, name string, args ...string) (*guard, *result) {
+		export := func(t *testing.T, program, name string, args ...string) (*guard, *result) {
 			t.Helper()
-			return runWatched(t, token, search, append([]string{"export", label, "-o", filepath.Join(db.directory, name), "--module", token.module, "--json",
+			return runWatched(t, token, search, program, append([]string{"export", label, "-o", filepath.Join(db.directory, name), "--module", token.module, "--json",
 				"--iterations", strconv.Itoa(slowIterations), "--pin-source", "file:" + db.pin, "--password-source", "file:" + db.password}, args...)...)
 		}
 		t.Run(label+" by shroud", func(t *testing.T) {
-			g, r := export(t, label+"-shroud.pfx", "--require-shroud")
+			g, r := export(t, "", label+"-shroud.pfx", "--require-shroud")
 			r.exported(t, "shroud", "token-signature")
 			checkDiscretion(t, token.seen(t))
 			for _, s := range g.sightings {
@@ -337,8 +365,26 @@ func TestShroudedKeyIsNeverInMemory(t *testing.T) {
 			}
 			t.Logf("nothing in %v, %d MB in all, within %s", g.looks, g.bytes>>20, r.took.Round(time.Millisecond))
 		})
+		// A key that was decrypted, used and wiped within a moment would slip between two looks. Here it cannot.
+		t.Run(label+" by shroud, never forgotten", func(t *testing.T) {
+			g, r := export(t, hoarder, label+"-hoarded.pfx", "--require-shroud", "--iterations", "1000")
+			r.exported(t, "shroud", "token-signature")
+			for _, s := range g.sightings {
+				t.Errorf("in process %d (working process %d), %s: %v", s.pid, g.child, s.where, s.secrets)
+			}
+			if g.looks["C_Finalize"] != 2 || g.last["C_CloseSession"].public == 0 {
+				t.Errorf("the end was not seen: %v", g.looks)
+			}
+		})
+		t.Run(label+" by shroud, proven by the host, never forgotten", func(t *testing.T) {
+			g, r := export(t, hoarder, label+"-host.pfx", "--proof", "host", "--iterations", "1000")
+			r.exported(t, "shroud", "independent-reader")
+			if len(g.last["C_WrapKey"].secrets) > 0 || len(g.last["C_Finalize"].secrets) == 0 {
+				t.Errorf("found %v at C_WrapKey and %v at C_Finalize, after the file was decrypted here", g.last["C_WrapKey"].secrets, g.last["C_Finalize"].secrets)
+			}
+		})
 		t.Run(label+" by wrap", func(t *testing.T) {
-			g, r := export(t, label+"-wrap.pfx", "--method", "wrap", "--iterations", strconv.Itoa(controlIterations))
+			g, r := export(t, "", label+"-wrap.pfx", "--method", "wrap", "--iterations", strconv.Itoa(controlIterations))
 			r.exported(t, "wrap", "independent-reader")
 			g.checkFound(t)
 		})
@@ -369,7 +415,7 @@ label="ec" id=02 key=p256 policy=readable certificate=valid
 		key, certificate := openedBy(t, first, password)
 		s := newSearch(t, certificate.Signature, secretsOf(t, key))
 		t.Run(label, func(t *testing.T) {
-			g, r := runWatched(t, token, s, append(args, "-o", filepath.Join(directory, label+".pfx"), "--iterations", strconv.Itoa(controlIterations))...)
+			g, r := runWatched(t, token, s, "", append(args, "-o", filepath.Join(directory, label+".pfx"), "--iterations", strconv.Itoa(controlIterations))...)
 			r.exported(t, "attributes", "independent-reader")
 			g.checkFound(t)
 		})
