@@ -35,16 +35,26 @@ type NoKeyError struct{ Verdict Verdict }
 // Error says so.
 func (e *NoKeyError) Error() string { return "the object has no private key on the token" }
 
+// ErrCannotShow means that a key may not sign (CKA_SIGN is false), and so cannot show whose copy a file is.
+var ErrCannotShow = errors.New("the key may not sign a challenge")
+
 // Against holds a valid copy against a key on a token: the token signs a challenge, the copy's certificate verifies it. A copy
-// of another key becomes invalid, with the reason. uri names the key. The error is a *NoKeyError, or comes from the token
-// where the key could not be asked.
+// of another key becomes invalid, with the reason. uri names the key. The error is a *NoKeyError, ErrCannotShow, or
+// comes from the token where the key could not be asked.
 func (v *Verification) Against(session *token.Session, identity token.Identity, verdict Verdict, uri string) error {
 	if identity.PrivateKey == nil {
 		return &NoKeyError{verdict}
 	}
-	err := errOtherKey
-	if identity.PrivateKey.CouldHave(v.Certificate.PublicKey) {
-		err = proveHeld(session, identity.PrivateKey, v.Certificate.PublicKey)
+	key, public := identity.PrivateKey, v.Certificate.PublicKey
+	told, is := token.PublicKeyOf(key)
+	var err error
+	switch {
+	case !key.CouldHave(public), is && !told.Equal(public):
+		err = errOtherKey
+	case key.Attributes.Bool(token.CKASign) == token.False:
+		err = ErrCannotShow
+	default:
+		err = proveHeld(session, key, public)
 	}
 	if !errors.Is(err, errOtherKey) {
 		return err

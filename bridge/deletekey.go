@@ -79,7 +79,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, encoded []byte, c *cargo,
 	if !told.SameAs(key) {
 		return KeyKept, errors.New("the object is no longer the key that was exported")
 	}
-	if err := provenOf(session, key, receipt.Certificate.PublicKey); err != nil {
+	if err := r.provenOf(session, receipt.Certificate.PublicKey); err != nil {
 		return KeyKept, err
 	}
 	before, err := r.countAlike(session)
@@ -90,15 +90,15 @@ func (r ExportRequest) destroyKey(ctx context.Context, encoded []byte, c *cargo,
 	return r.listAgain(session, before, destroyed)
 }
 
-// provenOf shows that the key that is about to be destroyed is the one in the file: by its signature, or for a key that may
-// not sign by what it tells of itself.
-func provenOf(session *token.Session, key *token.Object, public pki.PublicKey) error {
-	err := proveHeld(session, key, public)
-	if err == nil || errors.Is(err, errOtherKey) || token.Lost(err) {
-		return err
+// provenOf shows that the key that is about to be destroyed is the one in the file: by its signature. A key that may not sign
+// was carried out under its own handle and turned out to be the one that its objects on the token tell of.
+func (r ExportRequest) provenOf(session *token.Session, public pki.PublicKey) error {
+	key := r.Identity.PrivateKey
+	if key.Attributes.Bool(token.CKASign) == token.False && r.Identity.Public.Equal(public) {
+		return nil
 	}
-	if told, is := token.PublicKeyOf(key); !is || !told.Equal(public) {
-		return fmt.Errorf("that the file holds this key could not be shown: %w", err)
+	if err := proveHeld(session, key, public); err != nil {
+		return fmt.Errorf("the key on the token could not be shown to be the one in the file: %w", err)
 	}
 	return nil
 }

@@ -162,6 +162,8 @@ func (a *app) describeRestore(err error) (f failure, is bool) {
 	case errors.As(err, &noKey):
 		f = say("error.no-key-on-token", nil)
 		f.reasons = noKey.Verdict.Reasons
+	case errors.Is(err, bridge.ErrCannotShow):
+		f = say("error.cannot-show", nil)
 	case errors.Is(err, errNotConfirmed):
 		f = say("error.not-confirmed", nil)
 	default:

@@ -309,6 +309,39 @@ func record(certificate, id, label string) string {
 		"certificate":{"sha256":%q,"not_before":"2026-01-01T00:00:00Z","not_after":"2026-01-01T00:00:00Z"}}`, digest, id, label, digest, certificate)
 }
 
+// TestRestoreUsage restores keys that are for decryption and for key agreement alone. They sign once, to be proven, and never
+// again; they can be deleted all the same, and say that they cannot be held against a file.
+func TestRestoreUsage(t *testing.T) {
+	t.Parallel()
+	for algorithm, usage := range map[string]string{"rsa:2048": "keyEncipherment", "ec": "keyAgreement"} {
+		t.Run(usage, func(t *testing.T) {
+			t.Parallel()
+			r := newRestorable(t, "")
+			mustForeign(t, r.directory, "openssl", "req", "-x509", "-newkey", algorithm, "-pkeyopt", map[string]string{
+				"ec": "ec_paramgen_curve:P-256", "rsa:2048": "rsa_keygen_pubexp:65537"}[algorithm], "-nodes", "-keyout", "key.pem",
+				"-out", "crt.pem", "-subj", "/CN=alice", "-addext", "keyUsage=critical,"+usage)
+			mustForeign(t, r.directory, "openssl", "pkcs12", "-export", "-inkey", "key.pem", "-in", "crt.pem", "-name", "alice",
+				"-passout", "file:password.txt", "-out", "alice.pfx")
+			got := r.run(t, "", "restore", r.path("alice.pfx"), "--exportable", "--json")
+			if got.code != 0 || !got.document.Verified {
+				t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+			}
+			attributes := r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey.Attributes
+			if sign := attributes["CKA_SIGN"]; sign == nil || *sign {
+				t.Errorf("CKA_SIGN is %v", sign)
+			}
+			got = r.run(t, "", "verify", r.path("alice.pfx"), "--against", "alice", "--json")
+			if got.code != 1 || !strings.Contains(got.stderr, "the key may not sign") {
+				t.Errorf("exit code %d\n%s", got.code, got.stderr)
+			}
+			got = r.run(t, "", "export", "alice", "-o", r.path("again.pfx"), "--iterations", "1000", "--delete-key", "--yes", "--json")
+			if got.code != 0 || r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil {
+				t.Errorf("exit code %d\n%s", got.code, got.stderr)
+			}
+		})
+	}
+}
+
 // TestRestoreSharedID meets an identifier that another key on the token has. The two are not tied together.
 func TestRestoreSharedID(t *testing.T) {
 	t.Parallel()
