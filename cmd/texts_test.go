@@ -1,0 +1,151 @@
+package cmd
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"p11bridge/cmd/messages"
+)
+
+// tree is the command line as a person meets it.
+func tree(t *testing.T, language string) *cobra.Command {
+	t.Helper()
+	catalog, err := messages.Load(language)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newRootCommand(&app{getenv: os.Getenv, now: time.Now, out: os.Stdout, err: os.Stderr, catalog: catalog})
+}
+
+// namesOf lists the commands and, for each, its flags; "" has the flags of all.
+func namesOf(root *cobra.Command) map[string]map[string]bool {
+	names := map[string]map[string]bool{"": {}}
+	for _, c := range append(root.Commands(), root) {
+		own := map[string]bool{}
+		note := func(f *pflag.Flag) { own["--"+f.Name], names[""]["--"+f.Name] = true, true }
+		c.Flags().VisitAll(note)
+		root.PersistentFlags().VisitAll(note)
+		names[c.Name()] = own
+	}
+	return names
+}
+
+var (
+	commandIn = regexp.MustCompile("p11bridge ([a-z][a-z-]*)([^'`\n.;:]*)")
+	flagIn    = regexp.MustCompile(`(?:^|[^\w-])(--[a-z][a-z0-9-]*)`)
+)
+
+// foreignFlags are those of other programs, which the text names too.
+var foreignFlags = map[string]string{"--now": "systemctl", "--delete-object": "pkcs11-tool"}
+
+// TestTextsPromiseNothing holds every command and flag that a text names against those that there are.
+func TestTextsPromiseNothing(t *testing.T) {
+	known := namesOf(tree(t, "en"))
+	if len(known) < 10 || len(known[""]) < 20 {
+		t.Fatalf("only %d commands and %d flags", len(known), len(known[""]))
+	}
+	commands, flags := 0, 0
+	for _, file := range messages.Files() {
+		raw, err := messages.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts map[string]any
+		if err := json.Unmarshal(raw, &texts); err != nil {
+			t.Fatal(err)
+		}
+		for id, text := range texts {
+			encoded, ok := text.(string)
+			if forms, plural := text.(map[string]any); plural {
+				for _, form := range forms {
+					encoded += "\n" + form.(string)
+				}
+				ok = true
+			}
+			if !ok {
+				t.Errorf("%s: %s is no text", file, id)
+			}
+			for _, match := range flagIn.FindAllStringSubmatch(encoded, -1) {
+				if program, is := foreignFlags[match[1]]; is && strings.Contains(encoded, program) {
+					continue
+				}
+				if flags++; !known[""][match[1]] {
+					t.Errorf("%s: %s names the flag %s, which there is not", file, id, match[1])
+				}
+			}
+			for _, match := range quotedCommands(encoded) {
+				name := match[1]
+				if _, is := known[name]; !is || name == "" {
+					t.Errorf("%s: %s names the command 'p11bridge %s', which there is not", file, id, name)
+					continue
+				}
+				commands++
+				for _, flag := range flagIn.FindAllStringSubmatch(match[2], -1) {
+					if !known[name][flag[1]] {
+						t.Errorf("%s: %s names %s of 'p11bridge %s', which does not have it", file, id, flag[1], name)
+					}
+				}
+			}
+		}
+	}
+	if commands < 30 || flags < 30 {
+		t.Errorf("only %d commands and %d flags were found in the texts", commands, flags)
+	}
+}
+
+// quotedCommands finds the command lines in a text: between quotation marks, or behind "See: ".
+func quotedCommands(text string) [][]string {
+	var found [][]string
+	for _, quote := range regexp.MustCompile("`[^`]*`|'p11bridge [^']*'|: p11bridge [^\n]*").FindAllString(text, -1) {
+		found = append(found, commandIn.FindAllStringSubmatch(quote, -1)...)
+	}
+	return found
+}
+
+// TestHelpIsWhole looks at every command's help in every language that has a catalog.
+func TestHelpIsWhole(t *testing.T) {
+	for _, language := range messages.Languages() {
+		root := tree(t, language)
+		id := regexp.MustCompile(`(^|\s)(command|flag|usage)\.[a-z-]+`)
+		for _, c := range append(root.Commands(), root) {
+			for _, text := range []string{c.Short, c.Long, c.UsageString()} {
+				if id.MatchString(text) {
+					t.Errorf("%s %s shows an id: %s", language, c.Name(), id.FindString(text))
+				}
+			}
+			for line := range strings.SplitSeq(c.Example, "\n") {
+				checkExample(t, root, c, line)
+			}
+			if c.Short == "" || c.Example == "" && c != root {
+				t.Errorf("%s has no short help or no example", c.Name())
+			}
+		}
+	}
+}
+
+// checkExample parses an example as the program would.
+func checkExample(t *testing.T, root, of *cobra.Command, line string) {
+	t.Helper()
+	words := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "p11bridge "))
+	if len(words) == 0 {
+		return
+	}
+	named, _, err := root.Find(words)
+	if err != nil || named != of && of != root && named.Parent() != of {
+		t.Errorf("the example %q of %s is not of it: %v", line, of.Name(), err)
+		return
+	}
+	for _, word := range words {
+		flag, _, _ := strings.Cut(word, "=")
+		if strings.HasPrefix(flag, "--") && named.Flags().Lookup(flag[2:]) == nil && root.PersistentFlags().Lookup(flag[2:]) == nil {
+			t.Errorf("the example %q has no flag %s", line, flag)
+		}
+	}
+}
