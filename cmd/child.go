@@ -1,11 +1,13 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -79,4 +81,13 @@ func forbidCoreDumps() error {
 		return fmt.Errorf("forbid core dumps: %w", err)
 	}
 	return nil
+}
+
+// endUnheeded ends this process where a signal was not heeded: the module may not return, and the parent, who would end
+// it, may be gone.
+func endUnheeded(ctx context.Context) {
+	<-ctx.Done()
+	time.Sleep(2 * graceAfterSignal)
+	// Nobody can refuse this signal, so there is no error to look at.
+	_ = unix.Kill(os.Getpid(), unix.SIGKILL)
 }

@@ -8,29 +8,45 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
+	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
 
+type doctorOptions struct {
+	html  string
+	force bool
+}
+
 func newDoctorCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	o := &doctorOptions{}
+	c := &cobra.Command{
 		Use:     "doctor",
 		Short:   a.text("command.doctor.short", nil),
 		Long:    a.text("command.doctor.long", nil),
-		Example: examples("doctor", "doctor --module /usr/lib/opensc-pkcs11.so --timeout 20s", "doctor --json"),
+		Example: examples("doctor", "doctor --module /usr/lib/opensc-pkcs11.so --timeout 20s", "doctor --json", "doctor --html doctor.html"),
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.child != nil {
 				return a.inspectForParent(c.Context())
 			}
-			return runDoctor(c.Context(), a)
+			return runDoctor(c.Context(), a, o)
 		},
 	}
+	c.Flags().StringVar(&o.html, "html", "", a.text("flag.html", nil))
+	c.Flags().BoolVar(&o.force, "force", false, a.text("flag.force", nil))
+	return c
 }
 
 // runDoctor asks the modules one after the other: two that speak to one reader at the same time keep each other out.
-func runDoctor(ctx context.Context, a *app) error {
+func runDoctor(ctx context.Context, a *app, o *doctorOptions) error {
 	if err := a.checkModuleFlags(); err != nil {
 		return err
+	}
+	target := bridge.Target{Path: o.html, Force: o.force}
+	if o.html != "" {
+		if err := target.Check(); err != nil {
+			return err
+		}
 	}
 	libraries, named, err := a.libraries(nil)
 	if err != nil {
@@ -58,9 +74,17 @@ func runDoctor(ctx context.Context, a *app) error {
 		configurations = token.Configurations()
 	}
 	view := a.viewDoctor(runs, named, configurations, token.FindPCSCDaemon(), token.FindSoftHSMConfiguration())
-	if a.json {
+	if o.html != "" {
+		if err := a.writeHealthPage(target, view); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.json:
 		err = a.writeJSON(view)
-	} else {
+	case o.html != "":
+		fmt.Fprintln(a.out, a.text("diagnose.page", messages.Args{"File": printable(o.html)}))
+	default:
 		err = a.printDoctor(view)
 	}
 	if err == nil && !view.healthy(named) {

@@ -79,16 +79,21 @@ func (t healthText) module(m moduleView) {
 	light := paint(t.text("doctor.light."+string(m.Light), nil))
 	t.line("", "")
 	t.line("", fmt.Sprintf("%s  %s (%s)", light, t.colour.bold(printable(m.Path)), t.text("doctor.found."+m.Found, messages.Args{"By": printable(m.FoundBy)})))
-	if m.Library != nil {
-		t.line("  ", t.text("doctor.library", messages.Args{
-			"Description": printable(m.Library.Description), "Manufacturer": printable(m.Library.Manufacturer),
-			"Version": m.Library.LibraryVersion, "Cryptoki": m.Library.CryptokiVersion,
-		}))
-	}
+	t.library(m)
 	t.reasons("", m.Reasons)
 	for _, slot := range m.Slots {
 		t.slot(slot)
 	}
+}
+
+func (t healthText) library(m moduleView) {
+	if m.Library == nil {
+		return
+	}
+	t.line("  ", t.text("doctor.library", messages.Args{
+		"Description": printable(m.Library.Description), "Manufacturer": printable(m.Library.Manufacturer),
+		"Version": m.Library.LibraryVersion, "Cryptoki": m.Library.CryptokiVersion,
+	}))
 }
 
 func (t healthText) slot(s slotView) {

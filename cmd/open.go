@@ -104,8 +104,12 @@ func (a *app) withSlots(ctx context.Context, uri *token.URI, work func(slots []t
 		}
 		defer func() { result = a.closed(result, module.Close()) }()
 		all, err := module.Slots(ctx)
-		if err != nil {
+		if err != nil && (named || ctx.Err() != nil) {
 			return err
+		}
+		if err != nil {
+			missing.ModuleProblems = append(missing.ModuleProblems, library.Path+": "+err.Error())
+			continue
 		}
 		missing.Slots += len(all)
 		for _, slot := range all {

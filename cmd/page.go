@@ -37,6 +37,7 @@ type pageLight struct {
 
 type pageSection struct {
 	Heading string
+	Facts   []string
 	Reasons []pageReason
 	Cards   []pageCard
 }

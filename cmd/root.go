@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func Main() int {
 		a.out, a.err = worker.out, worker.err
 	}
 	code := exitFailed
-	if err == nil {
+	if err == nil || errors.Is(err, errIsParent) {
 		code, err = a.run(os.Args[1:])
 	}
 	if err != nil {
@@ -65,6 +66,9 @@ func Main() int {
 func (a *app) run(args []string) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
+	if a.child != nil {
+		go endUnheeded(ctx)
+	}
 	lang, spoken := messages.Choose(langFlag(args), a.getenv)
 	if !spoken {
 		lang = messages.Languages()[0]
@@ -77,6 +81,7 @@ func (a *app) run(args []string) (int, error) {
 		return exitUsage, usage("error.language", messages.Args{"Asked": printable(langFlag(args)), "Spoken": strings.Join(messages.Languages(), ", ")})
 	}
 	root := newRootCommand(a)
+	a.json = slices.Contains(args, "--json") // also where the flags before it cannot be understood
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
