@@ -25,13 +25,15 @@ func (e *inputError) Unwrap() error { return e.err }
 
 // readInput reads a file as far as any PFX or certificate goes, and one byte more, so that the reader sees that it is too
 // large without taking it all in.
-func readInput(path string) ([]byte, error) {
+func readInput(path string) ([]byte, error) { return readLimited(path, bridge.MaxFileSize) }
+
+func readLimited(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, &inputError{path, withoutPath(err)}
 	}
 	defer file.Close()
-	contents, err := io.ReadAll(io.LimitReader(file, bridge.MaxFileSize+1))
+	contents, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {
 		return nil, &inputError{path, withoutPath(err)}
 	}

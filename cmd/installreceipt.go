@@ -3,7 +3,6 @@ package cmd
 import (
 	"encoding/hex"
 	"fmt"
-	"time"
 
 	"p11bridge/bridge"
 	"p11bridge/cmd/messages"
@@ -64,7 +63,7 @@ func (a *app) tellInstall(o *installOptions, info *token.Info, plan *bridge.Inst
 	c := plan.Certificate
 	state := stateOf(plan.PlacedCertificate, o.dryRun)
 	args := messages.Args{
-		"Subject": printable(c.Subject), "Issuer": printable(c.Issuer), "Until": c.NotAfter.Format(time.DateOnly), "Token": printable(info.Label),
+		"Subject": printable(c.Subject), "Issuer": printable(c.Issuer), "Until": a.date(c.NotAfter), "Token": printable(info.Label),
 		"Label": printable(plan.Name.Label), "ID": hex.EncodeToString(plan.Name.ID), "LeftOut": plan.LeftOut,
 		"OtherID": "", "Fingerprint": "sha256:" + c.SHA256()[:16],
 	}

@@ -163,7 +163,7 @@ func (a *app) diagnosisCard(identity identityView, d diagnosedView) pageCard {
 	card := pageCard{Light: lightOf(identity), Heading: name + " – " + keyText(identity), Verdict: a.verdictSentence(identity)}
 	if c := identity.Certificate; c != nil {
 		card.Facts = append(card.Facts, a.text("page.certificate", messages.Args{
-			"Subject": printable(c.Subject), "Issuer": printable(c.Issuer), "Until": c.NotAfter[:len("2006-01-02")],
+			"Subject": printable(c.Subject), "Issuer": printable(c.Issuer), "Until": a.dateOf(c.NotAfter),
 		}))
 	}
 	card.Facts = append(card.Facts, printable(identity.URI))

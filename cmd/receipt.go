@@ -49,7 +49,7 @@ func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error
 	args := messages.Args{
 		"File": printable(receipt.File), "Subject": printable(receipt.Certificate.Subject), "Method": method, "SHA256": receipt.SHA256,
 		"Profile": string(receipt.Profile), "Iterations": receipt.Iterations, "Chain": receipt.ChainLength, "Name": printable(receipt.FriendlyName),
-		"Until": receipt.Certificate.NotAfter.Format(time.DateOnly),
+		"Until": a.date(receipt.Certificate.NotAfter),
 	}
 	colour := coloursFor(a.out, a.getenv)
 	if receipt.Verified() {

@@ -192,8 +192,8 @@ func (a *app) describeModule(m *moduleFailure) failure {
 		id = "error.module-exited"
 	}
 	function := m.Function
-	if function == "" {
-		function = "–"
+	if function == "" { // between two calls: no module's doing
+		id, function = "error.child-ended", "–"
 	}
 	args := messages.Args{"Module": printable(m.Module), "Function": function, "Signal": m.Signal, "After": m.After.String()}
 	stated := []bridge.Reason{bridge.JudgeIncident(m.Module, *m.incident())}

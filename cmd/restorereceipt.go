@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"p11bridge/bridge"
 	"p11bridge/cmd/messages"
@@ -54,7 +53,7 @@ func (a *app) tellRestoration(o *restoreOptions, r bridge.RestoreRequest, done *
 	args := messages.Args{
 		"File": printable(o.file), "Subject": printable(done.Certificate.Subject), "Token": printable(info.Label), "URI": printable(uri),
 		"Method": string(done.Method), "Mechanism": done.Mechanism, "Chain": done.ChainLength, "Label": printable(done.Key.Label()),
-		"ID": hex.EncodeToString(done.Key.ID()), "Until": done.Certificate.NotAfter.Format(time.DateOnly),
+		"ID": hex.EncodeToString(done.Key.ID()), "Until": a.date(done.Certificate.NotAfter),
 	}
 	colour := coloursFor(a.out, a.getenv)
 	lines := []string{"restore.way." + string(done.Method), "restore.details"}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,6 +78,9 @@ func runSnapshot(ctx context.Context, a *app, o *snapshotOptions) error {
 	if err != nil {
 		return fmt.Errorf("encode the snapshot: %w", err)
 	}
+	if len(text) > maxSnapshot {
+		return &snapshotError{path: o.out, err: fmt.Errorf("it would be larger than %d MiB", maxSnapshot>>20)}
+	}
 	if err := bridge.WriteFile(target, append(escapeInvisible(text), '\n')); err != nil {
 		return err
 	}
@@ -105,39 +109,77 @@ func (e *snapshotError) Error() string {
 // Unwrap gives the cause.
 func (e *snapshotError) Unwrap() error { return e.err }
 
-// readSnapshot reads a snapshot. A later schema, an unknown attribute or a missing part is refused: the verdicts would
-// rest on it.
+// maxSnapshot bounds a snapshot, in bytes: some hundred thousand objects.
+const maxSnapshot = 256 << 20
+
+// readSnapshot reads a snapshot. A later schema, an unknown member or a missing part is refused: the verdicts would rest on
+// it.
 func readSnapshot(path string) (*snapshotView, error) {
-	text, err := readInput(path)
+	text, err := readLimited(path, maxSnapshot)
 	if err != nil {
 		return nil, err
 	}
-	var head struct {
-		Schema string `json:"schema"`
+	bad := func(problem string) error { return &snapshotError{path: path, err: errors.New(problem)} }
+	if len(text) > maxSnapshot {
+		return nil, bad(fmt.Sprintf("it is larger than %d MiB", maxSnapshot>>20))
 	}
-	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, &snapshotError{path: path, err: errors.New("it is not JSON, or cut off")}
-	}
-	switch {
-	case head.Schema == snapshotSchema:
-	case len(head.Schema) > len("p11bridge.snapshot/") && head.Schema[:len("p11bridge.snapshot/")] == "p11bridge.snapshot/":
-		return nil, &snapshotError{path: path, newer: head.Schema}
-	default:
-		return nil, &snapshotError{path: path, err: errors.New("it is no p11bridge snapshot")}
-	}
-	view := &snapshotView{}
+	var members map[string]json.RawMessage
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(view); err != nil {
-		return nil, &snapshotError{path: path, err: err}
+	if err := decoder.Decode(&members); err != nil {
+		return nil, bad("it is not JSON, or cut off")
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, &snapshotError{path: path, err: errors.New("something stands behind its end")}
+		return nil, bad("something stands behind its end")
+	}
+	var schema string
+	if err := json.Unmarshal(members["schema"], &schema); err != nil {
+		return nil, bad("it is no p11bridge snapshot")
+	}
+	switch {
+	case schema == snapshotSchema:
+	case strings.HasPrefix(schema, "p11bridge.snapshot/"):
+		return nil, &snapshotError{path: path, newer: schema}
+	default:
+		return nil, bad("it is no p11bridge snapshot")
+	}
+	if missing := missingMember(members); missing != "" {
+		return nil, bad("it lacks " + missing)
+	}
+	view := &snapshotView{}
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(view); err != nil {
+		return nil, bad("a part of it has another form than p11bridge writes")
 	}
 	for _, inventory := range view.Tokens {
-		if inventory == nil || !inventory.Sound() {
-			return nil, &snapshotError{path: path, err: token.ErrSnapshot}
+		if !inventory.Sound() {
+			return nil, bad("an object in it is not whole")
 		}
 	}
 	return view, nil
+}
+
+// missingMember names the first part that a snapshot must have and this one has not, or has as null.
+func missingMember(members map[string]json.RawMessage) string {
+	lacks := func(of map[string]json.RawMessage, names ...string) string {
+		for _, name := range names {
+			if text := bytes.TrimSpace(of[name]); len(text) == 0 || string(text) == "null" {
+				return name
+			}
+		}
+		return ""
+	}
+	if missing := lacks(members, "created", "redacted", "tokens"); missing != "" {
+		return missing
+	}
+	var tokens []map[string]json.RawMessage
+	if err := json.Unmarshal(members["tokens"], &tokens); err != nil {
+		return "tokens"
+	}
+	for _, inventory := range tokens {
+		if missing := lacks(inventory, "module", "token", "logged_in", "mechanisms", "objects"); missing != "" {
+			return missing
+		}
+	}
+	return ""
 }

@@ -67,7 +67,7 @@ func (a *app) stateText(key bridge.KeyStatus) string {
 func (a *app) printBackups(id string, backups []*bridge.Backup) {
 	for _, b := range backups {
 		fmt.Fprintln(a.out, a.text(id, messages.Args{
-			"File": printable(b.Path()), "Subject": printable(b.Record.Certificate.Subject), "Created": b.Record.Created[:len("2006-01-02")],
+			"File": printable(b.Path()), "Subject": printable(b.Record.Certificate.Subject), "Created": a.dateOf(b.Record.Created),
 			"State": a.text("status.file."+string(b.File), nil),
 		}))
 	}

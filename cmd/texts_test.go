@@ -103,7 +103,7 @@ func TestTextsPromiseNothing(t *testing.T) {
 // quotedCommands finds the command lines in a text: between quotation marks, or behind "See: ".
 func quotedCommands(text string) [][]string {
 	var found [][]string
-	for _, quote := range regexp.MustCompile("`[^`]*`|'p11bridge [^']*'|: p11bridge [^\n]*").FindAllString(text, -1) {
+	for _, quote := range regexp.MustCompile("(?m)`[^`]*`|'p11bridge [^']*'|^\\S+ ?: p11bridge [^\n]*").FindAllString(text, -1) {
 		found = append(found, commandIn.FindAllStringSubmatch(quote, -1)...)
 	}
 	return found

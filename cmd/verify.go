@@ -137,7 +137,7 @@ func viewVerification(file string, v *bridge.Verification) verifyView {
 func (a *app) tellValid(file string, v *bridge.Verification) {
 	args := messages.Args{"File": printable(file), "Profile": v.Profile, "Iterations": v.Iterations, "Chain": v.OtherCertificates, "Name": printable(v.FriendlyName), "Subject": "–", "Until": "–"}
 	if v.Certificate != nil {
-		args["Subject"], args["Until"] = printable(v.Certificate.Subject), v.Certificate.NotAfter.Format("2006-01-02")
+		args["Subject"], args["Until"] = printable(v.Certificate.Subject), a.date(v.Certificate.NotAfter)
 	}
 	fmt.Fprintln(a.out, coloursFor(a.out, a.getenv).good(a.text("verify.valid", args)))
 	fmt.Fprintln(a.out, indentLines(a.text("verify.details", args), "  "))

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/miekg/pkcs11"
@@ -93,9 +94,10 @@ func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
 	if code := object.Attributes[CKAClass].Code; code != CKROK { // every object has a class: this is no answer but a failure
 		return nil, &Error{Function: "C_GetAttributeValue", Code: code}
 	}
-	if classTold {
-		k.class = Class(class)
+	if !classTold {
+		return nil, &AnswerError{Function: "C_GetAttributeValue", Err: errors.New("CKA_CLASS is no number")}
 	}
+	k.class = Class(class)
 	object.Class = k.class
 	if k.class == CKOPrivateKey || k.class == CKOPublicKey || k.class == CKOSecretKey {
 		if err := answer(k, CKAKeyType); err != nil {

@@ -206,6 +206,9 @@ func (inventory *Inventory) Sound() bool {
 		if !told || Class(class) != o.Class || o.Class == CKOCertificate && o.Certificate == nil && o.CertificateProblem == "" {
 			return false
 		}
+		if c := o.Certificate; c != nil && (len(c.PublicKey.SPKI) == 0 || c.NotAfter.IsZero()) {
+			return false
+		}
 	}
 	return len(inventory.Objects) <= maxSnapshotObjects
 }

@@ -123,7 +123,7 @@ func holdsPlanted(text []byte) bool {
 func secretive() *Inventory {
 	certificate := func(private bool) *Object {
 		o := &Object{Class: CKOCertificate, Attributes: Attributes{CKALabel: {Value: []byte("c")}, CKAPrivate: {Value: []byte{0}}, CKAValue: {Value: planted}},
-			Certificate: &pki.Certificate{Raw: planted, RawSubject: planted, RawSAN: planted, Subject: "CN=c", NotAfter: time.Unix(0, 0).UTC(), NotBefore: time.Unix(0, 0).UTC()}}
+			Certificate: &pki.Certificate{PublicKey: pki.PublicKey{SPKI: []byte{0x30, 0}}, Raw: planted, RawSubject: planted, RawSAN: planted, Subject: "CN=c", NotAfter: time.Unix(0, 0).UTC(), NotBefore: time.Unix(0, 0).UTC()}}
 		if private {
 			o.Attributes[CKAPrivate] = Answer{Value: []byte{1}}
 			o.Certificate.Subject, o.Certificate.Serial, o.Certificate.Fingerprint = "CN="+string(planted), string(planted), string(planted)

@@ -79,6 +79,7 @@ func Choose(asked string, getenv func(string) string) (string, bool) {
 		}
 		lang, _, _ := strings.Cut(strings.ToLower(value), "_")
 		lang, _, _ = strings.Cut(lang, ".")
+		lang, _, _ = strings.Cut(lang, "@")
 		if slices.Contains(Languages(), lang) {
 			return lang, true
 		}
