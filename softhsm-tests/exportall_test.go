@@ -243,7 +243,7 @@ type allCounts struct {
 // TestExportAllFaulty runs it on a token that gives fewer sessions than there are workers, and on one that is pulled.
 func TestExportAllFaulty(t *testing.T) {
 	t.Parallel()
-	const keys = 6
+	const keys = 12
 	module := faultyModule(t)
 	run := func(t *testing.T, fault string) (*place, *result, allCounts) {
 		p := newPlace(t, manyKeys(keys))
@@ -268,7 +268,7 @@ func TestExportAllFaulty(t *testing.T) {
 	t.Run("pulled", func(t *testing.T) {
 		const deviceRemoved = "0x32" // each key takes two calls: for the size, and for the wrapped key
 		p, r, counts := run(t, "error:C_WrapKey@9:"+deviceRemoved)
-		if r.code != 5 || counts.Counts.Failed == 0 || counts.Counts.Exported+counts.Counts.Failed != keys {
+		if r.code != 5 || counts.Counts.Failed < keys/2 || counts.Counts.Exported+counts.Counts.Failed != keys {
 			t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 		}
 		for _, failed := range counts.Failed {
@@ -291,7 +291,7 @@ func TestExportAllFaulty(t *testing.T) {
 		p := newPlace(t, manyKeys(keys))
 		p.environment = append(p.environment, "P11BRIDGE_MODULE="+module, "P11FAULT=crash:C_WrapKey@9")
 		r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...)
-		if r.code != 1 || !strings.Contains(r.stderr, "crashed (SIGSEGV) in C_WrapKey") {
+		if r.code != 1 || !strings.Contains(r.stderr, "crashed (SIGSEGV)") { // the other worker's call may be named, which was longer under way
 			t.Errorf("exit code %d\n%s", r.code, r.stderr)
 		}
 		if _, _, drafts := p.backups(t); len(drafts) > 0 {
