@@ -165,6 +165,7 @@ func newRootCommand(a *app) *cobra.Command {
 		c.InitDefaultHelpFlag()
 		c.Flags().Lookup("help").Usage = a.text("flag.help", nil)
 	}
+	a.wordFlags(root)
 	return root
 }
 
