@@ -1,0 +1,161 @@
+// Package p11bridge holds no code: its tests are about the sources of the whole module.
+package p11bridge
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// banned are imports that a package, and what stands below it, must not have, and why. Packages within "but" may. An import
+// stands for what is below it too, unless it ends in "$".
+var banned = []struct{ in, imports, but, why string }{
+	{"token", "software.sslmate.com/src/go-pkcs12", "", "tokens know no PKCS#12"},
+	{"token", "p11bridge/bridge", "", "imports run one way: cmd, bridge, token"},
+	{"token", "p11bridge/cmd", "", "imports run one way: cmd, bridge, token"},
+	{"token", "github.com/spf13", "", "a token has no command line"},
+	{"token", "golang.org/x/term", "", "a token asks nobody anything"},
+	{"token", "github.com/nicksnyder/go-i18n", "", "a token has no prose"},
+	{"token", "golang.org/x/text", "", "a token has no prose"},
+	{"bridge", "p11bridge/cmd", "", "imports run one way: cmd, bridge, token"},
+	{"bridge", "github.com/spf13", "", "verdicts have no command line"},
+	{"bridge", "golang.org/x/term", "", "verdicts ask nobody anything"},
+	{"bridge", "github.com/nicksnyder/go-i18n", "", "verdicts are values, without prose"},
+	{"bridge", "golang.org/x/text", "", "verdicts are values, without prose"},
+	{"bridge", "software.sslmate.com/src/go-pkcs12", "bridge/pfx", "the independent reader belongs to the codec that it checks"},
+	{"bridge/pfx", "p11bridge/token", "", "a PFX file has nothing to do with tokens"},
+	{"token/pki", "p11bridge/token$", "", "it computes with plain bytes and calls no token"},
+	{"cmd", "github.com/miekg/pkcs11", "", "only token calls C_* functions"},
+	{"cmd", "github.com/ThalesIgnite/crypto11", "", "only token calls C_* functions"},
+	{"cmd", "software.sslmate.com/src/go-pkcs12", "", "only bridge/pfx opens PFX files"},
+	{"", "github.com/miekg/pkcs11", "token", "only token calls C_* functions"},
+	{"", "github.com/ThalesIgnite/crypto11", "token", "only token calls C_* functions"},
+	{"", "github.com/nicksnyder/go-i18n", "cmd/messages", "the texts live in one place"},
+	{"", "software.sslmate.com/src/go-pkcs12", "bridge/pfx", "only bridge/pfx opens PFX files"},
+	{"", "github.com/chromedp", "softhsm-tests", "a browser is for tests"},
+	{"", "github.com/rogpeppe/go-internal", "softhsm-tests", "scripts are for tests"},
+	{"", "github.com/santhosh-tekuri/jsonschema", "softhsm-tests", "schemas are held against output in tests"},
+	{"", "plugin$", "", "nothing is loaded that was not compiled in"},
+	{"", "math/rand$", "", "keys and challenges need crypto/rand"},
+	{"", "math/rand/v2$", "", "keys and challenges need crypto/rand"},
+	{"", "log$", "", "what is told goes through cmd, once"},
+	{"", "net/http", "", "p11bridge talks to no network"},
+}
+
+// source is one file of the module.
+type source struct {
+	directory string // relative to the module, with slashes
+	name      string
+	file      *ast.File
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (path == "tools" || path == "build" || entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") && path != "."):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err == nil {
+			all = append(all, source{filepath.ToSlash(filepath.Dir(path)), entry.Name(), file})
+		}
+		return err
+	})
+	if err != nil || len(all) < 100 {
+		t.Fatalf("%d sources: %v", len(all), err)
+	}
+	return all
+}
+
+func (s source) test() bool { return strings.HasSuffix(s.name, "_test.go") }
+
+// within tells whether a path is the other one, or below it. Everything is below "".
+func within(path, above string) bool {
+	return above == "" || path == above || strings.HasPrefix(path, above+"/")
+}
+
+// TestImports holds the house's one-way streets. Tests may look from outside, but call no token past the package token.
+func TestImports(t *testing.T) {
+	applied := map[int]bool{}
+	for _, s := range sources(t) {
+		for i, rule := range banned {
+			if !within(s.directory, rule.in) || rule.but != "" && within(s.directory, rule.but) {
+				continue
+			}
+			applied[i] = true
+			if s.test() || s.directory == "scripts/bench" {
+				continue
+			}
+			for _, spec := range s.file.Imports {
+				path, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				exactly, exact := strings.CutSuffix(rule.imports, "$")
+				if path == exactly || !exact && within(path, rule.imports) {
+					t.Errorf("%s/%s imports %s: %s", s.directory, s.name, path, rule.why)
+				}
+			}
+		}
+	}
+	for i, rule := range banned {
+		if !applied[i] {
+			t.Errorf("the rule about %s in %q is about no file", rule.imports, rule.in)
+		}
+	}
+}
+
+// TestOneExit: the process ends in main, and in no other place; nothing runs before it.
+func TestOneExit(t *testing.T) {
+	exits := 0
+	for _, s := range sources(t) {
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.SelectorExpr:
+				of, is := node.X.(*ast.Ident)
+				if !is || !(of.Name == "os" && node.Sel.Name == "Exit" || of.Name == "log" && strings.HasPrefix(node.Sel.Name, "Fatal")) {
+					return true
+				}
+				switch {
+				case s.directory == "cmd/p11bridge":
+					exits++
+				case s.directory != "scripts/bench" && !(s.test() && s.name == "main_test.go"):
+					t.Errorf("%s/%s calls %s.%s", s.directory, s.name, of.Name, node.Sel.Name)
+				}
+			case *ast.FuncDecl:
+				if node.Name.Name == "init" && node.Recv == nil {
+					t.Errorf("%s/%s has an init function", s.directory, s.name)
+				}
+			}
+			return true
+		})
+	}
+	if exits != 1 {
+		t.Errorf("cmd/p11bridge calls os.Exit %d times", exits)
+	}
+}
+
+// TestSuppressionsNameTheirReason is about //nolint, which hides what a linter found.
+func TestSuppressionsNameTheirReason(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, group := range s.file.Comments {
+			for _, comment := range group.List {
+				rule, is := strings.CutPrefix(comment.Text, "//nolint")
+				if is && (!strings.HasPrefix(rule, ":") || !strings.Contains(rule, " // ")) {
+					t.Errorf("%s/%s: %s", s.directory, s.name, comment.Text)
+				}
+			}
+		}
+	}
+}

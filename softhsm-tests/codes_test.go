@@ -1,0 +1,329 @@
+package softhsmtests
+
+import (
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/pfx"
+)
+
+// witness is a token, a module or a file, asked by one command, and the codes that it is a witness of.
+type witness struct {
+	name        string
+	environment []string
+	args        []string
+	codes       []string
+}
+
+func witnesses(t *testing.T) []witness {
+	t.Helper()
+	directory := t.TempDir()
+	path := func(name string) string { return filepath.Join(directory, name) }
+	password, wrong, short := write(t, directory, "password.txt", []byte(testPassword+"\n")), write(t, directory, "wrong.txt", []byte("Hexenmeister-9999\n")), write(t, directory, "short.txt", []byte("1\n"))
+	module, bad := softHSM(t), faultyModule(t)
+	all := everything(t)
+	p := newPlace(t, `token "codes"
+label="trusted" id=01 key=p256 policy=trusted certificate=valid
+label="rsa" id=02 key=rsa2048 policy=wrappable certificate=valid
+label="locked" id=03 key=rsa2048 policy=locked
+label="of another" id=03 key=p256 nokey certificate=valid
+label="note" data
+`)
+	young := issueYoung(t, directory)
+	if out, err := foreign(directory, p.environment, "pkcs11-tool", "--module", module, "--token-label", "codes", "--login", "--pin", testPIN,
+		"--write-object", young, "--type", "cert", "--label", "young", "--id", "09"); err != nil {
+		t.Fatal(err, out)
+	}
+	bare := newPlace(t, "# no token at all\n")
+	faulty := func(fault, command string, args ...string) ([]string, []string) {
+		return append(slices.Clone(p.environment), "P11FAULT="+fault), append([]string{command, "--module", bad, "--token", "codes", "--pin-source", p.pin, "--timeout", "5s"}, args...)
+	}
+	var list []witness
+	add := func(name string, environment, args []string, codes ...string) {
+		list = append(list, witness{name, environment, append(args, "--json"), codes})
+	}
+	under := func(fault string, codes ...string) {
+		environment, args := faulty(fault, "diagnose")
+		add(fault, environment, args, codes...)
+	}
+	add("everything", all.environment, append([]string{"diagnose"}, all.flags...), "exportable-by-attributes", "exportable-by-wrap", "key-not-extractable", "key-generated-on-token",
+		"original-may-exist", "wrap-refused", "certificate-without-key", "public-key-alone", "token-family-backup", "key-without-certificate", "certificate-expired", "certificate-not-yet-valid", "ca-key")
+	add("before the login", all.environment, []string{"diagnose"}, "keys-hidden-until-login")
+	add("one of each", p.environment, []string{"diagnose", "--pin-source", p.pin}, "wrap-needs-trusted-key", "certificate-does-not-match-key", "certificate-recent")
+	under("no-wrap", "no-wrapping-mechanism")
+	under("cbc-pad", "exportable-by-shroud")
+	under("unsupported:0x162", "attributes-not-told")
+	under("garbage:0x100", "key-type-unsupported")
+	under("garbage:0x11", "certificate-unreadable")
+	under("flags:+0x40000", "pin-locked")
+	under("flags:+0x20000", "pin-last-attempt")
+	under("flags:-0x8", "pin-not-set")
+	under("flags:+0x80000", "pin-must-change")
+	environment, args := faulty("pinpad", "diagnose", "--no-login")
+	add("a keypad", environment, args, "pinpad-required")
+	add("nothing set up", bare.environment, []string{"list"}, "token-not-initialised")
+	add("no slots", nil, []string{"list", "--module", library(t, "opensc-pkcs11.so")}, "token-absent")
+	tpm := newTPM(t)
+	tpm.ptool(t, "addkey", "--label", "tpm", "--userpin", tpmPIN, "--algorithm", "ecc256", "--key-label", "generated", "--id", "01")
+	add("a TPM", tpm.environment, []string{"diagnose", "--module", tpm.module, "--token", "tpm", "--pin-source", "file:" + write(t, directory, "tpm-pin.txt", []byte(tpmPIN+"\n"))},
+		"token-family-no-backup")
+	export := func(source ...string) []string {
+		return append([]string{"export", "rsa", "-o", path("out.pfx"), "--force", "--iterations", "1000", "--token", "codes", "--password-source", "file:" + password}, source...)
+	}
+	add("no PIN", p.environment, export(), "pin-missing")
+	add("a short PIN", p.environment, export("--pin-source", "file:"+short), "pin-length")
+	add("no chain", p.environment, export("--pin-source", p.pin), "chain-incomplete")
+	add("a wrong PIN", p.environment, export("--pin-source", "file:"+wrong), "pin-incorrect")
+
+	doctor := func(name, library string, environment []string, codes ...string) {
+		add(name, environment, []string{"doctor", "--module", library, "--timeout", "2s"}, codes...)
+	}
+	broken := func(fault string, codes ...string) {
+		doctor("doctor "+fault, bad, append(slices.Clone(p.environment), "P11FAULT="+fault), codes...)
+	}
+	doctor("no file", path("nowhere.so"), nil, "module-missing")
+	doctor("a text", write(t, directory, "text.so", []byte("text")), nil, "module-not-a-library")
+	doctor("no PKCS#11", compileLibrary(t, directory, "plain.so", "int nothing;"), nil, "module-not-pkcs11")
+	doctor("a library is missing", compileDependent(t, directory), nil, "module-dependency-missing")
+	broken("crush:C_Login", "module-function-list-failed")
+	broken("error:C_Initialize:0x5", "module-initialize-failed")
+	broken("error:C_GetSlotList:0x5", "module-failed")
+	broken("crash:C_GetSlotList", "module-crashed")
+	broken("exit:C_GetSlotList", "module-exited")
+	broken("hang:C_GetSlotList", "module-hung")
+	broken("print", "module-printed")
+	doctor("SoftHSM without configuration", module, []string{"SOFTHSM2_CONF=" + path("nowhere.conf")}, "softhsm-configuration")
+	doctor("no pcscd", library(t, "opensc-pkcs11.so"), []string{"PCSCLITE_CSOCK_NAME=" + path("nowhere")}, "pcscd-not-running")
+
+	verify := func(name, file string, codes ...string) {
+		add(name, nil, []string{"verify", file, "--password-source", "file:" + write(t, directory, "test.txt", []byte("test\n"))}, codes...)
+	}
+	foreignFile := func(name string) string { return filepath.Join("..", "bridge", "pfx", "testdata", name) }
+	verify("no PFX", write(t, directory, "text.pfx", []byte("text")), "not-a-pfx")
+	verify("cut off", truncated(t, directory, foreignFile("own/modern.p12")), "file-damaged")
+	verify("of absurd size", write(t, directory, "large.pfx", make([]byte, bridge.MaxFileSize+1)), "file-too-large")
+	verify("RC4", foreignFile("foreign/openssl-rc4-128.p12"), "format-unsupported")
+	verify("no key", foreignFile("foreign/openssl-no-key.p12"), "no-private-key")
+	verify("no certificate", foreignFile("foreign/openssl-no-certificate.p12"), "no-certificate")
+	verify("a certificate", young, "certificate-only")
+	verify("another password", foreignFile("foreign/openssl-empty-password.p12"), "password-incorrect")
+	verify("in clear", foreignFile("foreign/openssl-clear-no-mac.p12"), "key-not-protected", "integrity-not-protected")
+	verify("weak", foreignFile("foreign/openssl-3des.p12"), "weak-protection")
+	verify("two keys", twoKeys(t, directory), "several-keys")
+	verify("of another certificate", strangers(t, directory), "key-of-another-certificate")
+	add("no password", nil, []string{"verify", foreignFile("own/modern.p12")}, "password-missing")
+	return list
+}
+
+func issueYoung(t *testing.T, directory string) string {
+	t.Helper()
+	file := filepath.Join(directory, "young.der")
+	mustForeign(t, directory, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "young.key", "-subj", "/CN=young",
+		"-days", "60", "-outform", "DER", "-out", file)
+	return file
+}
+
+func compileLibrary(t *testing.T, directory, name, source string, args ...string) string {
+	t.Helper()
+	file := write(t, directory, name+".c", []byte(source))
+	mustForeign(t, directory, "gcc", append([]string{"-shared", "-fPIC", "-o", name, file}, args...)...)
+	return filepath.Join(directory, name)
+}
+
+// compileDependent makes a library that needs another one, which goes away.
+func compileDependent(t *testing.T, directory string) string {
+	t.Helper()
+	needed := compileLibrary(t, directory, "libneeded.so", "int needed(void) { return 1; }")
+	file := compileLibrary(t, directory, "dependent.so", "int needed(void); int C_GetFunctionList(void) { return needed(); }", "-L"+directory, "-lneeded")
+	if err := os.Remove(needed); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func truncated(t *testing.T, directory, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, directory, "truncated.pfx", text[:len(text)*2/3])
+}
+
+// strangers is a PFX with a key and the certificate of another one.
+func strangers(t *testing.T, directory string) string {
+	t.Helper()
+	one, other := newEC(t, elliptic.P256()), newEC(t, elliptic.P256())
+	a, b := issue(t, directory, "one", one), issue(t, directory, "other", other)
+	return encodePFX(t, directory, "strangers.pfx", []string{a.keyPEM}, b.certificatePEM)
+}
+
+func twoKeys(t *testing.T, directory string) string {
+	t.Helper()
+	a, b := issue(t, directory, "first", newEC(t, elliptic.P256())), issue(t, directory, "second", newEC(t, elliptic.P256()))
+	return encodePFX(t, directory, "two.pfx", []string{a.keyPEM, b.keyPEM}, a.certificatePEM)
+}
+
+// encodePFX makes a file of keys and a certificate that no tool would put together.
+func encodePFX(t *testing.T, directory, name string, keys []string, certificate string) string {
+	t.Helper()
+	der := func(file string) []byte {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, _ := pem.Decode(text)
+		if block == nil {
+			t.Fatalf("%s is no PEM", file)
+		}
+		return block.Bytes
+	}
+	contents := pfx.Contents{Certificates: []pfx.Certificate{{DER: der(certificate)}}}
+	for _, key := range keys {
+		contents.Keys = append(contents.Keys, pfx.Key{PKCS8: der(key)})
+	}
+	file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte("test"), pfx.Options{Profile: pfx.Modern, Iterations: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, directory, name, file)
+}
+
+// TestEveryCodeIsProduced asks every witness, and counts: a code that no token, module or file produces fails.
+func TestEveryCodeIsProduced(t *testing.T) {
+	t.Parallel()
+	produced := map[string][]string{}
+	for _, w := range witnesses(t) {
+		t.Run(w.name, func(t *testing.T) {
+			if len(w.codes) == 0 {
+				t.Error("it is a witness of nothing")
+			}
+			r := p11bridge(t, w.environment, w.args...)
+			var document any
+			if err := json.Unmarshal([]byte(r.stdout), &document); err != nil {
+				t.Fatal(err)
+			}
+			codes := map[string]bool{}
+			collectCodes(document, codes)
+			for code := range codes {
+				produced[code] = append(produced[code], w.name)
+			}
+			for _, code := range w.codes {
+				if !codes[code] {
+					t.Errorf("%s is not said:\n%s%s", code, r.stdout, r.stderr)
+				}
+				if r.code != 0 && !strings.Contains(r.stderr+r.stdout, code) {
+					t.Errorf("a person is not told %s", code)
+				}
+			}
+		})
+	}
+	known := map[string]bool{}
+	for _, entry := range bridge.Table() {
+		code := string(entry.Code)
+		known[code] = true
+		elsewhere := namedInTests(t, code)
+		switch {
+		case slices.Contains(awaiting, code) && (len(produced[code]) > 0 || elsewhere != ""):
+			t.Errorf("%s stands among those awaited, and %q and %s produce it: take it off the list", code, produced[code], elsewhere)
+		case len(produced[code]) == 0 && elsewhere == "" && !slices.Contains(awaiting, code):
+			t.Errorf("nothing produces %s", code)
+		}
+	}
+	for code := range produced {
+		if !known[code] {
+			t.Errorf("%s is said and not in the table", code)
+		}
+	}
+	for _, code := range awaiting {
+		if !known[code] {
+			t.Errorf("%s is awaited and not in the table", code)
+		}
+	}
+}
+
+// awaiting are codes of commands whose tests are still being written. One that a witness, a script or another test
+// produces is to be taken off.
+var awaiting = []string{"restored-differently", "public-key-not-stored", "backup-up-to-date"}
+
+// collectCodes finds every reason in a document.
+func collectCodes(value any, codes map[string]bool) {
+	switch value := value.(type) {
+	case map[string]any:
+		if code, is := value["code"].(string); is && value["evidence"] != nil {
+			codes[code] = true
+		}
+		for _, member := range value {
+			collectCodes(member, codes)
+		}
+	case []any:
+		for _, element := range value {
+			collectCodes(element, codes)
+		}
+	}
+}
+
+// namedInTests is the script, or the test, that expects a code of a real run: one that stands in an assertion of a script,
+// or as a whole word in another test here.
+func namedInTests(t *testing.T, code string) string {
+	t.Helper()
+	scriptNames, err := filepath.Glob(filepath.Join(scripts, "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range scriptNames {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			asserted := strings.HasPrefix(line, "json ") || strings.HasPrefix(line, "stdout ") || strings.HasPrefix(line, "stderr ") || strings.HasPrefix(line, "grep ")
+			if asserted && !strings.HasPrefix(filepath.Base(name), "explain_") && wholeCode(line, code) {
+				return filepath.Base(name)
+			}
+		}
+	}
+	tests, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range tests {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "codes_test.go" && strings.Contains(string(text), `"`+code+`"`) {
+			return name
+		}
+	}
+	return ""
+}
+
+func wholeCode(line, code string) bool {
+	for rest := line; ; {
+		i := strings.Index(rest, code)
+		if i < 0 {
+			return false
+		}
+		before, after := byte(' '), byte(' ')
+		if i > 0 {
+			before = rest[i-1]
+		}
+		if i+len(code) < len(rest) {
+			after = rest[i+len(code)]
+		}
+		word := func(b byte) bool { return b == '-' || b >= 'a' && b <= 'z' }
+		if !word(before) && !word(after) {
+			return true
+		}
+		rest = rest[i+1:]
+	}
+}
