@@ -29,14 +29,9 @@ import (
 // searched for that key all the time, and once at every call to the token while the process waits for the answer. The same
 // search on the same token must find the key when it is carried out by wrap, and on a readable one by attributes.
 
-// secretWord is eight bytes in a row of a secret number. Searching for words instead of whole numbers finds the number in
-// any order of its words, big-endian as PKCS#11 has it or little-endian as math/big does, and finds parts of it as well.
-type secretWord struct {
-	what string
-	word uint64 // as the eight bytes stand in memory, read in little-endian order
-}
-
-// search is what is sought in the memory of processes.
+// search is what is sought in the memory of processes: eight bytes in a row of a secret number, as they stand in memory, read
+// in little-endian order. Searching for such words instead of whole numbers finds the number in any order of its words,
+// big-endian as PKCS#11 has it or little-endian as math/big does, and finds parts of it as well.
 type search struct {
 	words  map[uint64]string
 	first  [1 << 16]bool // whether a word begins with these two bytes
@@ -187,7 +182,6 @@ type guard struct {
 	child     int
 	looks     map[string]int // by where
 	bytes     int
-	blind     []string // looks at the child in which even the public part was not found, after it had been read
 	sightings []sighting
 	last      map[string]finding // the child, by where
 	err       error

@@ -139,12 +139,12 @@ func TestNSSShrouds(t *testing.T) {
 			profile       string
 		}{
 			{"default", nil, "shroud", "token-signature", "modern"},
-			{"required", []string{"--require-shroud"}, "shroud", "token-signature", "modern"},
-			{"method", []string{"--method", "shroud"}, "shroud", "token-signature", "modern"},
+			{"required", []string{"--require-shroud", "--iterations", "1000"}, "shroud", "token-signature", "modern"},
+			{"method", []string{"--method", "shroud", "--iterations", "1000"}, "shroud", "token-signature", "modern"},
 			{"proof-token", []string{"--proof", "token", "--iterations", "1000"}, "shroud", "token-signature", "modern"},
-			{"proof-host", []string{"--proof", "host"}, "shroud", "independent-reader", "modern"},
-			{"pbmac1", []string{"--require-shroud", "--profile", "pbmac1"}, "shroud", "token-signature", "pbmac1"},
-			{"legacy", []string{"--profile", "legacy"}, "wrap", "independent-reader", "legacy"},
+			{"proof-host", []string{"--proof", "host", "--iterations", "1000"}, "shroud", "independent-reader", "modern"},
+			{"pbmac1", []string{"--require-shroud", "--profile", "pbmac1", "--iterations", "1000"}, "shroud", "token-signature", "pbmac1"},
+			{"legacy", []string{"--profile", "legacy", "--iterations", "1000"}, "wrap", "independent-reader", "legacy"},
 		} {
 			t.Run(label+" "+c.name, func(t *testing.T) {
 				file := label + "-" + c.name + ".pfx"
