@@ -89,6 +89,9 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 		return nil, err
 	}
 	if _, told := token.PublicKeyOf(r.Identity.PrivateKey); told && r.Identity.Certificate == nil && r.Certificate == nil {
+		if !r.Verdict.Exportable { // a certificate would not help
+			return nil, &RefusedError{r.Verdict}
+		}
 		return nil, ErrNoCertificate
 	}
 	var failures []*methodFailure

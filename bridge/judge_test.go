@@ -326,6 +326,17 @@ func judgeRows() []judgeRow {
 			yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
 			fmt.Sprintf(`no: certificate-does-not-match-key {"CKA_ID":"01","certificate_key":"EC …%x","private_key":"CKK_RSA"}`, tail("a")),
 		}},
+		{"one CKA_ID, and two keys of which nothing is known", []*token.Object{
+			privateKey("", wrappable.with(told{token.CKAKeyType: nil})), privateKey("", wrappable.with(told{token.CKAKeyType: nil})), certificateOf("a", nil),
+		}, nil, []string{
+			`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; key-without-certificate {"CKA_ID":"01"}`,
+			`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; key-without-certificate {"CKA_ID":"01"}`,
+			`no: certificate-without-key {"logged_in":true}`,
+		}},
+		{"an unreadable certificate beside a key with its CKA_ID", []*token.Object{privateKey("a", wrappable), unreadable}, nil, []string{
+			yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
+			`no: certificate-unreadable {"problem":"no DER"}; certificate-without-key {"logged_in":true}`,
+		}},
 	}
 }
 

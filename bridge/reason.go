@@ -42,16 +42,17 @@ const (
 	CAKey                      Code = "ca-key"
 	NoKeyForCertificate        Code = "no-key-for-certificate"
 
-	PINMissing               Code = "pin-missing"
-	PINIncorrect             Code = "pin-incorrect"
-	PINLength                Code = "pin-length"
-	PINLocked                Code = "pin-locked"
-	PINLastAttempt           Code = "pin-last-attempt"
-	PINNotSet                Code = "pin-not-set"
-	PINMustChange            Code = "pin-must-change"
-	PinpadRequired           Code = "pinpad-required"
-	TokenNotInitialised      Code = "token-not-initialised"
-	TokenAbsent              Code = "token-absent"
+	PINMissing          Code = "pin-missing"
+	PINIncorrect        Code = "pin-incorrect"
+	PINLength           Code = "pin-length"
+	PINLocked           Code = "pin-locked"
+	PINLastAttempt      Code = "pin-last-attempt"
+	PINNotSet           Code = "pin-not-set"
+	PINMustChange       Code = "pin-must-change"
+	PinpadRequired      Code = "pinpad-required"
+	TokenNotInitialised Code = "token-not-initialised"
+	TokenAbsent         Code = "token-absent"
+
 	ModuleMissing            Code = "module-missing"
 	ModuleNotReadable        Code = "module-not-readable"
 	ModuleNotALibrary        Code = "module-not-a-library"
@@ -137,7 +138,7 @@ var table = []Entry{
 	{NoWrappingMechanism, Refuses, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE", "mechanisms", "answers"}, "PKCS#11 v3.1 §5.5.7 (C_GetMechanismList), §5.18.3"},
 	{WrapRefused, Refuses, []string{"CKA_KEY_TYPE", "model", "mechanism", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
 	{KeyTypeUnsupported, Refuses, []string{"CKA_KEY_TYPE", "algorithm"}, "PKCS#11 v3.1 §6"},
-	{AttributesNotTold, Refuses, []string{"CKA_EXTRACTABLE", "CKA_SENSITIVE"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
+	{AttributesNotTold, Refuses, []string{"CKA_EXTRACTABLE", "CKA_SENSITIVE", "CKA_KEY_TYPE"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
 	{CertificateWithoutKey, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.6"},
 	{PublicKeyAlone, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.8"},
 	{CertificateUnreadable, Refuses, []string{"problem"}, "RFC 5280 §4.1"},
@@ -155,13 +156,13 @@ var table = []Entry{
 	{PINMissing, Blocks, []string{"CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
 	{PINIncorrect, Blocks, []string{"CKR", "CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
 	{PINLength, Blocks, []string{"min_pin_len", "max_pin_len"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
-	{PINLocked, Blocks, []string{"CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
+	{PINLocked, Blocks, []string{"CKF_USER_PIN_LOCKED", "CKR"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{PINLastAttempt, Blocks, []string{"CKF_USER_PIN_FINAL_TRY"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
-	{PINNotSet, Blocks, []string{"CKF_USER_PIN_INITIALIZED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.6.3"},
-	{PINMustChange, Blocks, []string{"CKF_USER_PIN_TO_BE_CHANGED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
+	{PINNotSet, Blocks, []string{"CKF_USER_PIN_INITIALIZED", "CKR"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.6.3"},
+	{PINMustChange, Blocks, []string{"CKF_USER_PIN_TO_BE_CHANGED", "CKR"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{PinpadRequired, Notices, []string{"CKF_PROTECTED_AUTHENTICATION_PATH"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{TokenNotInitialised, Blocks, []string{"CKF_TOKEN_INITIALIZED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.5.9"},
-	{TokenAbsent, Blocks, []string{"slots"}, "PKCS#11 v3.1 §5.5.4 (CKF_TOKEN_PRESENT)"},
+	{TokenAbsent, Blocks, []string{"slots", "CKR"}, "PKCS#11 v3.1 §5.5.4 (CKF_TOKEN_PRESENT)"},
 	{ModuleMissing, Blocks, []string{"module", "problem"}, "dlopen(3)"},
 	{ModuleNotReadable, Blocks, []string{"module", "problem"}, "dlopen(3); path_resolution(7)"},
 	{ModuleNotALibrary, Blocks, []string{"module", "problem"}, "elf(5); dlopen(3)"},
