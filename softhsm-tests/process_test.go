@@ -304,14 +304,20 @@ func somebody() *syscall.Credential {
 	return nil
 }
 
-// waitsFor tells whether a thread of the process sits in read(2) on the descriptor.
+// waitsFor tells whether a thread of the process sits in read(2) on the descriptor. Whoever is not root is not told, of a
+// process that cannot be attached to, and gives it time instead.
 func waitsFor(pid, fd int) bool {
 	calls, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
 	if err != nil {
 		return false
 	}
 	for _, path := range calls {
-		if text, err := os.ReadFile(path); err == nil && strings.HasPrefix(string(text), fmt.Sprintf("%d 0x%x ", unix.SYS_READ, fd)) {
+		text, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrPermission) {
+			time.Sleep(time.Second)
+			return true
+		}
+		if err == nil && strings.HasPrefix(string(text), fmt.Sprintf("%d 0x%x ", unix.SYS_READ, fd)) {
 			return true
 		}
 	}
