@@ -147,6 +147,8 @@ func (a *app) describe(err error) failure {
 		return say(exitFailed, "error.input", messages.Args{"Path": printable(input.path), "Problem": systemWords(input.err)})
 	case errors.Is(err, token.ErrPINValue):
 		return say(exitUsage, "error.pin-value", nil)
+	case errors.Is(err, token.ErrFingerprint):
+		return say(exitUsage, "error.fingerprint", nil)
 	case errors.As(err, &uri):
 		return say(exitUsage, "error.uri", messages.Args{"Problem": printable(uri.Problem)})
 	}

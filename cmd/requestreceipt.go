@@ -90,7 +90,13 @@ func (a *app) tellRequest(o *requestOptions, info *token.Info, receipt *bridge.R
 	if may := receipt.Exportable(); may != nil && *may {
 		lines = append(lines, "request.then-export")
 	}
-	lines = append(lines, "request.if-it-fails", "request.old-stays")
+	lines = append(lines, "request.if-it-fails")
+	switch { // a key without a certificate has no old one
+	case receipt.NewKey:
+		lines = append(lines, "request.old-stays")
+	case receipt.Issuer != "":
+		lines = append(lines, "request.old-stays-same")
+	}
 	fmt.Fprintln(out, coloursFor(a.out, a.getenv).good(a.text(head, args)))
 	for _, id := range lines {
 		fmt.Fprintln(out, indentLines(a.text(id, args), "  "))

@@ -21,6 +21,9 @@ func table(indent string, rows [][]cell) string {
 	}
 	var out strings.Builder
 	for _, row := range rows {
+		for len(row) > 1 && row[len(row)-1].text == "" { // no blanks at a line's end
+			row = row[:len(row)-1]
+		}
 		out.WriteString(indent)
 		for i, c := range row {
 			text := c.text

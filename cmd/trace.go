@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -8,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"p11bridge/bridge"
 	"p11bridge/token"
 )
 
@@ -21,6 +23,12 @@ type traceFile struct {
 
 func openTrace(path string) (*traceFile, error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, &bridge.FileError{Path: path, Fault: bridge.FileIsSymlink}
+	}
+	if err == nil {
+		err = file.Chmod(0o600) // it may have been there before
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the trace file: %w", err)
 	}

@@ -2,7 +2,7 @@ package token
 
 import (
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"strings"
 )
 
@@ -15,12 +15,15 @@ type Selector struct {
 	fingerprint string
 }
 
+// ErrFingerprint means that what stands behind "sha256:" is not the beginning of a fingerprint.
+var ErrFingerprint = errors.New("not a fingerprint")
+
 const fingerprintPrefix = "sha256:"
 
 // minFingerprint is the shortest start of a fingerprint that counts as a name, in hexadecimal digits.
 const minFingerprint = 8
 
-// ParseSelector reads the name of an object. The error is a *URIError, ErrPINValue, or says that a fingerprint is none.
+// ParseSelector reads the name of an object. The error is a *URIError, ErrPINValue, or ErrFingerprint.
 func ParseSelector(text string) (*Selector, error) {
 	if IsURI(text) {
 		uri, err := ParseURI(text)
@@ -32,7 +35,7 @@ func ParseSelector(text string) (*Selector, error) {
 	if digits, ok := strings.CutPrefix(strings.ToLower(text), fingerprintPrefix); ok {
 		digits = strings.ReplaceAll(digits, ":", "")
 		if len(digits) < minFingerprint || strings.Trim(digits, "0123456789abcdef") != "" {
-			return nil, fmt.Errorf("a fingerprint is %s and at least %d hexadecimal digits", fingerprintPrefix, minFingerprint)
+			return nil, ErrFingerprint
 		}
 		return &Selector{fingerprint: digits}, nil
 	}

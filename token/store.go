@@ -127,6 +127,9 @@ func (s *Session) PrivateKeys() ([]*Object, error) {
 	keys := make([]*Object, 0, len(handles))
 	for _, handle := range handles {
 		key, err := s.readObject(handle)
+		if code, told := CodeOf(err); told && code == CKRObjectHandleInvalid {
+			continue // destroyed by another session since the search
+		}
 		if err != nil {
 			return nil, err
 		}
