@@ -25,7 +25,7 @@ func (a *app) writeHealthPage(target bridge.Target, view doctorView) error {
 		modules.Cards = append(modules.Cards, a.healthCard(m))
 	}
 	for _, light := range []bridge.Light{bridge.LightOK, bridge.LightLook, bridge.LightBroken} {
-		p.Lights = append(p.Lights, pageLight{healthLights[light], counts[light], a.text("doctor.light."+string(light), nil)})
+		p.Lights = append(p.Lights, pageLight{healthLights[light], counts[light], a.text("page.doctor.light."+string(light), nil)})
 	}
 	p.Sections = []pageSection{modules, general}
 	return a.writePage(target, p)
@@ -34,7 +34,7 @@ func (a *app) writeHealthPage(target bridge.Target, view doctorView) error {
 var healthLights = map[bridge.Light]string{bridge.LightOK: lightGood, bridge.LightLook: lightDoubt, bridge.LightBroken: lightBad}
 
 func (a *app) healthCard(m moduleView) pageCard {
-	card := pageCard{Light: healthLights[m.Light], Heading: printable(m.Path), Verdict: a.text("doctor.light."+string(m.Light), nil)}
+	card := pageCard{Light: healthLights[m.Light], Heading: printable(m.Path), Verdict: a.text("page.doctor.light."+string(m.Light), nil)}
 	facts := healthText{a, &strings.Builder{}, false, map[bridge.Code]bool{}}
 	facts.line("", a.text("doctor.found."+m.Found, messages.Args{"By": printable(m.FoundBy)}))
 	facts.library(m)
