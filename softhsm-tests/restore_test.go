@@ -422,7 +422,7 @@ func TestDeleteUnproven(t *testing.T) {
 func TestDeleteTampered(t *testing.T) {
 	t.Parallel()
 	tampered := 0
-	for range 10 {
+	for range 150 {
 		r := newRestorable(t, deletable)
 		file := r.path("alice.pfx")
 		stop := make(chan struct{})
@@ -441,7 +441,7 @@ func TestDeleteTampered(t *testing.T) {
 				}
 			}
 		}()
-		got := r.run(t, "", "export", "alice", "-o", file, "--iterations", "200000", "--delete-key", "--yes", "--json")
+		got := r.run(t, "", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--yes", "--json")
 		close(stop)
 		exchanged := <-done
 		there := r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil
