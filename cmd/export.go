@@ -87,27 +87,10 @@ func runExport(ctx context.Context, a *app, o *exportOptions) error {
 	if err != nil {
 		return err
 	}
-	selector, err := token.ParseSelector(o.object)
-	if err != nil {
-		return err
-	}
-	return a.withToken(ctx, selector.URI, func(slot token.Slot) error {
-		return a.withSession(slot, func(s *token.Session) error {
-			if err := a.login(ctx, s, selector.URI, o.certificateOnly); err != nil {
-				return err
-			}
-			inventory, err := s.Inventory(ctx)
-			if err != nil {
-				return err
-			}
-			identity, err := choose(inventory, selector, o.object)
-			if err != nil {
-				return err
-			}
-			request.Session, request.Inventory, request.Identity = s, inventory, identity
-			request.Verdict = bridge.Judge(inventory, identity, a.now())
-			return a.told(a.export(ctx, o, request))
-		})
+	return a.withIdentity(ctx, o.object, o.certificateOnly, func(session *token.Session, inventory *token.Inventory, identity token.Identity) error {
+		request.Session, request.Inventory, request.Identity = session, inventory, identity
+		request.Verdict = bridge.Judge(inventory, identity, a.now())
+		return a.told(a.export(ctx, o, request))
 	})
 }
 
@@ -178,16 +161,12 @@ func (a *app) export(ctx context.Context, o *exportOptions, r bridge.ExportReque
 		}
 		r.DeleteKey = true
 	}
-	password, err := a.newPassword(ctx, o.password)
+	password, err := a.passwordToSet(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer password.Wipe()
-	if err := bridge.CheckPassword(password, o.allowEmpty); err != nil {
-		return err
-	}
 	r.Password = password
-	a.noticePassword(password)
 	done := a.slowly("progress.export")
 	receipt, err := bridge.Export(ctx, r)
 	done()

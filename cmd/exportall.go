@@ -72,15 +72,11 @@ func (a *app) exportPending(ctx context.Context, o *exportOptions, r bridge.Expo
 	if pending == 0 {
 		return nil
 	}
-	password, err := a.newPassword(ctx, o.password)
+	password, err := a.passwordToSet(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer password.Wipe()
-	if err := bridge.CheckPassword(password, o.allowEmpty); err != nil {
-		return err
-	}
-	a.noticePassword(password)
 	r.Each.Password = password
 	p := a.newProgress(pending)
 	defer p.end()

@@ -236,6 +236,30 @@ func choose(inventory *token.Inventory, selector *token.Selector, name string) (
 	return token.Identity{}, &ambiguousError{Name: name, Candidates: names(inventory, selected)}
 }
 
+// withIdentity logs in to the one token that is meant and finds the one identity that the name means.
+func (a *app) withIdentity(ctx context.Context, name string, optionalLogin bool, work func(*token.Session, *token.Inventory, token.Identity) error) error {
+	selector, err := token.ParseSelector(name)
+	if err != nil {
+		return err
+	}
+	return a.withToken(ctx, selector.URI, func(slot token.Slot) error {
+		return a.withSession(slot, func(s *token.Session) error {
+			if err := a.login(ctx, s, selector.URI, optionalLogin); err != nil {
+				return err
+			}
+			inventory, err := s.Inventory(ctx)
+			if err != nil {
+				return err
+			}
+			identity, err := choose(inventory, selector, name)
+			if err != nil {
+				return err
+			}
+			return work(s, inventory, identity)
+		})
+	})
+}
+
 // names gives each identity a name that fits it alone: its URI, or the fingerprint of its certificate where the URI is
 // not enough.
 func names(inventory *token.Inventory, identities []token.Identity) []string {

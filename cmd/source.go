@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"p11bridge/bridge"
 	"p11bridge/cmd/messages"
 	"p11bridge/token/secret"
 )
@@ -168,6 +169,20 @@ func checkSource(flag, text string, kinds []string) error {
 	}
 	_, err := parseSource(flag, text, kinds...)
 	return err
+}
+
+// passwordToSet gets a password that can protect a file, and says whom it shuts out.
+func (a *app) passwordToSet(ctx context.Context, o *exportOptions) (*secret.Text, error) {
+	password, err := a.newPassword(ctx, o.password)
+	if err != nil {
+		return nil, err
+	}
+	if err := bridge.CheckPassword(password, o.allowEmpty); err != nil {
+		password.Wipe()
+		return nil, err
+	}
+	a.noticePassword(password)
+	return password, nil
 }
 
 // newPassword asks for a password that is about to be set, or makes one.
