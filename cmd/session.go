@@ -22,11 +22,11 @@ func (a *app) withAccess(slot token.Slot, access token.Access, work func(*token.
 }
 
 // loginKeeping is login for a command that may need the PIN once more, for a key with CKA_ALWAYS_AUTHENTICATE. The caller
-// wipes it; it is nil where the token has a keypad of its own or asks for none.
+// wipes it; it is secret.None where the token has a keypad of its own or asks for none.
 func (a *app) loginKeeping(ctx context.Context, s *token.Session, uri *token.URI) (*secret.Text, error) {
 	info := s.Slot.Token
 	if !info.Flags.Has(token.CKFLoginRequired) {
-		return nil, nil //nolint:nilnil // no PIN is needed
+		return secret.None, nil
 	}
 	if blocked := a.blocking(info); len(blocked) > 0 {
 		return nil, &blockedError{Reasons: blocked}

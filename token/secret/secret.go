@@ -16,6 +16,9 @@ type Text struct {
 	given bool
 }
 
+// None is no secret at all.
+var None *Text
+
 // New takes ownership of b; the caller must not use it afterwards.
 func New(b []byte) *Text { return &Text{bytes: b, given: true} }
 
