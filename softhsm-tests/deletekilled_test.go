@@ -27,7 +27,8 @@ type exodus struct {
 	*place
 	certificates map[string]string // on the token at the beginning: CKA_ID, and the SHA-256
 	opened       map[string]string // files that were opened already and are whole: SHA-256, and the certificate's
-	fresh        []string          // those of the last look that were not opened before
+	mend         func(*testing.T) bool
+	fresh        []string // those of the last look that were not opened before
 }
 
 func newExodus(t *testing.T, keys int) *exodus {
@@ -66,61 +67,51 @@ func (x *exodus) again(t *testing.T) *exodus {
 	if err := copyToken(x.path("token"), p.path("token")); err != nil {
 		t.Fatal(err)
 	}
-	sound, err := os.ReadFile(tokenObject(t, &p))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(p.path("token.object"), sound, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	p.environment = []string{"P11BRIDGE_MODULE=" + softHSM(t), "SOFTHSM2_CONF=" + p.path("token/softhsm2.conf")}
 	p.pin = "file:" + p.path("token/pin.txt")
-	return &exodus{place: &p, certificates: x.certificates, opened: map[string]string{}}
+	return &exodus{place: &p, certificates: x.certificates, opened: map[string]string{}, mend: tokenMender(t, p.directory)}
 }
 
 func (x *exodus) leave() []string {
 	return x.exportAll("--iterations", "100", "--delete-key", "--yes")
 }
 
-// mendToken puts back SoftHSM's own token.object where a kill cut it off: SoftHSM 2.6.1 rewrites that file in place at every
-// C_Login, so a process that dies within the call leaves a token that nobody sees, while its keys and certificates, each in a
-// file of its own, are untouched. It is false where the file is whole: then what is missing is not SoftHSM's doing.
-func (x *exodus) mendToken(t *testing.T) bool {
+// tokenMender remembers SoftHSM's own token.object below a directory. The function that it gives puts the file back where a
+// kill cut it off: SoftHSM 2.6.1 rewrites it in place at every C_Login, so a process that dies within the call leaves a token
+// that nobody sees, while its keys and certificates, each in a file of its own, are untouched. It tells whether it did; where
+// the file is whole, what is missing is not SoftHSM's doing.
+func tokenMender(t *testing.T, directory string) (mend func(*testing.T) bool) {
 	t.Helper()
-	sound, err := os.ReadFile(x.path("token.object"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := tokenObject(t, x.place)
-	found, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(found) >= len(sound) {
-		return false
-	}
-	t.Logf("C_Login was killed: SoftHSM left %d of %d bytes of its token.object", len(found), len(sound))
-	if err := os.WriteFile(path, sound, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return true
-}
-
-// tokenObject is the file in which SoftHSM keeps what it says of the token itself.
-func tokenObject(t *testing.T, p *place) string {
-	t.Helper()
-	paths, err := filepath.Glob(p.path("token/tokens/*/token.object"))
+	paths, err := filepath.Glob(filepath.Join(directory, "token/tokens/*/token.object"))
 	if err != nil || len(paths) != 1 {
 		t.Fatalf("%d token.object: %v", len(paths), err)
 	}
-	return paths[0]
+	sound, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T) bool {
+		t.Helper()
+		found, err := os.ReadFile(paths[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) >= len(sound) {
+			return false
+		}
+		t.Logf("C_Login was killed: SoftHSM left %d of %d bytes of its token.object", len(found), len(sound))
+		if err := os.WriteFile(paths[0], sound, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
 }
 
 // onToken asks another program for what is left on the token, by CKA_ID.
 func (x *exodus) onToken(t *testing.T) (keys, certificates map[string]bool) {
 	t.Helper()
 	out, err := foreign(x.directory, x.environment, "pkcs11-tool", "--module", softHSM(t), "--token-label", "test", "--login", "--pin", testPIN, "--list-objects")
-	if err != nil && x.mendToken(t) {
+	if err != nil && x.mend != nil && x.mend(t) {
 		out, err = foreign(x.directory, x.environment, "pkcs11-tool", "--module", softHSM(t), "--token-label", "test", "--login", "--pin", testPIN, "--list-objects")
 	}
 	if err != nil {

@@ -126,6 +126,7 @@ func TestExportAllKilled(t *testing.T) {
 	}
 	length := time.Since(begun)
 	struck, midway, drafted := 0, 0, 0
+	mend := tokenMender(t, p.directory)
 	for round := range rounds {
 		if round%2 == 0 { // in turn into an empty directory and over what is there
 			if err := os.RemoveAll(p.path("backups")); err != nil {
@@ -142,6 +143,7 @@ func TestExportAllKilled(t *testing.T) {
 		}
 		code := r.ends(t, time.Minute)
 		until(t, "the child has ended too", func() bool { return hasEnded(child) })
+		mend(t)
 		p.whole(t)
 		files, _, drafts := p.backups(t)
 		if code != 0 {

@@ -480,6 +480,7 @@ func TestDeleteKilled(t *testing.T) {
 	for i := range kills {
 		r := newRestorable(t, deletable)
 		file := r.path("alice.pfx")
+		mend := tokenMender(t, r.directory)
 		environment, args := r.args(t, "", "export", "alice", "-o", file, "--iterations", "50000", "--delete-key", "--yes")
 		ctx, cancel := context.WithTimeout(t.Context(), unfinished)
 		command := product(ctx, environment, args...)
@@ -505,6 +506,7 @@ func TestDeleteKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		cancel()
+		mend(t)
 		there := r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil
 		_, err := os.Lstat(file)
 		placed := err == nil
