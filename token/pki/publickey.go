@@ -20,19 +20,17 @@ type PublicKey struct {
 	// Bits is the length of the RSA modulus or of DSA's p, the size of an elliptic curve's field, or the encoded
 	// length of an Ed25519 (256), Ed448 (456), X25519 (256) or X448 (448) key. 0 means unknown.
 	Bits int `json:"bits"`
+	// Restriction is the DER AlgorithmIdentifier of an "RSA-PSS" key (RFC 4055 section 3), nil for all others. It says what
+	// the key may sign, and nothing of which key it is.
+	Restriction []byte `json:"restriction,omitempty"`
 	// Curve is set for EC only: "P-256", "brainpoolP256r1", "secp256k1", …, or the dotted OID of a curve that is not
 	// in this package's table.
 	Curve string `json:"curve,omitempty"`
 	// SPKI is a DER SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7): rsaEncryption with NULL parameters also for
-	// RSA-PSS, a named curve with an uncompressed point, no parameters for Ed25519 and its kin. So two keys are equal
-	// if and only if these bytes are. Where Algorithm is "", or Curve a dotted OID, they are the bytes as found.
+	// RSA-PSS, a named curve with an uncompressed point, no parameters for Ed25519 and its kin. So two keys that were
+	// understood are equal if and only if these bytes are. Where Algorithm is "", or Curve a dotted OID, they are the bytes
+	// as found. Equal and Differs compare keys; the bytes themselves are for look-ups and digests.
 	SPKI []byte `json:"spki"`
-}
-
-// Equal tells whether both are the same key. A key without SPKI equals nothing, not even itself.
-// A key that is restricted to RSA-PSS equals the unrestricted key with the same numbers, since a token knows only CKK_RSA.
-func (k PublicKey) Equal(other PublicKey) bool {
-	return len(k.SPKI) > 0 && bytes.Equal(k.SPKI, other.SPKI)
 }
 
 // Object identifiers of key algorithms: RFC 3279, RFC 4055, RFC 5480, RFC 8410.
@@ -54,12 +52,8 @@ func ParsePublicKey(spki []byte) (PublicKey, error) {
 	if !ok || len(rest) > 0 {
 		return PublicKey{}, malformed("SubjectPublicKeyInfo", "not one DER SEQUENCE")
 	}
-	s := cryptobyte.String(whole)
-	var content cryptobyte.String
-	var algorithm algorithmIdentifier
-	var key []byte
-	if !s.ReadASN1(&content, cbasn1.SEQUENCE) || !readAlgorithm(&content, &algorithm) ||
-		!content.ReadASN1BitStringAsBytes(&key) || !content.Empty() {
+	algorithm, key, ok := splitPublicKey(whole)
+	if !ok {
 		return PublicKey{}, malformed("SubjectPublicKeyInfo", "not an algorithm and a key")
 	}
 	public, err := parseKeyBits(algorithm, key)
@@ -74,7 +68,9 @@ func parseKeyBits(algorithm algorithmIdentifier, key []byte) (PublicKey, error) 
 	case oidRSA:
 		return parseRSAPublicKey("RSA", key)
 	case oidRSAPSS:
-		return parseRSAPublicKey("RSA-PSS", key)
+		public, err := parseRSAPublicKey("RSA-PSS", key)
+		public.Restriction = bytes.Clone(algorithm.raw)
+		return public, err
 	case oidDSA:
 		return parseDSAPublicKey(algorithm, key)
 	case oidEC:
@@ -91,18 +87,41 @@ func parseKeyBits(algorithm algorithmIdentifier, key []byte) (PublicKey, error) 
 
 // parseDSAPublicKey reads what a listing shows of a DSA key (RFC 3279 section 2.3.2).
 func parseDSAPublicKey(algorithm algorithmIdentifier, key []byte) (PublicKey, error) {
+	var p, q, g, y big.Int
+	value := cryptobyte.String(key)
+	if !readUnsigned(&value, &y) || !value.Empty() {
+		return PublicKey{}, malformed("DSA public key", "not y")
+	}
 	if algorithm.absent() { // inherited from the issuer
 		return encodePublicKey(PublicKey{Algorithm: "DSA"}, addRaw(algorithm.raw), key)
 	}
 	parameters := cryptobyte.String(algorithm.parameters)
 	var content cryptobyte.String
-	var p, q, g, y big.Int
-	value := cryptobyte.String(key)
 	if !parameters.ReadASN1(&content, cbasn1.SEQUENCE) || !readUnsigned(&content, &p) || !readUnsigned(&content, &q) ||
-		!readUnsigned(&content, &g) || !content.Empty() || !readUnsigned(&value, &y) || !value.Empty() {
-		return PublicKey{}, malformed("DSA public key", "not p, q, g and y")
+		!readUnsigned(&content, &g) || !content.Empty() {
+		return PublicKey{}, malformed("DSA public key", "not p, q and g")
 	}
-	return encodePublicKey(PublicKey{Algorithm: "DSA", Bits: p.BitLen()}, addRaw(algorithm.raw), key)
+	return dsaPublicKey(&p, &q, &g, &y)
+}
+
+// dsaPublicKey writes the numbers with as many octets as DER gives them.
+func dsaPublicKey(p, q, g, y *big.Int) (PublicKey, error) {
+	var value cryptobyte.Builder
+	addUnsigned(&value, y)
+	key, err := value.Bytes()
+	if err != nil {
+		return PublicKey{}, &MalformedError{What: "DSA public key", Err: err}
+	}
+	return encodePublicKey(PublicKey{Algorithm: "DSA", Bits: p.BitLen()}, func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			addOID(b, oidDSA)
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				for _, number := range []*big.Int{p, q, g} {
+					addUnsigned(b, number)
+				}
+			})
+		})
+	}, key)
 }
 
 func addRaw(element []byte) func(*cryptobyte.Builder) {
@@ -126,11 +145,8 @@ func encodePublicKey(k PublicKey, algorithm func(*cryptobyte.Builder), key []byt
 
 // keyBits gives the BIT STRING's content of a canonical SPKI.
 func (k PublicKey) keyBits() ([]byte, error) {
-	s := cryptobyte.String(k.SPKI)
-	var content, algorithm cryptobyte.String
-	var key []byte
-	if !s.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadASN1(&algorithm, cbasn1.SEQUENCE) ||
-		!content.ReadASN1BitStringAsBytes(&key) {
+	_, key, ok := splitPublicKey(k.SPKI)
+	if !ok {
 		return nil, malformed("SubjectPublicKeyInfo", "no key in it")
 	}
 	return key, nil

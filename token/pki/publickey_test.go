@@ -236,16 +236,6 @@ func TestEdwardsSPKIParameters(t *testing.T) {
 	}
 }
 
-func TestPublicKeyEqual(t *testing.T) {
-	a, b := certificate(t, "p256.crt").PublicKey, certificate(t, "rsa.crt").PublicKey
-	if !a.Equal(a) || a.Equal(b) || a.Equal(PublicKey{}) || (PublicKey{}).Equal(a) || (PublicKey{}).Equal(PublicKey{}) {
-		t.Error("Equal is wrong, or two missing keys are equal")
-	}
-	if (PublicKey{SPKI: []byte{}}).Equal(PublicKey{SPKI: []byte{}}) {
-		t.Error("two empty keys are equal")
-	}
-}
-
 func TestParsePublicKeyRefuses(t *testing.T) {
 	good := certificate(t, "p256.crt").PublicKey.SPKI
 	for what, bad := range map[string][]byte{

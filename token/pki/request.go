@@ -106,16 +106,20 @@ func IsSubjectAltName(extension []byte) bool {
 }
 
 // RequestInfo is the CertificationRequestInfo of a PKCS#10 request (RFC 2986 section 4.1): what is signed. subject is a DER
-// Name, extensions are DER Extensions.
+// Name, extensions are DER Extensions. A key that is restricted to RSASSA-PSS keeps its restriction.
 func RequestInfo(subject []byte, key PublicKey, extensions [][]byte) ([]byte, error) {
 	if len(subject) == 0 || len(key.SPKI) == 0 {
 		return nil, malformed("certificate request", "no subject or no key")
+	}
+	spki, err := key.Restricted()
+	if err != nil {
+		return nil, err
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(0)
 		b.AddBytes(subject)
-		b.AddBytes(key.SPKI)
+		b.AddBytes(spki)
 		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
 			if len(extensions) > 0 {
 				addExtensionRequest(b, extensions)
