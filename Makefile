@@ -23,7 +23,10 @@ TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl 
 	libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 libtss2-tcti-tabrmd0 chromium poppler-utils
 BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 
-.PHONY: build demo test lint bench fuzz clean help toolchain
+# `go test`, run so that a skipped test fails, and with what it printed kept short.
+TESTED := CI=true $(GO) test -json -count=1 -timeout 45m
+
+.PHONY: build demo test test-long packages lint bench fuzz clean help toolchain
 
 build: toolchain ## Build bin/p11bridge
 	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/p11bridge ./cmd/p11bridge
@@ -35,11 +38,18 @@ demo: ## Make a throw-away SoftHSM2 token and do the main job on it
 	@echo 'To have p11bridge at hand in this shell:'
 	@echo 'export PATH="$(CURDIR)/bin:$$PATH"'
 
-test: toolchain ## Run all tests; a skipped one is a failure
+test: toolchain packages build/testreport ## Run the tests; a skipped one is a failure
+	$(TESTED) -skip 'Long$$' ./... | build/testreport
+
+test-long: toolchain packages build/testreport ## Run the tests that take minutes: many kills, a browser, the memory of processes
+	$(TESTED) -run 'Long$$' ./softhsm-tests | build/testreport
+
+packages: ## Install the Debian packages that the tests need
 	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
+
+build/testreport: $(wildcard tools/testreport/*.go)
 	mkdir -p build
 	$(GO) build -C tools -o ../build/testreport ./testreport
-	CI=true $(GO) test -json -count=1 -timeout 30m ./... | build/testreport
 
 lint: toolchain ## gofmt, go vet and staticcheck
 	unformatted=$$(gofmt -l .); if [[ $$unformatted ]]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi

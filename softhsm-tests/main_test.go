@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -86,7 +85,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                checkers(everything),
-		Deadline:            time.Now().Add(4 * time.Minute), // a command that hangs is told with what it said
+		Deadline:            lastMoment(), // a command that hangs is told with what it said
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("SOFTHSM2_CONF", filepath.Join(env.WorkDir, "token", "softhsm2.conf"))

@@ -237,7 +237,7 @@ func runWatched(t *testing.T, token *apart, s *search, program string, args ...s
 			g.look(call.function)
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), unfinished)
+	ctx, cancel := context.WithDeadline(t.Context(), lastMoment())
 	defer cancel()
 	command := product(ctx, append(token.environment(), "GOGC=off"), args...)
 	if program != "" {
@@ -331,9 +331,9 @@ func buildHoarder(t *testing.T) string {
 	return program
 }
 
-// TestShroudedKeyIsNeverInMemory is the claim, and right beside it, on the same token with the same key, what shows that
+// TestShroudedKeyIsNeverInMemoryLong is the claim, and right beside it, on the same token with the same key, what shows that
 // the search would have found the key.
-func TestShroudedKeyIsNeverInMemory(t *testing.T) {
+func TestShroudedKeyIsNeverInMemoryLong(t *testing.T) {
 	t.Parallel()
 	db := newNSS(t)
 	token, hoarder := db.apart(t), buildHoarder(t)
@@ -385,8 +385,8 @@ func TestShroudedKeyIsNeverInMemory(t *testing.T) {
 	}
 }
 
-// TestReadableKeyIsFoundInMemory is the same search where the key is read attribute by attribute.
-func TestReadableKeyIsFoundInMemory(t *testing.T) {
+// TestReadableKeyIsFoundInMemoryLong is the same search where the key is read attribute by attribute.
+func TestReadableKeyIsFoundInMemoryLong(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	specimens := write(t, directory, "specimens", []byte(`label="rsa" id=01 key=rsa2048 policy=readable certificate=valid

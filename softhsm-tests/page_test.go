@@ -48,7 +48,7 @@ func newBrowser(t *testing.T) *browser {
 	t.Cleanup(stop)
 	tab, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(closeTab)
-	limited, cancel := context.WithTimeout(tab, unfinished)
+	limited, cancel := context.WithDeadline(tab, lastMoment())
 	t.Cleanup(cancel)
 	b := &browser{context: limited}
 	if err := chromedp.Listen(limited, b.note); err != nil {
@@ -249,8 +249,8 @@ var structure = map[string]string{
 	"nothing controls or reorders": shown + `for (const {text} of shown) { looked++; if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/.test(text)) findings.push(JSON.stringify(text)) }`,
 }
 
-// TestPage opens the diagnosis of everything and of hostile labels in Chromium, light and dark, and prints it.
-func TestPage(t *testing.T) {
+// TestPageLong opens the diagnosis of everything and of hostile labels in Chromium, light and dark, and prints it.
+func TestPageLong(t *testing.T) {
 	t.Parallel()
 	d := everything(t)
 	d.snapshot(t)

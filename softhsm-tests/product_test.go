@@ -127,8 +127,8 @@ func (r *result) exported(t *testing.T, method, proof string) {
 	}
 }
 
-// product is the product's command with nobody at a terminal, in its own words. It is killed when it takes longer than
-// anything here takes, so that a test tells a hang.
+// product is the product's command with nobody at a terminal, in its own words. It is killed at the last moment, so that
+// a test tells a hang.
 func product(ctx context.Context, environment []string, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, "p11bridge", args...)
 	command.Env = append(append(os.Environ(), "LC_ALL=C"), environment...)
@@ -136,13 +136,10 @@ func product(ctx context.Context, environment []string, args ...string) *exec.Cm
 	return command
 }
 
-// unfinished is how long a run may take at the most.
-const unfinished = 3 * time.Minute
-
 // p11bridge runs the product to its end. A document on its standard output fits its schema.
 func p11bridge(t *testing.T, environment []string, args ...string) *result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), unfinished)
+	ctx, cancel := context.WithDeadline(t.Context(), lastMoment())
 	defer cancel()
 	return finish(t, product(ctx, environment, args...))
 }
@@ -182,7 +179,7 @@ func conclude(t *testing.T, command *exec.Cmd, err error, took time.Duration, st
 
 // foreign runs another program to its end and gives what it printed.
 func foreign(directory string, environment []string, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), unfinished)
+	ctx, cancel := context.WithDeadline(context.Background(), lastMoment())
 	defer cancel()
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = directory

@@ -482,7 +482,7 @@ func TestDeleteKilled(t *testing.T) {
 		file := r.path("alice.pfx")
 		mend := tokenMender(t, r.directory)
 		environment, args := r.args(t, "", "export", "alice", "-o", file, "--iterations", "50000", "--delete-key", "--yes")
-		ctx, cancel := context.WithTimeout(t.Context(), unfinished)
+		ctx, cancel := context.WithDeadline(t.Context(), lastMoment())
 		command := product(ctx, environment, args...)
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := command.Start(); err != nil {
@@ -490,7 +490,7 @@ func TestDeleteKilled(t *testing.T) {
 		}
 		delay := time.Duration(mathrand.Int64N(int64(whole * 11 / 10)))
 		if i%2 == 1 { // half of them where it matters: from the placing of the file on
-			for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+			for time.Now().Before(lastMoment()) {
 				if _, err := os.Lstat(file); err == nil {
 					break
 				}

@@ -45,19 +45,15 @@ func signalSession(leader int, signal unix.Signal) error {
 	return nil
 }
 
-// patience is how long a server may take until it serves. Machines that run tests are slow at times.
-const patience = 30 * time.Second
-
 // eventually waits until there is no error.
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
 	for {
 		err := try()
 		if err == nil {
 			return
 		}
-		if time.Now().After(deadline) {
+		if time.Now().After(lastMoment()) {
 			t.Fatalf("%s: %v", what, err)
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -137,7 +136,7 @@ func TestTypedSecretsAreNotShown(t *testing.T) {
 	term.answer(t, asksPIN, testPIN+"\n")
 	term.answer(t, asksNew, testPassword+"\n")
 	term.answer(t, asksAgain, testPassword+"\n")
-	if code := r.ends(t, time.Minute); code != 0 {
+	if code := r.ends(t); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, term.text())
 	}
 	until(t, "the result shows", func() bool { return strings.Contains(term.text(), "is a valid copy") })
@@ -193,7 +192,7 @@ func TestQuestionIsCutShort(t *testing.T) {
 				r := term.run(t, command, false)
 				q.answer(t, term)
 				end.cut(t, term, q.asks)
-				if code := r.ends(t, quickly); code != 1 {
+				if code := r.ends(t); code != 1 {
 					t.Errorf("exit code %d\n%s", code, r.stderr.String())
 				}
 				if said := r.stderr.String(); !strings.HasPrefix(said, "p11bridge: ") || strings.Contains(said, "half") || strings.Contains(said, "goroutine") {
@@ -233,7 +232,7 @@ label="evil\x1b[2J\x07\u202elabel\u009b31m" id=04 key=p256 policy=locked certifi
 			command := product(context.Background(), p.environment, "list", "--pin-source", p.pin)
 			command.Env = append(command.Env, "TERM=xterm", "NO_COLOR=", test.setting)
 			term := newTerminal(t)
-			if code := term.run(t, command, true).ends(t, time.Minute); code != 0 {
+			if code := term.run(t, command, true).ends(t); code != 0 {
 				t.Fatalf("exit code %d\n%s", code, term.text())
 			}
 			until(t, "the listing shows", func() bool { return strings.Contains(term.text(), "dave") && strings.Contains(term.text(), "evil") })
