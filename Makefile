@@ -26,7 +26,7 @@ BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 # `go test`, run so that a skipped test fails, and with what it printed kept short.
 TESTED := CI=true $(GO) test -json -count=1 -timeout 45m
 
-.PHONY: build demo test test-long packages lint bench fuzz clean help toolchain
+.PHONY: build demo test test-long sweep packages lint bench fuzz clean help toolchain
 
 build: toolchain ## Build bin/p11bridge
 	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/p11bridge ./cmd/p11bridge
@@ -50,6 +50,9 @@ packages: ## Install the Debian packages that the tests need
 build/testreport: $(wildcard tools/testreport/*.go)
 	mkdir -p build
 	$(GO) build -C tools -o ../build/testreport ./testreport
+
+sweep: toolchain packages ## Fail every PKCS#11 call and every system call of every command, and look for lost keys
+	SWEEP=full $(GO) test -count=1 -timeout 120m -v -run '^TestSweep$$' ./softhsm-tests
 
 lint: toolchain ## gofmt, go vet and staticcheck
 	unformatted=$$(gofmt -l .); if [[ $$unformatted ]]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi

@@ -5,6 +5,7 @@
  *   P11FAULT_MODULE   the real module; by default SoftHSM2 where distributions put it
  *   P11FAULT_PIN      what is typed on the keypad that "pinpad" gives the token
  *   P11FAULT_COUNT    the file that "count" writes
+ *   P11FAULT_LOG      the file that "log" writes
  *
  * C_X is any function's name. C_X@N is its Nth call only. Numbers are as in C.
  *
@@ -12,6 +13,9 @@
  *   exit:C_X             ends the process with exit code 0
  *   hang:C_X             never returns
  *   error:C_X:RV         answers RV instead of making the call
+ *   after:C_X:RV         makes the call and answers RV all the same
+ *   dead:C_X:RV          answers RV instead of making the call, and so does every call from then on
+ *   pulled:C_X:RV        makes the call and answers RV all the same, and every call from then on answers RV
  *   removed:N            every call after the Nth answers CKR_DEVICE_REMOVED
  *   print                writes rubbish to both standard streams in C_Initialize and C_GetSlotList
  *   flags:+MASK          sets, flags:-MASK clears bits of an initialised token's CK_TOKEN_INFO.flags
@@ -34,11 +38,13 @@
  *   corrupt-wrap         CKR_OK and one bit of the wrapped key flipped
  *   wrong-wrap           CKR_OK and another private key of the same type
  *   destroy-lies         C_DestroyObject answers CKR_OK and does nothing
+ *   log                  writes a line "name" for every call as it comes, "name struck" where error, after, dead or pulled strike first
  *   count                at C_Finalize writes "name count" for every function called and every fault that struck
  *
  * Declarations follow PKCS#11 v2.40 (Unix: natural alignment, CK_ULONG is unsigned long).
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,12 +165,12 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 
 /* The kinds of fault, with the arguments that each takes. */
 #define KINDS(X) \
-	X(CRASH, "crash", "f") X(ABORT, "abort", "f") X(EXIT, "exit", "f") X(HANG, "hang", "f") X(ERROR, "error", "fn") X(REMOVED, "removed", "n") \
+	X(CRASH, "crash", "f") X(ABORT, "abort", "f") X(EXIT, "exit", "f") X(HANG, "hang", "f") X(ERROR, "error", "fn") X(AFTER, "after", "fn") X(DEAD, "dead", "fn") X(PULLED, "pulled", "fn") X(REMOVED, "removed", "n") \
 	X(PRINT, "print", "") X(FLAGS, "flags", "s") X(PINPAD, "pinpad", "") \
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
-	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(COUNT, "count", "")
+	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
 #define KIND_ROW(id, name, arguments) { name, arguments },
 enum kind { KINDS(KIND_NUMBER) KIND_COUNT };
@@ -182,6 +188,7 @@ struct fault {
 static struct fault faults[16];
 static int fault_count;
 static CK_ULONG calls[FUNCTION_COUNT], all_calls;
+static CK_RV dead; /* what every call answers from now on, CKR_OK where it is made */
 static CK_FUNCTION_LIST real, next; /* next: the real module's functions, ours in place of some */
 
 /* on finds the fault of a kind, and notes that it strikes. */
@@ -278,6 +285,8 @@ static int *volatile nowhere; /* volatile, or the compiler would make a trap of 
 /* strike gives CKR_OK where the call is to be made. */
 static CK_RV strike(enum function function)
 {
+	if (dead != CKR_OK)
+		return dead;
 	for (int i = 0; i < fault_count; i++) {
 		struct fault *fault = &faults[i];
 		if (fault->kind == REMOVED && all_calls > fault->numbers[0]) {
@@ -298,6 +307,9 @@ static CK_RV strike(enum function function)
 		case HANG:
 			for (;;)
 				pause();
+		case DEAD:
+			dead = fault->numbers[0];
+			return dead;
 		case ERROR:
 			return fault->numbers[0];
 		default:
@@ -307,14 +319,41 @@ static CK_RV strike(enum function function)
 	return CKR_OK;
 }
 
+/* write_log writes a line at once, so that no end of the process can take it away. */
+static void write_log(enum function function, const char *struck)
+{
+	const char *path = getenv("P11FAULT_LOG");
+	int fd = path == NULL ? -1 : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || dprintf(fd, "%s%s\n", function_names[function], struck) < 0 || close(fd) != 0)
+		abort();
+}
+
+/* leave comes last in every function that was carried out, and says what it answers. */
+static CK_RV leave(enum function function, CK_RV rv)
+{
+	for (int i = 0; i < fault_count; i++) {
+		struct fault *fault = &faults[i];
+		if ((fault->kind != AFTER && fault->kind != PULLED) || fault->function != function || (fault->nth != 0 && fault->nth != calls[function]))
+			continue;
+		rv = fault->numbers[0];
+		if (fault->kind == PULLED)
+			dead = rv;
+		if (on(LOG) != NULL)
+			write_log(function, " struck");
+	}
+	return rv;
+}
+
 /* enter comes first in every function. */
 static CK_RV enter(enum function function)
 {
-	CK_RV rv;
+	CK_RV rv, before = dead;
 	calls[function]++;
 	if (function != I_C_GetFunctionList)
 		all_calls++;
 	rv = strike(function);
+	if (on(LOG) != NULL)
+		write_log(function, rv != CKR_OK && before == CKR_OK ? " struck" : "");
 	if (function == I_C_Finalize && on(COUNT) != NULL)
 		write_counts();
 	return rv;
@@ -748,7 +787,7 @@ static CK_RV get_function_list(CK_FUNCTION_LIST **list);
 	static CK_RV do_##name parameters \
 	{ \
 		CK_RV rv = enter(I_##name); \
-		return rv != CKR_OK ? rv : next.name arguments; \
+		return rv != CKR_OK ? rv : leave(I_##name, next.name arguments); \
 	}
 FUNCTIONS(FORWARD)
 

@@ -1,0 +1,130 @@
+package softhsmtests
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// failedErrors are the numbers that each system call fails with: EIO for all, and what else it is known for. "after" carries
+// the call out first, as a network drive does that loses the answer.
+var failedErrors = map[string][]string{
+	"openat":     {"5", "13", "24", "28", "30"},                 // EIO, EACCES, EMFILE, ENOSPC, EROFS
+	"write":      {"5", "28", "122"},                            // EDQUOT
+	"fsync":      {"5", "22", "28", "116"},                      // EINVAL, ESTALE
+	"close":      {"5", "28", "122"},                            //
+	"renameat":   {"5", "13", "18", "28", "30", "after5"},       // EXDEV
+	"renameat2":  {"5", "13", "17", "22", "38", "95", "after5"}, // EEXIST, ENOSYS, EOPNOTSUPP
+	"rename":     {"5", "13", "28", "30", "after5"},
+	"linkat":     {"1", "5", "31", "38", "95"}, // EPERM, EMLINK
+	"link":       {"1", "5", "31", "38", "95"},
+	"unlinkat":   {"5", "13", "30", "after5"},
+	"unlink":     {"5", "13", "30", "after5"},
+	"mkdirat":    {"5", "13", "28"},
+	"fadvise64":  {"22", "29", "38"}, // ESPIPE
+	"flock":      {"5", "37", "38"},  // ENOLCK
+	"read":       {"5", "116"},
+	"newfstatat": {"5", "116"},
+}
+
+// failedCall is one system call of one run that fails.
+type failedCall struct {
+	command *sweptCommand
+	call    string
+	nth     int
+	error   string
+}
+
+// failingProgram compiles testdata/failing.c.
+func failingProgram(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "failing")
+	compile := exec.Command("gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program, filepath.Join("testdata", "failing.c"))
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	return program
+}
+
+// testSystemCalls fails the system calls of every command that writes, one at a time, on the files beside the token.
+func (s *stage) testSystemCalls(t *testing.T) {
+	failing := failingProgram(t)
+	size := sweepSize(t, 60)
+	var faults []failedCall
+	for _, c := range sweptCommands() {
+		if c.faults != "" || c.reads && c.name != "status" || !s.isThere(c) || !strings.HasPrefix(c.name, os.Getenv("SWEEP_COMMAND")) {
+			continue
+		}
+		directory := filepath.Join(t.TempDir(), "rehearsal")
+		if a := s.performFailing(t, failing, failedCall{&c, "-", 0, "0"}, directory); a.run.code != 0 || len(a.broken) > 0 {
+			t.Fatalf("%s without a fault: exit code %d, %v\n%s", c.name, a.run.code, a.broken, a.text())
+		}
+		nth := map[string]int{}
+		for _, call := range callsIn(readLog(t, directory)) {
+			nth[call]++
+			codes := failedErrors[call]
+			if codes == nil {
+				codes = []string{"5"}
+			}
+			for _, code := range codes {
+				faults = append(faults, failedCall{&c, call, nth[call], code})
+			}
+		}
+	}
+	chosen := sampleOf(faults, size)
+	tally := newTally()
+	spread(t, chosen, func(f failedCall, directory string) {
+		a := s.performFailing(t, failing, f, directory)
+		if !strings.Contains(readLog(t, directory), " struck") {
+			t.Logf("%s: %s@%d was not made this time", f.command.name, f.call, f.nth)
+		}
+		switch {
+		case a.run.code != 0:
+			a.checkReported()
+			a.checkFilesReported()
+		case f.command.does != nil && f.command.does(a) != "":
+			a.breaks(falseExit, "%s", f.command.does(a))
+		}
+		if a.run.code == 3 || a.run.code == 6 && f.call != "read" {
+			a.breaks(falseRefusal, "exit code %d", a.run.code)
+		}
+		if lost := a.lostKeys(); !f.command.leaves && len(lost) > 0 {
+			a.breaks(keyLost, "%q are no longer on the token", lost)
+		}
+		tally.add(f.command.name, fmt.Sprintf("%s@%d %s", f.call, f.nth, f.error), a)
+	})
+	tally.report(t)
+	if os.Getenv("SWEEP") == "full" && os.Getenv("SWEEP_COMMAND") == "" && len(chosen) < 500 {
+		t.Errorf("only %d faults", len(chosen))
+	}
+}
+
+// performFailing runs a command in a fresh copy of its scene, under testdata/failing.c.
+func (s *stage) performFailing(t *testing.T, failing string, f failedCall, directory string) *after {
+	t.Helper()
+	s.setUp(t, f.command, directory)
+	ctx, cancel := context.WithTimeout(context.Background(), latest)
+	defer cancel()
+	command := s.command(ctx, directory, []string{"GODEBUG=asyncpreemptoff=1"}, append(slices.Clone(f.command.args), tokenArgument, pinArgument)...)
+	struck := f.call
+	if f.nth > 0 {
+		struck = fmt.Sprintf("%s@%d", f.call, f.nth)
+	}
+	command.Args = append([]string{failing, directory + ".log", directory, struck, f.error}, command.Args...)
+	command.Path = failing
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	r := stageRun{code: command.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), inTime: ctx.Err() == nil}
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || r.code == 125 {
+		t.Errorf("%v\n%s", err, r.stderr)
+	}
+	return s.lookAfter(s.scenes[f.command.scene], directory, r)
+}
