@@ -407,7 +407,8 @@ func checkCalls(t *testing.T, r *faultyRun) {
 		ended["C_DestroyObject"] = r.counts["C_CreateObject"] + r.counts["C_UnwrapKey"]
 	}
 	for function, n := range ended {
-		if !strings.Contains(r.faults, "error") && !strings.Contains(r.faults, "removed") && r.counts[function] != n {
+		cut := slices.ContainsFunc([]string{"error", "removed", "null:", "no-handle:"}, func(kind string) bool { return strings.Contains(r.faults, kind) })
+		if !cut && r.counts[function] != n {
 			t.Errorf("%s was called %d times instead of %d", function, r.counts[function], n)
 		}
 	}
@@ -462,6 +463,7 @@ func TestFaultyModule(t *testing.T) {
 	t.Run("attribute", f.testAttribute)
 	t.Run("wrap", f.testWrap)
 	t.Run("shroud", f.testShroud)
+	t.Run("answer", f.testAnswer)
 	t.Run("output", f.testOutput)
 	t.Run("unknown", f.testUnknownFault)
 	for _, token := range f.tokens {
@@ -794,7 +796,7 @@ func (f *faulty) testShroud(t *testing.T) {
 		)
 	}
 	for _, fault := range []string{"crash", "abort", "exit", "hang"} {
-		for _, function := range []string{"C_UnwrapKey", "C_Sign@5", "C_DestroyObject@2", "C_DestroyObject@3"} {
+		for _, function := range []string{"C_UnwrapKey", "C_Sign@3", "C_DestroyObject@2", "C_DestroyObject@3"} {
 			name, _, _ := strings.Cut(function, "@")
 			cases = append(cases, faultyCase{faults: "cbc-pad," + fault + ":" + function, export: "alice", code: 1, stderr: []string{f.module, name}})
 		}
@@ -802,9 +804,57 @@ func (f *faulty) testShroud(t *testing.T) {
 	cases = append(cases, // what the token will not prove, it is not believed
 		faultyCase{faults: "cbc-pad,error:C_UnwrapKey:0x70", export: "alice", mechanism: "CKM_AES_KEY_WRAP_PAD", check: proof("independent-reader")},
 		faultyCase{faults: "cbc-pad,error:C_UnwrapKey:0x70", export: "alice", args: []string{"--require-shroud"}, code: 5, mechanism: cbcPad, check: proof("structure")},
-		faultyCase{faults: "cbc-pad,error:C_Sign@5:0x5", export: "alice", mechanism: "CKM_AES_KEY_WRAP_PAD", check: proof("independent-reader")},
+		faultyCase{faults: "cbc-pad,error:C_Sign@3:0x5", export: "alice", mechanism: "CKM_AES_KEY_WRAP_PAD", check: proof("independent-reader")},
 		faultyCase{faults: "cbc-pad,error:C_DestroyObject@3:0x32", export: "alice", code: 1, stderr: []string{"C_DestroyObject", "CKR_DEVICE_REMOVED"}},
 	)
+	f.run(t, 3, cases)
+}
+
+// testAnswer has the module say CKR_OK to what cannot be: the token failed, which is exit code 1 and no verdict on the key,
+// and the text names the call.
+func (f *faulty) testAnswer(t *testing.T) {
+	var cases []faultyCase
+	for _, kind := range []string{"longer", "grows"} {
+		for _, function := range []string{"C_GetSlotList", "C_GetMechanismList", "C_FindObjects", "C_WrapKey"} {
+			cases = append(cases, faultyCase{faults: kind + ":" + function, export: "alice"})
+		}
+	}
+	for _, more := range []string{"8", "0x4000", "0xffffff00", "0x4000000000000000", "0xffffffffffff0000"} {
+		cases = append(cases, faultyCase{faults: "longer:C_WrapKey:" + more, export: "alice"}, faultyCase{faults: "longer:C_FindObjects:" + more},
+			faultyCase{faults: "longer:C_GetSlotList:" + more})
+	}
+	for _, function := range []string{"C_OpenSession", "C_CreateObject", "C_FindObjects"} {
+		cases = append(cases, faultyCase{faults: "no-handle:" + function, export: "alice"})
+	}
+	for _, function := range []string{"C_Initialize", "C_GetInfo", "C_GetSlotList", "C_GetSlotInfo", "C_GetTokenInfo", "C_GetMechanismList", "C_OpenSession",
+		"C_FindObjectsInit", "C_FindObjects", "C_FindObjectsFinal", "C_GetAttributeValue", "C_CreateObject", "C_DestroyObject", "C_WrapKey"} {
+		cases = append(cases, faultyCase{faults: "null:" + function, export: "alice"})
+	}
+	for _, object := range []string{"alice", "dave"} {
+		cases = append(cases, faultyCase{faults: "rubbish:C_WrapKey", export: object}, faultyCase{faults: "rsa-aes,rubbish:C_WrapKey", export: object},
+			faultyCase{faults: "kwp,rubbish:C_WrapKey", export: object}, faultyCase{faults: "corrupt-wrap", export: object},
+			faultyCase{faults: "cbc-pad,no-handle:C_UnwrapKey", export: object, args: []string{"--require-shroud"}},
+			faultyCase{faults: "cbc-pad,null:C_UnwrapKey", export: object, args: []string{"--require-shroud"}},
+			faultyCase{faults: "cbc-pad,longer:C_Sign", export: object, args: []string{"--require-shroud"}})
+	}
+	for _, code := range []string{"0x113", "0x60"} { // CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID: the token gave the handle
+		cases = append(cases, faultyCase{faults: "error:C_WrapKey:" + code, export: "alice"})
+	}
+	cases = append(cases, faultyCase{faults: "repeated", export: "alice", stderr: []string{"C_FindObjects"}}, faultyCase{faults: "repeated"})
+	for i := range cases {
+		c := &cases[i]
+		fault := c.faults[strings.LastIndex(c.faults, ",")+1:]
+		if _, function, named := strings.Cut(fault, ":"); named {
+			function, _, _ = strings.Cut(function, ":")
+			c.stderr = append(c.stderr, function)
+		}
+		c.code = 1
+		c.check = func(t *testing.T, r *faultyRun) { // AddressSanitizer ends the process, too
+			if strings.Contains(r.stderr, f.module) {
+				t.Error("the module is said to have ended the process")
+			}
+		}
+	}
 	f.run(t, 3, cases)
 }
 

@@ -28,10 +28,10 @@ func (s *Session) Sign(key *Object, public pki.PublicKey, message []byte) ([]byt
 
 // signing is what C_SignInit and C_Sign are given.
 type signing struct {
-	mechanism  uint
-	parameters any
-	data       []byte
-	scheme     pki.Scheme
+	mechanism uint
+	parameter []byte
+	data      []byte
+	scheme    pki.Scheme
 }
 
 // signingOf chooses the mechanism for a public key.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
+	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -31,17 +32,17 @@ func (m *Module) InitToken(slot uint, label string, soPIN *secret.Text) error {
 	if len(padded) > 32 {
 		return errors.New("a token's label has at most 32 bytes")
 	}
-	return m.call("C_InitToken", fmt.Sprintf("slot %d", slot), func() error { return m.ctx.InitToken(slot, soPIN.Reveal(), padded) })
+	return m.call("C_InitToken", fmt.Sprintf("slot %d", slot), func() error { return m.functions.InitToken(slot, soPIN.Bytes(), padded) })
 }
 
 // InitPIN sets the user PIN of a token: log in as SO, set, log out (PKCS#11 v3.1 §5.6.3).
 func (s *Session) InitPIN(soPIN, pin *secret.Text) error {
-	err := s.call("C_Login", "CKU_SO", func() error { return s.module.ctx.Login(s.handle, pkcs11.CKU_SO, soPIN.Reveal()) })
+	err := s.call("C_Login", "CKU_SO", func() error { return s.module.functions.Login(s.handle, pkcs11.CKU_SO, soPIN.Bytes()) })
 	if err != nil {
 		return err
 	}
-	err = s.call("C_InitPIN", "", func() error { return s.module.ctx.InitPIN(s.handle, pin.Reveal()) })
-	return errors.Join(err, s.call("C_Logout", "", func() error { return s.module.ctx.Logout(s.handle) }))
+	err = s.call("C_InitPIN", "", func() error { return s.module.functions.InitPIN(s.handle, pin.Bytes()) })
+	return errors.Join(err, s.call("C_Logout", "", func() error { return s.module.functions.Logout(s.handle) }))
 }
 
 // GenerateKeyPair makes a key pair on the token (PKCS#11 v3.1 §5.18.2). kind is "RSA", "EC" or "Ed25519"; bits counts for
@@ -59,7 +60,7 @@ func (s *Session) GenerateKeyPair(kind string, bits int, curve []byte, name Name
 	private := append(policy.attributes(), append(name.attributes(), ulong(CKAKeyType, uint(keyType)), boolean(pkcs11.CKA_SIGN, true))...)
 	var handle pkcs11.ObjectHandle
 	err := s.call("C_GenerateKeyPair", kind, func() (err error) {
-		handle, _, err = s.module.ctx.GenerateKeyPair(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, nil)}, public, private)
+		handle, _, err = s.module.functions.GenerateKeyPair(s.handle, cryptoki.Mechanism{Type: mechanism}, public, private)
 		return err
 	})
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *Session) CreateSecretKey(name Name, value []byte, policy Policy) error 
 
 func (s *Session) create(what string, template []*pkcs11.Attribute) error {
 	return s.call("C_CreateObject", what, func() error {
-		_, err := s.module.ctx.CreateObject(s.handle, template)
+		_, err := s.module.functions.CreateObject(s.handle, template)
 		return err
 	})
 }

@@ -100,7 +100,7 @@ func Inspect(ctx context.Context, library Library, observer Observer, report fun
 			return nil, err
 		}
 		if slot.Token != nil && slot.Token.Flags.Has(CKFTokenInitialized) && !slot.Internal() {
-			known.Slots[i].Failure = FailureOf(known.Slots[i].ask(slot))
+			known.Slots[i].Failure = FailureOf(known.Slots[i].ask(ctx, slot))
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -117,7 +117,7 @@ func Inspect(ctx context.Context, library Library, observer Observer, report fun
 }
 
 // ask reads the mechanisms, and counts the objects that a session without a login shows.
-func (s *InspectedSlot) ask(slot Slot) (result error) {
+func (s *InspectedSlot) ask(ctx context.Context, slot Slot) (result error) {
 	mechanisms, err := slot.module.mechanisms(slot.ID)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *InspectedSlot) ask(slot Slot) (result error) {
 		return err
 	}
 	defer func() { result = errors.Join(result, session.Close()) }()
-	count, err := session.count()
+	count, err := session.count(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,8 +137,8 @@ func (s *InspectedSlot) ask(slot Slot) (result error) {
 }
 
 // count counts the objects that the session shows, by class.
-func (s *Session) count() (ObjectCount, error) {
-	all, err := s.find("all objects")
+func (s *Session) count(ctx context.Context) (ObjectCount, error) {
+	all, err := s.find(ctx, "all objects")
 	if err != nil {
 		return ObjectCount{}, err
 	}
@@ -150,7 +150,7 @@ func (s *Session) count() (ObjectCount, error) {
 		class  Class
 		number *int
 	}{{CKOCertificate, &count.Certificates}, {CKOPublicKey, &count.PublicKeys}, {CKOPrivateKey, &count.PrivateKeys}} {
-		found, err := s.find(row.class.String(), ulong(CKAClass, uint(row.class)))
+		found, err := s.find(ctx, row.class.String(), ulong(CKAClass, uint(row.class)))
 		if err != nil {
 			return ObjectCount{}, err
 		}

@@ -35,7 +35,7 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 
 // objects reads every object that the session shows. There is one search: each costs many modules a look at every object.
 func (s *Session) objects(ctx context.Context) ([]*Object, error) {
-	handles, err := s.find("all objects")
+	handles, err := s.find(ctx, "all objects")
 	if err != nil {
 		return nil, err
 	}

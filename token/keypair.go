@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
+	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 )
 
@@ -56,6 +57,10 @@ func (s *Session) NewKeyPair(ctx context.Context, kind KeyKind, label string, po
 		return nil, fmt.Errorf("make a CKA_ID: %w", err)
 	}
 	pair, err := s.generatePair(kind, Name{Label: label, ID: id}, policy)
+	var answer *AnswerError
+	if errors.As(err, &answer) { // there may be a pair all the same
+		return nil, errors.Join(err, s.destroyNamed(id))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +98,7 @@ func (s *Session) generatePair(kind KeyKind, name Name, policy Policy) (*KeyPair
 		public, private := kind.templates(keyType, params, name, policy)
 		var publicHandle, privateHandle pkcs11.ObjectHandle
 		err = s.call("C_GenerateKeyPair", kind.Algorithm, func() (err error) {
-			publicHandle, privateHandle, err = s.module.ctx.GenerateKeyPair(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, nil)}, public, private)
+			publicHandle, privateHandle, err = s.module.functions.GenerateKeyPair(s.handle, cryptoki.Mechanism{Type: mechanism}, public, private)
 			return err
 		})
 		if err == nil {
@@ -145,7 +150,7 @@ func (s *Session) renamePair(pair *KeyPair, id []byte) error {
 	old := bytes.Clone(pair.Private.ID())
 	set := func(o *Object, id []byte) error {
 		err := s.call("C_SetAttributeValue", CKAID.String(), func() error {
-			return s.module.ctx.SetAttributeValue(s.handle, o.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, id)})
+			return s.module.functions.SetAttributeValue(s.handle, o.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, id)})
 		})
 		if code, told := CodeOf(err); told && connectionLost(code) {
 			return err
@@ -167,15 +172,36 @@ func (s *Session) renamePair(pair *KeyPair, id []byte) error {
 	return nil
 }
 
+// destroyNamed removes what a new key pair without usable handles left on the token: nothing else has its CKA_ID. The error
+// is a *PairRemainsError.
+func (s *Session) destroyNamed(id []byte) error {
+	ctx := context.Background() // what is left must be told after an interruption, too
+	find := func() ([]pkcs11.ObjectHandle, error) {
+		return s.find(ctx, "the CKA_ID of a new key pair", pkcs11.NewAttribute(pkcs11.CKA_ID, id))
+	}
+	left, err := find()
+	for _, handle := range left {
+		err = errors.Join(err, s.destroy(handle, "new key"))
+	}
+	if err == nil {
+		left, err = find()
+	}
+	if err != nil || len(left) > 0 {
+		return &PairRemainsError{ID: id, Err: err}
+	}
+	return nil
+}
+
 // DestroyPair removes both halves of a key pair and looks for them again, since C_DestroyObject may answer CKR_OK and do
 // nothing. The error is a *PairRemainsError.
 func (s *Session) DestroyPair(pair *KeyPair) error {
 	err := errors.Join(s.destroy(pair.Private.handle, "new private key"), s.destroy(pair.Public.handle, "new public key"))
-	remaining, findErr := s.find("objects that were removed")
+	ctx := context.Background() // what is left must be told after an interruption, too
+	remaining, findErr := s.find(ctx, "objects that were removed")
 	if findErr != nil {
 		return &PairRemainsError{ID: pair.Private.ID(), Err: errors.Join(err, findErr)}
 	}
-	named, findErr := s.find("the CKA_ID that was removed", pkcs11.NewAttribute(pkcs11.CKA_ID, pair.Private.ID()))
+	named, findErr := s.find(ctx, "the CKA_ID that was removed", pkcs11.NewAttribute(pkcs11.CKA_ID, pair.Private.ID()))
 	if findErr != nil || len(named) > 0 || slices.Contains(remaining, pair.Private.handle) || slices.Contains(remaining, pair.Public.handle) {
 		return &PairRemainsError{ID: pair.Private.ID(), Err: errors.Join(err, findErr)}
 	}

@@ -22,12 +22,6 @@ static int p11b_open(const char *path, void **get, const char **text) {
 	}
 	return 0;
 }
-
-// p11b_list calls C_GetFunctionList.
-static unsigned long p11b_list(void *get, void **list) {
-	*list = NULL;
-	return ((unsigned long (*)(void **))get)(list);
-}
 */
 import "C"
 
@@ -43,6 +37,8 @@ import (
 	"runtime"
 	"strings"
 	"unsafe"
+
+	"p11bridge/token/cryptoki"
 )
 
 // LoadFault is the kind of reason for which a library could not be used as a PKCS#11 module.
@@ -77,9 +73,9 @@ func (m *Module) load() error {
 	if err != nil {
 		return err
 	}
-	return m.watch("C_GetFunctionList", "", func() error {
-		if rv := CKR(C.p11b_list(get, &m.functions)); rv != CKROK || m.functions == nil {
-			return &LoadError{Path: m.Library.Path, Fault: FaultFunctionList, Text: "C_GetFunctionList: " + rv.String()}
+	return m.watch("C_GetFunctionList", "", func() (err error) {
+		if m.functions, err = cryptoki.GetFunctionList(get); err != nil {
+			return &LoadError{Path: m.Library.Path, Fault: FaultFunctionList, Text: asError("C_GetFunctionList", err).Error()}
 		}
 		return nil
 	})
@@ -177,6 +173,3 @@ func elfMachine() (elf.Machine, bool) {
 	}[runtime.GOARCH]
 	return machine, known
 }
-
-// cString copies s to C memory that is never freed: a module may keep the pointer for as long as it is loaded.
-func cString(s string) unsafe.Pointer { return unsafe.Pointer(C.CString(s)) }

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/ThalesIgnite/crypto11"
 	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/cryptoki"
 )
 
 // Library names a PKCS#11 library and what its C_Initialize needs.
@@ -34,8 +35,7 @@ type Module struct {
 	Library Library
 	Info    ModuleInfo
 
-	ctx       *pkcs11.Ctx
-	functions unsafe.Pointer // CK_FUNCTION_LIST
+	functions *cryptoki.Functions // nil once closed
 	observer  Observer
 	ours      bool              // this Module initialised the library, so it finalises it
 	crypto11  *crypto11.Context // where it initialised the library, it finalises it
@@ -58,20 +58,11 @@ func Open(library Library, observer Observer) (*Module, error) {
 	if err := m.load(); err != nil {
 		return nil, err
 	}
-	if m.ctx = pkcs11.New(library.Path); m.ctx == nil {
-		return nil, &LoadError{Path: library.Path, Fault: FaultNotALibrary, Text: "the library was loaded once and refused the second time"}
-	}
-	// Some modules, p11-kit's among them, give a new instance at every C_GetFunctionList: only the one that the binding
-	// initialises will answer.
-	m.functions = (*struct {
-		list *struct{ handle, functions unsafe.Pointer }
-	})(unsafe.Pointer(m.ctx)).list.functions
 	if err := m.initialize(); err != nil {
-		m.ctx.Destroy()
 		return nil, err
 	}
 	var info pkcs11.Info
-	err := m.call("C_GetInfo", "", func() (err error) { info, err = m.ctx.GetInfo(); return err })
+	err := m.call("C_GetInfo", "", func() (err error) { info, err = m.functions.GetInfo(); return err })
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -83,11 +74,7 @@ func Open(library Library, observer Observer) (*Module, error) {
 }
 
 func (m *Module) initialize() error {
-	var options []pkcs11.InitializeOption
-	if m.Library.InitString != "" {
-		options = append(options, pkcs11.InitializeWithReserved(cString(m.Library.InitString)))
-	}
-	err := m.call("C_Initialize", "", func() error { return m.ctx.Initialize(options...) })
+	err := m.call("C_Initialize", "", func() error { return m.functions.Initialize(m.Library.InitString) })
 	if code, ok := CodeOf(err); ok && code == CKRCryptokiAlreadyInitialized {
 		return nil
 	}
@@ -97,41 +84,34 @@ func (m *Module) initialize() error {
 
 // Close finalises the library if this Module initialised it. Sessions are to be closed before.
 func (m *Module) Close() error {
-	if m.ctx == nil {
+	if m.functions == nil {
 		return nil
 	}
 	err := m.closeCrypto11()
 	if m.ours {
-		err = errors.Join(err, m.call("C_Finalize", "", m.ctx.Finalize))
+		err = errors.Join(err, m.call("C_Finalize", "", m.functions.Finalize))
 	}
-	m.ctx.Destroy()
-	m.ctx = nil
+	m.functions = nil
 	return err
 }
 
 // call makes one C_* call under the observer's eyes and gives its failure as an *Error.
 func (m *Module) call(function, detail string, f func() error) error {
 	return m.watch(function, detail, func() error {
-		err := withoutPanic(f)
-		var code pkcs11.Error
-		if errors.As(err, &code) {
-			return &Error{Function: function, Code: CKR(code)}
-		}
-		if err != nil {
-			return &AnswerError{Function: function, Err: err}
-		}
-		return nil
+		return asError(function, f())
 	})
 }
 
-// withoutPanic turns a panic of the binding, which trusts the lengths that a module returns, into an error.
-func withoutPanic(f func() error) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("the module's answer cannot be used: %v", cause)
-		}
-	}()
-	return f()
+// asError makes an *Error of a return value, and an *AnswerError of an answer that cannot be used.
+func asError(function string, err error) error {
+	var code pkcs11.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &code):
+		return &Error{Function: function, Code: CKR(code)}
+	}
+	return &AnswerError{Function: function, Err: err}
 }
 
 func (m *Module) watch(function, detail string, f func() error) error {
@@ -155,7 +135,7 @@ func (m *Module) watch(function, detail string, f func() error) error {
 // is listed with the error.
 func (m *Module) Slots(ctx context.Context) ([]Slot, error) {
 	var ids []uint
-	err := m.call("C_GetSlotList", "", func() (err error) { ids, err = m.ctx.GetSlotList(false); return err })
+	err := m.call("C_GetSlotList", "", func() (err error) { ids, err = m.functions.GetSlotList(); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +153,7 @@ func (m *Module) slot(id uint) Slot {
 	slot := Slot{ID: id, module: m}
 	var info pkcs11.SlotInfo
 	detail := fmt.Sprintf("slot %d", id)
-	slot.Err = m.call("C_GetSlotInfo", detail, func() (err error) { info, err = m.ctx.GetSlotInfo(id); return err })
+	slot.Err = m.call("C_GetSlotInfo", detail, func() (err error) { info, err = m.functions.GetSlotInfo(id); return err })
 	if slot.Err != nil {
 		return slot
 	}

@@ -5,7 +5,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/miekg/pkcs11"
+	"p11bridge/token/cryptoki"
 )
 
 // Probe tries to wrap the key under every mechanism in turn and tells what the module answered, CKR_OK included. Each try
@@ -23,10 +23,10 @@ func (s *Session) Probe(ctx context.Context, key *Object, listed []Mechanism, ra
 		}
 		mechanisms := oneTime.mechanisms()
 		if mechanism == CKMAESCBCPad {
-			mechanisms = []*pkcs11.Mechanism{pkcs11.NewMechanism(uint(mechanism), make([]byte, 16))}
+			mechanisms = []cryptoki.Mechanism{{Type: uint(mechanism), Parameter: make([]byte, 16)}}
 		}
 		attempt := Attempt{Mechanism: mechanism, Function: "C_WrapKey"}
-		wrapped, err := s.wrapWith(oneTime.template(), mechanisms, key)
+		_, err = s.wrapWith(oneTime.template(), mechanisms, key)
 		oneTime.wipe()
 		if err != nil {
 			code, told := CodeOf(err)
@@ -34,8 +34,6 @@ func (s *Session) Probe(ctx context.Context, key *Object, listed []Mechanism, ra
 				return nil, err
 			}
 			attempt.Function, attempt.Code = functionOf(err), code
-		} else if len(wrapped) == 0 {
-			attempt.Problem = "CKR_OK, and nothing came out"
 		}
 		attempts = append(attempts, attempt)
 		if attempt.Function == "C_WrapKey" && attempt.Code == CKRFunctionNotSupported {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -34,7 +35,7 @@ func (slot Slot) OpenSession(access Access) (*Session, error) {
 	}
 	s := &Session{Slot: slot, module: slot.module}
 	err := s.call("C_OpenSession", fmt.Sprintf("slot %d", slot.ID), func() (err error) {
-		s.handle, err = s.module.ctx.OpenSession(slot.ID, uint(access))
+		s.handle, err = s.module.functions.OpenSession(slot.ID, uint(access))
 		return err
 	})
 	if err != nil {
@@ -45,7 +46,7 @@ func (slot Slot) OpenSession(access Access) (*Session, error) {
 
 // Close ends the session; its session objects end with it.
 func (s *Session) Close() error {
-	return s.call("C_CloseSession", "", func() error { return s.module.ctx.CloseSession(s.handle) })
+	return s.call("C_CloseSession", "", func() error { return s.module.functions.CloseSession(s.handle) })
 }
 
 func (s *Session) call(function, detail string, f func() error) error {
@@ -68,7 +69,7 @@ func (e *LoginError) Unwrap() error { return e.Err }
 // (CKF_PROTECTED_AUTHENTICATION_PATH). The error is a *LoginError. An existing login counts as success.
 func (s *Session) Login(pin *secret.Text) error {
 	err := s.call("C_Login", "CKU_USER", func() error {
-		return s.module.ctx.Login(s.handle, pkcs11.CKU_USER, pin.Reveal())
+		return s.module.functions.Login(s.handle, pkcs11.CKU_USER, pin.Bytes())
 	})
 	if code, ok := CodeOf(err); ok && code == CKRUserAlreadyLoggedIn {
 		err = nil
@@ -84,21 +85,33 @@ func (s *Session) Login(pin *secret.Text) error {
 	return nil
 }
 
-// find lists the handles of the objects that match the template, all objects for an empty one (PKCS#11 v3.1 §5.7.6).
-func (s *Session) find(detail string, template ...*pkcs11.Attribute) (found []pkcs11.ObjectHandle, err error) {
-	err = s.call("C_FindObjectsInit", detail, func() error { return s.module.ctx.FindObjectsInit(s.handle, template) })
+// The bounds of a search. A module that gives its objects one by one, half a second for each, would else keep a command for
+// days within the time limit of one call.
+const (
+	searchBatch = 4096    // objects that are asked for in one call
+	mostObjects = 1 << 20 // objects in all
+	mostShort   = 1 << 12 // calls that give less than they could, and yet are not the last
+)
+
+// find lists the handles of the objects that match the template, all objects for an empty one (PKCS#11 v3.1 §5.7.6). A
+// handle that comes twice in one search is an *AnswerError, and so is a search without an end.
+func (s *Session) find(ctx context.Context, detail string, template ...*pkcs11.Attribute) (found []pkcs11.ObjectHandle, err error) {
+	err = s.call("C_FindObjectsInit", detail, func() error { return s.module.functions.FindObjectsInit(s.handle, template) })
 	if err != nil {
 		return nil, err
 	}
 	defer func() { // without it the next search answers CKR_OPERATION_ACTIVE
-		final := s.call("C_FindObjectsFinal", "", func() error { return s.module.ctx.FindObjectsFinal(s.handle) })
+		final := s.call("C_FindObjectsFinal", "", func() error { return s.module.functions.FindObjectsFinal(s.handle) })
 		err = errors.Join(err, final)
 	}()
-	const batch, most = 4096, 1 << 20
-	for {
+	seen := map[pkcs11.ObjectHandle]bool{}
+	for short := 0; ; {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		var handles []pkcs11.ObjectHandle
 		err := s.call("C_FindObjects", "", func() (err error) {
-			handles, _, err = s.module.ctx.FindObjects(s.handle, batch)
+			handles, err = s.module.functions.FindObjects(s.handle, searchBatch)
 			return err
 		})
 		if err != nil {
@@ -107,8 +120,17 @@ func (s *Session) find(detail string, template ...*pkcs11.Attribute) (found []pk
 		if len(handles) == 0 {
 			return found, nil
 		}
-		if found = append(found, handles...); len(found) > most {
-			return nil, &AnswerError{Function: "C_FindObjects", Err: fmt.Errorf("more than %d objects", most)}
+		if len(handles) < searchBatch {
+			short++
+		}
+		for _, handle := range handles {
+			if seen[handle] {
+				return nil, &AnswerError{Function: "C_FindObjects", Err: fmt.Errorf("handle %d came twice in one search", handle)}
+			}
+			seen[handle] = true
+		}
+		if found = append(found, handles...); len(found) > mostObjects || short > mostShort {
+			return nil, &AnswerError{Function: "C_FindObjects", Err: fmt.Errorf("no end after %d objects", len(found))}
 		}
 	}
 }

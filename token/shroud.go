@@ -1,14 +1,24 @@
 package token
 
-import "github.com/miekg/pkcs11"
+import (
+	"crypto/aes"
+	"fmt"
+
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/cryptoki"
+)
 
 // Shroud has the token encrypt a private key under an AES-256 key with CKM_AES_CBC_PAD and the IV (PKCS#11 v3.1 §6.13.5):
 // the ciphertext of a PBES2 EncryptedPrivateKeyInfo. The private key is never in this process. The AES key becomes a
 // session object and is destroyed right after; a read-only session is enough. The error is a *WrapError where the token
-// would not.
+// would not, and an *AnswerError where what it wrapped cannot be a ciphertext.
 func (s *Session) Shroud(key *Object, kek, iv []byte) ([]byte, error) {
 	shroud := &oneTimeAES{CKMAESCBCPad, kek}
-	wrapped, err := s.wrapWith(shroud.template(), []*pkcs11.Mechanism{pkcs11.NewMechanism(uint(CKMAESCBCPad), iv)}, key)
+	wrapped, err := s.wrapWith(shroud.template(), []cryptoki.Mechanism{{Type: uint(CKMAESCBCPad), Parameter: iv}}, key)
+	if err == nil && len(wrapped)%aes.BlockSize != 0 {
+		err = &AnswerError{Function: "C_WrapKey", Err: fmt.Errorf("CKR_OK with %s, and %d bytes are no ciphertext", CKMAESCBCPad, len(wrapped))}
+	}
 	if err == nil {
 		return wrapped, nil
 	}
@@ -25,5 +35,5 @@ func (s *Session) Shroud(key *Object, kek, iv []byte) ([]byte, error) {
 func (s *Session) Destroy(o *Object) error { return s.destroy(o.handle, o.Class.String()) }
 
 func (s *Session) destroy(handle pkcs11.ObjectHandle, what string) error {
-	return s.call("C_DestroyObject", what, func() error { return s.module.ctx.DestroyObject(s.handle, handle) })
+	return s.call("C_DestroyObject", what, func() error { return s.module.functions.DestroyObject(s.handle, handle) })
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ThalesIgnite/crypto11"
 	"github.com/miekg/pkcs11"
 
+	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -110,7 +111,7 @@ func (t *tokenSigner) SignMessage(_ io.Reader, message []byte, _ crypto.SignerOp
 func (s *Session) signWith(key *Object, what signing, authenticate func() (*secret.Text, error)) ([]byte, error) {
 	detail := CKM(what.mechanism).String()
 	err := s.call("C_SignInit", detail, func() error {
-		return s.module.ctx.SignInit(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(what.mechanism, what.parameters)}, key.handle)
+		return s.module.functions.SignInit(s.handle, cryptoki.Mechanism{Type: what.mechanism, Parameter: what.parameter}, key.handle)
 	})
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (s *Session) signWith(key *Object, what signing, authenticate func() (*secr
 		}
 	}
 	var signature []byte
-	err = s.call("C_Sign", detail, func() (err error) { signature, err = s.module.ctx.Sign(s.handle, what.data); return err })
+	err = s.call("C_Sign", detail, func() (err error) { signature, err = s.module.functions.Sign(s.handle, what.data); return err })
 	return signature, err
 }
 
@@ -131,7 +132,7 @@ func (s *Session) loginAgain(authenticate func() (*secret.Text, error)) error {
 		return err
 	}
 	err = s.call("C_Login", "CKU_CONTEXT_SPECIFIC", func() error {
-		return s.module.ctx.Login(s.handle, pkcs11.CKU_CONTEXT_SPECIFIC, pin.Reveal())
+		return s.module.functions.Login(s.handle, pkcs11.CKU_CONTEXT_SPECIFIC, pin.Bytes())
 	})
 	if err == nil {
 		return nil
@@ -153,7 +154,7 @@ func (slot Slot) ShareWithCrypto11(ctx context.Context) error {
 	if slot.Token == nil || !m.ours || m.crypto11 != nil || m.Library.InitString != "" || !roomForCrypto11(slot.Token) {
 		return nil
 	}
-	if err := m.call("C_Finalize", "", m.ctx.Finalize); err != nil {
+	if err := m.call("C_Finalize", "", m.functions.Finalize); err != nil {
 		return err
 	}
 	m.ours = false

@@ -103,7 +103,7 @@ func (flags Flags) Names() []string {
 
 func (m *Module) tokenInfo(slot uint) (*Info, error) {
 	var info pkcs11.TokenInfo
-	err := m.call("C_GetTokenInfo", fmt.Sprintf("slot %d", slot), func() (err error) { info, err = m.ctx.GetTokenInfo(slot); return err })
+	err := m.call("C_GetTokenInfo", fmt.Sprintf("slot %d", slot), func() (err error) { info, err = m.functions.GetTokenInfo(slot); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -161,21 +161,21 @@ func (m CKM) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 // information cannot be read is listed without uses.
 func (m *Module) mechanisms(slot uint) ([]Mechanism, error) {
 	detail := fmt.Sprintf("slot %d", slot)
-	var list []*pkcs11.Mechanism
-	err := m.call("C_GetMechanismList", detail, func() (err error) { list, err = m.ctx.GetMechanismList(slot); return err })
+	var list []uint
+	err := m.call("C_GetMechanismList", detail, func() (err error) { list, err = m.functions.GetMechanismList(slot); return err })
 	if err != nil {
 		return nil, err
 	}
 	mechanisms := make([]Mechanism, 0, len(list))
 	for _, entry := range list {
-		mechanism := Mechanism{Type: CKM(entry.Mechanism)}
+		mechanism := Mechanism{Type: CKM(entry)}
 		mechanisms = append(mechanisms, mechanism)
 		if _, matters := ckmNames[mechanism.Type]; !matters {
 			continue
 		}
 		var info pkcs11.MechanismInfo
 		err := m.call("C_GetMechanismInfo", mechanism.Type.String(), func() (err error) {
-			info, err = m.ctx.GetMechanismInfo(slot, []*pkcs11.Mechanism{entry})
+			info, err = m.functions.GetMechanismInfo(slot, entry)
 			return err
 		})
 		if code, ok := CodeOf(err); ok && connectionLost(code) {

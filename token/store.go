@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"context"
 	"encoding/asn1"
 	"fmt"
 	"slices"
@@ -37,7 +38,7 @@ func (s *Session) StorePrivateKey(key *pki.PrivateKey, t KeyTemplate) (*Object, 
 		return nil, err
 	}
 	return s.enter("C_CreateObject", "private key", templates, func(template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
-		return s.module.ctx.CreateObject(s.handle, template)
+		return s.module.functions.CreateObject(s.handle, template)
 	})
 }
 
@@ -90,7 +91,7 @@ func (s *Session) StoreCertificate(name Name, certificate *pki.Certificate) (*Ob
 func (s *Session) store(what string, class Class, template []*pkcs11.Attribute) (*Object, error) {
 	o := &Object{Class: class}
 	err := s.call("C_CreateObject", what, func() (err error) {
-		o.handle, err = s.module.ctx.CreateObject(s.handle, template)
+		o.handle, err = s.module.functions.CreateObject(s.handle, template)
 		return err
 	})
 	if err != nil {
@@ -105,13 +106,13 @@ func (s *Session) Reread(o *Object) (*Object, error) { return s.readObject(o.han
 // SetBool changes a boolean attribute of an object (PKCS#11 v3.1 §5.7.7).
 func (s *Session) SetBool(o *Object, a Attribute, value bool) error {
 	return s.call("C_SetAttributeValue", a.String(), func() error {
-		return s.module.ctx.SetAttributeValue(s.handle, o.handle, []*pkcs11.Attribute{boolean(uint(a), value)})
+		return s.module.functions.SetAttributeValue(s.handle, o.handle, []*pkcs11.Attribute{boolean(uint(a), value)})
 	})
 }
 
 // Remaining lists the objects again and gives those that are still there: C_DestroyObject may answer CKR_OK and do nothing.
 func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
-	handles, err := s.find("all objects")
+	handles, err := s.find(context.Background(), "all objects") // after an interruption, too
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
 
 // PrivateKeys lists the private keys anew.
 func (s *Session) PrivateKeys() ([]*Object, error) {
-	handles, err := s.find(CKOPrivateKey.String(), ulong(CKAClass, uint(CKOPrivateKey)))
+	handles, err := s.find(context.Background(), CKOPrivateKey.String(), ulong(CKAClass, uint(CKOPrivateKey)))
 	if err != nil {
 		return nil, err
 	}

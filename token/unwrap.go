@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
+	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -17,10 +18,10 @@ import (
 // session object and is destroyed right after. The caller ends a session object with Destroy. The error is an *Error where
 // the token would not; an object that comes with an error is there all the same.
 func (s *Session) Unshroud(kek, iv, ciphertext []byte, t KeyTemplate) (*Object, error) {
-	return s.unwrapUnder(kek, pkcs11.NewMechanism(uint(CKMAESCBCPad), iv), ciphertext, t)
+	return s.unwrapUnder(kek, cryptoki.Mechanism{Type: uint(CKMAESCBCPad), Parameter: iv}, ciphertext, t)
 }
 
-func (s *Session) unwrapUnder(kek []byte, mechanism *pkcs11.Mechanism, wrapped []byte, t KeyTemplate) (*Object, error) {
+func (s *Session) unwrapUnder(kek []byte, mechanism cryptoki.Mechanism, wrapped []byte, t KeyTemplate) (*Object, error) {
 	templates, err := t.variants()
 	if err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func (s *Session) unwrapUnder(kek []byte, mechanism *pkcs11.Mechanism, wrapped [
 	const what = "one-time unwrapping key"
 	var unwrapping pkcs11.ObjectHandle
 	err = s.call("C_CreateObject", what, func() (err error) {
-		unwrapping, err = s.module.ctx.CreateObject(s.handle, []*pkcs11.Attribute{
+		unwrapping, err = s.module.functions.CreateObject(s.handle, []*pkcs11.Attribute{
 			ulong(CKAClass, uint(CKOSecretKey)), ulong(CKAKeyType, uint(CKKAES)), boolean(pkcs11.CKA_TOKEN, false),
 			boolean(pkcs11.CKA_UNWRAP, true), pkcs11.NewAttribute(pkcs11.CKA_VALUE, kek),
 		})
@@ -40,8 +41,8 @@ func (s *Session) unwrapUnder(kek []byte, mechanism *pkcs11.Mechanism, wrapped [
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.enter("C_UnwrapKey", CKM(mechanism.Mechanism).String(), templates, func(template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
-		return s.module.ctx.UnwrapKey(s.handle, []*pkcs11.Mechanism{mechanism}, unwrapping, wrapped, template)
+	key, err := s.enter("C_UnwrapKey", CKM(mechanism.Type).String(), templates, func(template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+		return s.module.functions.UnwrapKey(s.handle, mechanism, unwrapping, wrapped, template)
 	})
 	destroyed := s.destroy(unwrapping, what)
 	if err != nil {
@@ -95,9 +96,9 @@ func (s *Session) Rewrap(r Rewrapping, key *pki.PrivateKey, t KeyTemplate, rando
 	if err != nil {
 		return nil, err
 	}
-	var parameter any
+	mechanism := cryptoki.Mechanism{Type: uint(r.Mechanism)}
 	if r.iv {
-		parameter = iv
+		mechanism.Parameter = iv
 	}
-	return s.unwrapUnder(kek, pkcs11.NewMechanism(uint(r.Mechanism), parameter), wrapped, t)
+	return s.unwrapUnder(kek, mechanism, wrapped, t)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
+	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -48,11 +50,15 @@ func (e *WrapError) Error() string {
 	return fmt.Sprintf("%s with %s: %s", last.Function, last.Mechanism, last.Code)
 }
 
-// Fault is the first answer that is no verdict on a key or a mechanism but a failure, such as CKR_GENERAL_ERROR. It is
-// nil where every answer can be understood.
+// Fault is the first answer that is no verdict on a key or a mechanism but a failure of the token: a return value such as
+// CKR_GENERAL_ERROR, or CKR_OK with something that is no wrapped key. It is nil where every answer can be understood.
 func (e *WrapError) Fault() error {
 	for _, attempt := range e.Attempts {
-		if attempt.Function == "C_WrapKey" && attempt.Problem == "" && !slices.Contains(refusesKey, attempt.Code) && !slices.Contains(refusesMechanism, attempt.Code) {
+		switch {
+		case attempt.Function != "C_WrapKey":
+		case attempt.Problem != "":
+			return &AnswerError{Function: attempt.Function, Err: fmt.Errorf("CKR_OK with %s, and no wrapped key: %s", attempt.Mechanism, attempt.Problem)}
+		case !slices.Contains(refusesKey, attempt.Code) && !slices.Contains(refusesMechanism, attempt.Code):
 			return &Error{Function: attempt.Function, Code: attempt.Code}
 		}
 	}
@@ -62,15 +68,14 @@ func (e *WrapError) Fault() error {
 // refusesKey are the return values of C_WrapKey that speak of the private key itself. OpenSC answers every wrap with
 // CKR_KEY_TYPE_INCONSISTENT.
 var refusesKey = []CKR{
-	CKRKeyUnextractable, CKRKeyNotWrappable, CKRAttributeSensitive, pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_KEY_HANDLE_INVALID,
-	pkcs11.CKR_ACTION_PROHIBITED,
+	CKRKeyUnextractable, CKRKeyNotWrappable, CKRAttributeSensitive, pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_ACTION_PROHIBITED,
 }
 
 // refusesMechanism are the return values of C_WrapKey that speak of the mechanism or of the wrapping key, and say nothing
-// about the private key.
+// about the private key. That a handle is invalid is none of them: the token itself has just given it.
 var refusesMechanism = []CKR{
 	CKRMechanismInvalid, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_WRAPPING_KEY_TYPE_INCONSISTENT, pkcs11.CKR_WRAPPING_KEY_SIZE_RANGE,
-	pkcs11.CKR_WRAPPING_KEY_HANDLE_INVALID, pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_KEY_SIZE_RANGE, pkcs11.CKR_DATA_LEN_RANGE,
+	pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_KEY_SIZE_RANGE, pkcs11.CKR_DATA_LEN_RANGE,
 	pkcs11.CKR_ARGUMENTS_BAD, CKRFunctionNotSupported,
 }
 
@@ -119,7 +124,8 @@ func wrapOrder(listed []Mechanism) []CKM {
 	return append(first, then...)
 }
 
-// wrapUnder makes one attempt. The error is for a lost connection; what the token answered otherwise is in the attempt.
+// wrapUnder makes one attempt. The error is for a lost connection, an answer that cannot be used, and a kind of key that is
+// unknown here; what the token answered otherwise is in the attempt.
 func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.PrivateKey, Attempt, error) {
 	attempt := Attempt{Mechanism: mechanism, Function: "C_CreateObject"}
 	oneTime, err := newOneTimeKey(mechanism, random)
@@ -144,6 +150,10 @@ func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.
 	}
 	defer secret.Wipe(clear)
 	carried, err := pki.ParsePrivateKey(trimPKCS7(clear))
+	var unsupported *pki.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return nil, attempt, err
+	}
 	if err != nil {
 		attempt.Problem = err.Error()
 		return nil, attempt, nil
@@ -153,10 +163,10 @@ func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.
 
 // wrapWith puts a wrapping key on the token as a session object, wraps the key under it and destroys it. A token that does
 // not take the mechanism's parameters is offered the next ones.
-func (s *Session) wrapWith(template []*pkcs11.Attribute, mechanisms []*pkcs11.Mechanism, key *Object) (wrapped []byte, err error) {
+func (s *Session) wrapWith(template []*pkcs11.Attribute, mechanisms []cryptoki.Mechanism, key *Object) (wrapped []byte, err error) {
 	var handle pkcs11.ObjectHandle
 	err = s.call("C_CreateObject", "one-time wrapping key", func() (err error) {
-		handle, err = s.module.ctx.CreateObject(s.handle, template)
+		handle, err = s.module.functions.CreateObject(s.handle, template)
 		return err
 	})
 	if err != nil {
@@ -168,8 +178,8 @@ func (s *Session) wrapWith(template []*pkcs11.Attribute, mechanisms []*pkcs11.Me
 		}
 	}()
 	for _, mechanism := range mechanisms {
-		err = s.call("C_WrapKey", CKM(mechanism.Mechanism).String(), func() (err error) {
-			wrapped, err = s.module.ctx.WrapKey(s.handle, []*pkcs11.Mechanism{mechanism}, handle, key.handle)
+		err = s.call("C_WrapKey", CKM(mechanism.Type).String(), func() (err error) {
+			wrapped, err = s.module.functions.WrapKey(s.handle, mechanism, handle, key.handle)
 			return err
 		})
 		if code, _ := CodeOf(err); code != pkcs11.CKR_MECHANISM_PARAM_INVALID {
@@ -181,8 +191,8 @@ func (s *Session) wrapWith(template []*pkcs11.Attribute, mechanisms []*pkcs11.Me
 
 // oneTimeKey is a wrapping key of which this process knows the half that unwraps.
 type oneTimeKey interface {
-	template() []*pkcs11.Attribute   // the object that the token gets
-	mechanisms() []*pkcs11.Mechanism // the mechanism with its parameters, the preferred ones first
+	template() []*pkcs11.Attribute    // the object that the token gets
+	mechanisms() []cryptoki.Mechanism // the mechanism with its parameters, the preferred ones first
 	unwrap(wrapped []byte) ([]byte, error)
 	wipe()
 }
@@ -216,8 +226,8 @@ func (k *oneTimeAES) template() []*pkcs11.Attribute {
 	}
 }
 
-func (k *oneTimeAES) mechanisms() []*pkcs11.Mechanism {
-	return []*pkcs11.Mechanism{pkcs11.NewMechanism(uint(k.mechanism), nil)}
+func (k *oneTimeAES) mechanisms() []cryptoki.Mechanism {
+	return []cryptoki.Mechanism{{Type: uint(k.mechanism)}}
 }
 
 func (k *oneTimeAES) unwrap(wrapped []byte) ([]byte, error) { return unwrapKeyData(k.value, wrapped) }
@@ -236,13 +246,11 @@ func (k *oneTimeRSA) template() []*pkcs11.Attribute {
 }
 
 // mechanisms asks for OAEP with SHA-256, and with SHA-1 where a token knows no other (PKCS#11 v3.1 §6.1.23).
-func (k *oneTimeRSA) mechanisms() []*pkcs11.Mechanism {
-	under := func(hash, mgf uint) *pkcs11.Mechanism {
-		return pkcs11.NewMechanism(uint(CKMRSAAESKeyWrap), &pkcs11.RSAAESKeyWrapParams{
-			AESKeyBits: 256, OAEPParams: pkcs11.OAEPParams{HashAlg: hash, MGF: mgf, SourceType: pkcs11.CKZ_DATA_SPECIFIED},
-		})
+func (k *oneTimeRSA) mechanisms() []cryptoki.Mechanism {
+	under := func(hash, mgf uint) cryptoki.Mechanism {
+		return cryptoki.Mechanism{Type: uint(CKMRSAAESKeyWrap), RSAAESKeyWrap: &cryptoki.RSAAESKeyWrap{AESKeyBits: 256, Hash: hash, MGF: mgf}}
 	}
-	return []*pkcs11.Mechanism{under(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256), under(pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1)}
+	return []cryptoki.Mechanism{under(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256), under(pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1)}
 }
 
 // unwrap takes the token's temporary AES key out of the first part, and with it the key out of the second.

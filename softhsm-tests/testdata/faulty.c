@@ -28,6 +28,12 @@
  *   overlong:ATTR        CKR_OK and a length beyond the caller's buffer
  *   short-ulong          every CK_ULONG attribute has four bytes
  *   endless[:N]          C_FindObjects gives N handles (default: as many as it may) and never ends
+ *   longer:C_X[:N]       CKR_OK and a count or length that is N (default: 1) more than the caller's room
+ *   grows:C_X            CKR_BUFFER_TOO_SMALL and one more than the caller's room, whatever that is
+ *   no-handle:C_X        makes the call, and gives CKR_OK and CK_INVALID_HANDLE
+ *   null:C_X             the function list has no such function
+ *   repeated             C_FindObjects gives its first object twice
+ *   rubbish:C_X          CKR_OK and other bytes, as many as there should be: C_WrapKey or C_Sign
  *   no-wrap              no mechanism wraps, and C_WrapKey answers CKR_FUNCTION_NOT_SUPPORTED
  *   hide-mechanisms      no key wrap mechanism is listed, but C_WrapKey works
  *   only:MECH            the one key wrap mechanism that is listed and works
@@ -169,6 +175,8 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(PRINT, "print", "") X(FLAGS, "flags", "s") X(PINPAD, "pinpad", "") \
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
+	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
+	X(REPEATED, "repeated", "") X(RUBBISH, "rubbish", "f") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
 	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
@@ -207,6 +215,17 @@ static struct fault *on_attribute(enum kind kind, CK_ULONG attribute)
 {
 	for (int i = 0; i < fault_count; i++)
 		if (faults[i].kind == kind && faults[i].numbers[0] == attribute) {
+			faults[i].struck++;
+			return &faults[i];
+		}
+	return NULL;
+}
+
+/* on_function finds the fault of a kind for the present call of a function. */
+static struct fault *on_function(enum kind kind, enum function function)
+{
+	for (int i = 0; i < fault_count; i++)
+		if (faults[i].kind == kind && faults[i].function == function && (faults[i].nth == 0 || faults[i].nth == calls[function])) {
 			faults[i].struck++;
 			return &faults[i];
 		}
@@ -359,6 +378,36 @@ static CK_RV enter(enum function function)
 	return rv;
 }
 
+/* overstate says that there is more than the caller's room, where it is asked to. */
+static CK_RV overstate(enum function function, const void *out, CK_ULONG room, CK_ULONG *n, CK_RV rv)
+{
+	struct fault *fault;
+	if (out == NULL || rv != CKR_OK)
+		return rv;
+	if ((fault = on_function(LONGER, function)) != NULL)
+		*n = room + (fault->numbers[0] != 0 ? fault->numbers[0] : 1);
+	if (on_function(GROWS, function) != NULL) {
+		*n = room + 1;
+		return CKR_BUFFER_TOO_SMALL;
+	}
+	return CKR_OK;
+}
+
+/* withhold gives CK_INVALID_HANDLE in place of a handle, where it is asked to. */
+static CK_RV withhold(enum function function, CK_ULONG *handle, CK_RV rv)
+{
+	if (rv == CKR_OK && on_function(NO_HANDLE, function) != NULL)
+		*handle = 0;
+	return rv;
+}
+
+static void spoil(enum function function, CK_BYTE *out, CK_ULONG n)
+{
+	if (out != NULL && on_function(RUBBISH, function) != NULL)
+		for (CK_ULONG i = 0; i < n; i++)
+			out[i] = (CK_BYTE)(rand() | 2);
+}
+
 /* --- general functions, slots and tokens --- */
 
 static void print_rubbish(void)
@@ -381,8 +430,9 @@ static CK_RV initialize(void *args)
 
 static CK_RV get_slot_list(CK_BYTE present, CK_ULONG *slots, CK_ULONG *n)
 {
+	CK_ULONG room = *n;
 	print_rubbish();
-	return real.C_GetSlotList(present, slots, n);
+	return overstate(I_C_GetSlotList, slots, room, n, real.C_GetSlotList(present, slots, n));
 }
 
 static CK_RV get_token_info(CK_ULONG slot, CK_TOKEN_INFO_HEAD *info)
@@ -402,6 +452,11 @@ static CK_RV get_token_info(CK_ULONG slot, CK_TOKEN_INFO_HEAD *info)
 			info->flags &= ~faults[i].numbers[0];
 	}
 	return CKR_OK;
+}
+
+static CK_RV open_session(CK_ULONG slot, CK_ULONG flags, void *application, void *notify, CK_SESSION *s)
+{
+	return withhold(I_C_OpenSession, s, real.C_OpenSession(slot, flags, application, notify, s));
 }
 
 static CK_RV login(S, CK_ULONG user, IN(pin))
@@ -433,12 +488,37 @@ static CK_RV find_objects(S, CK_OBJECT *o, CK_ULONG most, CK_ULONG *n)
 {
 	static CK_OBJECT invented = 1;
 	struct fault *endless = on(ENDLESS);
-	if (endless == NULL)
-		return real.C_FindObjects(s, o, most, n);
+	if (endless == NULL) {
+		CK_RV rv = real.C_FindObjects(s, o, most, n);
+		if (rv == CKR_OK && *n > 0 && *n < most && on(REPEATED) != NULL)
+			o[(*n)++] = o[0];
+		if (rv == CKR_OK && *n > 0)
+			rv = withhold(I_C_FindObjects, o, rv);
+		return overstate(I_C_FindObjects, o, most, n, rv);
+	}
 	*n = endless->numbers[0] == 0 || endless->numbers[0] > most ? most : endless->numbers[0];
 	for (CK_ULONG i = 0; i < *n; i++)
 		o[i] = invented++;
 	return CKR_OK;
+}
+
+static CK_RV create_object(S, ATTR(t), CK_OBJECT *o)
+{
+	return withhold(I_C_CreateObject, o, real.C_CreateObject(s, t, tn, o));
+}
+
+static CK_RV generate_key_pair(S, MECH, ATTR(t), ATTR(u), CK_OBJECT *public, CK_OBJECT *private)
+{
+	return withhold(I_C_GenerateKeyPair, private, real.C_GenerateKeyPair(s, m, t, tn, u, un, public, private));
+}
+
+static CK_RV sign(S, IN(in), OUT(out))
+{
+	CK_ULONG room = *outn;
+	CK_RV rv = real.C_Sign(s, in, inn, out, outn);
+	if (rv == CKR_OK)
+		spoil(I_C_Sign, out, *outn);
+	return overstate(I_C_Sign, out, room, outn, rv);
 }
 
 static CK_RV destroy_object(S, CK_OBJECT o)
@@ -559,7 +639,8 @@ static CK_RV get_mechanism_list(CK_ULONG slot, CK_ULONG *list, CK_ULONG *n)
 	for (int i = 0; i < WRAP_MECHANISMS; i++)
 		if (offered(wrap_mechanisms[i]) == YES)
 			all[kept++] = wrap_mechanisms[i];
-	return give(list, n, all, kept, sizeof *all);
+	have = *n;
+	return overstate(I_C_GetMechanismList, list, have, n, give(list, n, all, kept, sizeof *all));
 }
 
 static CK_RV get_mechanism_info(CK_ULONG slot, CK_ULONG type, CK_MECHANISM_INFO *info)
@@ -722,10 +803,10 @@ static CK_RV unwrap_key(S, MECH, CK_OBJECT kek, IN(in), ATTR(t), CK_OBJECT *key)
 	CK_ULONG n = MOST;
 	CK_RV rv;
 	if (m->mechanism != CKM_AES_CBC_PAD || on(CBC_PAD) == NULL)
-		return real.C_UnwrapKey(s, m, kek, in, inn, t, tn, key);
+		return withhold(I_C_UnwrapKey, key, real.C_UnwrapKey(s, m, kek, in, inn, t, tn, key));
 	if ((rv = real.C_DecryptInit(s, m, kek)) != CKR_OK || (rv = real.C_Decrypt(s, in, inn, clear, &n)) != CKR_OK)
 		return rv;
-	return carry_in(s, clear, n, t, tn, key);
+	return withhold(I_C_UnwrapKey, key, carry_in(s, clear, n, t, tn, key));
 }
 
 /* another_key finds another private key of the same type that can be wrapped. */
@@ -753,7 +834,7 @@ static CK_RV another_key(S, CK_OBJECT *key)
 static CK_RV wrap_key(S, MECH, CK_OBJECT kek, CK_OBJECT key, OUT(out))
 {
 	CK_BYTE wrapped[MOST];
-	CK_ULONG n = sizeof wrapped;
+	CK_ULONG n = sizeof wrapped, room;
 	CK_MECHANISM mechanism = *m;
 	CK_RV rv;
 	if (on(NO_WRAP) != NULL)
@@ -776,7 +857,9 @@ static CK_RV wrap_key(S, MECH, CK_OBJECT kek, CK_OBJECT key, OUT(out))
 		return rv;
 	if (on(CORRUPT) != NULL)
 		wrapped[n / 2] ^= 1;
-	return give(out, outn, wrapped, n, 1);
+	spoil(I_C_WrapKey, wrapped, n);
+	room = *outn;
+	return overstate(I_C_WrapKey, out, room, outn, give(out, outn, wrapped, n, 1));
 }
 
 /* --- the module --- */
@@ -796,6 +879,11 @@ static CK_FUNCTION_LIST ours = { { 2, 40 }, FUNCTIONS(ENTRY) };
 
 static CK_RV get_function_list(CK_FUNCTION_LIST **list)
 {
+	for (int i = 0; i < fault_count; i++)
+		if (faults[i].kind == NULL_FUNCTION) {
+			faults[i].struck++;
+			((void **)&ours.C_Initialize)[faults[i].function] = NULL;
+		}
 	*list = &ours;
 	return CKR_OK;
 }
@@ -844,6 +932,10 @@ static CK_RV load(void)
 	next.C_GetTokenInfo = get_token_info;
 	next.C_GetMechanismList = get_mechanism_list;
 	next.C_GetMechanismInfo = get_mechanism_info;
+	next.C_OpenSession = open_session;
+	next.C_CreateObject = create_object;
+	next.C_GenerateKeyPair = generate_key_pair;
+	next.C_Sign = sign;
 	next.C_Login = login;
 	next.C_GetAttributeValue = get_attribute_value;
 	next.C_FindObjects = find_objects;

@@ -1,0 +1,171 @@
+#include <string.h>
+
+#include "cryptoki.h"
+
+/* CALL makes a call, if the module's list has the function. */
+#define CALL(name, ...) \
+	do { \
+		p11b_result result = { 0, list->name == NULL }; \
+		if (!result.missing) \
+			result.rv = list->name(__VA_ARGS__); \
+		return result; \
+	} while (0)
+
+p11b_result p11b_get_function_list(void *get, CK_FUNCTION_LIST **list)
+{
+	p11b_result result = { 0, 0 };
+	*list = NULL;
+	result.rv = ((CK_RV (*)(CK_FUNCTION_LIST **))get)(list);
+	return result;
+}
+
+p11b_result p11b_initialize(CK_FUNCTION_LIST *list, void *reserved)
+{
+	CK_C_INITIALIZE_ARGS args;
+	memset(&args, 0, sizeof args);
+	args.flags = 2; /* CKF_OS_LOCKING_OK */
+	args.reserved = reserved;
+	CALL(C_Initialize, &args);
+}
+
+p11b_result p11b_finalize(CK_FUNCTION_LIST *list) { CALL(C_Finalize, NULL); }
+
+p11b_result p11b_get_info(CK_FUNCTION_LIST *list, p11b_info *info)
+{
+	p11b_result result = { 0, list->C_GetInfo == NULL };
+	CK_INFO told;
+	memset(&told, 0, sizeof told);
+	if (!result.missing)
+		result.rv = list->C_GetInfo(&told);
+	memcpy(info->manufacturer, told.manufacturer, sizeof told.manufacturer);
+	memcpy(info->description, told.description, sizeof told.description);
+	info->cryptoki = told.cryptoki;
+	info->library = told.library;
+	return result;
+}
+
+p11b_result p11b_get_slot_list(CK_FUNCTION_LIST *list, CK_SLOT *slots, CK_ULONG *count) { CALL(C_GetSlotList, 0, slots, count); }
+p11b_result p11b_get_slot_info(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_SLOT_INFO *info) { CALL(C_GetSlotInfo, slot, info); }
+p11b_result p11b_get_token_info(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_TOKEN_INFO *info) { CALL(C_GetTokenInfo, slot, info); }
+
+p11b_result p11b_get_mechanism_list(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_ULONG *types, CK_ULONG *count)
+{
+	CALL(C_GetMechanismList, slot, types, count);
+}
+
+p11b_result p11b_get_mechanism_info(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_ULONG type, CK_MECHANISM_INFO *info)
+{
+	CALL(C_GetMechanismInfo, slot, type, info);
+}
+
+p11b_result p11b_init_token(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_BYTE *pin, CK_ULONG length, CK_BYTE *label)
+{
+	CALL(C_InitToken, slot, pin, length, label);
+}
+
+p11b_result p11b_init_pin(CK_FUNCTION_LIST *list, CK_SESSION session, CK_BYTE *pin, CK_ULONG length) { CALL(C_InitPIN, session, pin, length); }
+
+p11b_result p11b_open_session(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_ULONG flags, CK_SESSION *session)
+{
+	CALL(C_OpenSession, slot, flags, NULL, NULL, session);
+}
+
+p11b_result p11b_close_session(CK_FUNCTION_LIST *list, CK_SESSION session) { CALL(C_CloseSession, session); }
+
+p11b_result p11b_login(CK_FUNCTION_LIST *list, CK_SESSION session, CK_ULONG user, CK_BYTE *pin, CK_ULONG length)
+{
+	CALL(C_Login, session, user, pin, length);
+}
+
+p11b_result p11b_logout(CK_FUNCTION_LIST *list, CK_SESSION session) { CALL(C_Logout, session); }
+
+p11b_result p11b_create_object(CK_FUNCTION_LIST *list, CK_SESSION session, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT *object)
+{
+	CALL(C_CreateObject, session, template, count, object);
+}
+
+p11b_result p11b_destroy_object(CK_FUNCTION_LIST *list, CK_SESSION session, CK_OBJECT object) { CALL(C_DestroyObject, session, object); }
+
+p11b_result p11b_get_attribute_value(CK_FUNCTION_LIST *list, CK_SESSION session, CK_OBJECT object, CK_ATTRIBUTE *template, CK_ULONG count)
+{
+	CALL(C_GetAttributeValue, session, object, template, count);
+}
+
+p11b_result p11b_set_attribute_value(CK_FUNCTION_LIST *list, CK_SESSION session, CK_OBJECT object, CK_ATTRIBUTE *template, CK_ULONG count)
+{
+	CALL(C_SetAttributeValue, session, object, template, count);
+}
+
+p11b_result p11b_find_objects_init(CK_FUNCTION_LIST *list, CK_SESSION session, CK_ATTRIBUTE *template, CK_ULONG count)
+{
+	CALL(C_FindObjectsInit, session, template, count);
+}
+
+p11b_result p11b_find_objects(CK_FUNCTION_LIST *list, CK_SESSION session, CK_OBJECT *objects, CK_ULONG most, CK_ULONG *count)
+{
+	CALL(C_FindObjects, session, objects, most, count);
+}
+
+p11b_result p11b_find_objects_final(CK_FUNCTION_LIST *list, CK_SESSION session) { CALL(C_FindObjectsFinal, session); }
+
+p11b_result p11b_sign_init(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT key)
+{
+	CALL(C_SignInit, session, mechanism, key);
+}
+
+p11b_result p11b_sign(CK_FUNCTION_LIST *list, CK_SESSION session, CK_BYTE *data, CK_ULONG length, CK_BYTE *signature, CK_ULONG *written)
+{
+	CALL(C_Sign, session, data, length, signature, written);
+}
+
+p11b_result p11b_generate_key_pair(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public, CK_ULONG publics,
+	CK_ATTRIBUTE *private, CK_ULONG privates, CK_OBJECT *publicKey, CK_OBJECT *privateKey)
+{
+	CALL(C_GenerateKeyPair, session, mechanism, public, publics, private, privates, publicKey, privateKey);
+}
+
+p11b_result p11b_wrap_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT wrapping, CK_OBJECT key, CK_BYTE *wrapped,
+	CK_ULONG *written)
+{
+	CALL(C_WrapKey, session, mechanism, wrapping, key, wrapped, written);
+}
+
+p11b_result p11b_unwrap_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT unwrapping, CK_BYTE *wrapped,
+	CK_ULONG length, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT *key)
+{
+	CALL(C_UnwrapKey, session, mechanism, unwrapping, wrapped, length, template, count, key);
+}
+
+void p11b_set_attribute(CK_ATTRIBUTE *template, size_t at, CK_ULONG type, void *value, CK_ULONG length)
+{
+	template[at].type = type;
+	template[at].value = value;
+	template[at].length = length;
+}
+
+CK_ULONG p11b_attribute_length(const CK_ATTRIBUTE *template, size_t at) { return template[at].length; }
+
+void p11b_set_mechanism(CK_MECHANISM *mechanism, CK_ULONG type, void *parameter, CK_ULONG length)
+{
+	mechanism->type = type;
+	mechanism->parameter = parameter;
+	mechanism->length = length;
+}
+
+void p11b_set_rsa_aes_key_wrap(CK_RSA_AES_KEY_WRAP_PARAMS *parameters, CK_RSA_PKCS_OAEP_PARAMS *oaep, CK_ULONG bits, CK_ULONG hash, CK_ULONG mgf)
+{
+	parameters->bits = bits;
+	parameters->oaep = oaep;
+	oaep->hash = hash;
+	oaep->mgf = mgf;
+	oaep->source = 1; /* CKZ_DATA_SPECIFIED */
+	oaep->data = NULL;
+	oaep->length = 0;
+}
+
+/* p11b_wipe calls through volatile, so that no compiler leaves it out before a free. */
+void p11b_wipe(void *memory, size_t size)
+{
+	static void *(*volatile set)(void *, int, size_t) = memset;
+	set(memory, 0, size);
+}

@@ -1,0 +1,106 @@
+package cryptoki
+
+// #include <stdlib.h>
+// #include <string.h>
+// #include "cryptoki.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/miekg/pkcs11"
+)
+
+// errNoHandle means CK_INVALID_HANDLE with CKR_OK (PKCS#11 v2.40 §3.5).
+var errNoHandle = errors.New("the module's answer is no handle: CK_INVALID_HANDLE")
+
+// beyondError is a length or a count that is more than was offered.
+func beyondError(told, offered C.CK_ULONG, what string) error {
+	return fmt.Errorf("the module's answer cannot be used: %d %s, where there was room for %d", uint64(told), what, uint64(offered))
+}
+
+// memory is C memory for one call. Every piece is an allocation of its own, so that AddressSanitizer sees whoever reads or
+// writes past its end.
+type memory struct {
+	pieces []piece
+}
+
+type piece struct {
+	at   unsafe.Pointer
+	size int
+}
+
+// room gives n bytes, each set to fill; NULL for none.
+func (m *memory) room(n int, fill byte) unsafe.Pointer {
+	if n == 0 {
+		return nil
+	}
+	at := C.malloc(C.size_t(n)) // never NULL: cgo ends the process first
+	C.memset(at, C.int(fill), C.size_t(n))
+	m.pieces = append(m.pieces, piece{at, n})
+	return at
+}
+
+// copy gives a copy of b, NULL where b is empty.
+func (m *memory) copy(b []byte) unsafe.Pointer {
+	at := m.room(len(b), 0)
+	if at != nil {
+		copy(unsafe.Slice((*byte)(at), len(b)), b)
+	}
+	return at
+}
+
+// free wipes and frees every piece.
+func (m *memory) free() {
+	for _, p := range m.pieces {
+		C.p11b_wipe(p.at, C.size_t(p.size))
+		C.free(p.at)
+	}
+	m.pieces = nil
+}
+
+// template copies attributes. An empty value is NULL.
+func (m *memory) template(attributes []*pkcs11.Attribute) (*C.CK_ATTRIBUTE, C.CK_ULONG) {
+	list := (*C.CK_ATTRIBUTE)(m.room(len(attributes)*int(unsafe.Sizeof(C.CK_ATTRIBUTE{})), 0))
+	for i, a := range attributes {
+		C.p11b_set_attribute(list, C.size_t(i), C.CK_ULONG(a.Type), m.copy(a.Value), C.CK_ULONG(len(a.Value)))
+	}
+	return list, C.CK_ULONG(len(attributes))
+}
+
+// Mechanism is a mechanism with its parameter (CK_MECHANISM, PKCS#11 v2.40 §3.5).
+type Mechanism struct {
+	Type      uint
+	Parameter []byte
+	// RSAAESKeyWrap is the parameter of CKM_RSA_AES_KEY_WRAP, which has pointers in it.
+	RSAAESKeyWrap *RSAAESKeyWrap
+}
+
+// RSAAESKeyWrap is CK_RSA_AES_KEY_WRAP_PARAMS with an OAEP label that is empty (PKCS#11 v3.1 §6.1.23).
+type RSAAESKeyWrap struct {
+	AESKeyBits, Hash, MGF uint
+}
+
+func (m *memory) mechanism(mechanism Mechanism) *C.CK_MECHANISM {
+	at := (*C.CK_MECHANISM)(m.room(int(unsafe.Sizeof(C.CK_MECHANISM{})), 0))
+	parameter, length := m.copy(mechanism.Parameter), len(mechanism.Parameter)
+	if wrap := mechanism.RSAAESKeyWrap; wrap != nil {
+		length = int(unsafe.Sizeof(C.CK_RSA_AES_KEY_WRAP_PARAMS{}))
+		parameter = m.room(length, 0)
+		oaep := m.room(int(unsafe.Sizeof(C.CK_RSA_PKCS_OAEP_PARAMS{})), 0)
+		C.p11b_set_rsa_aes_key_wrap((*C.CK_RSA_AES_KEY_WRAP_PARAMS)(parameter), (*C.CK_RSA_PKCS_OAEP_PARAMS)(oaep),
+			C.CK_ULONG(wrap.AESKeyBits), C.CK_ULONG(wrap.Hash), C.CK_ULONG(wrap.MGF))
+	}
+	C.p11b_set_mechanism(at, C.CK_ULONG(mechanism.Type), parameter, C.CK_ULONG(length))
+	return at
+}
+
+// input is a pointer to bytes that a module only reads, for the time of one call; NULL for none.
+func input(b []byte) *C.CK_BYTE {
+	if len(b) == 0 {
+		return nil
+	}
+	return (*C.CK_BYTE)(unsafe.Pointer(&b[0]))
+}

@@ -1,0 +1,124 @@
+package cryptoki
+
+// #include "cryptoki.h"
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/miekg/pkcs11"
+)
+
+// unavailable is CK_UNAVAILABLE_INFORMATION.
+const unavailable = ^C.CK_ULONG(0)
+
+// UlongSize is the size of CK_ULONG in bytes.
+const UlongSize = int(unsafe.Sizeof(C.CK_ULONG(0)))
+
+// FindObjectsInit calls C_FindObjectsInit.
+func (f *Functions) FindObjectsInit(session pkcs11.SessionHandle, template []*pkcs11.Attribute) error {
+	var m memory
+	defer m.free()
+	list, count := m.template(template)
+	return outcome(C.p11b_find_objects_init(f.list, C.CK_SESSION(session), list, count))
+}
+
+// FindObjectsFinal calls C_FindObjectsFinal.
+func (f *Functions) FindObjectsFinal(session pkcs11.SessionHandle) error {
+	return outcome(C.p11b_find_objects_final(f.list, C.CK_SESSION(session)))
+}
+
+// CreateObject calls C_CreateObject.
+func (f *Functions) CreateObject(session pkcs11.SessionHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	var m memory
+	defer m.free()
+	list, count := m.template(template)
+	var object C.CK_OBJECT
+	return handleOf(C.p11b_create_object(f.list, C.CK_SESSION(session), list, count, &object), &object)
+}
+
+// DestroyObject calls C_DestroyObject.
+func (f *Functions) DestroyObject(session pkcs11.SessionHandle, object pkcs11.ObjectHandle) error {
+	return outcome(C.p11b_destroy_object(f.list, C.CK_SESSION(session), C.CK_OBJECT(object)))
+}
+
+// SetAttributeValue calls C_SetAttributeValue.
+func (f *Functions) SetAttributeValue(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, template []*pkcs11.Attribute) error {
+	var m memory
+	defer m.free()
+	list, count := m.template(template)
+	return outcome(C.p11b_set_attribute_value(f.list, C.CK_SESSION(session), C.CK_OBJECT(object), list, count))
+}
+
+// UnwrapKey calls C_UnwrapKey.
+func (f *Functions) UnwrapKey(session pkcs11.SessionHandle, mechanism Mechanism, unwrapping pkcs11.ObjectHandle, wrapped []byte,
+	template []*pkcs11.Attribute,
+) (pkcs11.ObjectHandle, error) {
+	var m memory
+	defer m.free()
+	list, count := m.template(template)
+	var key C.CK_OBJECT
+	return handleOf(C.p11b_unwrap_key(f.list, C.CK_SESSION(session), m.mechanism(mechanism), C.CK_OBJECT(unwrapping), input(wrapped),
+		C.CK_ULONG(len(wrapped)), list, count, &key), &key)
+}
+
+// GenerateKeyPair calls C_GenerateKeyPair. Where only one of two handles can be used, it is given with the error.
+func (f *Functions) GenerateKeyPair(session pkcs11.SessionHandle, mechanism Mechanism, public, private []*pkcs11.Attribute) (publicKey, privateKey pkcs11.ObjectHandle, err error) {
+	var m memory
+	defer m.free()
+	publicList, publics := m.template(public)
+	privateList, privates := m.template(private)
+	var publicHandle, privateHandle C.CK_OBJECT
+	err = outcome(C.p11b_generate_key_pair(f.list, C.CK_SESSION(session), m.mechanism(mechanism), publicList, publics, privateList, privates,
+		&publicHandle, &privateHandle))
+	if err == nil && (publicHandle == 0 || privateHandle == 0 || publicHandle == privateHandle) {
+		err = fmt.Errorf("public key %d, private key %d: %w", uint64(publicHandle), uint64(privateHandle), errNoHandle)
+	}
+	return pkcs11.ObjectHandle(publicHandle), pkcs11.ObjectHandle(privateHandle), err
+}
+
+// handleOf is the handle of an object that a call has made. The pointer is read after the call.
+func handleOf(r C.p11b_result, made *C.CK_OBJECT) (pkcs11.ObjectHandle, error) {
+	if err := outcome(r); err != nil {
+		return 0, err
+	}
+	if *made == 0 {
+		return 0, errNoHandle
+	}
+	return pkcs11.ObjectHandle(*made), nil
+}
+
+// Told is what a module told of one attribute.
+type Told struct {
+	// Length is what the module says, ^uint(0) for CK_UNAVAILABLE_INFORMATION. It is not to be believed.
+	Length uint
+	// Value is what it has written, nil where Length is beyond the room that was offered. The caller wipes it.
+	Value []byte
+}
+
+// GetAttributeValue asks for attributes in one call (C_GetAttributeValue) with so many bytes of room for each, filled with
+// fill before; no room asks for the length. What was told comes with the error: the specification has a module fill in
+// every value that it can, whatever becomes of the others.
+func (f *Functions) GetAttributeValue(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, wanted []uint, room []int, fill byte) ([]Told, error) {
+	var m memory
+	defer m.free()
+	template := (*C.CK_ATTRIBUTE)(m.room(len(wanted)*int(unsafe.Sizeof(C.CK_ATTRIBUTE{})), 0))
+	at := make([]unsafe.Pointer, len(wanted)) // whatever the module makes of the template's pointers
+	for i, a := range wanted {
+		at[i] = m.room(room[i], fill)
+		C.p11b_set_attribute(template, C.size_t(i), C.CK_ULONG(a), at[i], C.CK_ULONG(room[i]))
+	}
+	err := outcome(C.p11b_get_attribute_value(f.list, C.CK_SESSION(session), C.CK_OBJECT(object), template, C.CK_ULONG(len(wanted))))
+	told := make([]Told, len(wanted))
+	for i := range told {
+		length := C.p11b_attribute_length(template, C.size_t(i))
+		if told[i].Length = uint(length); length == unavailable {
+			told[i].Length = ^uint(0)
+		}
+		if length <= C.CK_ULONG(room[i]) { // CK_UNAVAILABLE_INFORMATION is beyond any room
+			told[i].Value = C.GoBytes(at[i], C.int(length))
+		}
+	}
+	return told, err
+}
