@@ -280,8 +280,8 @@ func TestExportAllFaulty(t *testing.T) {
 		}
 	})
 	t.Run("pulled", func(t *testing.T) {
-		const deviceRemoved = "0x32" // each key takes two calls: for the size, and for the wrapped key
-		p, r, counts := run(t, "error:C_WrapKey@9:"+deviceRemoved)
+		const deviceRemoved = "0x32"
+		p, r, counts := run(t, "error:C_WrapKey@5:"+deviceRemoved)
 		if r.code != 5 || counts.Counts.Failed < keys/2 || counts.Counts.Exported+counts.Counts.Failed != keys {
 			t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 		}
@@ -303,7 +303,7 @@ func TestExportAllFaulty(t *testing.T) {
 	})
 	t.Run("crash", func(t *testing.T) {
 		p := newPlace(t, manyKeys(keys))
-		p.environment = append(p.environment, "P11BRIDGE_MODULE="+module, "P11FAULT=crash:C_WrapKey@9")
+		p.environment = append(p.environment, "P11BRIDGE_MODULE="+module, "P11FAULT=crash:C_WrapKey@5")
 		r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...)
 		if r.code != 1 || !strings.Contains(r.stderr, "crashed (SIGSEGV)") { // the other worker's call may be named, which was longer under way
 			t.Errorf("exit code %d\n%s", r.code, r.stderr)

@@ -850,8 +850,10 @@ func (f *faulty) testAnswer(t *testing.T) {
 		}
 		c.code = 1
 		c.check = func(t *testing.T, r *faultyRun) { // AddressSanitizer ends the process, too
-			if strings.Contains(r.stderr, f.module) {
-				t.Error("the module is said to have ended the process")
+			for _, code := range []string{"module-crashed", "module-exited", "module-hung"} {
+				if strings.Contains(r.stdout, strconv.Quote(code)) {
+					t.Errorf("the reason is %s", code)
+				}
 			}
 		}
 	}
