@@ -77,7 +77,7 @@ func (s *stage) lookAfter(scene *scene, directory string, run stageRun) *after {
 		a.breaks(fileLost, "%v", err)
 	}
 	if !run.inTime {
-		a.breaks(endless, "it was killed after %s", latest)
+		a.breaks(endless, "it was killed after %s", tooLong)
 	}
 	a.checkFiles()
 	a.checkObjects()

@@ -67,7 +67,7 @@ func (s *stage) testKills(t *testing.T) {
 func (s *stage) kill(t *testing.T, k sweptKill, directory string) *after {
 	t.Helper()
 	s.setUp(t, k.command, directory)
-	ctx, cancel := context.WithTimeout(context.Background(), latest)
+	ctx, cancel := context.WithTimeout(context.Background(), tooLong)
 	defer cancel()
 	command := s.command(ctx, directory, nil, append(append([]string{}, k.command.args...), tokenArgument, pinArgument)...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -88,7 +88,7 @@ func (s *stage) kill(t *testing.T, k sweptKill, directory string) *after {
 	}
 	struck := unix.Kill(pid, k.signal) == nil
 	command.Wait() // its end is looked at below
-	for end := time.Now().Add(latest); !groupEnded(parent) && time.Now().Before(end); {
+	for end := time.Now().Add(tooLong); !groupEnded(parent) && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	r := stageRun{code: command.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), inTime: ctx.Err() == nil}

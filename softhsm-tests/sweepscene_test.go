@@ -160,9 +160,12 @@ type stageRun struct {
 	inTime         bool
 }
 
+// tooLong is when a run of the sweep is killed: it only tells a run that ends from one that does not.
+const tooLong = time.Minute
+
 // run starts the product with the real module and further environment. It is killed where it takes a minute.
 func (s *stage) run(directory string, environment []string, args ...string) stageRun {
-	ctx, cancel := context.WithTimeout(context.Background(), latest)
+	ctx, cancel := context.WithTimeout(context.Background(), tooLong)
 	defer cancel()
 	command := s.command(ctx, directory, environment, args...)
 	var stdout, stderr bytes.Buffer

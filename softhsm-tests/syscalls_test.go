@@ -110,7 +110,7 @@ func (s *stage) testSystemCalls(t *testing.T) {
 func (s *stage) performFailing(t *testing.T, failing string, f failedCall, directory string) *after {
 	t.Helper()
 	s.setUp(t, f.command, directory)
-	ctx, cancel := context.WithTimeout(context.Background(), latest)
+	ctx, cancel := context.WithTimeout(context.Background(), tooLong)
 	defer cancel()
 	command := s.command(ctx, directory, []string{"GODEBUG=asyncpreemptoff=1"}, append(slices.Clone(f.command.args), tokenArgument, pinArgument)...)
 	struck := f.call
