@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -30,7 +31,7 @@ func proveHeld(session *token.Session, key *token.Object, public pki.PublicKey) 
 }
 
 // NoKeyError means that an object has no private key on its token, or none that is visible. It carries the reasons.
-type NoKeyError struct{ Verdict Verdict }
+type NoKeyError struct{ Verdict verdict.Verdict }
 
 // Error says so.
 func (e *NoKeyError) Error() string { return "the object has no private key on the token" }
@@ -41,9 +42,9 @@ var ErrCannotShow = errors.New("the key may not sign a challenge")
 // Against holds a valid copy against a key on a token: the token signs a challenge, the copy's certificate verifies it. A copy
 // of another key becomes invalid, with the reason. uri names the key. The error is a *NoKeyError, ErrCannotShow, or
 // comes from the token where the key could not be asked.
-func (v *Verification) Against(session *token.Session, identity token.Identity, verdict Verdict, uri string) error {
+func (v *Verification) Against(session *token.Session, identity token.Identity, judged verdict.Verdict, uri string) error {
 	if identity.PrivateKey == nil {
-		return &NoKeyError{verdict}
+		return &NoKeyError{judged}
 	}
 	key, public := identity.PrivateKey, v.Certificate.PublicKey
 	told, is := token.PublicKeyOf(key)
@@ -60,7 +61,7 @@ func (v *Verification) Against(session *token.Session, identity token.Identity, 
 		return err
 	}
 	v.Valid = false
-	v.Reasons = append([]Reason{because(BackupOfAnotherKey, Fact{"uri", uri}, Fact{"certificate_key", keyText(v.Certificate.PublicKey)},
-		Fact{"private_key", objectKeyText(identity.PrivateKey)})}, v.Reasons...)
+	v.Reasons = append([]verdict.Reason{verdict.Because(verdict.BackupOfAnotherKey, verdict.Fact{Name: "uri", Value: uri}, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(v.Certificate.PublicKey)},
+		verdict.Fact{Name: "private_key", Value: verdict.ObjectKeyText(identity.PrivateKey)})}, v.Reasons...)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -33,7 +34,7 @@ func (c *cargo) wipe() {
 
 // methodFailure is a method that the token will not do. It says nothing against the next one.
 type methodFailure struct {
-	method  Method
+	method  verdict.Method
 	answers []string // "CKM_…: C_…: CKR_…"
 	key     bool     // the answer is about the key itself
 	fault   error    // an answer that is a failure of the token, no verdict
@@ -50,39 +51,39 @@ func (e *methodFailure) Unwrap() error { return e.err }
 func (r ExportRequest) refusal(failures []*methodFailure) error {
 	var answers []string
 	var fault error
-	code := NoWrappingMechanism
+	code := verdict.NoWrappingMechanism
 	for _, failure := range failures {
 		answers = append(answers, failure.answers...)
 		if failure.key {
-			code = WrapRefused
+			code = verdict.WrapRefused
 		}
 		if fault == nil {
 			fault = failure.fault
 		}
 	}
-	if fault != nil && code != WrapRefused {
+	if fault != nil && code != verdict.WrapRefused {
 		return fault
 	}
-	return &RefusedError{r.Verdict.refused(because(code, Fact{"answers", answers}))}
+	return &RefusedError{r.Verdict.Refuse(verdict.Because(code, verdict.Fact{Name: "answers", Value: answers}))}
 }
 
 // methods lists the ways out in the order in which they are tried.
-func (r ExportRequest) methods() []Method {
+func (r ExportRequest) methods() []verdict.Method {
 	switch {
 	case r.RequireShroud:
-		return []Method{MethodShroud}
+		return []verdict.Method{verdict.MethodShroud}
 	case r.Method != "":
-		return []Method{r.Method}
+		return []verdict.Method{r.Method}
 	}
-	var methods []Method
-	if r.Verdict.Method == MethodShroud && r.Profile != ProfileLegacy { // the legacy profile has no cipher that tokens wrap under
-		methods = append(methods, MethodShroud)
+	var methods []verdict.Method
+	if r.Verdict.Method == verdict.MethodShroud && r.Profile != ProfileLegacy { // the legacy profile has no cipher that tokens wrap under
+		methods = append(methods, verdict.MethodShroud)
 	}
-	if r.Verdict.Method != MethodAttributes {
-		methods = append(methods, MethodWrap)
+	if r.Verdict.Method != verdict.MethodAttributes {
+		methods = append(methods, verdict.MethodWrap)
 	}
 	if r.readable() {
-		methods = append(methods, MethodAttributes)
+		methods = append(methods, verdict.MethodAttributes)
 	}
 	return methods
 }
@@ -93,11 +94,11 @@ func (r ExportRequest) readable() bool {
 	return attributes.Bool(token.CKASensitive) == token.False && attributes.Bool(token.CKAExtractable) == token.True
 }
 
-func (r ExportRequest) carry(ctx context.Context, method Method) (*cargo, error) {
+func (r ExportRequest) carry(ctx context.Context, method verdict.Method) (*cargo, error) {
 	switch method {
-	case MethodShroud:
+	case verdict.MethodShroud:
 		return r.carryShrouded(ctx)
-	case MethodWrap:
+	case verdict.MethodWrap:
 		key, mechanism, err := r.Session.Wrap(ctx, r.Identity.PrivateKey, r.Inventory.Mechanisms, r.Random)
 		if err != nil {
 			return nil, r.notCarried(method, err)
@@ -115,7 +116,7 @@ func (r ExportRequest) carry(ctx context.Context, method Method) (*cargo, error)
 }
 
 // notCarried tells a method that the token will not do from a failure that ends everything.
-func (r ExportRequest) notCarried(method Method, err error) error {
+func (r ExportRequest) notCarried(method verdict.Method, err error) error {
 	var refused *token.WrapError
 	var unsupported *pki.UnsupportedError
 	switch {
@@ -130,7 +131,7 @@ func (r ExportRequest) notCarried(method Method, err error) error {
 		}
 		return failure
 	case errors.As(err, &unsupported):
-		return &RefusedError{r.Verdict.refused(because(KeyTypeUnsupported, typeFacts(r.Identity.PrivateKey)...))}
+		return &RefusedError{r.Verdict.Refuse(verdict.Because(verdict.KeyTypeUnsupported, verdict.TypeFacts(r.Identity.PrivateKey)...))}
 	}
 	if code, told := token.CodeOf(err); told && (code == token.CKRAttributeSensitive || code == token.CKRAttributeTypeInvalid) {
 		return &methodFailure{method: method, answers: []string{"C_GetAttributeValue: " + code.String()}, key: true, err: err}
@@ -157,11 +158,11 @@ func (r ExportRequest) carryShrouded(ctx context.Context) (*cargo, error) {
 	defer clear(kek)
 	ciphertext, err := r.Session.Shroud(r.Identity.PrivateKey, kek, iv)
 	if err != nil {
-		return nil, r.notCarried(MethodShroud, err)
+		return nil, r.notCarried(verdict.MethodShroud, err)
 	}
 	bag, err := pfx.AssembleShrouded(salt, iterations, iv, ciphertext)
 	if err != nil {
-		return nil, &methodFailure{method: MethodShroud, answers: []string{token.CKMAESCBCPad.String() + ": C_WrapKey: " + err.Error()}, err: err}
+		return nil, &methodFailure{method: verdict.MethodShroud, answers: []string{token.CKMAESCBCPad.String() + ": C_WrapKey: " + err.Error()}, err: err}
 	}
 	return &cargo{mechanism: token.CKMAESCBCPad.String(), shrouded: bag}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
@@ -19,7 +20,7 @@ type Copy struct {
 	Chain       []*pki.Certificate // above it, as far as the file has them
 	Name        string             // friendlyName, without control characters
 	LocalKeyID  []byte
-	Notices     []Reason
+	Notices     []verdict.Reason
 
 	certificates []*pki.Certificate
 	file         []byte
@@ -29,7 +30,7 @@ type Copy struct {
 }
 
 // InvalidCopyError means that a file is no valid copy. It carries the reasons.
-type InvalidCopyError struct{ Reasons []Reason }
+type InvalidCopyError struct{ Reasons []verdict.Reason }
 
 // Error gives the first reason's code.
 func (e *InvalidCopyError) Error() string {
@@ -131,7 +132,7 @@ func (c *Copy) unwrappable(shrouded []byte) bool {
 func (c *Copy) settle(leaf *pki.Certificate) error {
 	public := leaf.PublicKey
 	if _, err := token.KeyTypeOf(public); err != nil || public.Bits == 0 {
-		return &InvalidCopyError{[]Reason{because(KeyTypeUnsupported, Fact{"algorithm", strings.TrimSpace(public.Algorithm + " " + public.Curve)})}}
+		return &InvalidCopyError{[]verdict.Reason{verdict.Because(verdict.KeyTypeUnsupported, verdict.Fact{Name: "algorithm", Value: strings.TrimSpace(public.Algorithm + " " + public.Curve)})}}
 	}
 	c.Certificate = leaf
 	c.Chain, _ = pki.Chain(leaf, c.certificates)

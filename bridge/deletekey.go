@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -45,19 +46,19 @@ func (r ExportRequest) deleteKey(ctx context.Context, encoded []byte, c *cargo, 
 }
 
 func (r ExportRequest) destroyKey(ctx context.Context, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) (state KeyState, err error) {
-	file, err := readRegular(r.Target.Path, MaxFileSize)
+	file, err := archive.ReadRegular(r.Target.Path, MaxFileSize)
 	if err != nil {
 		return KeyKept, fmt.Errorf("read the placed file: %w", err)
 	}
 	if !bytes.Equal(file, encoded) {
-		return KeyKept, notProven("the placed file is not what was proven")
+		return KeyKept, archive.NotProven("the placed file is not what was proven")
 	}
 	again := *receipt
 	if err := r.proveFile(ctx, file, c, &again, chain); err != nil {
 		return KeyKept, err
 	}
 	if !again.Verified() {
-		return KeyKept, notProven("by its structure alone")
+		return KeyKept, archive.NotProven("by its structure alone")
 	}
 	if err := ctx.Err(); err != nil {
 		return KeyKept, context.Cause(ctx)

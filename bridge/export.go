@@ -11,7 +11,9 @@ import (
 	"strings"
 	"unicode"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
@@ -22,11 +24,11 @@ type ExportRequest struct {
 	Session   *token.Session
 	Inventory *token.Inventory
 	Identity  token.Identity
-	Verdict   Verdict
+	Verdict   verdict.Verdict
 
 	Certificate   *pki.Certificate   // in place of the identity's own
 	Pool          []*pki.Certificate // where the chain is sought, besides the token
-	Method        Method             // empty: the first that the token allows
+	Method        verdict.Method     // empty: the first that the token allows
 	RequireShroud bool               // refuse whatever would bring the key into this process
 	Prover        Prover             // who proves a shrouded key; empty: the token
 	DeleteKey     bool               // destroy the private key once the file is placed and proven anew
@@ -34,7 +36,7 @@ type ExportRequest struct {
 	Password   *secret.Text
 	Profile    pfx.Profile
 	Iterations int // zero: the profile's own number
-	Target     Target
+	Target     archive.Target
 	Random     io.Reader
 
 	onToken []*pki.Certificate   // TokenCertificates of the inventory, where many exports share it
@@ -45,7 +47,7 @@ type ExportRequest struct {
 type Receipt struct {
 	File          string
 	SHA256        string // of the file, hexadecimal
-	Method        Method
+	Method        verdict.Method
 	Mechanism     string
 	Profile       pfx.Profile
 	Iterations    int
@@ -53,16 +55,16 @@ type Receipt struct {
 	ChainLength   int // certificates beside the key's own
 	ChainComplete bool
 	FriendlyName  string
-	Proof         Proof
+	Proof         archive.Proof
 	KeyDeleted    bool // the private key is no longer on the token
-	Notices       []Reason
+	Notices       []verdict.Reason
 }
 
 // Verified tells whether the key in the file was proven to be the certificate's.
-func (r *Receipt) Verified() bool { return r.Proof != ProofStructure }
+func (r *Receipt) Verified() bool { return r.Proof != archive.ProofStructure }
 
 // RefusedError means that the key cannot leave the token. It carries the verdict.
-type RefusedError struct{ Verdict Verdict }
+type RefusedError struct{ Verdict verdict.Verdict }
 
 // Error gives the first reason's code.
 func (e *RefusedError) Error() string {
@@ -107,7 +109,7 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 }
 
 // exportBy makes, proves and places the file by one method. A *methodFailure leaves the next method its chance.
-func (r ExportRequest) exportBy(ctx context.Context, method Method) (*Receipt, error) {
+func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Receipt, error) {
 	cargo, err := r.carry(ctx, method)
 	if err != nil {
 		return nil, err
@@ -129,17 +131,17 @@ func (r ExportRequest) exportBy(ctx context.Context, method Method) (*Receipt, e
 	if err != nil {
 		return nil, err
 	}
-	draft, err := newDraft(r.Target, file)
+	draft, err := archive.NewDraft(r.Target, file)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.prove(ctx, draft, file, cargo, receipt, chain); err != nil {
-		return nil, errors.Join(err, draft.discard())
+		return nil, errors.Join(err, draft.Discard())
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, errors.Join(context.Cause(ctx), draft.discard())
+		return nil, errors.Join(context.Cause(ctx), draft.Discard())
 	}
-	if err := draft.place(); err != nil {
+	if err := draft.Place(); err != nil {
 		return receipt, err
 	}
 	if r.placed != nil {
@@ -185,8 +187,8 @@ func (r ExportRequest) certificateFor(c *cargo) (*pki.Certificate, error) {
 }
 
 func (r ExportRequest) mismatch(certificate, private pki.PublicKey) error {
-	return &RefusedError{r.Verdict.refused(because(CertificateDoesNotMatchKey, Fact{"CKA_ID", hexText(r.Identity.PrivateKey.ID())},
-		Fact{"certificate_key", keyText(certificate)}, Fact{"private_key", keyText(private)}))}
+	return &RefusedError{r.Verdict.Refuse(verdict.Because(verdict.CertificateDoesNotMatchKey, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(r.Identity.PrivateKey.ID())},
+		verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(certificate)}, verdict.Fact{Name: "private_key", Value: verdict.KeyText(private)}))}
 }
 
 // chain finds the certificates above the key's own, on the token and in the pool.
@@ -198,7 +200,7 @@ func (r ExportRequest) chain(receipt *Receipt) []*pki.Certificate {
 		if len(chain) > 0 {
 			last = chain[len(chain)-1]
 		}
-		receipt.Notices = append(receipt.Notices, because(ChainIncomplete, Fact{"missing_issuer", last.Issuer}))
+		receipt.Notices = append(receipt.Notices, verdict.Because(verdict.ChainIncomplete, verdict.Fact{Name: "missing_issuer", Value: last.Issuer}))
 	}
 	return chain
 }
@@ -279,23 +281,6 @@ func localKeyID(identity token.Identity, certificate *pki.Certificate) []byte {
 }
 
 // WriteCertificate writes a certificate alone, in DER. That is no backup: the key is not in it.
-func WriteCertificate(target Target, certificate *pki.Certificate) error {
-	return WriteFile(target, certificate.Raw)
-}
-
-// WriteFile writes a file whole or not at all, by the rules of Target, and compares it with what stands on disk before it
-// gets its name. The error is a *FileError or ErrNotProven.
-func WriteFile(target Target, contents []byte) error {
-	draft, err := newDraft(target, contents)
-	if err != nil {
-		return err
-	}
-	written, err := draft.readBack()
-	if err == nil && !bytes.Equal(written, contents) {
-		err = notProven("what is on disk is not what was written")
-	}
-	if err != nil {
-		return errors.Join(err, draft.discard())
-	}
-	return draft.place()
+func WriteCertificate(target archive.Target, certificate *pki.Certificate) error {
+	return archive.WriteFile(target, certificate.Raw)
 }

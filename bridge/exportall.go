@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 )
 
@@ -35,13 +37,13 @@ type OpenToken struct {
 type Item struct {
 	Token    OpenToken
 	Identity token.Identity
-	Verdict  Verdict
+	Verdict  verdict.Verdict
 	Outcome  Outcome
-	Name     string   // of its files, without ending; empty where it gets none
-	Backup   *Backup  // for UpToDate: the one that is there
-	Receipt  *Receipt // for Exported
-	Record   *Record  // for Exported
-	Err      error    // for Failed; for Exported a *DeletionError
+	Name     string          // of its files, without ending; empty where it gets none
+	Backup   *archive.Backup // for UpToDate: the one that is there
+	Receipt  *Receipt        // for Exported
+	Record   *archive.Record // for Exported
+	Err      error           // for Failed; for Exported a *DeletionError
 
 	replaces bool  // a file of that name is there and not to be relied on
 	same     *Item // an identity with the same certificate, whose backup serves this one too
@@ -50,13 +52,13 @@ type Item struct {
 // PlanExport decides what is to be done with every identity on the tokens: nothing where the archive has an intact backup
 // of the same certificate and key, whatever token it came from. With remake a backup is made anew all the same. Nothing is
 // left out of the result.
-func PlanExport(tokens []OpenToken, archive *Archive, remake bool, now time.Time) []*Item {
+func PlanExport(tokens []OpenToken, backups *archive.Archive, remake bool, now time.Time) []*Item {
 	var items []*Item
 	first := map[string]*Item{}
 	for _, t := range tokens {
 		for _, identity := range t.Inventory.Identities() {
-			item := &Item{Token: t, Identity: identity, Verdict: Judge(t.Inventory, identity, now)}
-			item.plan(archive, remake)
+			item := &Item{Token: t, Identity: identity, Verdict: verdict.Judge(t.Inventory, identity, now)}
+			item.plan(backups, remake)
 			items = append(items, item)
 			if item.Outcome != Pending {
 				continue
@@ -72,12 +74,12 @@ func PlanExport(tokens []OpenToken, archive *Archive, remake bool, now time.Time
 	return items
 }
 
-func (item *Item) plan(archive *Archive, remake bool) {
+func (item *Item) plan(backups *archive.Archive, remake bool) {
 	identity := item.Identity
 	leaves := identity.PrivateKey != nil && !item.Verdict.Final()
-	backup := archive.backupOf(identity)
+	backup := backups.BackupOf(identity)
 	switch {
-	case backup != nil && backup.File == FileIntact && !(remake && leaves && identity.Certificate != nil):
+	case backup != nil && backup.File == archive.FileIntact && !(remake && leaves && identity.Certificate != nil):
 		item.Outcome, item.Backup = UpToDate, backup
 	case identity.PrivateKey == nil:
 		item.Outcome = WithoutKey
@@ -85,36 +87,11 @@ func (item *Item) plan(archive *Archive, remake bool) {
 		item.Outcome = Refused
 	case identity.Certificate == nil:
 		item.Outcome = Refused
-		item.Verdict = item.Verdict.refused(because(KeyWithoutCertificate, Fact{"CKA_ID", hexText(identity.PrivateKey.ID())})).once()
+		item.Verdict = item.Verdict.Refuse(verdict.Because(verdict.KeyWithoutCertificate, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(identity.PrivateKey.ID())}))
 	default:
 		item.Outcome = Pending
-		item.Name, item.replaces = archive.nameFor(labelOf(identity), identity.Certificate.Parsed.SHA256())
+		item.Name, item.replaces = backups.NameFor(identity.Label(), identity.Certificate.Parsed.SHA256())
 	}
-}
-
-// once drops the repetition of a reason that was put first.
-func (v Verdict) once() Verdict {
-	seen := map[Code]bool{}
-	var reasons []Reason
-	for _, reason := range v.Reasons {
-		if !seen[reason.Code] {
-			seen[reason.Code] = true
-			reasons = append(reasons, reason)
-		}
-	}
-	v.Reasons = reasons
-	return v
-}
-
-// backupOf finds the backup of an identity: of its certificate, or of its key where there is no certificate.
-func (a *Archive) backupOf(identity token.Identity) *Backup {
-	if identity.Certificate != nil {
-		if identity.Certificate.Parsed == nil {
-			return nil
-		}
-		return a.of(identity.Certificate.Parsed)
-	}
-	return a.ofKey(identity.Public)
 }
 
 // ExportAllRequest says how the pending items are to be exported.
@@ -286,16 +263,16 @@ func (r ExportAllRequest) sessionsFor(main *token.Session, work int) []*token.Se
 
 // exportItem exports one item and writes its record. A cancelled item stays pending.
 func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session, item *Item, mayDelete bool) {
-	target := func(ending string, force bool) Target {
-		return Target{Path: filepath.Join(r.Directory, item.Name+ending), Force: force, DraftName: r.DraftName}
+	target := func(ending string, force bool) archive.Target {
+		return archive.Target{Path: filepath.Join(r.Directory, item.Name+ending), Force: force, DraftName: r.DraftName}
 	}
 	one := r.Each
 	one.Session, one.Inventory, one.Identity, one.Verdict = session, item.Token.Inventory, item.Identity, item.Verdict
-	one.Target = target(backupEnding, item.replaces)
+	one.Target = target(archive.BackupExtension, item.replaces)
 	one.DeleteKey = r.Each.DeleteKey && mayDelete
 	one.placed = func(receipt *Receipt) error {
 		record := NewRecord(one.Inventory, one.Identity, receipt, r.Now())
-		err := record.Write(target(recordEnding, true))
+		err := record.Write(target(archive.RecordExtension, true))
 		if err == nil {
 			item.Outcome, item.Receipt, item.Record = Exported, receipt, record
 		}
@@ -317,8 +294,8 @@ func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session
 
 // endsAll tells the failures that the next item would meet as well.
 func endsAll(err error) error {
-	var file *FileError
-	if errors.As(err, &file) && (file.Fault == NotWritable || file.Fault == NoDirectory) || token.Lost(err) {
+	var file *archive.FileError
+	if errors.As(err, &file) && (file.Fault == archive.NotWritable || file.Fault == archive.NoDirectory) || token.Lost(err) {
 		return err
 	}
 	return nil
@@ -346,8 +323,8 @@ func (r ExportAllRequest) shareBackups(items []*Item) {
 			continue
 		}
 		if twin := made[item.Identity.Certificate.Parsed.SHA256()]; twin != nil {
-			path := filepath.Join(r.Directory, twin.Name+recordEnding)
-			item.Outcome, item.Backup = UpToDate, &Backup{RecordPath: path, Record: twin.Record, File: FileIntact}
+			path := filepath.Join(r.Directory, twin.Name+archive.RecordExtension)
+			item.Outcome, item.Backup = UpToDate, &archive.Backup{RecordPath: path, Record: twin.Record, File: archive.FileIntact}
 		} else if item.same != nil {
 			item.Outcome, item.Verdict, item.Err = item.same.Outcome, item.same.Verdict, item.same.Err
 		}

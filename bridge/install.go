@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -47,7 +48,7 @@ type InstallPlan struct {
 	Proof   HolderProof
 	Chain   []PlacedCertificate // the issuers that the file has, nearest first; empty without WithChain
 	LeftOut int                 // certificates of the file that are not stored
-	Notices []Reason
+	Notices []verdict.Reason
 }
 
 // OtherID tells whether the certificate is there already under a CKA_ID that is not its key's.
@@ -56,7 +57,7 @@ func (p *InstallPlan) OtherID() bool {
 }
 
 // InstallRefusedError means that no certificate of the file belongs to a key on the token.
-type InstallRefusedError struct{ Reason Reason }
+type InstallRefusedError struct{ Reason verdict.Reason }
 
 // Error gives the reason's code.
 func (e *InstallRefusedError) Error() string { return "not installed: " + string(e.Reason.Code) }
@@ -87,8 +88,8 @@ func (r InstallOrder) Plan(ctx context.Context) (*InstallPlan, error) {
 		}
 	}
 	if plan.Key == nil {
-		return nil, &InstallRefusedError{because(NoKeyForCertificate, Fact{"certificate_key", keyText(r.Certificates[0].PublicKey)},
-			Fact{"certificates", len(r.Certificates)}, Fact{"private_keys", len(r.privateKeys())}, Fact{"logged_in", r.Inventory.LoggedIn})}
+		return nil, &InstallRefusedError{verdict.Because(verdict.NoKeyForCertificate, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(r.Certificates[0].PublicKey)},
+			verdict.Fact{Name: "certificates", Value: len(r.Certificates)}, verdict.Fact{Name: "private_keys", Value: len(r.privateKeys())}, verdict.Fact{Name: "logged_in", Value: r.Inventory.LoggedIn})}
 	}
 	plan.PlacedCertificate = r.place(plan.Certificate, token.Name{Label: plan.Key.Label(), ID: plan.Key.ID()})
 	if r.WithChain {
@@ -113,9 +114,9 @@ func (p *InstallPlan) Missing() bool {
 func (p *InstallPlan) judgeDates(now time.Time) {
 	switch c := p.Certificate; {
 	case now.After(c.NotAfter):
-		p.Notices = append(p.Notices, because(CertificateExpired, Fact{"not_after", c.NotAfter.UTC().Format(time.RFC3339)}))
+		p.Notices = append(p.Notices, verdict.Because(verdict.CertificateExpired, verdict.Fact{Name: "not_after", Value: c.NotAfter.UTC().Format(time.RFC3339)}))
 	case now.Before(c.NotBefore):
-		p.Notices = append(p.Notices, because(CertificateNotYetValid, Fact{"not_before", c.NotBefore.UTC().Format(time.RFC3339)}))
+		p.Notices = append(p.Notices, verdict.Because(verdict.CertificateNotYetValid, verdict.Fact{Name: "not_before", Value: c.NotBefore.UTC().Format(time.RFC3339)}))
 	}
 }
 

@@ -1,3 +1,6 @@
+// Package bridge carries keys and certificates over from tokens to PFX files and back: Export, ExportAll, Verify, Restore,
+// Request, Install. It checks every request where it acts, writes no file that it has not proven, and speaks no language:
+// its results are values, its errors are typed.
 package bridge
 
 import "p11bridge/bridge/pfx"

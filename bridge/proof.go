@@ -8,26 +8,10 @@ import (
 	"errors"
 	"fmt"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/pfx"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
-)
-
-// Proof says how a written file was shown to be a valid copy.
-type Proof string
-
-// The proofs.
-const (
-	// ProofIndependent: an implementation other than the one that wrote the file opened it, and its key is the certificate's.
-	ProofIndependent Proof = "independent-reader"
-	// ProofOwn: the same for a key that the independent reader does not know, with our own reader.
-	ProofOwn Proof = "own-reader"
-	// ProofToken: the password opens the file's MAC and certificates, and the token, given the key bag as it stands in the
-	// file, made a signature with it that the certificate verifies. The key was in clear nowhere but on the token.
-	ProofToken Proof = "token-signature"
-	// ProofStructure: the password opens the file's MAC and certificates, and the key bag has its form. That the key in it
-	// is the certificate's was not proven, because the token would not and nobody else was to see the key.
-	ProofStructure Proof = "structure"
 )
 
 // Prover says who proves a key that the token shrouded.
@@ -39,22 +23,15 @@ const (
 	ProverHost  Prover = "host"  // the file is decrypted here
 )
 
-// ErrNotProven means that the file as read back from disk is not the copy that was meant. It was removed.
-var ErrNotProven = errors.New("the written file could not be proven to be a valid copy")
-
-func notProven(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", ErrNotProven, fmt.Errorf(format, args...))
-}
-
 // prove reads the draft back from disk and shows that it is a valid copy: every byte is there, the password fits, the key
 // is the certificate's, no certificate is missing. A file whose key the token shrouded is proven by the token.
-func (r ExportRequest) prove(ctx context.Context, d *draft, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
-	file, err := d.readBack()
+func (r ExportRequest) prove(ctx context.Context, d *archive.Draft, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
+	file, err := d.ReadBack()
 	if err != nil {
 		return err
 	}
 	if !bytes.Equal(file, encoded) {
-		return notProven("what is on disk is not what was written")
+		return archive.NotProven("what is on disk is not what was written")
 	}
 	return r.proveFile(ctx, file, c, receipt, chain)
 }
@@ -65,7 +42,7 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, c *cargo, rec
 	receipt.SHA256 = hex.EncodeToString(digest[:])
 	facts, err := pfx.Inspect(file)
 	if err != nil {
-		return notProven("%w", err)
+		return archive.NotProven("%w", err)
 	}
 	receipt.Iterations = facts.Iterations
 	expected := [][]byte{receipt.Certificate.Raw}
@@ -75,10 +52,10 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, c *cargo, rec
 	if c.shrouded != nil && r.Prover != ProverHost {
 		return r.proveShrouded(ctx, file, receipt, expected)
 	}
-	receipt.Proof = ProofIndependent
+	receipt.Proof = archive.ProofIndependent
 	pkcs8, found, err := readEncoded(ctx, file, r.Password)
 	if errors.Is(err, pfx.ErrIndependentReaderCannot) {
-		receipt.Proof = ProofOwn
+		receipt.Proof = archive.ProofOwn
 		pkcs8, found, err = readOwn(ctx, file, r.Password)
 	}
 	if ctx.Err() != nil {
@@ -86,19 +63,19 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, c *cargo, rec
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		return notProven("%w", err)
+		return archive.NotProven("%w", err)
 	}
 	defer secret.Wipe(pkcs8)
 	key, err := pki.ParsePrivateKey(pkcs8)
 	if err != nil {
-		return notProven("%w", err)
+		return archive.NotProven("%w", err)
 	}
 	defer key.Wipe()
 	switch {
 	case !key.Public.Equal(receipt.Certificate.PublicKey):
-		return notProven("the key is not the certificate's")
+		return archive.NotProven("the key is not the certificate's")
 	case !equalAll(found, expected):
-		return notProven("%d certificates instead of %d", len(found), len(expected))
+		return archive.NotProven("%d certificates instead of %d", len(found), len(expected))
 	}
 	return nil
 }
@@ -107,25 +84,25 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, c *cargo, rec
 func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *Receipt, expected [][]byte) error {
 	contents, err := pfx.Decode(ctx, file, r.Password.Bytes(), pfx.DecodeOptions{KeepShrouded: true})
 	if err != nil {
-		return notProven("%w", err)
+		return archive.NotProven("%w", err)
 	}
 	defer contents.Wipe()
 	if len(contents.Keys) != 1 || contents.Keys[0].Shrouded == nil {
-		return notProven("not one shrouded key")
+		return archive.NotProven("not one shrouded key")
 	}
 	if found := certificatesOf(contents); !equalAll(found, expected) {
-		return notProven("%d certificates instead of %d", len(found), len(expected))
+		return archive.NotProven("%d certificates instead of %d", len(found), len(expected))
 	}
 	shrouding, ciphertext, err := pfx.ParseShrouded(contents.Keys[0].Shrouded)
 	if err != nil {
-		return notProven("%w", err)
+		return archive.NotProven("%w", err)
 	}
 	kek, err := shrouding.Key(ctx, r.Password.Bytes())
 	if err != nil {
-		return notProven("%w", err)
+		return archive.NotProven("%w", err)
 	}
 	defer clear(kek)
-	receipt.Proof = ProofToken
+	receipt.Proof = archive.ProofToken
 	public := receipt.Certificate.PublicKey
 	err = r.tokenProof(kek, shrouding.IV, ciphertext, public)
 	var unable *methodFailure
@@ -133,9 +110,9 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *
 		return err
 	}
 	if !r.cannotProve(unable, public) {
-		return notProven("the token with the key from the file: %w", unable.err)
+		return archive.NotProven("the token with the key from the file: %w", unable.err)
 	}
-	receipt.Proof = ProofStructure
+	receipt.Proof = archive.ProofStructure
 	return nil
 }
 

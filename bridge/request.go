@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
@@ -32,7 +33,7 @@ type RequestOrder struct {
 	AltNames   []byte // DER GeneralNames; nil: the old certificate's
 
 	Authenticate func() (*secret.Text, error) // the PIN once more, for a key that wants it for each signature
-	Target       Target                       // empty path: no file, the request is only given to Deliver
+	Target       archive.Target               // empty path: no file, the request is only given to Deliver
 	Deliver      func(*RequestReceipt) error  // the last act where there is no file; where it fails, nothing was done
 }
 
@@ -261,7 +262,7 @@ func Request(ctx context.Context, r RequestOrder, plan *RequestPlan) (receipt *R
 	if r.Target.Path == "" {
 		return receipt, r.Deliver(receipt)
 	}
-	return receipt, writeProven(r.Target, receipt.PEM)
+	return receipt, archive.WriteFile(r.Target, receipt.PEM)
 }
 
 func (r RequestOrder) notGenerated(ctx context.Context, plan *RequestPlan, err error) error {
@@ -338,20 +339,4 @@ func proveRequest(der []byte, receipt *RequestReceipt) error {
 		}
 	}
 	return nil
-}
-
-// writeProven writes a file that holds no secret, by the rules that all files follow, and reads it back.
-func writeProven(target Target, contents []byte) error {
-	draft, err := newDraft(target, contents)
-	if err != nil {
-		return err
-	}
-	written, err := draft.readBack()
-	if err == nil && !bytes.Equal(written, contents) {
-		err = fmt.Errorf("%w: what is on disk is not what was written", ErrRequestNotProven)
-	}
-	if err != nil {
-		return errors.Join(err, draft.discard())
-	}
-	return draft.place()
 }

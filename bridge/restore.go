@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -25,8 +27,8 @@ type RestoreRequest struct {
 	Session    *token.Session   // read-write, and logged in where the token asks for it
 	Inventory  *token.Inventory // of the session
 	Copy       *Copy
-	Record     *Record // what the export noted beside the file; nil for none. It is not believed where it contradicts the file.
-	Exportable bool    // CKA_EXTRACTABLE
+	Record     *archive.Record // what the export noted beside the file; nil for none. It is not believed where it contradicts the file.
+	Exportable bool            // CKA_EXTRACTABLE
 	Random     io.Reader
 }
 
@@ -42,7 +44,7 @@ type Restoration struct {
 	ChainLength int    // certificates above the key's own that are on the token now
 	Kept        bool   // the key's certificate was on the token before
 	Differences []Difference
-	Notices     []Reason
+	Notices     []verdict.Reason
 }
 
 // Difference is an attribute that the token made other than it was asked to.
@@ -53,13 +55,13 @@ type Difference struct {
 }
 
 // NotRestoredError means that nothing was put on the token, or nothing is left there. It carries the reasons.
-type NotRestoredError struct{ Reasons []Reason }
+type NotRestoredError struct{ Reasons []verdict.Reason }
 
 // Error gives the first reason's code.
 func (e *NotRestoredError) Error() string { return "not restored: " + string(e.Reasons[0].Code) }
 
-func notRestored(code Code, evidence ...Fact) error {
-	return &NotRestoredError{[]Reason{because(code, evidence...)}}
+func notRestored(code verdict.Code, evidence ...verdict.Fact) error {
+	return &NotRestoredError{[]verdict.Reason{verdict.Because(code, evidence...)}}
 }
 
 // LeftoverError means that a restore failed, and that something it had put on the token could not be removed again.
@@ -90,7 +92,7 @@ func Restore(ctx context.Context, r RestoreRequest) (*Restoration, error) {
 		}
 	}
 	if code, told := token.CodeOf(err); told && code == token.CKRDeviceMemory {
-		err = errors.Join(notRestored(TokenFull, Fact{"CKR", code.String()}), err)
+		err = errors.Join(notRestored(verdict.TokenFull, verdict.Fact{Name: "CKR", Value: code.String()}), err)
 	}
 	return result, err
 }
@@ -125,7 +127,7 @@ func (r RestoreRequest) restore(ctx context.Context) (result *Restoration, err e
 		return nil, err
 	}
 	if missing > 0 {
-		return nil, notRestored(RestoreRefused, Fact{"answers", []string{fmt.Sprintf("%d objects that the token took are not there", missing)}})
+		return nil, notRestored(verdict.RestoreRefused, verdict.Fact{Name: "answers", Value: []string{fmt.Sprintf("%d objects that the token took are not there", missing)}})
 	}
 	return result, nil
 }
@@ -139,7 +141,7 @@ func (r RestoreRequest) company(ctx context.Context, plan *RestorePlan, put *pla
 		case err == nil:
 			put.add(o)
 		case told && !token.Lost(err): // a card may have no place for one
-			result.Notices = append(result.Notices, because(PublicKeyNotStored, Fact{"CKR", code.String()}))
+			result.Notices = append(result.Notices, verdict.Because(verdict.PublicKeyNotStored, verdict.Fact{Name: "CKR", Value: code.String()}))
 		default:
 			return err
 		}

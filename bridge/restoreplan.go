@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -41,7 +43,7 @@ func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
 		return nil, err
 	}
 	if there {
-		return nil, notRestored(AlreadyOnToken, Fact{"uri", r.Inventory.Token.URI().With(holder).String()})
+		return nil, notRestored(verdict.AlreadyOnToken, verdict.Fact{Name: "uri", Value: r.Inventory.Token.URI().With(holder).String()})
 	}
 	plan := &RestorePlan{Method: r.likelyMethod()}
 	found := map[string]bool{}
@@ -86,9 +88,9 @@ func (r RestoreRequest) likelyMethod() RestoreMethod {
 }
 
 // record is the record, where it speaks of this certificate.
-func (r RestoreRequest) record() *Record {
+func (r RestoreRequest) record() *archive.Record {
 	if r.Record == nil || r.Record.Certificate.SHA256 != r.Copy.Certificate.SHA256() {
-		return &Record{}
+		return &archive.Record{}
 	}
 	return r.Record
 }

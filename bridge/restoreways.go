@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -66,7 +67,7 @@ func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, put *place
 	defer contents.Wipe()
 	key, err := pki.ParsePrivateKey(contents.Keys[0].PKCS8)
 	if err != nil {
-		return &InvalidCopyError{[]Reason{because(FileDamaged, Fact{"problem", err.Error()})}}
+		return &InvalidCopyError{[]verdict.Reason{verdict.Because(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: err.Error()})}}
 	}
 	defer key.Wipe()
 	if !key.Public.Equal(r.Copy.Certificate.PublicKey) {
@@ -88,7 +89,7 @@ func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, put *place
 	if done || err != nil {
 		return err
 	}
-	return notRestored(RestoreRefused, Fact{"answers", answers})
+	return notRestored(verdict.RestoreRefused, verdict.Fact{Name: "answers", Value: answers})
 }
 
 // try goes one way: the key enters, signs a fresh challenge, and the certificate verifies the signature. It is done where it
@@ -155,7 +156,7 @@ func (r RestoreRequest) retreat(key *token.Object, put *placed) error {
 		return err
 	}
 	if len(left) > 0 {
-		return notRestored(RestoreRefused, Fact{"answers", []string{"C_DestroyObject: CKR_OK, and the object is still there"}})
+		return notRestored(verdict.RestoreRefused, verdict.Fact{Name: "answers", Value: []string{"C_DestroyObject: CKR_OK, and the object is still there"}})
 	}
 	put.objects = slices.DeleteFunc(put.objects, func(o *token.Object) bool { return o == key })
 	return nil
@@ -168,7 +169,7 @@ func (r RestoreRequest) otherCertificate(fits func(pki.PublicKey) bool) error {
 			return &otherCertificateError{certificate}
 		}
 	}
-	return &InvalidCopyError{[]Reason{because(KeyOfAnotherCert, Fact{"certificate_key", keyText(r.Copy.Certificate.PublicKey)})}}
+	return &InvalidCopyError{[]verdict.Reason{verdict.Because(verdict.KeyOfAnotherCert, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(r.Copy.Certificate.PublicKey)})}}
 }
 
 // settleAttributes tightens what the token made wider than it was asked to, reads everything back, and notes what is not as
@@ -206,17 +207,17 @@ func (r RestoreRequest) settleAttributes(plan *RestorePlan, in *entered, result 
 		result.Differences = append(result.Differences, difference)
 	}
 	if id := told.ID(); string(id) != string(plan.Name.ID) {
-		result.Differences = append(result.Differences, Difference{token.CKAID, hexText(plan.Name.ID), hexText(id)})
+		result.Differences = append(result.Differences, Difference{token.CKAID, verdict.HexText(plan.Name.ID), verdict.HexText(id)})
 	}
 	if label := told.Label(); label != plan.Name.Label {
 		result.Differences = append(result.Differences, Difference{token.CKALabel, plan.Name.Label, label})
 	}
 	if len(result.Differences) > 0 {
-		var evidence []Fact
+		var evidence []verdict.Fact
 		for _, d := range result.Differences {
-			evidence = append(evidence, Fact{d.Attribute.String(), d.Found})
+			evidence = append(evidence, verdict.Fact{Name: d.Attribute.String(), Value: d.Found})
 		}
-		result.Notices = append(result.Notices, because(RestoredDifferently, evidence...))
+		result.Notices = append(result.Notices, verdict.Because(verdict.RestoredDifferently, evidence...))
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -78,7 +80,7 @@ func (r ExportRequest) tokenProof(kek, iv, ciphertext []byte, public pki.PublicK
 	err = r.withUnshrouded(kek, iv, ciphertext, template, func(key *token.Object) error {
 		err := proveHeld(r.Session, key, public)
 		if errors.Is(err, errOtherKey) {
-			return notProven("the token with the key from the file: %w", err)
+			return archive.NotProven("the token with the key from the file: %w", err)
 		}
 		return unableToProve(err)
 	})
@@ -102,11 +104,11 @@ func (r ExportRequest) compare(twin *token.Object) error {
 	for i, key := range []*token.Object{r.Identity.PrivateKey, twin} {
 		var err error
 		if ciphertexts[i], err = r.Session.Shroud(key, fresh[:32], fresh[32:]); err != nil {
-			return &methodFailure{method: MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
+			return &methodFailure{method: verdict.MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
 		}
 	}
 	if !bytes.Equal(ciphertexts[0], ciphertexts[1]) {
-		return notProven("the key from the file is not the key on the token")
+		return archive.NotProven("the key from the file is not the key on the token")
 	}
 	return nil
 }
@@ -131,7 +133,7 @@ func (r ExportRequest) withUnshrouded(kek, iv, ciphertext []byte, template token
 func unableToProve(err error) error {
 	var unsupported *pki.UnsupportedError
 	if _, told := token.CodeOf(err); told && !token.Lost(err) || errors.As(err, &unsupported) {
-		return &methodFailure{method: MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
+		return &methodFailure{method: verdict.MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -33,11 +34,11 @@ type Verification struct {
 	OtherCertificates int
 	FriendlyName      string
 	SHA256            string
-	Reasons           []Reason
+	Reasons           []verdict.Reason
 }
 
-func (v *Verification) add(code Code, evidence ...Fact) {
-	v.Reasons = append(v.Reasons, because(code, evidence...))
+func (v *Verification) add(code verdict.Code, evidence ...verdict.Fact) {
+	v.Reasons = append(v.Reasons, verdict.Because(code, evidence...))
 }
 
 // The formats that Verify tells apart.
@@ -67,7 +68,7 @@ func Verify(ctx context.Context, file []byte, password func() (*secret.Text, err
 func openFile(ctx context.Context, file []byte, password func() (*secret.Text, error), options pfx.DecodeOptions) (*Verification, *pfx.Contents, error) {
 	v := &Verification{Format: FormatUnknown}
 	if len(file) > MaxFileSize {
-		v.add(FileTooLarge, Fact{"size", len(file)}, Fact{"limit", MaxFileSize})
+		v.add(verdict.FileTooLarge, verdict.Fact{Name: "size", Value: len(file)}, verdict.Fact{Name: "limit", Value: MaxFileSize})
 		return v, nil, nil
 	}
 	if block, _ := pem.Decode(file); block != nil {
@@ -76,7 +77,7 @@ func openFile(ctx context.Context, file []byte, password func() (*secret.Text, e
 	}
 	if certificate, err := pki.ParseCertificate(file); err == nil {
 		v.Format, v.HasCertificate, v.Certificate = FormatCertificateDER, true, certificate
-		v.add(CertificateOnly, Fact{"format", v.Format})
+		v.add(verdict.CertificateOnly, verdict.Fact{Name: "format", Value: v.Format})
 		return v, nil, nil
 	}
 	facts, err := pfx.Inspect(file)
@@ -86,7 +87,7 @@ func openFile(ctx context.Context, file []byte, password func() (*secret.Text, e
 	}
 	v.Format, v.Profile, v.Iterations = FormatPFX, string(facts.Profile), facts.Iterations
 	if tooMany, is := beyondLimit(facts); is {
-		v.add(IterationCountTooLarge, Fact{"iterations", tooMany}, Fact{"limit", pfx.MaxIterations})
+		v.add(verdict.IterationCountTooLarge, verdict.Fact{Name: "iterations", Value: tooMany}, verdict.Fact{Name: "limit", Value: pfx.MaxIterations})
 		return v, nil, nil
 	}
 	given, err := password()
@@ -112,9 +113,9 @@ func beyondLimit(facts *pfx.Facts) (int, bool) {
 	return highest, highest > pfx.MaxIterations
 }
 
-func spoiled(reasons []Reason) bool {
+func spoiled(reasons []verdict.Reason) bool {
 	for _, reason := range reasons {
-		if entry, known := Lookup(reason.Code); !known || entry.Kind == Spoils || entry.Kind == Refuses {
+		if entry, known := verdict.Lookup(reason.Code); !known || entry.Kind == verdict.Spoils || entry.Kind == verdict.Refuses {
 			return true
 		}
 	}
@@ -137,12 +138,12 @@ func (v *Verification) verifyPEM(file []byte) {
 	switch {
 	case v.HasPrivateKey:
 		v.Format = FormatKeyPEM
-		v.add(NotAPFX, Fact{"format", v.Format})
+		v.add(verdict.NotAPFX, verdict.Fact{Name: "format", Value: v.Format})
 	case v.HasCertificate:
 		v.Format = FormatCertificatePEM
-		v.add(CertificateOnly, Fact{"format", v.Format})
+		v.add(verdict.CertificateOnly, verdict.Fact{Name: "format", Value: v.Format})
 	default:
-		v.add(NotAPFX, Fact{"format", "PEM"})
+		v.add(verdict.NotAPFX, verdict.Fact{Name: "format", Value: "PEM"})
 	}
 }
 
@@ -153,21 +154,21 @@ func (v *Verification) readingFailed(file []byte, err error) {
 	var unsupported *pfx.UnsupportedError
 	switch {
 	case errors.Is(err, pfx.ErrPassword), errors.Is(err, pfx.ErrPasswordNotBMP), errors.Is(err, pfx.ErrPasswordNotUTF8):
-		v.add(PasswordIncorrect)
+		v.add(verdict.PasswordIncorrect)
 	case errors.Is(err, pfx.ErrPrivacyPassword):
-		v.add(FileDamaged, Fact{"problem", err.Error()})
+		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: err.Error()})
 	case errors.As(err, &limit) && limit.What == pfx.LimitIterations, errors.As(err, &limit) && limit.What == pfx.LimitTotalIterations:
-		v.add(IterationCountTooLarge, Fact{"iterations", limit.Value}, Fact{"limit", limit.Bound})
+		v.add(verdict.IterationCountTooLarge, verdict.Fact{Name: "iterations", Value: limit.Value}, verdict.Fact{Name: "limit", Value: limit.Bound})
 	case errors.As(err, &limit):
-		v.add(FileDamaged, Fact{"problem", limit.Error()})
+		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: limit.Error()})
 	case errors.As(err, &unsupported):
 		v.Format = FormatPFX
-		v.add(FormatUnsupported, Fact{"algorithm", unsupported.Algorithm})
+		v.add(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: unsupported.Algorithm})
 	case errors.As(err, &damaged) && looksLikePFX(file):
 		v.Format = FormatPFX
-		v.add(FileDamaged, Fact{"problem", damaged.Error()})
+		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: damaged.Error()})
 	default:
-		v.add(NotAPFX, Fact{"format", v.Format})
+		v.add(verdict.NotAPFX, verdict.Fact{Name: "format", Value: v.Format})
 	}
 }
 
@@ -181,10 +182,10 @@ func (v *Verification) judgeContents(contents *pfx.Contents, now time.Time) {
 	v.HasPrivateKey, v.HasCertificate = len(contents.Keys) > 0, len(contents.Certificates) > 0
 	v.Profile, v.Iterations = string(contents.Facts.Profile), contents.Facts.Iterations
 	if !v.HasPrivateKey {
-		v.add(NoPrivateKey)
+		v.add(verdict.NoPrivateKey)
 	}
 	if !v.HasCertificate {
-		v.add(NoCertificate)
+		v.add(verdict.NoCertificate)
 	}
 	if v.HasPrivateKey && v.HasCertificate {
 		v.judgePair(contents)
@@ -202,16 +203,16 @@ func (v *Verification) judgeContents(contents *pfx.Contents, now time.Time) {
 // judgeValidity says whether the certificate is expired, or not valid yet. The copy is as good as it was.
 func (v *Verification) judgeValidity(c *pki.Certificate, now time.Time) {
 	if now.After(c.NotAfter) {
-		v.add(CertificateExpired, Fact{"not_after", c.NotAfter.UTC().Format(time.RFC3339)})
+		v.add(verdict.CertificateExpired, verdict.Fact{Name: "not_after", Value: c.NotAfter.UTC().Format(time.RFC3339)})
 	} else if now.Before(c.NotBefore) {
-		v.add(CertificateNotYetValid, Fact{"not_before", c.NotBefore.UTC().Format(time.RFC3339)})
+		v.add(verdict.CertificateNotYetValid, verdict.Fact{Name: "not_before", Value: c.NotBefore.UTC().Format(time.RFC3339)})
 	}
 }
 
 // judgePair looks for a key with its certificate.
 func (v *Verification) judgePair(contents *pfx.Contents) {
 	if len(contents.Keys) > 1 {
-		v.add(SeveralKeys, Fact{"keys", len(contents.Keys)})
+		v.add(verdict.SeveralKeys, verdict.Fact{Name: "keys", Value: len(contents.Keys)})
 	}
 	var problem error
 	for _, pair := range pfx.Match(contents, publicKeyOf) {
@@ -226,7 +227,7 @@ func (v *Verification) judgePair(contents *pfx.Contents) {
 		v.FriendlyName = contents.Keys[pair.Key].FriendlyName
 		certificate, err := pki.ParseCertificate(contents.Certificates[pair.Certificate].DER)
 		if err != nil {
-			v.add(CertificateUnreadable, Fact{"problem", err.Error()})
+			v.add(verdict.CertificateUnreadable, verdict.Fact{Name: "problem", Value: err.Error()})
 		}
 		v.Certificate = certificate
 		return
@@ -234,13 +235,13 @@ func (v *Verification) judgePair(contents *pfx.Contents) {
 	var unsupported *pki.UnsupportedError
 	switch {
 	case errors.As(problem, &unsupported):
-		v.add(KeyTypeUnsupported, Fact{"algorithm", unsupported.Algorithm})
+		v.add(verdict.KeyTypeUnsupported, verdict.Fact{Name: "algorithm", Value: unsupported.Algorithm})
 	case problem != nil && !errors.Is(problem, pfx.ErrMismatch):
-		v.add(FileDamaged, Fact{"problem", problem.Error()})
+		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: problem.Error()})
 	default:
 		matches := false
 		v.KeyMatches = &matches
-		v.add(KeyOfAnotherCert)
+		v.add(verdict.KeyOfAnotherCert)
 	}
 }
 
@@ -265,22 +266,22 @@ func firstReadable(certificates []pfx.Certificate) *pki.Certificate {
 // judgeProtection says what is weak about a copy that is valid all the same.
 func (v *Verification) judgeProtection(facts pfx.Facts) {
 	if facts.ClearKey {
-		v.add(KeyNotProtected)
+		v.add(verdict.KeyNotProtected)
 	}
 	if facts.MAC == pfx.NoMAC {
-		v.add(IntegrityNotProtected, Fact{"mac", facts.MAC})
+		v.add(verdict.IntegrityNotProtected, verdict.Fact{Name: "mac", Value: facts.MAC})
 	}
-	weakest := Fact{}
+	weakest := verdict.Fact{}
 	for _, protection := range facts.KeyBags {
 		if protection.Algorithm != pfx.Clear && !strings.HasPrefix(protection.Algorithm, "PBES2") {
-			weakest = Fact{"algorithm", protection.Algorithm}
+			weakest = verdict.Fact{Name: "algorithm", Value: protection.Algorithm}
 		}
 	}
 	if weakest.Name != "" || facts.Iterations > 0 && facts.Iterations < WeakIterations {
-		evidence := []Fact{{"iterations", facts.Iterations}}
+		evidence := []verdict.Fact{{Name: "iterations", Value: facts.Iterations}}
 		if weakest.Name != "" {
-			evidence = append([]Fact{weakest}, evidence...)
+			evidence = append([]verdict.Fact{weakest}, evidence...)
 		}
-		v.add(WeakProtection, evidence...)
+		v.add(verdict.WeakProtection, evidence...)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 )
 
@@ -17,7 +18,7 @@ type againstView struct {
 func (a *app) holdAgainst(ctx context.Context, o *verifyOptions, v *bridge.Verification) error {
 	return a.withIdentity(ctx, o.against, false, func(session *token.Session, inventory *token.Inventory, identity token.Identity) error {
 		uri := identityURI(inventory, identity)
-		if err := v.Against(session, identity, bridge.Judge(inventory, identity, a.now()), uri); err != nil {
+		if err := v.Against(session, identity, verdict.Judge(inventory, identity, a.now()), uri); err != nil {
 			return err
 		}
 		return a.told(a.tellVerification(o.file, v, &againstView{uri, v.Valid}))

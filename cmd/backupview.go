@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
@@ -59,15 +61,15 @@ type failedView struct {
 
 // backupView is a backup as its record tells it.
 type backupView struct {
-	File              string       `json:"file"`
-	SHA256            string       `json:"sha256"`
-	Record            string       `json:"record"`
-	Created           string       `json:"created"`
-	CertificateSHA256 string       `json:"certificate_sha256"`
-	Proof             bridge.Proof `json:"proof"`
+	File              string        `json:"file"`
+	SHA256            string        `json:"sha256"`
+	Record            string        `json:"record"`
+	Created           string        `json:"created"`
+	CertificateSHA256 string        `json:"certificate_sha256"`
+	Proof             archive.Proof `json:"proof"`
 }
 
-func viewBackup(b *bridge.Backup) backupView {
+func viewBackup(b *archive.Backup) backupView {
 	return backupView{b.Path(), b.Record.SHA256, b.RecordPath, b.Record.Created, b.Record.Certificate.SHA256, b.Record.Proof}
 }
 
@@ -82,16 +84,7 @@ func (n uriNames) view(inventory *token.Inventory, identity token.Identity) name
 	if n[inventory][uri] > 1 && identity.PrivateKey != nil && identity.Certificate != nil {
 		uri = inventory.Token.URI().With(identity.Certificate.Object).String()
 	}
-	return namedView{uri, labelOf(identity)}
-}
-
-func labelOf(identity token.Identity) string {
-	for _, o := range identity.Objects() {
-		if label := o.Label(); label != "" {
-			return label
-		}
-	}
-	return ""
+	return namedView{uri, identity.Label()}
 }
 
 func viewAll(o *exportOptions, items []*bridge.Item) exportAllView {
@@ -139,7 +132,7 @@ func (a *app) tellAll(o *exportOptions, items []*bridge.Item) error {
 	colour := coloursFor(a.out, a.getenv)
 	for _, item := range items {
 		file := filepath.Join(o.dir, item.Name+".pfx")
-		args := messages.Args{"File": printable(file), "Label": printable(labelOf(item.Identity))}
+		args := messages.Args{"File": printable(file), "Label": printable(item.Identity.Label())}
 		switch item.Outcome {
 		case bridge.Exported:
 			args["Subject"] = printable(item.Receipt.Certificate.Subject)
@@ -156,7 +149,7 @@ func (a *app) tellAll(o *exportOptions, items []*bridge.Item) error {
 		}
 	}
 	for _, item := range items {
-		args := messages.Args{"Label": printable(labelOf(item.Identity)), "ID": "–"}
+		args := messages.Args{"Label": printable(item.Identity.Label()), "ID": "–"}
 		if key := item.Identity.PrivateKey; key != nil && len(key.ID()) > 0 {
 			args["ID"] = hex.EncodeToString(key.ID())
 		}
@@ -188,7 +181,7 @@ func (a *app) tellAll(o *exportOptions, items []*bridge.Item) error {
 }
 
 // tellReasons gives each reason one line.
-func (a *app) tellReasons(reasons []bridge.Reason) {
+func (a *app) tellReasons(reasons []verdict.Reason) {
 	for _, reason := range reasons {
 		fmt.Fprintf(a.out, "  %s [%s]\n", a.reasonText(reason, "summary"), reason.Code)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
@@ -171,7 +171,7 @@ func nextCommand(identity identityView) []string {
 		return []string{"p11bridge", "export", identity.URI, "--certificate", "CERTIFICATE.cer", "-o", fileNameFor(identity)}
 	case identity.Verdict.Exportable:
 		return []string{"p11bridge", "export", identity.URI, "-o", fileNameFor(identity)}
-	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == bridge.KeysHiddenUntilLogin:
+	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
 		return []string{"p11bridge", "diagnose", identity.URI, "--pin-source", "prompt"}
 	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
 		return []string{"p11bridge", "request", identity.URI, "-o", requestNameFor(identity)}

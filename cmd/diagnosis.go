@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
 
@@ -56,7 +56,7 @@ func (a *app) verdictSentence(identity identityView) string {
 	switch {
 	case identity.Verdict.Exportable:
 		return a.text("diagnose.verdict.yes", nil)
-	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == bridge.KeysHiddenUntilLogin:
+	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
 		return a.text("diagnose.verdict.unknown", nil)
 	case identity.PrivateKey == nil:
 		return a.text("diagnose.verdict.no-key", nil)

@@ -7,9 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
+	"p11bridge/token/host"
 )
 
 type doctorOptions struct {
@@ -42,7 +44,7 @@ func runDoctor(ctx context.Context, a *app, o *doctorOptions) error {
 	if err := a.checkModuleFlags(); err != nil {
 		return err
 	}
-	target := bridge.Target{Path: o.html, Force: o.force}
+	target := archive.Target{Path: o.html, Force: o.force}
 	if o.html != "" {
 		if err := target.Check(); err != nil {
 			return err
@@ -61,7 +63,7 @@ func runDoctor(ctx context.Context, a *app, o *doctorOptions) error {
 			return fmt.Errorf("write the trace file: %w", err)
 		}
 	}
-	runs := make([]bridge.ModuleRun, 0, len(libraries))
+	runs := make([]verdict.ModuleRun, 0, len(libraries))
 	for _, library := range libraries {
 		run, err := a.inspectInChild(ctx, library)
 		if err != nil {
@@ -69,11 +71,11 @@ func runDoctor(ctx context.Context, a *app, o *doctorOptions) error {
 		}
 		runs = append(runs, run)
 	}
-	var configurations []token.Configuration
+	var configurations []host.Configuration
 	if !named {
-		configurations = token.Configurations()
+		configurations = host.Configurations()
 	}
-	view := a.viewDoctor(runs, named, configurations, token.FindPCSCDaemon(), token.FindSoftHSMConfiguration())
+	view := a.viewDoctor(runs, named, configurations, host.FindPCSCDaemon(), host.FindSoftHSMConfiguration())
 	if o.html != "" {
 		if err := a.writeHealthPage(target, view); err != nil {
 			return err
@@ -94,8 +96,8 @@ func runDoctor(ctx context.Context, a *app, o *doctorOptions) error {
 }
 
 // inspectInChild has a child ask one module. A module that takes the child along is a result like any other.
-func (a *app) inspectInChild(ctx context.Context, library token.Library) (bridge.ModuleRun, error) {
-	run := bridge.ModuleRun{Library: library}
+func (a *app) inspectInChild(ctx context.Context, library token.Library) (verdict.ModuleRun, error) {
+	run := verdict.ModuleRun{Library: library}
 	order, err := memoryFile("p11bridge-library")
 	if err != nil {
 		return run, err

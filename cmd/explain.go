@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
 
@@ -17,10 +17,10 @@ type explainView struct {
 }
 
 type entryView struct {
-	Code          bridge.Code `json:"code"`
-	Kind          bridge.Kind `json:"kind"`
-	Evidence      []string    `json:"evidence"`
-	Specification string      `json:"specification"`
+	Code          verdict.Code `json:"code"`
+	Kind          verdict.Kind `json:"kind"`
+	Evidence      []string     `json:"evidence"`
+	Specification string       `json:"specification"`
 }
 
 func newExplainCommand(a *app) *cobra.Command {
@@ -37,13 +37,13 @@ func newExplainCommand(a *app) *cobra.Command {
 }
 
 func runExplain(a *app, args []string) error {
-	entries := bridge.Table()
+	entries := verdict.Table()
 	if len(args) == 1 {
-		entry, known := bridge.Lookup(bridge.Code(strings.ToLower(args[0])))
+		entry, known := verdict.Lookup(verdict.Code(strings.ToLower(args[0])))
 		if !known {
 			return usage("error.unknown-code", messages.Args{"Code": printable(args[0])})
 		}
-		entries = []bridge.Entry{entry}
+		entries = []verdict.Entry{entry}
 	}
 	if a.json {
 		view := explainView{Schema: "p11bridge.explain/1"}
@@ -55,13 +55,13 @@ func runExplain(a *app, args []string) error {
 	if len(args) == 0 {
 		var rows [][]cell
 		for _, e := range entries {
-			rows = append(rows, []cell{{text: string(e.Code)}, {text: a.reasonText(bridge.Reason{Code: e.Code}, "summary")}})
+			rows = append(rows, []cell{{text: string(e.Code)}, {text: a.reasonText(verdict.Reason{Code: e.Code}, "summary")}})
 		}
 		fmt.Fprint(a.out, table("", rows))
 		return nil
 	}
 	e := entries[0]
-	fmt.Fprint(a.out, a.reasonParagraph(bridge.Reason{Code: e.Code}))
+	fmt.Fprint(a.out, a.reasonParagraph(verdict.Reason{Code: e.Code}))
 	if len(e.Evidence) > 0 {
 		fmt.Fprintf(a.out, "    %s %s\n", a.text("label.evidence", nil), strings.Join(e.Evidence, ", "))
 	}

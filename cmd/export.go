@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 	"p11bridge/token/pki"
@@ -89,7 +91,7 @@ func runExport(ctx context.Context, a *app, o *exportOptions) error {
 	}
 	return a.withIdentity(ctx, o.object, o.certificateOnly, func(session *token.Session, inventory *token.Inventory, identity token.Identity) error {
 		request.Session, request.Inventory, request.Identity = session, inventory, identity
-		request.Verdict = bridge.Judge(inventory, identity, a.now())
+		request.Verdict = verdict.Judge(inventory, identity, a.now())
 		return a.told(a.export(ctx, o, request))
 	})
 }
@@ -99,7 +101,7 @@ func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
 	r := bridge.ExportRequest{
 		Profile: bridge.Profile(o.profile), Iterations: o.iterations, Random: rand.Reader,
 		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof),
-		Target: bridge.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch},
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch},
 	}
 	switch {
 	case o.out == "" && !o.all:
@@ -108,22 +110,22 @@ func (a *app) exportRequest(o *exportOptions) (bridge.ExportRequest, error) {
 		return r, usage("error.profile", messages.Args{"Given": printable(o.profile)})
 	case o.iterations < 0 || o.iterations > bridge.MaxIterations:
 		return r, usage("error.iterations", messages.Args{"Limit": bridge.MaxIterations})
-	case o.method != "auto" && !slices.Contains([]bridge.Method{bridge.MethodShroud, bridge.MethodWrap, bridge.MethodAttributes}, bridge.Method(o.method)):
+	case o.method != "auto" && !slices.Contains([]verdict.Method{verdict.MethodShroud, verdict.MethodWrap, verdict.MethodAttributes}, verdict.Method(o.method)):
 		return r, usage("error.method", messages.Args{"Given": printable(o.method)})
 	case o.proof != "" && r.Prover != bridge.ProverToken && r.Prover != bridge.ProverHost:
 		return r, usage("error.proof", messages.Args{"Given": printable(o.proof)})
-	case r.RequireShroud && (o.method != "auto" && o.method != string(bridge.MethodShroud) || r.Prover == bridge.ProverHost || r.Profile == bridge.ProfileLegacy):
+	case r.RequireShroud && (o.method != "auto" && o.method != string(verdict.MethodShroud) || r.Prover == bridge.ProverHost || r.Profile == bridge.ProfileLegacy):
 		return r, usage("error.require-shroud", nil)
 	case o.deleteKey && o.certificateOnly:
 		return r, usage("error.delete-certificate-only", nil)
-	case o.method == string(bridge.MethodShroud) && r.Profile == bridge.ProfileLegacy:
+	case o.method == string(verdict.MethodShroud) && r.Profile == bridge.ProfileLegacy:
 		return r, usage("error.shroud-legacy", nil)
 	}
 	if err := checkSource("--password-source", o.password, newPasswordSources); err != nil {
 		return r, err
 	}
 	if o.method != "auto" {
-		r.Method = bridge.Method(o.method)
+		r.Method = verdict.Method(o.method)
 	}
 	for _, path := range o.chain {
 		certificates, err := readCertificates(path)
@@ -197,6 +199,6 @@ func (a *app) exportCertificate(o *exportOptions, r bridge.ExportRequest) error 
 		return a.writeJSON(viewCertificateOnly(o.out, certificate))
 	}
 	fmt.Fprintln(a.out, a.text("export.certificate-only", messages.Args{"File": printable(o.out), "Subject": printable(certificate.Subject)}))
-	fmt.Fprint(a.out, a.reasonParagraph(bridge.Reason{Code: bridge.CertificateOnly}))
+	fmt.Fprint(a.out, a.reasonParagraph(verdict.Reason{Code: verdict.CertificateOnly}))
 	return nil
 }

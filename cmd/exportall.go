@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
@@ -36,10 +38,10 @@ func runExportAll(ctx context.Context, a *app, o *exportOptions) (result error) 
 	each.DeleteKey, a.writes = o.deleteKey, o.deleteKey && !o.dryRun
 	request := bridge.ExportAllRequest{Each: each, Directory: o.dir, Now: a.now}
 	if !o.dryRun {
-		if request.DraftName, err = bridge.NewDraftName(); err != nil {
+		if request.DraftName, err = archive.NewDraftName(); err != nil {
 			return err
 		}
-		release, err := bridge.Reserve(o.dir)
+		release, err := archive.Reserve(o.dir)
 		if err != nil {
 			return err
 		}
@@ -47,16 +49,16 @@ func runExportAll(ctx context.Context, a *app, o *exportOptions) (result error) 
 		a.child.page.setScratch(filepath.Join(o.dir, request.DraftName))
 		defer a.child.page.setScratch("")
 	}
-	archive, err := bridge.ReadArchive(ctx, o.dir)
-	var missing *bridge.FileError
-	if o.dryRun && errors.As(err, &missing) && missing.Fault == bridge.DirectoryMissing {
-		archive, err = &bridge.Archive{Directory: o.dir}, nil // it would be made
+	backups, err := archive.Read(ctx, o.dir)
+	var missing *archive.FileError
+	if o.dryRun && errors.As(err, &missing) && missing.Fault == archive.DirectoryMissing {
+		backups, err = &archive.Archive{Directory: o.dir}, nil // it would be made
 	}
 	if err != nil {
 		return err
 	}
 	return a.withTokens(ctx, false, false, func(tokens []bridge.OpenToken) error {
-		items := bridge.PlanExport(tokens, archive, o.force || o.deleteKey, a.now()) // a key leaves for good only with a copy proven now
+		items := bridge.PlanExport(tokens, backups, o.force || o.deleteKey, a.now()) // a key leaves for good only with a copy proven now
 		if !o.dryRun {
 			if err := a.exportPending(ctx, o, request, items); err != nil {
 				return err
@@ -87,7 +89,7 @@ func (a *app) exportPending(ctx context.Context, o *exportOptions, r bridge.Expo
 
 // outcomeLine says in one line what became of an item.
 func (a *app) outcomeLine(item *bridge.Item) string {
-	args := messages.Args{"File": printable(item.Name + ".pfx"), "Label": printable(labelOf(item.Identity))}
+	args := messages.Args{"File": printable(item.Name + ".pfx"), "Label": printable(item.Identity.Label())}
 	switch {
 	case item.Receipt != nil && !item.Receipt.Verified():
 		return a.text("export-all.line.unproven", args)
@@ -105,11 +107,11 @@ func (a *app) outcomeLine(item *bridge.Item) string {
 	return a.text("export-all.line.interrupted", args)
 }
 
-func firstCode(verdict bridge.Verdict) string {
-	if len(verdict.Reasons) == 0 {
+func firstCode(judged verdict.Verdict) string {
+	if len(judged.Reasons) == 0 {
 		return ""
 	}
-	return string(verdict.Reasons[0].Code)
+	return string(judged.Reasons[0].Code)
 }
 
 func countOutcome(items []*bridge.Item, outcome bridge.Outcome) int {
@@ -128,7 +130,7 @@ func partly(items []*bridge.Item) error {
 	var result error
 	for _, item := range items {
 		unproven := item.Receipt != nil && !item.Receipt.Verified() ||
-			item.Outcome == bridge.UpToDate && item.Backup.Record.Proof == bridge.ProofStructure
+			item.Outcome == bridge.UpToDate && item.Backup.Record.Proof == archive.ProofStructure
 		if item.Outcome == bridge.Refused || item.Err != nil || unproven {
 			result = &reportedError{exitPartly}
 		}

@@ -8,15 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
+	"p11bridge/token/host"
 )
 
 // doctorView is what doctor shows, as JSON and in words: modules that are broken first, those that work last.
 type doctorView struct {
 	Schema         string              `json:"schema"`
 	Usable         int                 `json:"usable_tokens"`
-	Reasons        []bridge.Reason     `json:"reasons"` // of no module in particular
+	Reasons        []verdict.Reason    `json:"reasons"` // of no module in particular
 	Modules        []moduleView        `json:"modules"`
 	PCSCD          pcscdView           `json:"pcscd"`
 	SoftHSM        *softHSMView        `json:"softhsm"` // nil where nothing concerns SoftHSM
@@ -26,16 +27,16 @@ type doctorView struct {
 }
 
 type moduleView struct {
-	Path    string          `json:"path"`
-	Found   string          `json:"found"`    // flag, p11-kit or usual-place
-	FoundBy string          `json:"found_by"` // the flag, variable or file that names it; empty for a usual place
-	Mode    string          `json:"mode"`     // the file's permissions; empty where there is no such file
-	Light   bridge.Light    `json:"light"`
-	Library *libraryView    `json:"library"` // what C_GetInfo told; nil where it told nothing
-	PCSC    bool            `json:"pcsc"`    // reaches its readers through PC/SC
-	Usable  int             `json:"usable_tokens"`
-	Reasons []bridge.Reason `json:"reasons"`
-	Slots   []slotView      `json:"slots"`
+	Path    string           `json:"path"`
+	Found   string           `json:"found"`    // flag, p11-kit or usual-place
+	FoundBy string           `json:"found_by"` // the flag, variable or file that names it; empty for a usual place
+	Mode    string           `json:"mode"`     // the file's permissions; empty where there is no such file
+	Light   verdict.Light    `json:"light"`
+	Library *libraryView     `json:"library"` // what C_GetInfo told; nil where it told nothing
+	PCSC    bool             `json:"pcsc"`    // reaches its readers through PC/SC
+	Usable  int              `json:"usable_tokens"`
+	Reasons []verdict.Reason `json:"reasons"`
+	Slots   []slotView       `json:"slots"`
 }
 
 type libraryView struct {
@@ -46,12 +47,12 @@ type libraryView struct {
 }
 
 type slotView struct {
-	Description  string          `json:"description"`
-	Manufacturer string          `json:"manufacturer"`
-	Removable    bool            `json:"removable"`
-	State        slotState       `json:"state"`
-	Reasons      []bridge.Reason `json:"reasons"`
-	Token        *slotTokenView  `json:"token"` // nil where none is present
+	Description  string           `json:"description"`
+	Manufacturer string           `json:"manufacturer"`
+	Removable    bool             `json:"removable"`
+	State        slotState        `json:"state"`
+	Reasons      []verdict.Reason `json:"reasons"`
+	Token        *slotTokenView   `json:"token"` // nil where none is present
 }
 
 // slotState is a slot's state in one word.
@@ -91,43 +92,43 @@ type pcscdView struct {
 }
 
 type softHSMView struct {
-	Configuration  string             `json:"configuration"`
-	TokenDirectory string             `json:"token_directory"`
-	Fault          token.SoftHSMFault `json:"fault"`
+	Configuration  string            `json:"configuration"`
+	TokenDirectory string            `json:"token_directory"`
+	Fault          host.SoftHSMFault `json:"fault"`
 }
 
 type configurationView struct {
-	File    string        `json:"file"`
-	Module  string        `json:"module"`
-	Ignored token.Ignored `json:"ignored"`
+	File    string       `json:"file"`
+	Module  string       `json:"module"`
+	Ignored host.Ignored `json:"ignored"`
 }
 
 // viewDoctor has bridge judge the runs and puts what is to be seen first first.
-func (a *app) viewDoctor(runs []bridge.ModuleRun, named bool, configurations []token.Configuration, daemon token.PCSCDaemon, softHSM token.SoftHSMConfiguration) doctorView {
+func (a *app) viewDoctor(runs []verdict.ModuleRun, named bool, configurations []host.Configuration, daemon host.PCSCDaemon, softHSM host.SoftHSMConfiguration) doctorView {
 	view := doctorView{
-		Schema: "p11bridge.doctor/1", Reasons: []bridge.Reason{}, Modules: []moduleView{}, Configurations: []configurationView{},
+		Schema: "p11bridge.doctor/1", Reasons: []verdict.Reason{}, Modules: []moduleView{}, Configurations: []configurationView{},
 		PCSCD: pcscdView{daemon.Socket, daemon.Answers, daemon.Process}, wanted: a.tokenLabel,
 	}
 	concerned := false
 	for _, run := range runs {
-		module := a.viewModule(run, bridge.JudgeModule(run, daemon, softHSM), named)
+		module := a.viewModule(run, verdict.JudgeModule(run, daemon, softHSM), named)
 		view.Usable += module.Usable
 		view.Modules = append(view.Modules, module)
 		concerned = concerned || run.Inspection != nil && run.Inspection.SoftHSM
 	}
 	if len(runs) == 0 {
-		view.Reasons = append(view.Reasons, bridge.NoModuleReason(configurations))
+		view.Reasons = append(view.Reasons, verdict.NoModuleReason(configurations))
 	}
 	if concerned || softHSM.Variable != "" {
 		view.SoftHSM = &softHSMView{softHSM.File, softHSM.TokenDirectory, softHSM.Fault}
 	}
 	if !concerned && !named && softHSM.Variable != "" && softHSM.Fault != "" {
-		view.Reasons = append(view.Reasons, bridge.SoftHSMReason(softHSM))
+		view.Reasons = append(view.Reasons, verdict.SoftHSMReason(softHSM))
 	}
 	for _, c := range configurations {
 		view.Configurations = append(view.Configurations, configurationView{c.File, c.Library.Path, c.Ignored})
 	}
-	order := []bridge.Light{bridge.LightBroken, bridge.LightLook, bridge.LightOK}
+	order := []verdict.Light{verdict.LightBroken, verdict.LightLook, verdict.LightOK}
 	slices.SortStableFunc(view.Modules, func(x, y moduleView) int {
 		return cmp.Compare(slices.Index(order, x.Light), slices.Index(order, y.Light))
 	})
@@ -139,7 +140,7 @@ func (a *app) viewDoctor(runs []bridge.ModuleRun, named bool, configurations []t
 func (v doctorView) healthy(named bool) bool {
 	found := false
 	for _, module := range v.Modules {
-		if named && module.Light == bridge.LightBroken {
+		if named && module.Light == verdict.LightBroken {
 			return false
 		}
 		for _, slot := range module.Slots {
@@ -149,11 +150,11 @@ func (v doctorView) healthy(named bool) bool {
 	return found
 }
 
-func (a *app) viewModule(run bridge.ModuleRun, verdict bridge.ModuleVerdict, named bool) moduleView {
+func (a *app) viewModule(run verdict.ModuleRun, judged verdict.ModuleVerdict, named bool) moduleView {
 	library := run.Library
 	view := moduleView{
-		Path: library.Path, Found: "usual-place", Mode: fileMode(library.Path), Light: verdict.Light, Usable: verdict.Usable(),
-		Reasons: noNil(verdict.Reasons), Slots: []slotView{},
+		Path: library.Path, Found: "usual-place", Mode: fileMode(library.Path), Light: judged.Light, Usable: judged.Usable(),
+		Reasons: noNil(judged.Reasons), Slots: []slotView{},
 	}
 	switch {
 	case named:
@@ -169,7 +170,7 @@ func (a *app) viewModule(run bridge.ModuleRun, verdict bridge.ModuleVerdict, nam
 		view.Library = &libraryView{info.Manufacturer, info.Description, info.LibraryVersion, info.CryptokiVersion}
 	}
 	for i, slot := range run.Inspection.Slots {
-		view.Slots = append(view.Slots, viewSlot(slot, verdict.Slots[i]))
+		view.Slots = append(view.Slots, viewSlot(slot, judged.Slots[i]))
 	}
 	return view
 }
@@ -197,17 +198,17 @@ func fileMode(path string) string {
 	return fmt.Sprintf("%04o", info.Mode()&fs.ModePerm)
 }
 
-func viewSlot(slot token.InspectedSlot, verdict bridge.SlotVerdict) slotView {
+func viewSlot(slot host.InspectedSlot, judged verdict.SlotVerdict) slotView {
 	view := slotView{
-		Description: slot.Description, Manufacturer: slot.Manufacturer, Removable: slot.Removable, Reasons: noNil(verdict.Reasons), State: slotUnusable,
+		Description: slot.Description, Manufacturer: slot.Manufacturer, Removable: slot.Removable, Reasons: noNil(judged.Reasons), State: slotUnusable,
 	}
 	info := slot.Token
 	switch {
 	case slot.Internal:
 		view.State = slotInternal
-	case verdict.Usable:
+	case judged.Usable:
 		view.State = slotUsable
-	case len(verdict.Reasons) > 0:
+	case len(judged.Reasons) > 0:
 	case info == nil:
 		view.State = slotEmpty
 	default:
@@ -226,7 +227,7 @@ func viewSlot(slot token.InspectedSlot, verdict bridge.SlotVerdict) slotView {
 		URI: info.URI().String(), Label: info.Label, Serial: info.Serial, Manufacturer: info.Manufacturer, Model: info.Model,
 		Flags: info.Flags.Names(), LoginRequired: info.Flags.Has(token.CKFLoginRequired), PINCountLow: info.Flags.Has(token.CKFUserPINCountLow),
 		MinPINLength: info.MinPINLen, MaxPINLength: info.MaxPINLen, MaxSessions: told(info.MaxSessions), MaxRWSessions: told(info.MaxRWSessions),
-		Mechanisms: len(slot.Mechanisms), Shroud: bridge.ListsShroud(slot.Mechanisms), Wrap: wrap, Objects: slot.Objects,
+		Mechanisms: len(slot.Mechanisms), Shroud: verdict.ListsShroud(slot.Mechanisms), Wrap: wrap, Objects: slot.Objects,
 	}
 	return view
 }

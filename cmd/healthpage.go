@@ -3,39 +3,40 @@ package cmd
 import (
 	"strings"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
 
 // writeHealthPage writes doctor's view as a page: one card for each module, its slots and tokens within.
-func (a *app) writeHealthPage(target bridge.Target, view doctorView) error {
+func (a *app) writeHealthPage(target archive.Target, view doctorView) error {
 	p := page{
 		Title:    a.text("page.doctor.title", nil),
 		Subtitle: a.text("doctor.counts", messages.Args{"Modules": len(view.Modules), "Usable": view.Usable}),
 	}
 	general := pageSection{Heading: a.text("page.doctor.surroundings", nil)}
 	general.Reasons, _ = a.healthReasons(view.Reasons)
-	surroundings := healthText{a, &strings.Builder{}, false, map[bridge.Code]bool{}}
+	surroundings := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
 	surroundings.surroundings(view)
 	general.Facts = lines(surroundings.out.String())
 	modules := pageSection{Heading: a.text("page.doctor.modules", nil)}
-	counts := map[bridge.Light]int{}
+	counts := map[verdict.Light]int{}
 	for _, m := range view.Modules {
 		counts[m.Light]++
 		modules.Cards = append(modules.Cards, a.healthCard(m))
 	}
-	for _, light := range []bridge.Light{bridge.LightOK, bridge.LightLook, bridge.LightBroken} {
+	for _, light := range []verdict.Light{verdict.LightOK, verdict.LightLook, verdict.LightBroken} {
 		p.Lights = append(p.Lights, pageLight{healthLights[light], counts[light], a.text("page.doctor.light."+string(light), nil)})
 	}
 	p.Sections = []pageSection{modules, general}
 	return a.writePage(target, p)
 }
 
-var healthLights = map[bridge.Light]string{bridge.LightOK: lightGood, bridge.LightLook: lightDoubt, bridge.LightBroken: lightBad}
+var healthLights = map[verdict.Light]string{verdict.LightOK: lightGood, verdict.LightLook: lightDoubt, verdict.LightBroken: lightBad}
 
 func (a *app) healthCard(m moduleView) pageCard {
 	card := pageCard{Light: healthLights[m.Light], Heading: printable(m.Path), Verdict: a.text("page.doctor.light."+string(m.Light), nil)}
-	facts := healthText{a, &strings.Builder{}, false, map[bridge.Code]bool{}}
+	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
 	facts.line("", a.text("doctor.found."+m.Found, messages.Args{"By": printable(m.FoundBy)}))
 	facts.library(m)
 	reasons := m.Reasons
@@ -50,16 +51,16 @@ func (a *app) healthCard(m moduleView) pageCard {
 }
 
 // healthReasons explains what keeps from something, once each; of a notice the summary is enough.
-func (a *app) healthReasons(reasons []bridge.Reason) ([]pageReason, []pageEvidence) {
+func (a *app) healthReasons(reasons []verdict.Reason) ([]pageReason, []pageEvidence) {
 	words, evidence := a.pageReasons(reasons)
 	var shown []pageReason
-	seen := map[bridge.Code]bool{}
+	seen := map[verdict.Code]bool{}
 	for i, reason := range reasons {
 		if seen[reason.Code] {
 			continue
 		}
 		seen[reason.Code] = true
-		if entry, known := bridge.Lookup(reason.Code); !known || entry.Kind != bridge.Blocks {
+		if entry, known := verdict.Lookup(reason.Code); !known || entry.Kind != verdict.Blocks {
 			words[i].Why, words[i].Steps = "", nil
 		}
 		shown = append(shown, words[i])

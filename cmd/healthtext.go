@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
@@ -15,12 +15,12 @@ type healthText struct {
 	*app
 	out       *strings.Builder
 	colour    colours
-	explained map[bridge.Code]bool
+	explained map[verdict.Code]bool
 }
 
 // printDoctor writes the view: what is broken first, what works last, and what is around it at the end.
 func (a *app) printDoctor(view doctorView) error {
-	t := healthText{a, &strings.Builder{}, coloursFor(a.out, a.getenv), map[bridge.Code]bool{}}
+	t := healthText{a, &strings.Builder{}, coloursFor(a.out, a.getenv), map[verdict.Code]bool{}}
 	t.line("", a.text("doctor.counts", messages.Args{"Modules": len(view.Modules), "Usable": view.Usable}))
 	if view.wanted != "" && !view.healthy(false) {
 		t.line("", t.colour.doubt(a.text("doctor.no-such-token", messages.Args{"Label": printable(view.wanted)})))
@@ -39,16 +39,16 @@ func (a *app) printDoctor(view doctorView) error {
 func (t healthText) line(indent, text string) { fmt.Fprintln(t.out, indent+text) }
 
 // reasons explains each reason that keeps from something; of a notice the summary and what was seen are enough.
-func (t healthText) reasons(indent string, reasons []bridge.Reason) {
+func (t healthText) reasons(indent string, reasons []verdict.Reason) {
 	for _, reason := range reasons {
-		entry, known := bridge.Lookup(reason.Code)
-		if known && entry.Kind == bridge.Blocks && !t.explained[reason.Code] {
+		entry, known := verdict.Lookup(reason.Code)
+		if known && entry.Kind == verdict.Blocks && !t.explained[reason.Code] {
 			t.explained[reason.Code] = true
 			t.line("", indentLines(strings.TrimSuffix(t.reasonParagraph(reason), "\n"), indent))
 			continue
 		}
 		t.line(indent+"  ", fmt.Sprintf("%s [%s]", t.reasonText(reason, "summary"), reason.Code))
-		if reason.Code == bridge.ModulePrinted {
+		if reason.Code == verdict.ModulePrinted {
 			t.printed(indent+"    | ", reason.Evidence)
 			continue
 		}
@@ -57,7 +57,7 @@ func (t healthText) reasons(indent string, reasons []bridge.Reason) {
 }
 
 // printed shows the first lines of what a module printed.
-func (t healthText) printed(indent string, evidence bridge.Evidence) {
+func (t healthText) printed(indent string, evidence verdict.Evidence) {
 	const most = 12
 	for _, fact := range evidence {
 		text, ok := fact.Value.(string)
@@ -75,7 +75,7 @@ func (t healthText) printed(indent string, evidence bridge.Evidence) {
 }
 
 func (t healthText) module(m moduleView) {
-	paint := map[bridge.Light]func(string) string{bridge.LightOK: t.colour.good, bridge.LightLook: t.colour.doubt, bridge.LightBroken: t.colour.bad}[m.Light]
+	paint := map[verdict.Light]func(string) string{verdict.LightOK: t.colour.good, verdict.LightLook: t.colour.doubt, verdict.LightBroken: t.colour.bad}[m.Light]
 	light := paint(t.text("doctor.light."+string(m.Light), nil))
 	t.line("", "")
 	t.line("", fmt.Sprintf("%s  %s (%s)", light, t.colour.bold(printable(m.Path)), t.text("doctor.found."+m.Found, messages.Args{"By": printable(m.FoundBy)})))
@@ -131,10 +131,10 @@ func (t healthText) token(v slotTokenView) {
 	}))
 	var ways []string
 	if v.Shroud {
-		ways = append(ways, string(bridge.MethodShroud)+" ("+token.CKMAESCBCPad.String()+")")
+		ways = append(ways, string(verdict.MethodShroud)+" ("+token.CKMAESCBCPad.String()+")")
 	}
 	if len(v.Wrap) > 0 {
-		ways = append(ways, string(bridge.MethodWrap)+" ("+strings.Join(v.Wrap, ", ")+")")
+		ways = append(ways, string(verdict.MethodWrap)+" ("+strings.Join(v.Wrap, ", ")+")")
 	}
 	if len(ways) == 0 {
 		t.line("    ", t.text("doctor.no-ways", nil))

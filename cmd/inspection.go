@@ -7,8 +7,9 @@ import (
 	"io"
 	"os"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
+	"p11bridge/token/host"
 )
 
 // Between doctor and its children: on standard input the library to ask, on standard output what is known of it, again and
@@ -39,7 +40,7 @@ func (a *app) inspectForParent(ctx context.Context) error {
 		observer.trace = trace
 	}
 	encoder := gob.NewEncoder(a.out)
-	_, err := token.Inspect(ctx, library, observer, func(known *token.Inspection) error { return encoder.Encode(known) })
+	_, err := host.Inspect(ctx, library, observer, func(known *host.Inspection) error { return encoder.Encode(known) })
 	if observer.trace != nil {
 		err = a.closed(err, observer.trace.close())
 	}
@@ -50,12 +51,12 @@ func (a *app) inspectForParent(ctx context.Context) error {
 }
 
 // lastInspection is the last that the child told whole, nil for nothing.
-func lastInspection(answer *os.File) *token.Inspection {
+func lastInspection(answer *os.File) *host.Inspection {
 	const most = 64 << 20
 	decoder := gob.NewDecoder(io.NewSectionReader(answer, 0, most))
-	var last *token.Inspection
+	var last *host.Inspection
 	for {
-		known := &token.Inspection{}
+		known := &host.Inspection{}
 		if err := decoder.Decode(known); err != nil {
 			return last
 		}
@@ -64,6 +65,6 @@ func lastInspection(answer *os.File) *token.Inspection {
 }
 
 // incident is the failure as bridge knows it.
-func (e *moduleFailure) incident() *bridge.Incident {
-	return &bridge.Incident{Function: e.Function, Signal: e.Signal, Hung: e.Hung, After: e.After}
+func (e *moduleFailure) incident() *verdict.Incident {
+	return &verdict.Incident{Function: e.Function, Signal: e.Signal, Hung: e.Hung, After: e.After}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
@@ -23,7 +24,7 @@ type installView struct {
 	Chain       []placedView       `json:"chain"`
 	LeftOut     int                `json:"left_out"`
 	DryRun      bool               `json:"dry_run"`
-	Reasons     []bridge.Reason    `json:"reasons"`
+	Reasons     []verdict.Reason   `json:"reasons"`
 }
 
 // placedView is a chain certificate on the token.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
@@ -54,7 +54,7 @@ func runList(ctx context.Context, a *app, o *listOptions) error {
 	err := a.eachInventory(ctx, uri, o.noLogin, func(_ *token.Session, inventory *token.Inventory) error {
 		listed := viewToken(inventory, selector, a.now())
 		found += len(listed.Identities)
-		hidden = hidden || bridge.Hides(inventory)
+		hidden = hidden || verdict.Hides(inventory)
 		view.Tokens = append(view.Tokens, listed)
 		return nil
 	})

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
 
@@ -126,28 +126,28 @@ func keyText(identity identityView) string {
 }
 
 func (a *app) verdictCell(identity identityView, colour colours) cell {
-	verdict := identity.Verdict
-	if verdict.Exportable {
-		text := a.text("list.verdict.yes", messages.Args{"Method": *verdict.Method})
-		return cell{text + a.noticeCodes(verdict), colour.good}
+	shown := identity.Verdict
+	if shown.Exportable {
+		text := a.text("list.verdict.yes", messages.Args{"Method": *shown.Method})
+		return cell{text + a.noticeCodes(shown), colour.good}
 	}
 	paint, word := colour.bad, "list.verdict.no"
-	first := bridge.Code("")
-	if len(verdict.Reasons) > 0 {
-		first = verdict.Reasons[0].Code
+	first := verdict.Code("")
+	if len(shown.Reasons) > 0 {
+		first = shown.Reasons[0].Code
 	}
-	if first == bridge.KeysHiddenUntilLogin {
+	if first == verdict.KeysHiddenUntilLogin {
 		paint, word = colour.doubt, "list.verdict.unknown"
 	}
-	return cell{a.text(word, messages.Args{"Code": string(first)}) + a.noticeCodes(verdict), paint}
+	return cell{a.text(word, messages.Args{"Code": string(first)}) + a.noticeCodes(shown), paint}
 }
 
 // noticeCodes lists the codes of what is worth knowing beside the verdict.
-func (a *app) noticeCodes(verdict verdictView) string {
+func (a *app) noticeCodes(shown verdictView) string {
 	var codes []string
-	for i, reason := range verdict.Reasons {
-		entry, known := bridge.Lookup(reason.Code)
-		if i > 0 && known && entry.Kind == bridge.Notices {
+	for i, reason := range shown.Reasons {
+		entry, known := verdict.Lookup(reason.Code)
+		if i > 0 && known && entry.Kind == verdict.Notices {
 			codes = append(codes, string(reason.Code))
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 	"p11bridge/token/secret"
@@ -12,7 +12,7 @@ import (
 
 // blockedError means that no login was tried, or that the one attempt failed. It carries the reasons.
 type blockedError struct {
-	Reasons []bridge.Reason
+	Reasons []verdict.Reason
 	Err     error
 }
 
@@ -52,17 +52,17 @@ func (a *app) login(ctx context.Context, s *token.Session, uri *token.URI, optio
 	}
 	defer pin.Wipe()
 	if err := s.Login(pin); err != nil {
-		return &blockedError{Reasons: bridge.JudgeLogin(err), Err: err}
+		return &blockedError{Reasons: verdict.JudgeLogin(err), Err: err}
 	}
 	return nil
 }
 
 // blocking lists what forbids an attempt. A last attempt is only risked when the user said so.
-func (a *app) blocking(info *token.Info) []bridge.Reason {
-	var blocked []bridge.Reason
-	for _, reason := range bridge.JudgeToken(info) {
-		entry, known := bridge.Lookup(reason.Code)
-		if known && entry.Kind == bridge.Blocks && !(reason.Code == bridge.PINLastAttempt && a.allowLastAttempt) {
+func (a *app) blocking(info *token.Info) []verdict.Reason {
+	var blocked []verdict.Reason
+	for _, reason := range verdict.JudgeToken(info) {
+		entry, known := verdict.Lookup(reason.Code)
+		if known && entry.Kind == verdict.Blocks && !(reason.Code == verdict.PINLastAttempt && a.allowLastAttempt) {
 			blocked = append(blocked, reason)
 		}
 	}
@@ -96,7 +96,7 @@ func (a *app) pin(ctx context.Context, info *token.Info, sourceText string, term
 	if err != nil {
 		return nil, false, err
 	}
-	missing := &blockedError{Reasons: []bridge.Reason{{Code: bridge.PINMissing, Evidence: bridge.Evidence{{Name: "CKF_LOGIN_REQUIRED", Value: true}}}}}
+	missing := &blockedError{Reasons: []verdict.Reason{{Code: verdict.PINMissing, Evidence: verdict.Evidence{{Name: "CKF_LOGIN_REQUIRED", Value: true}}}}}
 	switch {
 	case s.kind != "prompt":
 		if pin, err = a.read("--pin-source", s); err == nil && pin.Len() == 0 {
@@ -122,7 +122,7 @@ func (a *app) pin(ctx context.Context, info *token.Info, sourceText string, term
 	}
 	if length := uint(pin.Len()); length < info.MinPINLen || info.MaxPINLen > 0 && length > info.MaxPINLen {
 		pin.Wipe()
-		return nil, false, &blockedError{Reasons: []bridge.Reason{bridge.PINLengthReason(info)}}
+		return nil, false, &blockedError{Reasons: []verdict.Reason{verdict.PINLengthReason(info)}}
 	}
 	return pin, false, nil
 }

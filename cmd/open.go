@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"strings"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
+	"p11bridge/token/host"
 )
 
 // moduleVariable names the module for those who do not want to say --module each time.
@@ -27,13 +28,13 @@ func (a *app) libraries(uri *token.URI) (found []token.Library, named bool, err 
 		if a.writes {
 			access = token.ReadWrite
 		}
-		library, err := token.NSSDatabase(a.nssDB, access)
+		library, err := host.NSSDatabase(a.nssDB, access)
 		return []token.Library{library}, true, err
 	}
 	if path := a.getenv(moduleVariable); path != "" {
 		return []token.Library{{Path: path}}, true, nil
 	}
-	return token.Discover(), false, nil
+	return host.Discover(), false, nil
 }
 
 // noModuleError means that no module was named and none was found.
@@ -231,7 +232,7 @@ func choose(inventory *token.Inventory, selector *token.Selector, name string) (
 	case 1:
 		return selected[0], nil
 	case 0:
-		return token.Identity{}, &objectNotFoundError{Name: name, Hidden: bridge.Hides(inventory), Known: names(inventory, identities)}
+		return token.Identity{}, &objectNotFoundError{Name: name, Hidden: verdict.Hides(inventory), Known: names(inventory, identities)}
 	}
 	return token.Identity{}, &ambiguousError{Name: name, Candidates: names(inventory, selected)}
 }
@@ -288,14 +289,14 @@ func identityURI(inventory *token.Inventory, identity token.Identity) string {
 }
 
 // tokenReasons are the reasons that a missing token gives.
-func (e *noTokenError) reasons() []bridge.Reason {
+func (e *noTokenError) reasons() []verdict.Reason {
 	switch {
 	case len(e.Present) > 0:
 		return nil
 	case e.Uninitialised > 0:
-		return []bridge.Reason{{Code: bridge.TokenNotInitialised, Evidence: bridge.Evidence{{Name: "CKF_TOKEN_INITIALIZED", Value: false}}}}
+		return []verdict.Reason{{Code: verdict.TokenNotInitialised, Evidence: verdict.Evidence{{Name: "CKF_TOKEN_INITIALIZED", Value: false}}}}
 	}
-	return []bridge.Reason{{Code: bridge.TokenAbsent, Evidence: bridge.Evidence{{Name: "slots", Value: e.Slots}}}}
+	return []verdict.Reason{{Code: verdict.TokenAbsent, Evidence: verdict.Evidence{{Name: "slots", Value: e.Slots}}}}
 }
 
 // notice writes a line for the person that is no error.

@@ -8,7 +8,8 @@ import (
 	"html/template"
 	"strings"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
 
@@ -61,7 +62,7 @@ type pageEvidence struct{ Source, Name, Value string }
 var pageTemplate string
 
 // writePage writes a page to a file, whole or not at all.
-func (a *app) writePage(target bridge.Target, p page) error {
+func (a *app) writePage(target archive.Target, p page) error {
 	p.Lang = a.catalog.Language
 	p.SummaryLabel, p.NextLabel, p.EvidenceLabel = a.text("page.summary", nil), a.text("page.next", nil), a.text("page.evidence", nil)
 	p.EvidenceColumns = []string{a.text("page.column.source", nil), a.text("page.column.name", nil), a.text("page.column.value", nil)}
@@ -73,11 +74,11 @@ func (a *app) writePage(target bridge.Target, p page) error {
 	if err := layout.Execute(&out, p); err != nil {
 		return fmt.Errorf("fill the page: %w", err)
 	}
-	return bridge.WriteFile(target, out.Bytes())
+	return archive.WriteFile(target, out.Bytes())
 }
 
 // pageReasons gives reasons in words, and what was seen as rows.
-func (a *app) pageReasons(reasons []bridge.Reason) (words []pageReason, evidence []pageEvidence) {
+func (a *app) pageReasons(reasons []verdict.Reason) (words []pageReason, evidence []pageEvidence) {
 	for _, reason := range reasons {
 		words = append(words, pageReason{
 			Summary: a.reasonText(reason, "summary"), Why: a.reasonText(reason, "why"), Steps: steps(a.reasonText(reason, "remedy")),
@@ -148,7 +149,7 @@ func (a *app) writeDiagnosisPage(o *diagnoseOptions, view diagnosisView) error {
 	for _, light := range []string{lightGood, lightDoubt, lightBad} {
 		p.Lights = append(p.Lights, pageLight{light, counts[light], a.text("page.light."+light, messages.Args{"Count": counts[light]})})
 	}
-	target := bridge.Target{Path: o.html, Force: o.force}
+	target := archive.Target{Path: o.html, Force: o.force}
 	if a.child != nil {
 		target.Scratch = a.child.page.setScratch
 	}

@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"strings"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
 
 // reasonText is a reason's summary, why or remedy. A family's backup route has its words with the family.
-func (a *app) reasonText(reason bridge.Reason, part string) string {
+func (a *app) reasonText(reason verdict.Reason, part string) string {
 	text := a.text("reason."+string(reason.Code)+"."+part, messages.Args{})
-	suffix, ofFamily := map[bridge.Code]string{bridge.TokenFamilyBackup: ".backup", bridge.TokenFamilyNoBackup: ".none"}[reason.Code]
+	suffix, ofFamily := map[verdict.Code]string{verdict.TokenFamilyBackup: ".backup", verdict.TokenFamilyNoBackup: ".none"}[reason.Code]
 	if !ofFamily || part != "remedy" {
 		return text
 	}
@@ -25,7 +25,7 @@ func (a *app) reasonText(reason bridge.Reason, part string) string {
 }
 
 // reasonParagraph is a reason for a person: what, why, the evidence, and what to do.
-func (a *app) reasonParagraph(reason bridge.Reason) string {
+func (a *app) reasonParagraph(reason verdict.Reason) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "  %s [%s]\n", a.reasonText(reason, "summary"), reason.Code)
 	fmt.Fprintf(&out, "    %s\n", a.reasonText(reason, "why"))
@@ -37,7 +37,7 @@ func (a *app) reasonParagraph(reason bridge.Reason) string {
 }
 
 // evidenceText writes evidence as NAME=value, the values as JSON writes them.
-func evidenceText(evidence bridge.Evidence) string {
+func evidenceText(evidence verdict.Evidence) string {
 	parts := make([]string, len(evidence))
 	for i, fact := range evidence {
 		value, err := json.Marshal(fact.Value)

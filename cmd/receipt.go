@@ -7,6 +7,8 @@ import (
 	"golang.org/x/term"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
@@ -14,28 +16,28 @@ import (
 
 // exportView is what export --json shows.
 type exportView struct {
-	Schema            string          `json:"schema"`
-	File              string          `json:"file"`
-	SHA256            string          `json:"sha256"`
-	Method            *bridge.Method  `json:"method"`
-	Mechanism         *string         `json:"mechanism"`
-	Profile           *string         `json:"profile"`
-	Iterations        int             `json:"iterations"`
-	CertificateSHA256 string          `json:"certificate_sha256"`
-	ChainLength       int             `json:"chain_length"`
-	FriendlyName      string          `json:"friendly_name"`
-	Verified          bool            `json:"verified"`
-	Proof             *bridge.Proof   `json:"proof"`
-	HasPrivateKey     bool            `json:"has_private_key"`
-	KeyDeleted        bool            `json:"key_deleted"`
-	DryRun            bool            `json:"dry_run"`
-	Reasons           []bridge.Reason `json:"reasons"`
+	Schema            string           `json:"schema"`
+	File              string           `json:"file"`
+	SHA256            string           `json:"sha256"`
+	Method            *verdict.Method  `json:"method"`
+	Mechanism         *string          `json:"mechanism"`
+	Profile           *string          `json:"profile"`
+	Iterations        int              `json:"iterations"`
+	CertificateSHA256 string           `json:"certificate_sha256"`
+	ChainLength       int              `json:"chain_length"`
+	FriendlyName      string           `json:"friendly_name"`
+	Verified          bool             `json:"verified"`
+	Proof             *archive.Proof   `json:"proof"`
+	HasPrivateKey     bool             `json:"has_private_key"`
+	KeyDeleted        bool             `json:"key_deleted"`
+	DryRun            bool             `json:"dry_run"`
+	Reasons           []verdict.Reason `json:"reasons"`
 }
 
 const exportSchema = "p11bridge.export/1"
 
-func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error {
-	reasons := append(verdict.Notices(), receipt.Notices...)
+func (a *app) tellReceipt(receipt *bridge.Receipt, judged verdict.Verdict) error {
+	reasons := append(judged.Notices(), receipt.Notices...)
 	if a.json {
 		if err := a.writeJSON(viewReceipt(receipt, reasons)); err != nil {
 			return err
@@ -73,7 +75,7 @@ func (a *app) tellReceipt(receipt *bridge.Receipt, verdict bridge.Verdict) error
 	return unproven(receipt)
 }
 
-func viewReceipt(receipt *bridge.Receipt, reasons []bridge.Reason) exportView {
+func viewReceipt(receipt *bridge.Receipt, reasons []verdict.Reason) exportView {
 	profile := string(receipt.Profile)
 	view := exportView{
 		Schema: exportSchema, File: receipt.File, SHA256: receipt.SHA256, Method: &receipt.Method, Profile: &profile,
@@ -109,20 +111,20 @@ func (a *app) tellDryRun(r bridge.ExportRequest) error {
 	return nil
 }
 
-func viewDryRun(file string, verdict bridge.Verdict) exportView {
-	view := exportView{Schema: exportSchema, File: file, DryRun: true, Reasons: noNil(verdict.Reasons)}
-	if verdict.Method != "" {
-		view.Method = &verdict.Method
+func viewDryRun(file string, judged verdict.Verdict) exportView {
+	view := exportView{Schema: exportSchema, File: file, DryRun: true, Reasons: noNil(judged.Reasons)}
+	if judged.Method != "" {
+		view.Method = &judged.Method
 	}
-	if verdict.Mechanism != "" {
-		view.Mechanism = &verdict.Mechanism
+	if judged.Mechanism != "" {
+		view.Mechanism = &judged.Mechanism
 	}
 	return view
 }
 
 func viewCertificateOnly(file string, certificate *pki.Certificate) exportView {
 	return exportView{
-		Schema: exportSchema, File: file, CertificateSHA256: certificate.SHA256(), Reasons: []bridge.Reason{{Code: bridge.CertificateOnly}},
+		Schema: exportSchema, File: file, CertificateSHA256: certificate.SHA256(), Reasons: []verdict.Reason{{Code: verdict.CertificateOnly}},
 	}
 }
 

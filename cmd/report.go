@@ -7,9 +7,12 @@ import (
 	"strings"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/demo"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
+	"p11bridge/token/host"
 )
 
 // failure is what a person is told when a command ends without its result: what happened, what to do next, and the exit
@@ -17,17 +20,17 @@ import (
 type failure struct {
 	text    string
 	remedy  string
-	reasons []bridge.Reason
-	stated  []bridge.Reason // what the text tells already: for the document
+	reasons []verdict.Reason
+	stated  []verdict.Reason // what the text tells already: for the document
 	code    int
 }
 
 // errorView is what --json shows of a failure.
 type errorView struct {
-	Schema   string          `json:"schema"`
-	ExitCode int             `json:"exit_code"`
-	Error    string          `json:"error"`
-	Reasons  []bridge.Reason `json:"reasons"`
+	Schema   string           `json:"schema"`
+	ExitCode int              `json:"exit_code"`
+	Error    string           `json:"error"`
+	Reasons  []verdict.Reason `json:"reasons"`
 }
 
 // report tells an error once, on standard error, and gives the exit code. With --json the result is the error's document.
@@ -70,7 +73,7 @@ func (a *app) describe(err error) failure {
 		blocked   *blockedError
 		refused   *bridge.RefusedError
 		notCopy   *notACopyError
-		file      *bridge.FileError
+		file      *archive.FileError
 		noToken   *noTokenError
 		several   *severalTokensError
 		notFound  *objectNotFoundError
@@ -96,7 +99,7 @@ func (a *app) describe(err error) failure {
 		return say(exitFailed, "error.interrupted", nil)
 	case errors.As(err, &load):
 		f := say(exitFailed, "error.load."+string(load.Fault), messages.Args{"Path": printable(load.Path), "Text": printable(load.Text)})
-		f.stated = []bridge.Reason{bridge.JudgeFailure(load.Path, *token.FailureOf(load))}
+		f.stated = []verdict.Reason{verdict.JudgeFailure(load.Path, *token.FailureOf(load))}
 		return f
 	case errors.As(err, &blocked):
 		f := say(exitPIN, "error.login", nil)
@@ -137,7 +140,7 @@ func (a *app) describe(err error) failure {
 		return say(code, "error.source-unreadable", messages.Args{"Flag": source.Flag, "Source": source.Source, "Problem": printable(source.Err.Error())})
 	case errors.As(err, &noPass):
 		f := say(exitFailed, "error.password", nil)
-		f.reasons = []bridge.Reason{{Code: bridge.PasswordMissing}}
+		f.reasons = []verdict.Reason{{Code: verdict.PasswordMissing}}
 		return f
 	case errors.As(err, &snapshot) && snapshot.newer != "":
 		return say(exitFailed, "error.snapshot-newer", messages.Args{"Path": printable(snapshot.path), "Schema": printable(snapshot.newer)})
@@ -160,27 +163,27 @@ func (a *app) describe(err error) failure {
 	}
 	for known, id := range map[error]string{
 		errNoTerminal: "error.no-terminal", errTerminalGone: "error.terminal-gone", errPasswordsDiffer: "error.passwords-differ",
-		bridge.ErrNoCertificate: "error.no-certificate", bridge.ErrNotProven: "error.not-proven",
-		token.ErrNoNSSDatabase: "error.no-nss-database", token.ErrNoSoftokn: "error.no-softokn", noModuleError{}: "error.no-module",
+		bridge.ErrNoCertificate: "error.no-certificate", archive.ErrNotProven: "error.not-proven",
+		host.ErrNoNSSDatabase: "error.no-nss-database", host.ErrNoSoftokn: "error.no-softokn", noModuleError{}: "error.no-module",
 		bridge.ErrPasswordEmpty: "error.password-empty", bridge.ErrPasswordEncoding: "error.password-encoding",
 		demo.ErrNoSoftHSM: "error.no-softhsm", demo.ErrDirectoryNotEmpty: "error.directory-not-empty",
 	} {
 		if errors.Is(err, known) {
 			f := say(exitFailed, id, messages.Args{"Problem": oneLine(err)})
 			if errors.Is(err, noModuleError{}) {
-				f.stated = []bridge.Reason{bridge.NoModuleReason(token.Configurations())}
+				f.stated = []verdict.Reason{verdict.NoModuleReason(host.Configurations())}
 			}
 			return f
 		}
 	}
 	if errors.As(err, &ckr) {
 		f := say(exitFailed, "error.ckr", messages.Args{"Function": ckr.Function, "Code": ckr.Code.String()})
-		f.stated = []bridge.Reason{bridge.JudgeFailure("", *token.FailureOf(ckr))}
+		f.stated = []verdict.Reason{verdict.JudgeFailure("", *token.FailureOf(ckr))}
 		return f
 	}
 	f := say(exitFailed, "error.other", messages.Args{"Problem": oneLine(err)})
 	if errors.As(err, &answer) {
-		f.stated = []bridge.Reason{bridge.JudgeFailure("", *token.FailureOf(answer))}
+		f.stated = []verdict.Reason{verdict.JudgeFailure("", *token.FailureOf(answer))}
 	}
 	return f
 }
@@ -198,12 +201,12 @@ func (a *app) describeModule(m *moduleFailure) failure {
 		id, function = "error.child-ended", "–"
 	}
 	args := messages.Args{"Module": printable(m.Module), "Function": function, "Signal": m.Signal, "After": m.After.String()}
-	stated := []bridge.Reason{bridge.JudgeIncident(m.Module, *m.incident())}
+	stated := []verdict.Reason{verdict.JudgeIncident(m.Module, *m.incident())}
 	return failure{text: a.text(id, args), remedy: a.optional(id+".remedy", args), stated: stated, code: exitFailed}
 }
 
 // codes are the codes of reasons in brackets.
-func codes(reasons []bridge.Reason) string {
+func codes(reasons []verdict.Reason) string {
 	var out strings.Builder
 	for _, reason := range reasons {
 		out.WriteString(" [" + string(reason.Code) + "]")

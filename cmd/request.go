@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 	"p11bridge/token/pki"
@@ -107,7 +109,7 @@ func runRequest(ctx context.Context, a *app, o *requestOptions) error {
 func (a *app) requestOrder(o *requestOptions) (order bridge.RequestOrder, err error) {
 	order = bridge.RequestOrder{
 		SameKey: o.sameKey, KeyType: strings.ToLower(o.keyType), Exportable: o.exportable, Label: o.label,
-		Target: bridge.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch},
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch},
 	}
 	switch {
 	case o.sameKey && (o.keyType != "" || o.exportable || o.label != nil):
@@ -165,7 +167,7 @@ func requestFailure(err error) error {
 	}
 	var login *token.LoginError
 	if errors.As(err, &login) {
-		return &blockedError{Reasons: bridge.JudgeLogin(login), Err: login}
+		return &blockedError{Reasons: verdict.JudgeLogin(login), Err: login}
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 	"p11bridge/token/pki"
@@ -205,7 +206,7 @@ func (a *app) describeRequest(err error) (f failure, is bool) {
 		return f, true
 	case errors.As(err, &refused):
 		f = say("error.not-installed", nil)
-		f.reasons = []bridge.Reason{refused.Reason}
+		f.reasons = []verdict.Reason{refused.Reason}
 		return f, true
 	case errors.As(err, &generate):
 		kind := generate.Kind

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 	"p11bridge/token/secret"
@@ -97,10 +98,10 @@ func (a *app) restoreRequest(ctx context.Context, o *restoreOptions) (bridge.Res
 }
 
 // recordBeside reads what an export noted beside the file. None need be there; one that cannot be used is worth a note.
-func (a *app) recordBeside(file string) (*bridge.Record, error) {
+func (a *app) recordBeside(file string) (*archive.Record, error) {
 	path := strings.TrimSuffix(file, filepath.Ext(file)) + ".json"
-	record, err := bridge.ReadRecord(path)
-	var unusable *bridge.RecordError
+	record, err := archive.ReadRecord(path)
+	var unusable *archive.RecordError
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, nil //nolint:nilnil // a copy without a record is as good

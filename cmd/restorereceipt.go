@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
@@ -28,7 +29,7 @@ type restoreView struct {
 	Differences       []bridge.Difference  `json:"differences"`
 	Verified          bool                 `json:"verified"`
 	DryRun            bool                 `json:"dry_run"`
-	Reasons           []bridge.Reason      `json:"reasons"`
+	Reasons           []verdict.Reason     `json:"reasons"`
 }
 
 const restoreSchema = "p11bridge.restore/1"

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/secret"
 )
@@ -37,7 +38,7 @@ func (a *app) loginKeeping(ctx context.Context, s *token.Session, uri *token.URI
 	}
 	if err := s.Login(pin); err != nil {
 		pin.Wipe()
-		return nil, &blockedError{Reasons: bridge.JudgeLogin(err), Err: err}
+		return nil, &blockedError{Reasons: verdict.JudgeLogin(err), Err: err}
 	}
 	return pin, nil
 }

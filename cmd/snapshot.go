@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
 )
@@ -58,7 +58,7 @@ func runSnapshot(ctx context.Context, a *app, o *snapshotOptions) error {
 	if o.out == "" {
 		return usage("error.out-missing", nil)
 	}
-	target := bridge.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch}
+	target := archive.Target{Path: o.out, Force: o.force, Scratch: a.child.page.setScratch}
 	if err := target.Check(); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func runSnapshot(ctx context.Context, a *app, o *snapshotOptions) error {
 	if len(text) > maxSnapshot {
 		return &snapshotError{path: o.out, err: fmt.Errorf("it would be larger than %d MiB", maxSnapshot>>20)}
 	}
-	if err := bridge.WriteFile(target, append(escapeInvisible(text), '\n')); err != nil {
+	if err := archive.WriteFile(target, append(escapeInvisible(text), '\n')); err != nil {
 		return err
 	}
 	if a.json {

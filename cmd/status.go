@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 )
 
@@ -29,31 +31,31 @@ type statusView struct {
 }
 
 type statusTokenView struct {
-	URI      string          `json:"uri"`
-	Label    string          `json:"label"`
-	Serial   string          `json:"serial"`
-	LoggedIn bool            `json:"logged_in"`
-	Reasons  []bridge.Reason `json:"reasons"`
+	URI      string           `json:"uri"`
+	Label    string           `json:"label"`
+	Serial   string           `json:"serial"`
+	LoggedIn bool             `json:"logged_in"`
+	Reasons  []verdict.Reason `json:"reasons"`
 }
 
 type keyStatusView struct {
 	namedView
-	ID            string             `json:"id"`
-	Certificate   *certificateView   `json:"certificate"`
-	HasPrivateKey bool               `json:"has_private_key"`
-	State         bridge.BackupState `json:"state"`
-	Backup        *backupView        `json:"backup"`
-	Reasons       []bridge.Reason    `json:"reasons"`
-	Verdict       verdictView        `json:"verdict"`
+	ID            string              `json:"id"`
+	Certificate   *certificateView    `json:"certificate"`
+	HasPrivateKey bool                `json:"has_private_key"`
+	State         archive.BackupState `json:"state"`
+	Backup        *backupView         `json:"backup"`
+	Reasons       []verdict.Reason    `json:"reasons"`
+	Verdict       verdictView         `json:"verdict"`
 }
 
 type statusBackupView struct {
 	backupView
-	FileState bridge.FileState   `json:"file_state"`
-	Label     string             `json:"label"`
-	ID        string             `json:"id"`
-	Subject   string             `json:"subject"`
-	Token     bridge.RecordToken `json:"token"`
+	FileState archive.FileState   `json:"file_state"`
+	Label     string              `json:"label"`
+	ID        string              `json:"id"`
+	Subject   string              `json:"subject"`
+	Token     archive.RecordToken `json:"token"`
 }
 
 type unreadableView struct {
@@ -80,7 +82,7 @@ func runStatus(ctx context.Context, a *app, o *statusOptions) error {
 	if o.dir == "" {
 		return usage("error.status-dir", nil)
 	}
-	archive, err := bridge.ReadArchive(ctx, o.dir)
+	backups, err := archive.Read(ctx, o.dir)
 	if err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func runStatus(ctx context.Context, a *app, o *statusOptions) error {
 		for _, t := range tokens {
 			inventories = append(inventories, t.Inventory)
 		}
-		status := bridge.Status(inventories, archive, a.now())
+		status := archive.Status(inventories, backups, a.now())
 		view := viewStatus(o, inventories, status)
 		var result error
 		if !view.Complete {
@@ -106,7 +108,7 @@ func runStatus(ctx context.Context, a *app, o *statusOptions) error {
 	})
 }
 
-func viewStatus(o *statusOptions, inventories []*token.Inventory, status *bridge.BackupStatus) statusView {
+func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archive.BackupStatus) statusView {
 	view := statusView{
 		Schema: "p11bridge.status/1", Directory: o.dir, Complete: !status.NeedsAttention(), Tokens: []statusTokenView{}, Keys: []keyStatusView{},
 		WithoutKey: []refusedView{}, Earlier: viewBackups(status.Earlier), Elsewhere: viewBackups(status.Elsewhere), Unreadable: []unreadableView{},
@@ -114,10 +116,10 @@ func viewStatus(o *statusOptions, inventories []*token.Inventory, status *bridge
 	}
 	for _, inventory := range inventories {
 		info := inventory.Token
-		view.Tokens = append(view.Tokens, statusTokenView{info.URI().String(), info.Label, info.Serial, inventory.LoggedIn, noNil(bridge.JudgeInventory(inventory))})
+		view.Tokens = append(view.Tokens, statusTokenView{info.URI().String(), info.Label, info.Serial, inventory.LoggedIn, noNil(verdict.JudgeInventory(inventory))})
 	}
 	names := uriNames{}
-	for _, state := range bridge.BackupStates() {
+	for _, state := range archive.BackupStates() {
 		view.Counts[string(state)] = 0
 	}
 	for _, key := range status.Keys {
@@ -142,7 +144,7 @@ func viewStatus(o *statusOptions, inventories []*token.Inventory, status *bridge
 	return view
 }
 
-func viewBackups(backups []*bridge.Backup) []statusBackupView {
+func viewBackups(backups []*archive.Backup) []statusBackupView {
 	views := []statusBackupView{}
 	for _, b := range backups {
 		views = append(views, statusBackupView{viewBackup(b), b.File, b.Record.Label, b.Record.ID, b.Record.Certificate.Subject, b.Record.Token})

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/token"
 )
 
@@ -24,7 +24,7 @@ type traceFile struct {
 func openTrace(path string) (*traceFile, error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if errors.Is(err, unix.ELOOP) {
-		return nil, &bridge.FileError{Path: path, Fault: bridge.FileIsSymlink}
+		return nil, &archive.FileError{Path: path, Fault: archive.FileIsSymlink}
 	}
 	if err == nil {
 		err = file.Chmod(0o600) // it may have been there before

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/token/secret"
 )
@@ -32,13 +33,13 @@ type verifyView struct {
 	OtherCertificates int              `json:"other_certificates"`
 	FriendlyName      string           `json:"friendly_name"`
 	Against           *againstView     `json:"against"`
-	Reasons           []bridge.Reason  `json:"reasons"`
+	Reasons           []verdict.Reason `json:"reasons"`
 }
 
 // notACopyError carries why a file is no valid copy.
 type notACopyError struct {
 	file    string
-	reasons []bridge.Reason
+	reasons []verdict.Reason
 }
 
 // Error gives the first reason's code.

@@ -4,7 +4,7 @@ import (
 	"encoding/hex"
 	"time"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -17,17 +17,17 @@ type listView struct {
 }
 
 type tokenView struct {
-	URI          string          `json:"uri"`
-	Label        string          `json:"label"`
-	Serial       string          `json:"serial"`
-	Manufacturer string          `json:"manufacturer"`
-	Model        string          `json:"model"`
-	Module       string          `json:"module"`
-	Flags        []string        `json:"flags"`
-	LoggedIn     bool            `json:"logged_in"`
-	Reasons      []bridge.Reason `json:"reasons"`
-	Identities   []identityView  `json:"identities"`
-	Objects      []objectView    `json:"other_objects"`
+	URI          string           `json:"uri"`
+	Label        string           `json:"label"`
+	Serial       string           `json:"serial"`
+	Manufacturer string           `json:"manufacturer"`
+	Model        string           `json:"model"`
+	Module       string           `json:"module"`
+	Flags        []string         `json:"flags"`
+	LoggedIn     bool             `json:"logged_in"`
+	Reasons      []verdict.Reason `json:"reasons"`
+	Identities   []identityView   `json:"identities"`
+	Objects      []objectView     `json:"other_objects"`
 }
 
 type identityView struct {
@@ -66,10 +66,10 @@ type publicKeyView struct {
 }
 
 type verdictView struct {
-	Exportable bool            `json:"exportable"`
-	Method     *bridge.Method  `json:"method"`
-	Mechanism  *string         `json:"mechanism"`
-	Reasons    []bridge.Reason `json:"reasons"`
+	Exportable bool             `json:"exportable"`
+	Method     *verdict.Method  `json:"method"`
+	Mechanism  *string          `json:"mechanism"`
+	Reasons    []verdict.Reason `json:"reasons"`
 }
 
 type objectView struct {
@@ -91,7 +91,7 @@ func viewToken(inventory *token.Inventory, selector *token.Selector, now time.Ti
 	info := inventory.Token
 	view := tokenView{
 		URI: info.URI().String(), Label: info.Label, Serial: info.Serial, Manufacturer: info.Manufacturer, Model: info.Model,
-		Module: inventory.Module.Path, Flags: info.Flags.Names(), LoggedIn: inventory.LoggedIn, Reasons: noNil(bridge.JudgeInventory(inventory)),
+		Module: inventory.Module.Path, Flags: info.Flags.Names(), LoggedIn: inventory.LoggedIn, Reasons: noNil(verdict.JudgeInventory(inventory)),
 		Identities: []identityView{}, Objects: []objectView{},
 	}
 	identities := inventory.Identities()
@@ -100,7 +100,7 @@ func viewToken(inventory *token.Inventory, selector *token.Selector, now time.Ti
 		if selector != nil && !selector.Names(identity) {
 			continue
 		}
-		row := viewIdentity(inventory, identity, bridge.Judge(inventory, identity, now))
+		row := viewIdentity(inventory, identity, verdict.Judge(inventory, identity, now))
 		if repeated[row.URI] > 1 && identity.PrivateKey != nil && identity.Certificate != nil {
 			row.URI = info.URI().With(identity.Certificate.Object).String() // the certificate tells a key's identities apart
 		}
@@ -122,8 +122,8 @@ func repeatedURIs(inventory *token.Inventory, identities []token.Identity) map[s
 	return uses
 }
 
-func viewIdentity(inventory *token.Inventory, identity token.Identity, verdict bridge.Verdict) identityView {
-	view := identityView{URI: identityURI(inventory, identity), LinkedBy: identity.LinkedBy, Verdict: viewVerdict(verdict)}
+func viewIdentity(inventory *token.Inventory, identity token.Identity, judged verdict.Verdict) identityView {
+	view := identityView{URI: identityURI(inventory, identity), LinkedBy: identity.LinkedBy, Verdict: viewVerdict(judged)}
 	for _, o := range identity.Objects() {
 		if view.Label == "" {
 			view.Label = o.Label()
@@ -168,7 +168,7 @@ func viewKey(o *token.Object, public pki.PublicKey) keyView {
 	return view
 }
 
-func viewVerdict(v bridge.Verdict) verdictView {
+func viewVerdict(v verdict.Verdict) verdictView {
 	view := verdictView{Exportable: v.Exportable, Reasons: noNil(v.Reasons)}
 	if v.Method != "" {
 		view.Method = &v.Method

@@ -13,6 +13,7 @@ import (
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 )
 
 // witness is a token, a module or a file, asked by one command, and the codes that it is a witness of.
@@ -227,7 +228,7 @@ func TestEveryCodeIsProduced(t *testing.T) {
 		})
 	}
 	known := map[string]bool{}
-	for _, entry := range bridge.Table() {
+	for _, entry := range verdict.Table() {
 		code := string(entry.Code)
 		known[code] = true
 		elsewhere := namedInTests(t, code)

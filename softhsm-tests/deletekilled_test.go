@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/pfx"
 )
 
@@ -163,7 +163,7 @@ func (x *exodus) look(t *testing.T) (found left) {
 	}
 	spoken := map[string]bool{}
 	for _, path := range records {
-		record, err := bridge.ReadRecord(path)
+		record, err := archive.ReadRecord(path)
 		if err != nil {
 			t.Errorf("%v", err)
 			continue

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"p11bridge/token"
+	"p11bridge/token/host"
 	"p11bridge/token/secret"
 )
 
@@ -65,7 +66,7 @@ func (db *nss) importPKCS12(t *testing.T, file string) {
 // library is softokn with the database.
 func (db *nss) library(t *testing.T, access token.Access) token.Library {
 	t.Helper()
-	library, err := token.NSSDatabase(db.database, access)
+	library, err := host.NSSDatabase(db.database, access)
 	if err != nil {
 		t.Fatalf("%v: apt install libnss3-tools", err)
 	}

@@ -49,6 +49,16 @@ func (i Identity) Objects() []*Object {
 	return objects
 }
 
+// Label is the first CKA_LABEL of the identity's objects that is not empty, as the token told it.
+func (i Identity) Label() string {
+	for _, o := range i.Objects() {
+		if label := o.Label(); label != "" {
+			return label
+		}
+	}
+	return ""
+}
+
 // certificateTypeX509 is CKC_X_509.
 const certificateTypeX509 = 0
 

@@ -190,3 +190,14 @@ func (m *Module) mechanisms(slot uint) ([]Mechanism, error) {
 	}
 	return mechanisms, nil
 }
+
+// Mechanisms lists what the slot's token can do. The errors are those of C_GetMechanismList and C_GetMechanismInfo.
+func (slot Slot) Mechanisms() ([]Mechanism, error) { return slot.module.mechanisms(slot.ID) }
+
+// nssCryptoToken is the label of the token that softokn computes on; certificates and keys are on another one.
+const nssCryptoToken = "NSS Generic Crypto Services"
+
+// Internal tells whether the slot's token is one that computes for its module and can hold nothing of the user's.
+func (slot Slot) Internal() bool {
+	return slot.Token != nil && slot.Token.Label == nssCryptoToken
+}

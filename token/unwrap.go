@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"p11bridge/token/cryptoki"
+	"p11bridge/token/keywrap"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -62,11 +63,13 @@ type Rewrapping struct {
 // rewrappings in the order in which they are tried. CKM_AES_KEY_WRAP_PAD is RFC 5649 as PKCS#11 v3.1 §6.13.8 reads today, and
 // RFC 3394 over PKCS#7 padding as NSS has it; CKM_AES_KEY_WRAP gets zeros up to a whole block behind the key.
 var rewrappings = []Rewrapping{
-	{Mechanism: CKMAESKeyWrapPad, wrap: func(kek, _, key []byte) ([]byte, error) { return wrapRFC5649(kek, key) }},
-	{Mechanism: CKMAESKeyWrapPad, wrap: func(kek, _, key []byte) ([]byte, error) { return wrapPadded(kek, key, padPKCS7(key, 8)) }},
-	{Mechanism: CKMAESKeyWrapKWP, wrap: func(kek, _, key []byte) ([]byte, error) { return wrapRFC5649(kek, key) }},
-	{Mechanism: CKMAESKeyWrap, wrap: func(kek, _, key []byte) ([]byte, error) { return wrapPadded(kek, key, padZero(key)) }},
-	{Mechanism: CKMAESCBCPad, wrap: encryptCBC, iv: true},
+	{Mechanism: CKMAESKeyWrapPad, wrap: func(kek, _, key []byte) ([]byte, error) { return keywrap.WrapRFC5649(kek, key) }},
+	{Mechanism: CKMAESKeyWrapPad, wrap: func(kek, _, key []byte) ([]byte, error) {
+		return keywrap.WrapPadded(kek, key, keywrap.PadPKCS7(key, 8))
+	}},
+	{Mechanism: CKMAESKeyWrapKWP, wrap: func(kek, _, key []byte) ([]byte, error) { return keywrap.WrapRFC5649(kek, key) }},
+	{Mechanism: CKMAESKeyWrap, wrap: func(kek, _, key []byte) ([]byte, error) { return keywrap.WrapPadded(kek, key, keywrap.PadZero(key)) }},
+	{Mechanism: CKMAESCBCPad, wrap: keywrap.EncryptCBC, iv: true},
 }
 
 // Rewrappings lists the ways, those whose mechanism the token lists for unwrapping first. The others follow: remoting hides

@@ -15,6 +15,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"p11bridge/token/cryptoki"
+	"p11bridge/token/keywrap"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -149,7 +150,7 @@ func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.
 		return nil, attempt, nil
 	}
 	defer secret.Wipe(clear)
-	carried, err := pki.ParsePrivateKey(trimPKCS7(clear))
+	carried, err := pki.ParsePrivateKey(keywrap.TrimPKCS7(clear))
 	var unsupported *pki.UnsupportedError
 	if errors.As(err, &unsupported) {
 		return nil, attempt, err
@@ -230,7 +231,7 @@ func (k *oneTimeAES) mechanisms() []cryptoki.Mechanism {
 	return []cryptoki.Mechanism{{Type: uint(k.mechanism)}}
 }
 
-func (k *oneTimeAES) unwrap(wrapped []byte) ([]byte, error) { return unwrapKeyData(k.value, wrapped) }
+func (k *oneTimeAES) unwrap(wrapped []byte) ([]byte, error) { return keywrap.Unwrap(k.value, wrapped) }
 
 func (k *oneTimeAES) wipe() { secret.Wipe(k.value) }
 
@@ -270,7 +271,7 @@ func (k *oneTimeRSA) unwrap(wrapped []byte) ([]byte, error) {
 		return nil, fmt.Errorf("rsa aes key wrap: %w", err)
 	}
 	defer secret.Wipe(aesKey)
-	return unwrapKeyData(aesKey, wrapped[size:])
+	return keywrap.Unwrap(aesKey, wrapped[size:])
 }
 
 // wipe lets go of the key; math/big offers no way to overwrite it.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"p11bridge/token"
+	"p11bridge/token/host"
 	"p11bridge/token/secret"
 )
 
@@ -37,7 +38,7 @@ func (p Place) PINFile() string { return filepath.Join(p.Directory, "pin.txt") }
 
 // FindSoftHSM looks for SoftHSM2's library where distributions put it.
 func FindSoftHSM() (token.Library, error) {
-	for _, library := range token.Discover() {
+	for _, library := range host.Discover() {
 		if filepath.Base(library.Path) == "libsofthsm2.so" {
 			return library, nil
 		}

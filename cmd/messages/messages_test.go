@@ -15,7 +15,8 @@ import (
 	"testing"
 	"unicode"
 
-	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
 
@@ -342,7 +343,7 @@ func eachFile(t *testing.T, directory string, look func(*ast.File)) {
 func backupRoutes(t *testing.T) []string {
 	t.Helper()
 	var routes []string
-	eachFile(t, "../../bridge", func(file *ast.File) {
+	eachFile(t, "../../bridge/verdict", func(file *ast.File) {
 		ast.Inspect(file, func(node ast.Node) bool {
 			literal, is := node.(*ast.CompositeLit)
 			if named, isNamed := literalType(literal, is); !isNamed || named != "Family" {
@@ -384,12 +385,12 @@ func literalType(literal *ast.CompositeLit, is bool) (string, bool) {
 func families(t *testing.T) map[string][]string {
 	t.Helper()
 	var reasons, states []string
-	for _, entry := range bridge.Table() {
+	for _, entry := range verdict.Table() {
 		for _, part := range []string{".summary", ".why", ".remedy"} {
 			reasons = append(reasons, string(entry.Code)+part)
 		}
 	}
-	for _, state := range bridge.BackupStates() {
+	for _, state := range archive.BackupStates() {
 		states = append(states, string(state))
 	}
 	both := func(values []string) []string {
@@ -402,9 +403,9 @@ func families(t *testing.T) map[string][]string {
 	return map[string][]string{
 		"reason.":           reasons,
 		"family.":           backupRoutes(t),
-		"export.proof.":     constantsOf(t, "../../bridge", "Proof"),
+		"export.proof.":     constantsOf(t, "../../bridge/archive", "Proof"),
 		"error.load.":       both(constantsOf(t, "../../token", "LoadFault")),
-		"error.file.":       both(constantsOf(t, "../../bridge", "FileFault")),
+		"error.file.":       both(constantsOf(t, "../../bridge/archive", "FileFault")),
 		"status.state.":     states,
 		"list.column.":      {"name", "id", "key", "certificate", "valid-until", "verdict"},
 		"list.verdict.":     {"yes", "no", "unknown"},
@@ -484,7 +485,7 @@ func TestEveryReasonSaysWhatToDo(t *testing.T) {
 			continue
 		}
 		catalog := catalogOf(t, language)
-		for _, entry := range bridge.Table() {
+		for _, entry := range verdict.Table() {
 			summary, remedy := catalog["reason."+string(entry.Code)+".summary"]["other"], catalog["reason."+string(entry.Code)+".remedy"]["other"]
 			if len(remedy) < 40 || !strings.HasSuffix(remedy, ".") || !strings.HasSuffix(summary, ".") || strings.Contains(summary, "\n") {
 				t.Errorf("%s %s: %q, and what to do: %q", language, entry.Code, summary, remedy)

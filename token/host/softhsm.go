@@ -1,4 +1,4 @@
-package token
+package host
 
 import (
 	"bufio"

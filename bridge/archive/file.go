@@ -1,6 +1,7 @@
-package bridge
+package archive
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -99,18 +100,18 @@ func (t Target) draftName() string {
 	return t.DraftName
 }
 
-// draft is a file on its way: complete on disk, without its final name. It is made in the target's directory, which is
+// Draft is a file on its way: complete on disk, without its final name. It is made in the target's directory, which is
 // held open so that nobody can put another one in its place.
-type draft struct {
+type Draft struct {
 	target    Target
 	directory *os.File
 	name      string
 	file      *os.File
 }
 
-// newDraft writes the contents to a new file, mode 0600, next to the target, and brings them to disk. The caller ends it
+// NewDraft writes the contents to a new file, mode 0600, next to the target, and brings them to disk. The caller ends it
 // with place or discard.
-func newDraft(target Target, contents []byte) (d *draft, err error) {
+func NewDraft(target Target, contents []byte) (d *Draft, err error) {
 	if err := target.Check(); err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func newDraft(target Target, contents []byte) (d *draft, err error) {
 	if _, err := rand.Read(random); err != nil {
 		return nil, errors.Join(fmt.Errorf("name an unfinished file: %w", err), directory.Close())
 	}
-	d = &draft{target: target, directory: directory, name: target.draftName() + "-" + hex.EncodeToString(random) + draftEnding}
+	d = &Draft{target: target, directory: directory, name: target.draftName() + "-" + hex.EncodeToString(random) + draftEnding}
 	d.tell(filepath.Join(filepath.Dir(target.Path), d.name))
 	fd, err := unix.Openat(int(directory.Fd()), d.name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -132,19 +133,19 @@ func newDraft(target Target, contents []byte) (d *draft, err error) {
 	d.file = os.NewFile(uintptr(fd), d.name)
 	// The lock tells whoever clears up that the writer lives. A file system without locks keeps the draft all the same.
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil && !errors.Is(err, unix.ENOLCK) && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.ENOSYS) {
-		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.discard())
+		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.Discard())
 	}
 	if _, err = d.file.Write(contents); err == nil {
 		err = d.file.Sync()
 	}
 	if err != nil {
-		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.discard())
+		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.Discard())
 	}
 	return d, nil
 }
 
-// readBack reads the draft from disk by its name, not from what this process wrote.
-func (d *draft) readBack() ([]byte, error) {
+// ReadBack reads the draft from disk by its name, not from what this process wrote.
+func (d *Draft) ReadBack() ([]byte, error) {
 	fd, err := unix.Openat(int(d.directory.Fd()), d.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read the file back: %w", err)
@@ -162,9 +163,9 @@ func (d *draft) readBack() ([]byte, error) {
 	return contents, nil
 }
 
-// place gives the draft its final name, as the last act. Without Force it never replaces a file, even one that came
+// Place gives the draft its final name, as the last act. Without Force it never replaces a file, even one that came
 // meanwhile.
-func (d *draft) place() error {
+func (d *Draft) Place() error {
 	flags := uint(unix.RENAME_NOREPLACE)
 	if d.target.Force {
 		flags = 0
@@ -179,16 +180,16 @@ func (d *draft) place() error {
 	}
 	switch {
 	case errors.Is(err, unix.EEXIST):
-		return errors.Join(&FileError{Path: d.target.Path, Fault: FileExists}, d.discard())
+		return errors.Join(&FileError{Path: d.target.Path, Fault: FileExists}, d.Discard())
 	case err != nil:
-		return errors.Join(&FileError{Path: d.target.Path, Fault: NotWritable, Err: err}, d.discard())
+		return errors.Join(&FileError{Path: d.target.Path, Fault: NotWritable, Err: err}, d.Discard())
 	}
 	d.tell("")
 	return errors.Join(d.directory.Sync(), d.file.Close(), d.directory.Close())
 }
 
-// discard removes the draft.
-func (d *draft) discard() error {
+// Discard removes the draft.
+func (d *Draft) Discard() error {
 	err := unix.Unlinkat(int(d.directory.Fd()), d.name, 0)
 	if errors.Is(err, unix.ENOENT) {
 		err = nil
@@ -197,8 +198,25 @@ func (d *draft) discard() error {
 	return errors.Join(err, d.file.Close(), d.directory.Close())
 }
 
-func (d *draft) tell(path string) {
+func (d *Draft) tell(path string) {
 	if d.target.Scratch != nil {
 		d.target.Scratch(path)
 	}
+}
+
+// WriteFile writes a file whole or not at all, by the rules of Target, and compares it with what stands on disk before it
+// gets its name. The error is a *FileError or ErrNotProven.
+func WriteFile(target Target, contents []byte) error {
+	draft, err := NewDraft(target, contents)
+	if err != nil {
+		return err
+	}
+	written, err := draft.ReadBack()
+	if err == nil && !bytes.Equal(written, contents) {
+		err = NotProven("what is on disk is not what was written")
+	}
+	if err != nil {
+		return errors.Join(err, draft.Discard())
+	}
+	return draft.Place()
 }

@@ -1,9 +1,10 @@
-package bridge
+package archive
 
 import (
 	"slices"
 	"time"
 
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -29,19 +30,19 @@ func BackupStates() []BackupState {
 }
 
 // stateReasons are the reasons that a state stands for; the other states have the verdict's.
-var stateReasons = map[BackupState]Code{
-	StateUpToDate: BackupUpToDate, StateNever: BackupNeverMade, StateOutdated: BackupOutdated, StateMissing: BackupFileMissing,
-	StateChanged: BackupFileChanged, StateUnreadable: BackupRecordUnreadable,
+var stateReasons = map[BackupState]verdict.Code{
+	StateUpToDate: verdict.BackupUpToDate, StateNever: verdict.BackupNeverMade, StateOutdated: verdict.BackupOutdated, StateMissing: verdict.BackupFileMissing,
+	StateChanged: verdict.BackupFileChanged, StateUnreadable: verdict.BackupRecordUnreadable,
 }
 
 // KeyStatus is one identity and its backup.
 type KeyStatus struct {
 	Inventory *token.Inventory
 	Identity  token.Identity
-	Verdict   Verdict
+	Verdict   verdict.Verdict
 	State     BackupState
 	Backup    *Backup // of this certificate and key, nil where there is none
-	Reasons   []Reason
+	Reasons   []verdict.Reason
 }
 
 // NeedsAttention tells that something is to be done: a backup to be made, or a login to find out whether one is.
@@ -72,9 +73,9 @@ func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *Ba
 	used, present := map[*Backup]bool{}, map[string]bool{}
 	for _, inventory := range inventories {
 		for _, identity := range inventory.Identities() {
-			key := KeyStatus{Inventory: inventory, Identity: identity, Verdict: Judge(inventory, identity, now)}
-			if len(identity.Public.SPKI) > 0 && (identity.PrivateKey != nil || Hides(inventory)) {
-				present[digestText(identity.Public.SPKI)] = true
+			key := KeyStatus{Inventory: inventory, Identity: identity, Verdict: verdict.Judge(inventory, identity, now)}
+			if len(identity.Public.SPKI) > 0 && (identity.PrivateKey != nil || verdict.Hides(inventory)) {
+				present[Digest(identity.Public.SPKI)] = true
 			}
 			if !key.compare(archive) {
 				status.WithoutKey = append(status.WithoutKey, key)
@@ -100,55 +101,55 @@ func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *Ba
 // compare finds the state. It is false for what is no key and has no backup: a key that was deleted after its backup
 // still counts by its certificate.
 func (s *KeyStatus) compare(archive *Archive) bool {
-	var evidence []Fact
-	s.Backup = archive.backupOf(s.Identity)
+	var evidence []verdict.Fact
+	s.Backup = archive.BackupOf(s.Identity)
 	s.State, evidence = s.find(archive)
 	if s.State == "" {
 		return false
 	}
 	if code, stands := stateReasons[s.State]; stands {
-		s.Reasons = append([]Reason{because(code, evidence...)}, s.Verdict.Notices()...)
+		s.Reasons = append([]verdict.Reason{verdict.Because(code, evidence...)}, s.Verdict.Notices()...)
 	} else {
 		s.Reasons = s.Verdict.Reasons
 	}
 	return true
 }
 
-func (s *KeyStatus) find(archive *Archive) (BackupState, []Fact) {
+func (s *KeyStatus) find(archive *Archive) (BackupState, []verdict.Fact) {
 	if b := s.Backup; b != nil {
-		file := Fact{"file", b.Path()}
+		file := verdict.Fact{Name: "file", Value: b.Path()}
 		switch b.File {
 		case FileMissing:
-			return StateMissing, []Fact{file, {"created", b.Record.Created}}
+			return StateMissing, []verdict.Fact{file, {Name: "created", Value: b.Record.Created}}
 		case FileChanged:
-			evidence := []Fact{file, {"sha256", b.Record.SHA256}}
+			evidence := []verdict.Fact{file, {Name: "sha256", Value: b.Record.SHA256}}
 			if b.Problem != "" {
-				evidence = append(evidence, Fact{"problem", b.Problem})
+				evidence = append(evidence, verdict.Fact{Name: "problem", Value: b.Problem})
 			}
 			return StateChanged, evidence
 		}
-		return StateUpToDate, []Fact{file, {"created", b.Record.Created}}
+		return StateUpToDate, []verdict.Fact{file, {Name: "created", Value: b.Record.Created}}
 	}
-	hidden := s.Identity.PrivateKey == nil && Hides(s.Inventory)
+	hidden := s.Identity.PrivateKey == nil && verdict.Hides(s.Inventory)
 	if s.Identity.PrivateKey == nil && !hidden {
 		return "", nil
 	}
 	certificate := parsedCertificate(s.Identity)
 	if certificate != nil {
 		if path, problem, is := archive.lacksRecord(certificate.SHA256()); is {
-			return StateUnreadable, []Fact{{"record", path}, {"problem", problem}}
+			return StateUnreadable, []verdict.Fact{{Name: "record", Value: path}, {Name: "problem", Value: problem}}
 		}
 	}
 	if !hidden && !s.Verdict.Exportable {
 		return StateCannotLeave, nil
 	}
 	if earlier := archive.renewed(s.Identity, certificate); earlier != nil {
-		return StateOutdated, []Fact{{"file", earlier.Path()}, {"created", earlier.Record.Created}, {"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)}}
+		return StateOutdated, []verdict.Fact{{Name: "file", Value: earlier.Path()}, {Name: "created", Value: earlier.Record.Created}, {Name: "not_before", Value: certificate.NotBefore.UTC().Format(time.RFC3339)}}
 	}
 	if hidden {
 		return StateUnknown, nil
 	}
-	return StateNever, []Fact{{"CKA_ID", hexText(s.Identity.PrivateKey.ID())}}
+	return StateNever, []verdict.Fact{{Name: "CKA_ID", Value: verdict.HexText(s.Identity.PrivateKey.ID())}}
 }
 
 func parsedCertificate(identity token.Identity) *pki.Certificate {
@@ -165,11 +166,11 @@ func (a *Archive) renewed(identity token.Identity, certificate *pki.Certificate)
 		return nil
 	}
 	var newest *Backup
-	key := digestText(certificate.PublicKey.SPKI)
+	key := Digest(certificate.PublicKey.SPKI)
 	ids := map[string]bool{}
 	for _, o := range identity.Objects() {
 		if id := o.ID(); len(id) > 0 {
-			ids[hexText(id)] = true
+			ids[verdict.HexText(id)] = true
 		}
 	}
 	for i := range a.Backups {

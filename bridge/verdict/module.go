@@ -1,18 +1,19 @@
-package bridge
+package verdict
 
 import (
 	"strings"
 	"time"
 
 	"p11bridge/token"
+	"p11bridge/token/host"
 )
 
 // ModuleRun is what came of asking one module, in a process of its own, for everything that it tells without a login.
 type ModuleRun struct {
 	Library    token.Library
-	Inspection *token.Inspection // what was known last; nil where nothing was
-	Incident   *Incident         // nil where the process ended in its own words
-	Printed    string            // the beginning of what the module printed
+	Inspection *host.Inspection // what was known last; nil where nothing was
+	Incident   *Incident        // nil where the process ended in its own words
+	Printed    string           // the beginning of what the module printed
 }
 
 // Incident is a module that ended its process, or did not return.
@@ -59,12 +60,12 @@ func (v ModuleVerdict) Usable() int {
 }
 
 // JudgeModule decides, without asking anything, what the run of a module means in its surroundings.
-func JudgeModule(run ModuleRun, daemon token.PCSCDaemon, softHSM token.SoftHSMConfiguration) ModuleVerdict {
+func JudgeModule(run ModuleRun, daemon host.PCSCDaemon, softHSM host.SoftHSMConfiguration) ModuleVerdict {
 	var v ModuleVerdict
 	path := run.Library.Path
 	inspection := run.Inspection
 	if inspection == nil {
-		inspection = &token.Inspection{}
+		inspection = &host.Inspection{}
 	}
 	if inspection.SoftHSM && softHSM.Fault != "" { // the cause before what comes of it
 		v.Reasons = append(v.Reasons, SoftHSMReason(softHSM))
@@ -103,25 +104,25 @@ func JudgeModule(run ModuleRun, daemon token.PCSCDaemon, softHSM token.SoftHSMCo
 		v.Light = LightOK
 	}
 	if run.Printed != "" {
-		v.Reasons = append(v.Reasons, because(ModulePrinted, Fact{"module", path}, Fact{"printed", beginning(run.Printed)}))
+		v.Reasons = append(v.Reasons, Because(ModulePrinted, Fact{"module", path}, Fact{"printed", beginning(run.Printed)}))
 	}
 	return v
 }
 
 // absence says why a module that works has no token.
-func absence(path string, inspection *token.Inspection, daemon token.PCSCDaemon) Reason {
+func absence(path string, inspection *host.Inspection, daemon host.PCSCDaemon) Reason {
 	switch {
 	case inspection.PCSC && !daemon.Answers:
-		return because(PCSCDNotRunning, Fact{"socket", daemon.Socket}, Fact{"problem", daemon.Problem}, Fact{"process", daemon.Process})
+		return Because(PCSCDNotRunning, Fact{"socket", daemon.Socket}, Fact{"problem", daemon.Problem}, Fact{"process", daemon.Process})
 	case inspection.PCSC && len(inspection.Slots) == 0:
-		return because(NoReader, Fact{"module", path}, Fact{"slots", 0})
+		return Because(NoReader, Fact{"module", path}, Fact{"slots", 0})
 	}
-	return because(TokenAbsent, Fact{"slots", len(inspection.Slots)})
+	return Because(TokenAbsent, Fact{"slots", len(inspection.Slots)})
 }
 
 // judgeSlot decides on one slot. An uninitialised token that cannot be taken out, beside one in use, is a free place:
 // SoftHSM always shows one.
-func judgeSlot(path string, slot token.InspectedSlot, othersInitialised bool) SlotVerdict {
+func judgeSlot(path string, slot host.InspectedSlot, othersInitialised bool) SlotVerdict {
 	var v SlotVerdict
 	if slot.Failure != nil {
 		v.Reasons = append(v.Reasons, JudgeFailure(path, *slot.Failure))
@@ -135,7 +136,7 @@ func judgeSlot(path string, slot token.InspectedSlot, othersInitialised bool) Sl
 	v.Reasons = append(v.Reasons, JudgeToken(slot.Token)...)
 	v.Usable = countBlocks(v.Reasons) == 0
 	if slot.Token.Flags.Has(token.CKFLoginRequired) && slot.Objects != nil && slot.Objects.PrivateKeys == 0 {
-		v.Reasons = append(v.Reasons, because(KeysHiddenUntilLogin, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true}))
+		v.Reasons = append(v.Reasons, Because(KeysHiddenUntilLogin, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true}))
 	}
 	return v
 }
@@ -163,7 +164,7 @@ var loadReasons = map[token.LoadFault]Code{
 func JudgeFailure(path string, failure token.Failure) Reason {
 	module := pathFact(path)
 	if code, known := loadReasons[failure.Fault]; known {
-		return because(code, module, Fact{"problem", failure.Text})
+		return Because(code, module, Fact{"problem", failure.Text})
 	}
 	code := ModuleFailed
 	if failure.Function == "C_Initialize" || failure.Function == "C_GetInfo" {
@@ -171,9 +172,9 @@ func JudgeFailure(path string, failure token.Failure) Reason {
 	}
 	function := Fact{"function", failure.Function}
 	if failure.Code == token.CKROK {
-		return because(code, module, function, Fact{"problem", failure.Text})
+		return Because(code, module, function, Fact{"problem", failure.Text})
 	}
-	return because(code, module, function, Fact{"CKR", failure.Code.String()})
+	return Because(code, module, function, Fact{"CKR", failure.Code.String()})
 }
 
 // JudgeIncident turns a module that took its process with it into a reason.
@@ -184,11 +185,11 @@ func JudgeIncident(path string, incident Incident) Reason {
 	}
 	switch {
 	case incident.Hung:
-		return because(ModuleHung, module, function, Fact{"after", incident.After.String()})
+		return Because(ModuleHung, module, function, Fact{"after", incident.After.String()})
 	case incident.Signal != "":
-		return because(ModuleCrashed, module, function, Fact{"signal", incident.Signal})
+		return Because(ModuleCrashed, module, function, Fact{"signal", incident.Signal})
 	}
-	return because(ModuleExited, module, function)
+	return Because(ModuleExited, module, function)
 }
 
 func pathFact(path string) Fact {
@@ -199,17 +200,17 @@ func pathFact(path string) Fact {
 }
 
 // SoftHSMReason says what keeps SoftHSM from its tokens.
-func SoftHSMReason(c token.SoftHSMConfiguration) Reason {
+func SoftHSMReason(c host.SoftHSMConfiguration) Reason {
 	variable := Fact{"SOFTHSM2_CONF", nil}
 	if c.Variable != "" {
 		variable.Value = c.Variable
 	}
-	return because(SoftHSMConfiguration, Fact{"problem", string(c.Fault)}, Fact{"path", c.At}, variable)
+	return Because(SoftHSMConfiguration, Fact{"problem", string(c.Fault)}, Fact{"path", c.At}, variable)
 }
 
 // NoModuleReason says that no module was named and none was found.
-func NoModuleReason(configurations []token.Configuration) Reason {
-	return because(NoModuleFound, Fact{"configurations", len(configurations)})
+func NoModuleReason(configurations []host.Configuration) Reason {
+	return Because(NoModuleFound, Fact{"configurations", len(configurations)})
 }
 
 // beginning bounds what a module printed.

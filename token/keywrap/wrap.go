@@ -1,4 +1,4 @@
-package token
+package keywrap
 
 import (
 	"bytes"
@@ -10,19 +10,19 @@ import (
 	"p11bridge/token/secret"
 )
 
-// wrapRFC5649 is AES key wrap with padding (RFC 5649 §4.1), the inverse of unwrapKeyData.
-func wrapRFC5649(kek, key []byte) ([]byte, error) {
+// WrapRFC5649 is AES key wrap with padding (RFC 5649 §4.1), the inverse of Unwrap.
+func WrapRFC5649(kek, key []byte) ([]byte, error) {
 	if len(key) == 0 || len(key) > maxWrapped {
 		return nil, fmt.Errorf("aes key wrap: %d bytes are no key", len(key))
 	}
 	iv := binary.BigEndian.AppendUint32(bytes.Clone(ivRFC5649), uint32(len(key)))
-	padded := padZero(key)
+	padded := PadZero(key)
 	defer secret.Wipe(padded)
 	return wrapBlocks(kek, iv, padded)
 }
 
-// wrapPadded is AES key wrap (RFC 3394 §2.2.1) of a key that was padded for it. The padded copy is wiped.
-func wrapPadded(kek, key, padded []byte) ([]byte, error) {
+// WrapPadded is AES key wrap (RFC 3394 §2.2.1) of a key that was padded for it. The padded copy is wiped.
+func WrapPadded(kek, key, padded []byte) ([]byte, error) {
 	defer secret.Wipe(padded)
 	if len(padded) < 16 || len(padded) > maxWrapped {
 		return nil, fmt.Errorf("aes key wrap: %d bytes are no key", len(key))
@@ -56,15 +56,15 @@ func wrapBlocks(kek, iv, data []byte) ([]byte, error) {
 	return out, nil
 }
 
-// padZero gives a copy with zeros up to a multiple of 8 bytes.
-func padZero(key []byte) []byte {
+// PadZero gives a copy with zeros up to a multiple of 8 bytes.
+func PadZero(key []byte) []byte {
 	padded := make([]byte, (len(key)+7)&^7)
 	copy(padded, key)
 	return padded
 }
 
-// padPKCS7 gives a copy with PKCS#7 padding (RFC 5652 §6.3).
-func padPKCS7(key []byte, size int) []byte {
+// PadPKCS7 gives a copy with PKCS#7 padding (RFC 5652 §6.3).
+func PadPKCS7(key []byte, size int) []byte {
 	padding := size - len(key)%size
 	padded := make([]byte, len(key)+padding)
 	n := copy(padded, key)
@@ -74,13 +74,13 @@ func padPKCS7(key []byte, size int) []byte {
 	return padded
 }
 
-// encryptCBC is AES-CBC with PKCS#7 padding, what CKM_AES_CBC_PAD undoes (PKCS#11 v3.1 §6.13.5).
-func encryptCBC(kek, iv, key []byte) ([]byte, error) {
+// EncryptCBC is AES-CBC with PKCS#7 padding, what CKM_AES_CBC_PAD undoes (PKCS#11 v3.1 §6.13.5).
+func EncryptCBC(kek, iv, key []byte) ([]byte, error) {
 	block, err := aes.NewCipher(kek)
 	if err != nil {
 		return nil, fmt.Errorf("aes cbc: %w", err)
 	}
-	padded := padPKCS7(key, aes.BlockSize)
+	padded := PadPKCS7(key, aes.BlockSize)
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(padded, padded)
 	return padded, nil
 }

@@ -1,4 +1,4 @@
-package bridge
+package verdict
 
 import (
 	"errors"
@@ -19,20 +19,20 @@ func JudgeLogin(err error) []Reason {
 		var failure *token.LoginError
 		if errors.As(err, &failure) {
 			if failure.Flags.Has(token.CKFUserPINLocked) {
-				return []Reason{because(PINLocked, answer, Fact{"CKF_USER_PIN_LOCKED", true})}
+				return []Reason{Because(PINLocked, answer, Fact{"CKF_USER_PIN_LOCKED", true})}
 			}
 			facts = append(facts, Fact{"CKF_USER_PIN_COUNT_LOW", failure.Flags.Has(token.CKFUserPINCountLow)},
 				Fact{"CKF_USER_PIN_FINAL_TRY", failure.Flags.Has(token.CKFUserPINFinalTry)})
 		}
-		return []Reason{because(PINIncorrect, facts...)}
+		return []Reason{Because(PINIncorrect, facts...)}
 	case token.CKRPINLocked:
-		return []Reason{because(PINLocked, answer)}
+		return []Reason{Because(PINLocked, answer)}
 	case token.CKRPINExpired:
-		return []Reason{because(PINMustChange, answer)}
+		return []Reason{Because(PINMustChange, answer)}
 	case token.CKRUserPINNotInitialized:
-		return []Reason{because(PINNotSet, answer)}
+		return []Reason{Because(PINNotSet, answer)}
 	case token.CKRTokenNotPresent:
-		return []Reason{because(TokenAbsent, answer)}
+		return []Reason{Because(TokenAbsent, answer)}
 	}
 	return nil
 }
@@ -40,5 +40,5 @@ func JudgeLogin(err error) []Reason {
 // PINLengthReason is the reason for a PIN that cannot be right, because the token takes none of its length. No attempt
 // is made with it.
 func PINLengthReason(info *token.Info) Reason {
-	return because(PINLength, Fact{"min_pin_len", info.MinPINLen}, Fact{"max_pin_len", info.MaxPINLen})
+	return Because(PINLength, Fact{"min_pin_len", info.MinPINLen}, Fact{"max_pin_len", info.MaxPINLen})
 }

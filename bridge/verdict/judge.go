@@ -1,4 +1,4 @@
-package bridge
+package verdict
 
 import (
 	"slices"
@@ -48,12 +48,12 @@ func (v Verdict) Notices() []Reason {
 }
 
 func (v *Verdict) add(code Code, evidence ...Fact) {
-	v.Reasons = append(v.Reasons, because(code, evidence...))
+	v.Reasons = append(v.Reasons, Because(code, evidence...))
 }
 
 // refused drops the way out and puts the reason first. Where the verdict gave the same reason already, the evidence of both
 // stands there.
-func (v Verdict) refused(reason Reason) Verdict {
+func (v Verdict) Refuse(reason Reason) Verdict {
 	reasons := []Reason{reason}
 	for _, r := range v.Reasons {
 		entry, known := Lookup(r.Code)
@@ -90,8 +90,8 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 	case identity.Certificate == nil:
 		v.add(PublicKeyAlone, loggedIn)
 	case identity.Stranger != nil:
-		v.add(CertificateDoesNotMatchKey, Fact{"CKA_ID", hexText(identity.Stranger.ID())},
-			Fact{"certificate_key", keyText(identity.Public)}, Fact{"private_key", objectKeyText(identity.Stranger)})
+		v.add(CertificateDoesNotMatchKey, Fact{"CKA_ID", HexText(identity.Stranger.ID())},
+			Fact{"certificate_key", KeyText(identity.Public)}, Fact{"private_key", ObjectKeyText(identity.Stranger)})
 	default:
 		v.add(CertificateWithoutKey, loggedIn)
 	}
@@ -107,14 +107,14 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 		v.add(KeyNotExtractable, extractableFact)
 		judgeOrigin(v, inventory, key)
 	case !typeTold(key):
-		v.add(AttributesNotTold, append(typeFacts(key), extractableFact, sensitiveFact)...)
+		v.add(AttributesNotTold, append(TypeFacts(key), extractableFact, sensitiveFact)...)
 	case !supported(key, identity):
-		v.add(KeyTypeUnsupported, typeFacts(key)...)
+		v.add(KeyTypeUnsupported, TypeFacts(key)...)
 	default:
 		judgeWayOut(v, inventory, key, sensitive, []Fact{sensitiveFact, extractableFact})
 	}
 	if identity.Certificate == nil {
-		v.add(KeyWithoutCertificate, Fact{"CKA_ID", hexText(key.ID())})
+		v.add(KeyWithoutCertificate, Fact{"CKA_ID", HexText(key.ID())})
 	}
 }
 
@@ -211,7 +211,7 @@ func judgeCertificate(v *Verdict, identity token.Identity, now time.Time) {
 	}
 	certificate := identity.Certificate.Parsed
 	if certificate == nil {
-		*v = v.refused(because(CertificateUnreadable, Fact{"problem", identity.Certificate.Problem}))
+		*v = v.Refuse(Because(CertificateUnreadable, Fact{"problem", identity.Certificate.Problem}))
 		return
 	}
 	if now.After(certificate.NotAfter) {
@@ -238,7 +238,7 @@ func Hides(inventory *token.Inventory) bool {
 
 // HiddenReason says that private keys show only after a login.
 func HiddenReason() Reason {
-	return because(KeysHiddenUntilLogin, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true})
+	return Because(KeysHiddenUntilLogin, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true})
 }
 
 // JudgeInventory gives what is to be said of a token as a whole.
@@ -256,25 +256,25 @@ func JudgeToken(info *token.Info) []Reason {
 	var reasons []Reason
 	flag := func(f token.Flags, name string) Fact { return Fact{name, info.Flags.Has(f)} }
 	if !info.Flags.Has(token.CKFTokenInitialized) {
-		return []Reason{because(TokenNotInitialised, flag(token.CKFTokenInitialized, "CKF_TOKEN_INITIALIZED"))}
+		return []Reason{Because(TokenNotInitialised, flag(token.CKFTokenInitialized, "CKF_TOKEN_INITIALIZED"))}
 	}
 	if !info.Flags.Has(token.CKFLoginRequired) {
 		return nil
 	}
 	if !info.Flags.Has(token.CKFUserPINInitialized) {
-		reasons = append(reasons, because(PINNotSet, flag(token.CKFUserPINInitialized, "CKF_USER_PIN_INITIALIZED")))
+		reasons = append(reasons, Because(PINNotSet, flag(token.CKFUserPINInitialized, "CKF_USER_PIN_INITIALIZED")))
 	}
 	if info.Flags.Has(token.CKFUserPINLocked) {
-		return append(reasons, because(PINLocked, flag(token.CKFUserPINLocked, "CKF_USER_PIN_LOCKED")))
+		return append(reasons, Because(PINLocked, flag(token.CKFUserPINLocked, "CKF_USER_PIN_LOCKED")))
 	}
 	if info.Flags.Has(token.CKFUserPINFinalTry) {
-		reasons = append(reasons, because(PINLastAttempt, flag(token.CKFUserPINFinalTry, "CKF_USER_PIN_FINAL_TRY")))
+		reasons = append(reasons, Because(PINLastAttempt, flag(token.CKFUserPINFinalTry, "CKF_USER_PIN_FINAL_TRY")))
 	}
 	if info.Flags.Has(token.CKFUserPINToBeChanged) {
-		reasons = append(reasons, because(PINMustChange, flag(token.CKFUserPINToBeChanged, "CKF_USER_PIN_TO_BE_CHANGED")))
+		reasons = append(reasons, Because(PINMustChange, flag(token.CKFUserPINToBeChanged, "CKF_USER_PIN_TO_BE_CHANGED")))
 	}
 	if info.Flags.Has(token.CKFProtectedAuthenticationPath) {
-		reasons = append(reasons, because(PinpadRequired, flag(token.CKFProtectedAuthenticationPath, "CKF_PROTECTED_AUTHENTICATION_PATH")))
+		reasons = append(reasons, Because(PinpadRequired, flag(token.CKFProtectedAuthenticationPath, "CKF_PROTECTED_AUTHENTICATION_PATH")))
 	}
 	return reasons
 }

@@ -1,4 +1,4 @@
-package bridge
+package archive
 
 import (
 	"path/filepath"

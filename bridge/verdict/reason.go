@@ -1,12 +1,13 @@
-// Package bridge decides what may leave a token and carries it over to PFX files and back. Its verdicts are values with
-// codes and evidence; the words for them are somebody else's.
-package bridge
+// Package verdict says whether a key may leave its token, and why or why not. Judge is a pure function over what a token
+// told: values in, values out. A reason has a stable code and evidence; its words belong to the command line.
+package verdict
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Code names a reason: kebab-case and stable, in JSON and in `explain`.
@@ -261,4 +262,42 @@ func (e Evidence) MarshalJSON() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func because(code Code, evidence ...Fact) Reason { return Reason{Code: code, Evidence: evidence} }
+// Because gives a reason with its evidence.
+func Because(code Code, evidence ...Fact) Reason { return Reason{Code: code, Evidence: evidence} }
+
+// String writes the code and the evidence as JSON, for logs and tests: `ca-key {"is_ca":true}`.
+func (r Reason) String() string {
+	evidence, err := json.Marshal(r.Evidence)
+	if err != nil {
+		evidence = []byte(err.Error())
+	}
+	return string(r.Code) + " " + string(evidence)
+}
+
+// Text joins reasons as String writes them, by "; ".
+func Text(reasons []Reason) string {
+	texts := make([]string, len(reasons))
+	for i, reason := range reasons {
+		texts[i] = reason.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Validate tells whether the code is in the table, and the evidence is what the table lists for it, each fact once.
+func (r Reason) Validate() error {
+	entry, known := Lookup(r.Code)
+	if !known {
+		return fmt.Errorf("reason %s: it is not in the table", r.Code)
+	}
+	seen := map[string]bool{}
+	for _, fact := range r.Evidence {
+		if !slices.Contains(entry.Evidence, fact.Name) {
+			return fmt.Errorf("reason %s: the table lists no evidence %q", r.Code, fact.Name)
+		}
+		if seen[fact.Name] {
+			return fmt.Errorf("reason %s: the evidence %q is given twice", r.Code, fact.Name)
+		}
+		seen[fact.Name] = true
+	}
+	return nil
+}

@@ -1,4 +1,4 @@
-package bridge
+package verdict
 
 import (
 	"encoding/hex"
@@ -19,7 +19,7 @@ func attributeFact(o *token.Object, a token.Attribute) Fact {
 	return Fact{a.String(), nil}
 }
 
-func typeFacts(key *token.Object) []Fact {
+func TypeFacts(key *token.Object) []Fact {
 	keyType, told := key.KeyType()
 	if !told {
 		return []Fact{{token.CKAKeyType.String(), nil}}
@@ -27,20 +27,20 @@ func typeFacts(key *token.Object) []Fact {
 	return []Fact{{token.CKAKeyType.String(), keyType.String()}}
 }
 
-func hexText(b []byte) string { return hex.EncodeToString(b) }
+func HexText(b []byte) string { return hex.EncodeToString(b) }
 
-// keyText names a public key by kind and the end of its SubjectPublicKeyInfo.
-func keyText(key pki.PublicKey) string {
+// KeyText names a public key by kind and the end of its SubjectPublicKeyInfo.
+func KeyText(key pki.PublicKey) string {
 	if len(key.SPKI) < 8 {
 		return ""
 	}
 	return fmt.Sprintf("%s …%x", key.Algorithm, key.SPKI[len(key.SPKI)-8:])
 }
 
-// objectKeyText names a key object by its public key, else by its type; nil where the token told neither.
-func objectKeyText(o *token.Object) any {
+// ObjectKeyText names a key object by its public key, else by its type; nil where the token told neither.
+func ObjectKeyText(o *token.Object) any {
 	if public, told := token.PublicKeyOf(o); told {
-		return keyText(public)
+		return KeyText(public)
 	}
 	if keyType, told := o.KeyType(); told {
 		return keyType.String()

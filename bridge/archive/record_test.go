@@ -1,4 +1,4 @@
-package bridge
+package archive
 
 import (
 	"errors"
@@ -7,6 +7,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 )
 
 func someRecord() *Record {
@@ -17,7 +20,7 @@ func someRecord() *Record {
 		Certificate: RecordCertificate{
 			SHA256: someFingerprint, Subject: "CN=alice", Issuer: "CN=ca", Serial: "01", NotBefore: "2026-01-01T00:00:00Z", NotAfter: "2027-01-01T00:00:00Z",
 		},
-		PublicKeySHA256: someFingerprint, Method: MethodWrap, Mechanism: &mechanism, Profile: ProfileModern, Iterations: 1, Proof: ProofIndependent,
+		PublicKeySHA256: someFingerprint, Method: verdict.MethodWrap, Mechanism: &mechanism, Profile: pfx.Modern, Iterations: 1, Proof: ProofIndependent,
 	}
 }
 

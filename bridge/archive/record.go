@@ -1,4 +1,4 @@
-package bridge
+package archive
 
 import (
 	"bytes"
@@ -9,14 +9,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf16"
 
 	"golang.org/x/sys/unix"
 
-	"p11bridge/token"
+	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 )
 
 // RecordSchema names the form of a record.
@@ -38,9 +38,9 @@ type Record struct {
 	Usage           RecordUsage       `json:"usage"`
 	Certificate     RecordCertificate `json:"certificate"`
 	PublicKeySHA256 string            `json:"public_key_sha256"` // of the SubjectPublicKeyInfo
-	Method          Method            `json:"method"`
+	Method          verdict.Method    `json:"method"`
 	Mechanism       *string           `json:"mechanism"` // nil for a method that needs none
-	Profile         Profile           `json:"profile"`
+	Profile         pfx.Profile       `json:"profile"`
 	Iterations      int               `json:"iterations"`
 	Proof           Proof             `json:"proof"`
 }
@@ -70,40 +70,7 @@ type RecordCertificate struct {
 	NotAfter  string `json:"not_after"`
 }
 
-// NewRecord describes what an export wrote.
-func NewRecord(inventory *token.Inventory, identity token.Identity, receipt *Receipt, now time.Time) *Record {
-	certificate, attributes := receipt.Certificate, identity.PrivateKey.Attributes
-	record := &Record{
-		Schema: RecordSchema, File: filepath.Base(receipt.File), SHA256: receipt.SHA256, Created: now.UTC().Format(time.RFC3339),
-		Token: RecordToken{inventory.Token.Label, inventory.Token.Serial, inventory.Token.Manufacturer, inventory.Token.Model},
-		ID:    hex.EncodeToString(identity.PrivateKey.ID()), Label: labelOf(identity),
-		Usage: RecordUsage{
-			attributes.Bool(token.CKASign).Value(), attributes.Bool(token.CKADecrypt).Value(), attributes.Bool(token.CKADerive).Value(),
-		},
-		Certificate: RecordCertificate{
-			SHA256: certificate.SHA256(), Subject: certificate.Subject, Issuer: certificate.Issuer, Serial: certificate.Serial,
-			NotBefore: certificate.NotBefore.UTC().Format(time.RFC3339), NotAfter: certificate.NotAfter.UTC().Format(time.RFC3339),
-		},
-		PublicKeySHA256: digestText(certificate.PublicKey.SPKI), Method: receipt.Method, Profile: receipt.Profile,
-		Iterations: receipt.Iterations, Proof: receipt.Proof,
-	}
-	if receipt.Mechanism != "" {
-		record.Mechanism = &receipt.Mechanism
-	}
-	return record
-}
-
-// labelOf is the first CKA_LABEL of an identity's objects that is not empty, as the token told it.
-func labelOf(identity token.Identity) string {
-	for _, o := range identity.Objects() {
-		if label := o.Label(); label != "" {
-			return label
-		}
-	}
-	return ""
-}
-
-func digestText(data []byte) string {
+func Digest(data []byte) string {
 	digest := sha256.Sum256(data)
 	return hex.EncodeToString(digest[:])
 }
@@ -156,7 +123,7 @@ func (e *RecordError) Unwrap() error { return e.Err }
 // ReadRecord reads the record at the path. What it says of its file cannot lead out of its own directory. The error is a
 // *RecordError.
 func ReadRecord(path string) (*Record, error) {
-	text, err := readRegular(path, maxRecord)
+	text, err := ReadRegular(path, maxRecord)
 	if err != nil {
 		return nil, &RecordError{path, err}
 	}
@@ -220,7 +187,7 @@ func openRegular(path string) (*os.File, error) {
 	return file, nil
 }
 
-func readRegular(path string, most int64) ([]byte, error) {
+func ReadRegular(path string, most int64) ([]byte, error) {
 	file, err := openRegular(path)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,6 @@
-package bridge
+// Package archive keeps backups on disk: files that are written whole or not at all, the names they get, the record beside
+// each, and the state of every key against them. Read gives the archive of a directory, Status compares tokens with it.
+package archive
 
 import (
 	"context"
@@ -13,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"p11bridge/token"
 	"p11bridge/token/pki"
 )
 
@@ -56,9 +59,9 @@ type UnreadableRecord struct {
 	fingerprint string // of the certificate, as far as the name tells it
 }
 
-// ReadArchive reads the records of a directory and the SHA-256 of every file that one names. It opens no PFX and needs no
+// Read reads the records of a directory and the SHA-256 of every file that one names. It opens no PFX and needs no
 // password. The error is a *FileError, or the context's.
-func ReadArchive(ctx context.Context, directory string) (*Archive, error) {
+func Read(ctx context.Context, directory string) (*Archive, error) {
 	a := &Archive{Directory: directory, byCertificate: map[string][]*Backup{}, byPublicKey: map[string][]*Backup{}, loose: map[string][]string{}}
 	entries, err := os.ReadDir(directory)
 	switch {
@@ -75,7 +78,7 @@ func ReadArchive(ctx context.Context, directory string) (*Archive, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		if name, ok := strings.CutSuffix(entry.Name(), recordEnding); ok && !strings.HasPrefix(name, ".") {
+		if name, ok := strings.CutSuffix(entry.Name(), RecordExtension); ok && !strings.HasPrefix(name, ".") {
 			a.read(name, there)
 		}
 	}
@@ -87,7 +90,7 @@ func ReadArchive(ctx context.Context, directory string) (*Archive, error) {
 		a.byPublicKey[b.Record.PublicKeySHA256] = append(a.byPublicKey[b.Record.PublicKeySHA256], b)
 	}
 	for _, entry := range entries {
-		name, ok := strings.CutSuffix(entry.Name(), backupEnding)
+		name, ok := strings.CutSuffix(entry.Name(), BackupExtension)
 		if fingerprint := namedFor(name); ok && fingerprint != "" && !spoken[entry.Name()] {
 			a.loose[fingerprint] = append(a.loose[fingerprint], name)
 		}
@@ -98,10 +101,10 @@ func ReadArchive(ctx context.Context, directory string) (*Archive, error) {
 // read takes in one JSON file. Other people's are left alone: those that are not named as records are and have no PFX file
 // of their name.
 func (a *Archive) read(name string, there map[string]bool) {
-	path := filepath.Join(a.Directory, name+recordEnding)
+	path := filepath.Join(a.Directory, name+RecordExtension)
 	record, err := ReadRecord(path)
 	if err != nil {
-		if namedFor(name) != "" || there[name+backupEnding] {
+		if namedFor(name) != "" || there[name+BackupExtension] {
 			var problem *RecordError
 			if errors.As(err, &problem) {
 				err = problem.Err
@@ -125,7 +128,7 @@ func (a *Archive) read(name string, there map[string]bool) {
 // of finds the backup of a certificate: the one whose file is intact, where there are several.
 func (a *Archive) of(certificate *pki.Certificate) *Backup {
 	found := a.byCertificate[certificate.SHA256()]
-	found = slices.DeleteFunc(slices.Clone(found), func(b *Backup) bool { return b.Record.PublicKeySHA256 != digestText(certificate.PublicKey.SPKI) })
+	found = slices.DeleteFunc(slices.Clone(found), func(b *Backup) bool { return b.Record.PublicKeySHA256 != Digest(certificate.PublicKey.SPKI) })
 	return bestOf(found)
 }
 
@@ -134,7 +137,7 @@ func (a *Archive) ofKey(public pki.PublicKey) *Backup {
 	if len(public.SPKI) == 0 {
 		return nil
 	}
-	return bestOf(a.byPublicKey[digestText(public.SPKI)])
+	return bestOf(a.byPublicKey[Digest(public.SPKI)])
 }
 
 // bestOf prefers an intact file, then the newest record.
@@ -158,17 +161,17 @@ func (a *Archive) lacksRecord(certificateSHA256 string) (path, problem string, i
 		}
 	}
 	if names := a.loose[fingerprint]; len(names) > 0 {
-		return filepath.Join(a.Directory, names[0]+recordEnding), "missing", true
+		return filepath.Join(a.Directory, names[0]+RecordExtension), "missing", true
 	}
 	return "", "", false
 }
 
-// nameFor is the name, without ending, under which a certificate's backup is to be written: the one that it has already,
+// NameFor is the name, without ending, under which a certificate's backup is to be written: the one that it has already,
 // also where the label was changed since or the record was lost, so that no duplicate grows.
-func (a *Archive) nameFor(label, certificateSHA256 string) (name string, replaces bool) {
+func (a *Archive) NameFor(label, certificateSHA256 string) (name string, replaces bool) {
 	if backup := bestOf(a.byCertificate[certificateSHA256]); backup != nil {
-		name, ok := strings.CutSuffix(backup.Record.File, backupEnding)
-		if ok && name+recordEnding == filepath.Base(backup.RecordPath) {
+		name, ok := strings.CutSuffix(backup.Record.File, BackupExtension)
+		if ok && name+RecordExtension == filepath.Base(backup.RecordPath) {
 			return name, backup.File != FileMissing
 		}
 	}
@@ -269,4 +272,15 @@ func NewDraftName() (string, error) {
 		return "", fmt.Errorf("name unfinished files: %w", err)
 	}
 	return draftName + "-" + hex.EncodeToString(random), nil
+}
+
+// BackupOf finds the backup of an identity: of its certificate, or of its key where there is no certificate.
+func (a *Archive) BackupOf(identity token.Identity) *Backup {
+	if identity.Certificate != nil {
+		if identity.Certificate.Parsed == nil {
+			return nil
+		}
+		return a.of(identity.Certificate.Parsed)
+	}
+	return a.ofKey(identity.Public)
 }

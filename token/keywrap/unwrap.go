@@ -1,4 +1,7 @@
-package token
+// Package keywrap is AES key wrapping in software: RFC 3394, RFC 5649, and CKM_AES_CBC_PAD, with the dialects that tokens
+// speak. Unwrap opens what a token wrapped; the others make what a token unwraps. Keys and results are plain bytes, which
+// the caller wipes.
+package keywrap
 
 import (
 	"bytes"
@@ -23,10 +26,10 @@ var errKeyWrapIntegrity = errors.New("aes key wrap: the integrity check failed")
 // maxWrapped bounds what a module may return as a wrapped key; RSA 16384 stays below it.
 const maxWrapped = 64 << 10
 
-// unwrapKeyData undoes an AES key wrap in any of the dialects that tokens speak under CKM_AES_KEY_WRAP,
+// Unwrap undoes an AES key wrap in any of the dialects that tokens speak under CKM_AES_KEY_WRAP,
 // CKM_AES_KEY_WRAP_PAD and CKM_AES_KEY_WRAP_KWP: RFC 3394, or RFC 5649 with its own padding. What the token padded before
 // it wrapped (zeros, or PKCS#7) is still there. The caller wipes the result.
-func unwrapKeyData(kek, wrapped []byte) ([]byte, error) {
+func Unwrap(kek, wrapped []byte) ([]byte, error) {
 	if len(wrapped) < 16 || len(wrapped)%8 != 0 || len(wrapped) > maxWrapped {
 		return nil, fmt.Errorf("aes key wrap: %d bytes are no wrapped key", len(wrapped))
 	}
@@ -74,9 +77,9 @@ func unwrapBlocks(kek, wrapped []byte) (iv, data []byte, err error) {
 	return a, data, nil
 }
 
-// trimPKCS7 cuts the PKCS#7 padding that NSS puts around a key before it wraps it, told from the key's own last bytes by
+// TrimPKCS7 cuts the PKCS#7 padding that NSS puts around a key before it wraps it, told from the key's own last bytes by
 // the length of the DER value. Other trailing bytes stay, for the parser to accept or refuse.
-func trimPKCS7(der []byte) []byte {
+func TrimPKCS7(der []byte) []byte {
 	length, ok := derLength(der)
 	if !ok || length >= len(der) {
 		return der

@@ -1,4 +1,6 @@
-package token
+// Package host finds what this machine has: the modules that p11-kit and the usual places name, SoftHSM's and NSS's set-up,
+// the PC/SC daemon, and what a module shows to everybody. Nothing here logs in.
+package host
 
 import (
 	"bufio"
@@ -10,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"p11bridge/token"
 )
 
 // Where p11-kit keeps its module configuration, the later overriding the earlier (pkcs11.conf(5)).
@@ -32,10 +36,10 @@ var usualModules = []string{
 
 // Discover lists the PKCS#11 libraries that p11-kit's configuration and the usual places name, each once, in that order.
 // Modules that hold only trust anchors, and those that p11-kit reaches by a command, are left out. Nothing is loaded.
-func Discover() []Library {
-	var found []Library
+func Discover() []token.Library {
+	var found []token.Library
 	seen := map[string]bool{}
-	add := func(library Library) {
+	add := func(library token.Library) {
 		real, err := filepath.EvalSymlinks(library.Path)
 		if err != nil {
 			real = library.Path
@@ -53,7 +57,7 @@ func Discover() []Library {
 	for _, place := range usualModules {
 		for _, path := range inRoots(place) {
 			if _, err := os.Stat(path); err == nil {
-				add(Library{Path: path})
+				add(token.Library{Path: path})
 			}
 		}
 	}
@@ -74,9 +78,9 @@ func inRoots(place string) []string {
 // Configuration is one of p11-kit's .module files and what came of it.
 type Configuration struct {
 	File    string
-	Library Library // empty where Ignored is not
-	Ignored Ignored // why no module is loaded for it; empty where one is
-	Err     error   // for ConfigurationUnreadable
+	Library token.Library // empty where Ignored is not
+	Ignored Ignored       // why no module is loaded for it; empty where one is
+	Err     error         // for ConfigurationUnreadable
 }
 
 // Ignored says why a configuration names no module that could hold a person's keys.
@@ -134,7 +138,7 @@ func readConfiguration(file string) Configuration {
 		c.Ignored = NamesNoModule
 	default:
 		name := strings.TrimSuffix(filepath.Base(file), ".module")
-		c.Library = Library{Path: modulePath(settings["module"]), InitString: settings["x-init-reserved"], Name: name, NamedBy: file}
+		c.Library = token.Library{Path: modulePath(settings["module"]), InitString: settings["x-init-reserved"], Name: name, NamedBy: file}
 	}
 	return c
 }

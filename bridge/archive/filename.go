@@ -1,4 +1,4 @@
-package bridge
+package archive
 
 import (
 	"strings"
@@ -13,8 +13,8 @@ const (
 	// namedFingerprint is how many hexadecimal digits of a certificate's SHA-256 stand in the names of its backup.
 	namedFingerprint = 16
 
-	backupEnding = ".pfx"
-	recordEnding = ".json"
+	BackupExtension = ".pfx"
+	RecordExtension = ".json"
 )
 
 // BackupName is the name, without ending, of the files that hold an identity's backup: what is left of its label, and the

@@ -1,4 +1,4 @@
-package token
+package keywrap
 
 import (
 	"bytes"
@@ -22,8 +22,8 @@ func TestWrapVectors(t *testing.T) {
 		wrap                    func(kek, key []byte) ([]byte, error)
 	}{
 		{"RFC 5649, 20 bytes", "5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8", "c37b7e6492584340bed12207808941155068f738",
-			"138bdeaa9b8fa7fc61f97742e72248ee5ae6ae5360d1ae6a5f54f373fa543b6a", wrapRFC5649},
-		{"RFC 5649, 7 bytes", "5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8", "466f7250617369", "afbeb0f07dfbf5419200f2ccb50bb24f", wrapRFC5649},
+			"138bdeaa9b8fa7fc61f97742e72248ee5ae6ae5360d1ae6a5f54f373fa543b6a", WrapRFC5649},
+		{"RFC 5649, 7 bytes", "5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8", "466f7250617369", "afbeb0f07dfbf5419200f2ccb50bb24f", WrapRFC5649},
 		{"RFC 3394, 16 bytes under 16", "000102030405060708090a0b0c0d0e0f", "00112233445566778899aabbccddeeff",
 			"1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5", wrapExact},
 		{"RFC 3394, 32 bytes under 32", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
@@ -42,7 +42,7 @@ func TestWrapVectors(t *testing.T) {
 		})
 	}
 	for _, key := range [][]byte{nil, make([]byte, maxWrapped+1)} {
-		if _, err := wrapRFC5649(make([]byte, 32), key); err == nil {
+		if _, err := WrapRFC5649(make([]byte, 32), key); err == nil {
 			t.Errorf("%d bytes were wrapped", len(key))
 		}
 	}
@@ -51,7 +51,7 @@ func TestWrapVectors(t *testing.T) {
 	}
 }
 
-func wrapExact(kek, key []byte) ([]byte, error) { return wrapPadded(kek, key, padZero(key)) }
+func wrapExact(kek, key []byte) ([]byte, error) { return WrapPadded(kek, key, PadZero(key)) }
 
 // FuzzWrap holds each dialect against the reader that undoes them all: the key comes back, with the padding that belongs to
 // the dialect and no other.
@@ -65,21 +65,21 @@ func FuzzWrap(f *testing.F) {
 		}
 		kek := bytes.Repeat([]byte{seed}, 32)
 		before := bytes.Clone(key)
-		wrapped, err := wrapRFC5649(kek, key)
+		wrapped, err := WrapRFC5649(kek, key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := unwrapKeyData(kek, wrapped); err != nil || !bytes.Equal(back, key) {
+		if back, err := Unwrap(kek, wrapped); err != nil || !bytes.Equal(back, key) {
 			t.Fatalf("RFC 5649: %x, %v", back, err)
 		}
 		if len(key) > 8 {
-			for name, padded := range map[string][]byte{"zeros": padZero(key), "PKCS#7": padPKCS7(key, 8)} {
+			for name, padded := range map[string][]byte{"zeros": PadZero(key), "PKCS#7": PadPKCS7(key, 8)} {
 				want := bytes.Clone(padded)
-				wrapped, err := wrapPadded(kek, key, padded)
+				wrapped, err := WrapPadded(kek, key, padded)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if back, err := unwrapKeyData(kek, wrapped); err != nil || !bytes.Equal(back, want) {
+				if back, err := Unwrap(kek, wrapped); err != nil || !bytes.Equal(back, want) {
 					t.Fatalf("RFC 3394 over %s: %x, %v", name, back, err)
 				}
 				if !allZero(padded) {

@@ -1,4 +1,4 @@
-package token
+package keywrap
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func TestUnwrapVectors(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			kek, wrapped := fromHex(t, row.kek), fromHex(t, row.wrapped)
-			got, err := unwrapKeyData(kek, wrapped)
+			got, err := Unwrap(kek, wrapped)
 			if err != nil || hex.EncodeToString(got) != row.key {
 				t.Fatalf("%x, %v", got, err)
 			}
@@ -37,23 +37,23 @@ func TestUnwrapVectors(t *testing.T) {
 			for i := range len(wrapped) * 8 {
 				damaged := bytes.Clone(wrapped)
 				damaged[i/8] ^= 1 << (i % 8)
-				if _, err := unwrapKeyData(kek, damaged); !errors.Is(err, errKeyWrapIntegrity) {
+				if _, err := Unwrap(kek, damaged); !errors.Is(err, errKeyWrapIntegrity) {
 					t.Errorf("bit %d flipped: %v", i, err)
 				}
 			}
 			kek[0] ^= 1
-			if _, err := unwrapKeyData(kek, wrapped); !errors.Is(err, errKeyWrapIntegrity) {
+			if _, err := Unwrap(kek, wrapped); !errors.Is(err, errKeyWrapIntegrity) {
 				t.Errorf("under another key: %v", err)
 			}
 		})
 	}
 	for _, size := range []int{0, 1, 8, 15, 17, 23, maxWrapped + 8} {
-		if _, err := unwrapKeyData(make([]byte, 32), make([]byte, size)); err == nil || errors.Is(err, errKeyWrapIntegrity) {
+		if _, err := Unwrap(make([]byte, 32), make([]byte, size)); err == nil || errors.Is(err, errKeyWrapIntegrity) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
 	for _, size := range []int{0, 1, 15, 17, 33} {
-		if _, err := unwrapKeyData(make([]byte, size), make([]byte, 24)); err == nil || errors.Is(err, errKeyWrapIntegrity) {
+		if _, err := Unwrap(make([]byte, size), make([]byte, 24)); err == nil || errors.Is(err, errKeyWrapIntegrity) {
 			t.Errorf("a wrapping key of %d bytes: %v", size, err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestUnwrapChecksRFC5649(t *testing.T) {
 		{"another initial value", "a65959a700000010", "30313233343536373031323334353637", false},
 	} {
 		wrapped := wrapBlocksWith(t, kek, fromHex(t, row.iv), fromHex(t, row.data))
-		if _, err := unwrapKeyData(kek, wrapped); (err == nil) != row.ok {
+		if _, err := Unwrap(kek, wrapped); (err == nil) != row.ok {
 			t.Errorf("%s: %v", row.name, err)
 		}
 	}
@@ -134,7 +134,7 @@ func TestTrimPKCS7(t *testing.T) {
 		{"a single byte", "30", "30"},
 		{"nothing", "", ""},
 	} {
-		if got := hex.EncodeToString(trimPKCS7(fromHex(t, row.in))); got != row.out {
+		if got := hex.EncodeToString(TrimPKCS7(fromHex(t, row.in))); got != row.out {
 			t.Errorf("%s: %s, not %s", row.name, got, row.out)
 		}
 	}
@@ -145,24 +145,24 @@ func TestDialects(t *testing.T) {
 	kek := bytes.Repeat([]byte{7}, 32)
 	key := append([]byte{0x30, 0x15}, bytes.Repeat([]byte{0xAB}, 0x15)...)
 	for name, wrap := range map[string]func() ([]byte, error){
-		"RFC 5649":                   func() ([]byte, error) { return wrapRFC5649(kek, key) },
-		"RFC 3394 over PKCS#7":       func() ([]byte, error) { return wrapPadded(kek, key, padPKCS7(key, 8)) },
-		"RFC 3394 over PKCS#7 of 16": func() ([]byte, error) { return wrapPadded(kek, key, padPKCS7(key, aes.BlockSize)) },
+		"RFC 5649":                   func() ([]byte, error) { return WrapRFC5649(kek, key) },
+		"RFC 3394 over PKCS#7":       func() ([]byte, error) { return WrapPadded(kek, key, PadPKCS7(key, 8)) },
+		"RFC 3394 over PKCS#7 of 16": func() ([]byte, error) { return WrapPadded(kek, key, PadPKCS7(key, aes.BlockSize)) },
 	} {
 		wrapped, err := wrap()
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := unwrapKeyData(kek, wrapped)
-		if err != nil || !bytes.Equal(trimPKCS7(got), key) {
+		got, err := Unwrap(kek, wrapped)
+		if err != nil || !bytes.Equal(TrimPKCS7(got), key) {
 			t.Errorf("%s: %x, %v", name, got, err)
 		}
 	}
-	wrapped, err := wrapPadded(kek, key, padZero(key))
+	wrapped, err := WrapPadded(kek, key, PadZero(key))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := unwrapKeyData(kek, wrapped); err != nil || !bytes.Equal(got, padZero(key)) {
+	if got, err := Unwrap(kek, wrapped); err != nil || !bytes.Equal(got, PadZero(key)) {
 		t.Errorf("RFC 3394 over zeros: %x, %v", got, err)
 	}
 }
@@ -170,7 +170,7 @@ func TestDialects(t *testing.T) {
 // TestEncryptCBC holds the shroud's own dialect against the standard library.
 func TestEncryptCBC(t *testing.T) {
 	kek, iv, key := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 16), []byte("a key of 21 bytes ...")
-	encrypted, err := encryptCBC(kek, iv, key)
+	encrypted, err := EncryptCBC(kek, iv, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,12 +198,12 @@ func FuzzUnwrapKeyData(f *testing.F) {
 		wrapped := data
 		if wrapFirst && len(data) > 0 && len(data) < maxWrapped/2 {
 			var err error
-			if wrapped, err = wrapRFC5649(kek, bytes.Clone(data)); err != nil {
+			if wrapped, err = WrapRFC5649(kek, bytes.Clone(data)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		before := bytes.Clone(wrapped)
-		got, err := unwrapKeyData(kek, wrapped)
+		got, err := Unwrap(kek, wrapped)
 		if !bytes.Equal(wrapped, before) {
 			t.Fatal("the input was changed")
 		}
@@ -213,7 +213,7 @@ func FuzzUnwrapKeyData(f *testing.F) {
 		if (err == nil) != (got != nil) {
 			t.Fatalf("%d bytes and the error %v", len(got), err)
 		}
-		trimmed := trimPKCS7(got)
+		trimmed := TrimPKCS7(got)
 		if !bytes.HasPrefix(got, trimmed) || len(got)-len(trimmed) > aes.BlockSize {
 			t.Fatal("more than padding was cut")
 		}
