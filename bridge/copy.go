@@ -97,7 +97,7 @@ func OpenCopy(ctx context.Context, file []byte, password func() (*secret.Text, e
 func (c *Copy) read(contents *pfx.Contents, key pfx.Key) *pki.Certificate {
 	own := -1
 	if key.Shrouded != nil {
-		if own = pfx.Match(contents, publicKeyOf)[0].Certificate; own < 0 && len(contents.Certificates) == 1 {
+		if own = pfx.Match(contents, compareKey)[0].Certificate; own < 0 && len(contents.Certificates) == 1 {
 			own = 0
 		}
 	}

@@ -90,6 +90,10 @@ func openFile(ctx context.Context, file []byte, password func() (*secret.Text, e
 		v.add(verdict.IterationCountTooLarge, verdict.Fact{Name: "iterations", Value: tooMany}, verdict.Fact{Name: "limit", Value: pfx.MaxIterations})
 		return v, nil, nil
 	}
+	if facts.Unsupported != "" {
+		v.add(FormatUnsupported, Fact{"algorithm", facts.Unsupported})
+		return v, nil, nil
+	}
 	given, err := password()
 	if err != nil {
 		return v, nil, err
@@ -152,7 +156,10 @@ func (v *Verification) readingFailed(file []byte, err error) {
 	var damaged *pfx.DamagedError
 	var limit *pfx.LimitError
 	var unsupported *pfx.UnsupportedError
+	var odd *pfx.NonconformingError
 	switch {
+	case errors.As(err, &odd):
+		v.add(FormatUnsupported, Fact{"algorithm", odd.Where()})
 	case errors.Is(err, pfx.ErrPassword), errors.Is(err, pfx.ErrPasswordNotBMP), errors.Is(err, pfx.ErrPasswordNotUTF8):
 		v.add(verdict.PasswordIncorrect)
 	case errors.Is(err, pfx.ErrPrivacyPassword):
@@ -215,7 +222,7 @@ func (v *Verification) judgePair(contents *pfx.Contents) {
 		v.add(verdict.SeveralKeys, verdict.Fact{Name: "keys", Value: len(contents.Keys)})
 	}
 	var problem error
-	for _, pair := range pfx.Match(contents, publicKeyOf) {
+	for _, pair := range pfx.Match(contents, compareKey) {
 		if pair.LinkedBy != pfx.LinkedByPublicKey {
 			if problem == nil {
 				problem = pair.Err
@@ -245,13 +252,25 @@ func (v *Verification) judgePair(contents *pfx.Contents) {
 	}
 }
 
-func publicKeyOf(pkcs8 []byte) ([]byte, error) {
+// compareKey compares keys, not their encodings.
+func compareKey(pkcs8 []byte) (func([]byte) pfx.Relation, error) {
 	key, err := pki.ParsePrivateKey(pkcs8)
 	if err != nil {
 		return nil, fmt.Errorf("read the private key: %w", err)
 	}
-	defer key.Wipe()
-	return key.Public.SPKI, nil
+	key.Wipe()
+	return func(der []byte) pfx.Relation {
+		certified, err := pki.KeyOfCertificate(der)
+		switch {
+		case err != nil:
+			return pfx.Unknown
+		case certified.Equal(key.Public):
+			return pfx.Certified
+		case certified.Differs(key.Public):
+			return pfx.Unrelated
+		}
+		return pfx.Unknown
+	}, nil
 }
 
 func firstReadable(certificates []pfx.Certificate) *pki.Certificate {

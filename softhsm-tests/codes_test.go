@@ -111,7 +111,7 @@ label="note" data
 	verify("no PFX", write(t, directory, "text.pfx", []byte("text")), "not-a-pfx")
 	verify("cut off", truncated(t, directory, foreignFile("own/modern.p12")), "file-damaged")
 	verify("of absurd size", write(t, directory, "large.pfx", make([]byte, bridge.MaxFileSize+1)), "file-too-large")
-	verify("RC4", foreignFile("foreign/openssl-rc4-128.p12"), "format-unsupported")
+	verify("PBMAC1 without a key length", foreignFile("rfc9579/a6.p12"), "format-unsupported")
 	verify("no key", foreignFile("foreign/openssl-no-key.p12"), "no-private-key")
 	verify("no certificate", foreignFile("foreign/openssl-no-certificate.p12"), "no-certificate")
 	verify("a certificate", young, "certificate-only")

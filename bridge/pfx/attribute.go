@@ -56,7 +56,7 @@ func readAttributes(set cryptobyte.String, t *tally) (attributes, error) {
 func checkAttributes(others []Attribute) error {
 	for _, other := range others {
 		set := append(appendLength([]byte{0x31}, len(other.Values)), other.Values...)
-		if _, wasDER, err := toDER(set, "attribute "+other.OID); err != nil || !wasDER {
+		if _, end, wasDER, err := toDER(set, "attribute "+other.OID); err != nil || !wasDER || end != len(set) {
 			return &DamagedError{Where: "attribute " + other.OID, Err: err}
 		}
 	}

@@ -40,9 +40,15 @@ func sealWith(t testing.TB, p *pbe, text string, plaintext []byte) []byte {
 	t.Helper()
 	secret, err := newPassword([]byte(text))
 	must(t, err)
+	return sealFrom(t, p, secret.standard(p.source.family()).secret, plaintext)
+}
+
+// sealFrom encrypts under a password in any encoding.
+func sealFrom(t testing.TB, p *pbe, secret, plaintext []byte) []byte {
+	t.Helper()
 	derived, err := p.derive()(context.Background(), secret)
 	must(t, err)
-	ciphertext, err := p.seal(derived[0], plaintext)
+	ciphertext, err := p.seal(derived, plaintext)
 	must(t, err)
 	return ciphertext
 }
@@ -228,22 +234,14 @@ func TestTwoPasswords(t *testing.T) {
 // The empty password is two zero bytes to some writers and nothing at all to others.
 func TestBothReadingsOfTheEmptyPassword(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
-	secret, err := newPassword(nil)
-	must(t, err)
-	for reading := range 2 {
+	for reading, secret := range [][]byte{{0, 0}, {}} {
 		for _, withMAC := range []bool{true, false} {
 			m := newMAC("SHA-1", []byte("12345678"), 3)
-			keys, err := m.derive()(context.Background(), secret)
-			must(t, err)
 			p := newTripleDES([]byte("12345678"), 3)
-			derived, err := p.derive()(context.Background(), secret)
-			must(t, err)
-			ciphertext, err := p.seal(derived[reading], contents.Keys[0].PKCS8)
-			must(t, err)
-			shrouded, err := buildShrouded(p, ciphertext)
+			shrouded, err := buildShrouded(p, sealFrom(t, p, secret, contents.Keys[0].PKCS8))
 			must(t, err)
 			safe := info(t, func(b *cryptobyte.Builder) { addShroudedKeyBag(b, Key{}, shrouded) })
-			file := assemble(t, m, keys[reading], safe)
+			file := assemble(t, m, keyFrom(t, m, secret), safe)
 			if !withMAC {
 				file = assemble(t, nil, nil, safe)
 			}
@@ -287,9 +285,15 @@ func TestDamagedInside(t *testing.T) {
 		"nested safe":          value(oidSafeContentsBag, 0x02, 1, 0),
 		"SafeContents":         sealedJunk(0x30, 2, 5, 0),
 	} {
-		var broken *DamagedError
-		if _, err := Decode(context.Background(), assemble(t, m, key, safe), []byte("test"), DecodeOptions{}); !errors.As(err, &broken) {
+		// The MAC fits: the file is as its maker wrote it. Where it does not, or is not there, the file may be damaged.
+		if _, err := Decode(context.Background(), assemble(t, m, key, safe), []byte("test"), DecodeOptions{}); !errors.As(err, new(*NonconformingError)) {
 			t.Errorf("%s: %v", name, err)
+		}
+		for _, other := range [][]byte{assemble(t, m, []byte("another key"), safe), assemble(t, nil, nil, safe)} {
+			_, err := Decode(context.Background(), other, []byte("test"), DecodeOptions{})
+			if inside := strings.HasPrefix(name, "shrouded key,") || name == "shrouded key" || name == "SafeContents"; inside && !errors.As(err, new(*DamagedError)) && !errors.Is(err, ErrPassword) || !inside && !errors.As(err, new(*DamagedError)) {
+				t.Errorf("%s without a MAC that fits: %v", name, err)
+			}
 		}
 	}
 	_, err = Decode(context.Background(), assemble(t, m, key, sealedJunk([]byte("no ASN.1 at all")...)), []byte("test"), DecodeOptions{})

@@ -29,20 +29,17 @@ type transcoder struct {
 	changed bool
 }
 
-// toDER turns the single BER element in source into DER in a new buffer. It tells whether the input was DER already.
-func toDER(source []byte, where string) (der []byte, wasDER bool, err error) {
+// toDER turns the BER element that source begins with into DER in a new buffer. It tells where the element ends, and whether
+// it was DER already.
+func toDER(source []byte, where string) (der []byte, end int, wasDER bool, err error) {
 	// An element grows by two bytes at most, and only where its content is 64 KiB and more.
 	room := len(source) + 2*maxDepth*(len(source)/0x10000+1)
 	t := &transcoder{source: source, der: make([]byte, 0, room)}
 	if err := t.element(len(source), 1, where); err != nil {
 		clear(t.der)
-		return nil, false, err
+		return nil, 0, false, err
 	}
-	if t.at != len(source) {
-		clear(t.der)
-		return nil, false, damaged(where + ": trailing data")
-	}
-	return t.der, !t.changed, nil
+	return t.der, t.at, !t.changed, nil
 }
 
 // header is the identifier and length octets of one element.

@@ -32,7 +32,7 @@ func TestToDER(t *testing.T) {
 		{"zero bytes within a string", "2480 04020000 0000", "04020000", false},
 	}
 	for _, test := range tests {
-		der, wasDER, err := toDER(unhex(t, strings.ReplaceAll(test.ber, " ", "")), "it")
+		der, wasDER, err := allDER(unhex(t, strings.ReplaceAll(test.ber, " ", "")), "it")
 		must(t, err)
 		if want := unhex(t, strings.ReplaceAll(test.der, " ", "")); !bytes.Equal(der, want) || wasDER != test.wasDER {
 			t.Errorf("%s: %x, %v", test.name, der, wasDER)
@@ -61,7 +61,7 @@ func TestToDERRefuses(t *testing.T) {
 		{"piece with an indefinite primitive", "2480 0480 0000 0000"},
 	}
 	for _, test := range tests {
-		_, _, err := toDER(unhex(t, strings.ReplaceAll(test.ber, " ", "")), "it")
+		_, _, err := allDER(unhex(t, strings.ReplaceAll(test.ber, " ", "")), "it")
 		var broken *DamagedError
 		if !errors.As(err, &broken) {
 			t.Errorf("%s: %v", test.name, err)
@@ -75,11 +75,11 @@ func TestToDERBoundsItsDepth(t *testing.T) {
 		nested := func(depth int) []byte {
 			return []byte(strings.Repeat(open, depth-1) + inner + strings.Repeat("\x00\x00", depth-1))
 		}
-		if _, _, err := toDER(nested(maxDepth), "it"); err != nil {
+		if _, _, err := allDER(nested(maxDepth), "it"); err != nil {
 			t.Errorf("%s at the limit: %v", name, err)
 		}
 		for _, depth := range []int{maxDepth + 1, 1 << 20} {
-			_, _, err := toDER(nested(depth), "it")
+			_, _, err := allDER(nested(depth), "it")
 			var limit *LimitError
 			if !errors.As(err, &limit) || limit.What != LimitDepth {
 				t.Errorf("%s, %d deep: %v", name, depth, err)
@@ -104,7 +104,7 @@ func TestToDERTakesLinearTimeAndMemory(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		begin := time.Now()
-		_, _, err := toDER(source, "it")
+		_, _, err := allDER(source, "it")
 		took := time.Since(begin)
 		runtime.ReadMemStats(&after)
 		must(t, err)
@@ -121,9 +121,18 @@ func TestToDERNeverOutgrowsItsBuffer(t *testing.T) {
 	content := append([]byte{0x04, 0x83, 0x01, 0x00, 0x00}, make([]byte, 0x10000)...)
 	source := append([]byte(strings.Repeat("\x30\x80", maxDepth-1)), bytes.Repeat(content, 255)...)
 	source = append(source, strings.Repeat("\x00\x00", maxDepth-1)...)
-	der, _, err := toDER(source, "it")
+	der, _, err := allDER(source, "it")
 	must(t, err)
 	if room := len(source) + 2*maxDepth*(len(source)/0x10000+1); len(der) > room {
 		t.Errorf("%d bytes in a buffer for %d", len(der), room)
 	}
+}
+
+// allDER is toDER for an element that fills source.
+func allDER(source []byte, where string) ([]byte, bool, error) {
+	der, end, wasDER, err := toDER(source, where)
+	if err == nil && end != len(source) {
+		return nil, false, damaged(where + ": trailing data")
+	}
+	return der, wasDER, err
 }

@@ -8,7 +8,10 @@ import (
 )
 
 func TestCiphersOpenOnlyGoodPadding(t *testing.T) {
-	for _, c := range slices.Concat(pbes2Ciphers, pkcs12Ciphers) {
+	for _, c := range append(slices.Concat(pbes2Ciphers, pkcs12Ciphers), *rc2CBC(16, 128)) {
+		if c.new == nil {
+			continue // RC4 has no padding
+		}
 		key, iv := bytes.Repeat([]byte{7}, c.keySize), make([]byte, c.block)
 		for i := range key {
 			key[i] += byte(i)

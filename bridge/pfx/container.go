@@ -1,6 +1,8 @@
 package pfx
 
 import (
+	"errors"
+
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -35,7 +37,11 @@ type container struct {
 	mac     *mac // nil if there is none
 	safes   []*safe
 	wasDER  bool
-	tally   tally
+	// trailing counts the bytes behind the file.
+	trailing int
+	tally    tally
+	// broken is a *DamagedError of what the MAC is made over: only the MAC tells whether it is damage.
+	broken error
 	// copies hold everything that the structures above point into. They may hold a key in clear.
 	copies [][]byte
 }
@@ -46,15 +52,24 @@ func (c *container) wipe() {
 	}
 }
 
-// toDER keeps the copy for wipe.
-func (c *container) toDER(source []byte, where string) (cryptobyte.String, error) {
-	der, wasDER, err := toDER(source, where)
+// toDER keeps the copy for wipe. rest counts the bytes behind the element.
+func (c *container) toDER(source []byte, where string) (der cryptobyte.String, rest int, err error) {
+	copied, end, wasDER, err := toDER(source, where)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	c.copies = append(c.copies, der)
+	c.copies = append(c.copies, copied)
 	c.wasDER = c.wasDER && wasDER
-	return der, nil
+	return copied, len(source) - end, nil
+}
+
+// wholeDER is toDER for an element that fills source.
+func (c *container) wholeDER(source []byte, where string) (cryptobyte.String, error) {
+	der, rest, err := c.toDER(source, where)
+	if err == nil && rest > 0 {
+		return nil, damaged(where + ": trailing data")
+	}
+	return der, err
 }
 
 // readContainer reads all that needs no password. What it returns is to be wiped, even where there is an error.
@@ -63,10 +78,11 @@ func readContainer(file []byte) (*container, error) {
 	if err := checkSize(len(file)); err != nil {
 		return c, err
 	}
-	der, err := c.toDER(file, "PFX")
+	der, rest, err := c.toDER(file, "PFX")
 	if err != nil {
 		return c, err
 	}
+	c.trailing = rest
 	var sequence, info, content cryptobyte.String
 	var version int64
 	if !der.ReadASN1(&sequence, asn1.SEQUENCE) || !sequence.ReadASN1Integer(&version) || version != 3 ||
@@ -78,7 +94,7 @@ func readContainer(file []byte) (*container, error) {
 		return c, damaged("PFX: authSafe")
 	}
 	if oid != oidData {
-		return c, &UnsupportedError{Algorithm: unsupportedName(oid)}
+		return c, &UnsupportedError{Algorithm: algorithmName(oid)}
 	}
 	if content, ok = readData(&info); !ok {
 		return c, damaged("PFX: authSafe")
@@ -92,7 +108,11 @@ func readContainer(file []byte) (*container, error) {
 	if !sequence.Empty() {
 		return c, damaged("PFX")
 	}
-	return c, c.readSafes()
+	err = c.readSafes()
+	if c.mac != nil && errors.As(err, new(*DamagedError)) {
+		c.broken, err = err, nil
+	}
+	return c, err
 }
 
 // readData reads the content of a ContentInfo of type data.
@@ -105,7 +125,7 @@ func readData(info *cryptobyte.String) (cryptobyte.String, bool) {
 
 func (c *container) readSafes() error {
 	const where = "AuthenticatedSafe"
-	der, err := c.toDER(c.content, where)
+	der, err := c.wholeDER(c.content, where)
 	if err != nil {
 		return err
 	}
@@ -142,7 +162,7 @@ func (c *container) readSafe(info cryptobyte.String) (*safe, error) {
 		if !ok {
 			return nil, damaged("data")
 		}
-		der, err := c.toDER(content, "SafeContents")
+		der, err := c.wholeDER(content, "SafeContents")
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +170,7 @@ func (c *container) readSafe(info cryptobyte.String) (*safe, error) {
 	case oidEncryptedData:
 		return s, s.readEncrypted(info)
 	default:
-		s.unsupported = unsupportedName(oid)
+		s.unsupported = algorithmName(oid)
 		return s, nil
 	}
 }

@@ -16,12 +16,16 @@ type DecodeOptions struct {
 	KeepShrouded bool
 }
 
-// Decode reads a PFX file (RFC 7292) in DER or BER with password integrity, or with none. The password is UTF-8.
+// Decode reads a PFX file (RFC 7292) in DER or BER with password integrity, or with none. The password is UTF-8. Bytes
+// behind the file are left alone and counted in Facts.
 //
 // Limits are checked before any derivation is started. Derivations run at once on all cores, and none of their results
-// is used before the MAC is verified. The errors are ErrPassword, ErrPrivacyPassword, ErrPasswordNotUTF8,
-// ErrPasswordNotBMP where the file needs that encoding, *DamagedError, *LimitError, *UnsupportedError, and the
-// context's own: Decode then returns at once, while a derivation that cannot be interrupted ends in the background.
+// is used before the MAC is verified. Other programs turned a password into other bytes than the specification says: the
+// MAC decides among the encodings, one after the other, and Facts.Encodings names those that were used.
+//
+// The errors are ErrPassword, *PrivacyPasswordError, ErrPasswordNotUTF8, *DamagedError, *NonconformingError, *LimitError,
+// *UnsupportedError, and the context's own: Decode then returns at once, while a derivation that cannot be interrupted ends
+// in the background. A key bag that does not open is an error only where no key does; else Key.Locked is set.
 //
 // A PrivateKeyInfo that zero bytes follow, as some tokens wrap it, is returned without them. The caller wipes the
 // contents, which share no memory with file.
@@ -58,6 +62,9 @@ type decoder struct {
 	budget       *budget
 	secret       *password
 	keepShrouded bool
+	// macEncoding is the encoding with which the MAC was verified; encodings are all that were used.
+	macEncoding Encoding
+	encodings   []Encoding
 }
 
 func (d *decoder) decode() (*Contents, error) {
@@ -75,96 +82,214 @@ func (d *decoder) decode() (*Contents, error) {
 			return nil, err
 		}
 	}
-	contents := &Contents{Facts: d.facts()}
+	contents := &Contents{}
+	var locked error
+	open := false
 	for _, s := range d.safes {
 		contents.Certificates = append(contents.Certificates, s.bags.certificates...)
 		for _, bag := range s.bags.keys {
 			key, err := d.openKey(bag)
-			if err != nil {
+			switch {
+			case errors.Is(err, ErrPrivacyPassword):
+				locked, key.Locked, key.Shrouded = err, true, bytes.Clone(bag.shrouded)
+			case err != nil:
 				contents.Wipe()
 				return nil, err
+			default:
+				open = true
 			}
 			contents.Keys = append(contents.Keys, key)
 		}
 	}
+	if locked != nil && !open {
+		return nil, locked
+	}
+	contents.Facts = d.facts()
+	contents.Facts.Encodings = d.encodings
 	return contents, nil
 }
 
 // verify checks everything that the outer structure shows, starts all its derivations, and verifies the MAC.
 func (d *decoder) verify() error {
-	// The budget is settled for all of them before the first one starts.
+	if d.mac == nil && d.broken != nil {
+		return d.broken
+	}
+	if err := d.require(); err != nil {
+		return err
+	}
+	var made *derivation
 	if d.mac != nil {
-		if err := d.mac.require(d.budget, d.secret); err != nil {
+		made = d.start(d.mac.derive(), d.secret.standard(d.mac.source().family()))
+	}
+	if d.broken == nil {
+		for _, s := range d.safes {
+			if s.pbe != nil {
+				s.derivation = d.start(s.pbe.derive(), d.secret.standard(s.pbe.source.family()))
+			}
+			d.deriveKeys(s)
+		}
+	}
+	if made == nil {
+		return nil
+	}
+	switch err := d.verifyMAC(made); {
+	case errors.Is(err, ErrPassword) && d.broken != nil:
+		return d.broken
+	case err != nil:
+		return err
+	case d.broken != nil: // the file is as its maker wrote it
+		return &NonconformingError{Err: d.broken}
+	}
+	return nil
+}
+
+// require settles the budget for all derivations of the outer structure before the first one starts.
+func (d *decoder) require() error {
+	if d.mac != nil {
+		if err := d.mac.require(d.budget); err != nil {
 			return err
 		}
+	}
+	if d.broken != nil {
+		return nil
 	}
 	for _, s := range d.safes {
 		if s.unsupported != "" {
 			return &UnsupportedError{Algorithm: s.unsupported}
 		}
 		if s.pbe != nil {
-			if err := s.pbe.require(d.budget, d.secret, s.ciphertext); err != nil {
-				return err
+			if err := s.pbe.require(d.budget, s.ciphertext); err != nil {
+				return d.blame(err)
 			}
 		}
 		if err := d.requireKeys(s); err != nil {
-			return err
+			return d.blame(err)
 		}
-	}
-	var made *derivation
-	if d.mac != nil {
-		made = d.start(d.mac.derive())
-	}
-	for _, s := range d.safes {
-		if s.pbe != nil {
-			s.derivation = d.start(s.pbe.derive())
-		}
-		d.deriveKeys(s)
-	}
-	if made == nil {
-		return nil
-	}
-	keys, err := d.wait(made)
-	if err != nil {
-		return err
-	}
-	if !d.mac.verify(keys, d.content) {
-		return ErrPassword
 	}
 	return nil
 }
 
-// doesNotOpen is the error for what no reading of the password opens.
-func (d *decoder) doesNotOpen() error {
-	if d.mac == nil {
-		return ErrPassword
+// blame keeps what is wrong with a ciphertext for after the MAC, which tells a damaged file from an odd one.
+func (d *decoder) blame(err error) error {
+	if d.mac != nil && errors.As(err, new(*DamagedError)) {
+		d.broken = err
+		return nil
 	}
-	return ErrPrivacyPassword
+	return err
 }
 
-func (d *decoder) openSafe(s *safe) error {
-	keys, err := d.wait(s.derivation)
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		plaintext, ok := s.pbe.open(key, s.ciphertext)
-		if !ok {
-			continue
+// verifyMAC tries the readings of the password one after the other.
+func (d *decoder) verifyMAC(one *derivation) error {
+	source := d.mac.source()
+	for i, from := range d.secret.readings(source.family(), false) {
+		if i > 0 {
+			if d.budget.spend(source.cost()) != nil {
+				break // the file asked for so much that one more try is too much
+			}
+			one = d.start(d.mac.derive(), from)
 		}
-		der, err := d.toDER(plaintext, "SafeContents")
-		clear(plaintext)
-		var broken *DamagedError
-		if errors.As(err, &broken) {
-			continue
-		}
+		key, err := d.wait(one)
 		if err != nil {
 			return err
 		}
-		s.opened = true
-		return s.bags.read(der, 1)
+		if d.mac.verify(key, d.content) {
+			d.macEncoding = from.encoding
+			d.used(i, from)
+			return nil
+		}
 	}
-	return d.doesNotOpen()
+	return ErrPassword
+}
+
+// used notes a reading that is not the specification's.
+func (d *decoder) used(index int, from reading) {
+	odd := index > 0 || from.encoding == EncodingUTF16
+	if !odd || from.encoding == EncodingNothing {
+		return
+	}
+	for _, known := range d.encodings {
+		if known == from.encoding {
+			return
+		}
+	}
+	d.encodings = append(d.encodings, from.encoding)
+}
+
+// openWith decrypts with one reading of the password after the other, until accept takes a plaintext or ends the search
+// with an error. one is the derivation from the first reading. The error is ErrPassword where none was taken.
+func (d *decoder) openWith(p *pbe, one *derivation, ciphertext []byte, accept func(plaintext []byte) (taken bool, err error)) error {
+	for i, from := range d.order(p.source.family()) {
+		if i > 0 {
+			if d.budget.spend(p.source.cost()) != nil {
+				break
+			}
+			one = d.start(p.derive(), from)
+		}
+		derived, err := d.wait(one)
+		if err != nil {
+			return err
+		}
+		plaintext, ok := p.open(derived, ciphertext)
+		if !ok {
+			continue
+		}
+		if taken, err := accept(plaintext); taken || err != nil {
+			d.used(i, from)
+			return err
+		}
+	}
+	return ErrPassword
+}
+
+// order has the specification's reading first, since it is derived already, and the one of the MAC next.
+func (d *decoder) order(f family) []reading {
+	readings := d.secret.readings(f, d.mac != nil)
+	for i, one := range readings {
+		if i > 1 && one.encoding == d.macEncoding {
+			ordered := append([]reading{readings[0], one}, readings[1:i]...)
+			return append(ordered, readings[i+1:]...)
+		}
+	}
+	return readings
+}
+
+// doesNotOpen is the error for what no reading of the password opens.
+func (d *decoder) doesNotOpen(part Part) error {
+	if d.mac == nil {
+		return ErrPassword
+	}
+	return &PrivacyPasswordError{Part: part}
+}
+
+// odd is the error for what opened and is not as RFC 7292 has it.
+func (d *decoder) odd(err error) error {
+	if d.mac != nil && errors.As(err, new(*DamagedError)) {
+		return &NonconformingError{Err: err}
+	}
+	return err
+}
+
+func (d *decoder) openSafe(s *safe) error {
+	err := d.openWith(s.pbe, s.derivation, s.ciphertext, func(plaintext []byte) (bool, error) {
+		defer clear(plaintext)
+		if len(plaintext) == 0 || plaintext[0] != 0x30 { // of a SEQUENCE; padding fits by chance
+			return false, nil
+		}
+		der, err := d.wholeDER(plaintext, "SafeContents")
+		var broken *DamagedError
+		if errors.As(err, &broken) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		s.opened = true
+		return true, d.odd(s.bags.read(der, 1))
+	})
+	if errors.Is(err, ErrPassword) {
+		return d.doesNotOpen(PartSafe)
+	}
+	return err
 }
 
 func (d *decoder) requireKeys(s *safe) error {
@@ -175,7 +300,7 @@ func (d *decoder) requireKeys(s *safe) error {
 		if bag.shrouded == nil {
 			continue
 		}
-		if err := bag.pbe.require(d.budget, d.secret, bag.ciphertext); err != nil {
+		if err := bag.pbe.require(d.budget, bag.ciphertext); err != nil {
 			return err
 		}
 	}
@@ -188,7 +313,7 @@ func (d *decoder) deriveKeys(s *safe) {
 	}
 	for _, bag := range s.bags.keys {
 		if bag.shrouded != nil {
-			bag.derivation = d.start(bag.pbe.derive())
+			bag.derivation = d.start(bag.pbe.derive(), d.secret.standard(bag.pbe.source.family()))
 		}
 	}
 }
@@ -196,7 +321,7 @@ func (d *decoder) deriveKeys(s *safe) {
 // startKeys is for the key bags of a safe that was encrypted.
 func (d *decoder) startKeys(s *safe) error {
 	if err := d.requireKeys(s); err != nil {
-		return err
+		return d.odd(err)
 	}
 	d.deriveKeys(s)
 	return nil
@@ -216,24 +341,25 @@ func (d *decoder) openKey(bag *keyBag) (Key, error) {
 		key.Shrouded = bytes.Clone(bag.shrouded)
 		return key, nil
 	}
-	derived, err := d.wait(bag.derivation)
-	if err != nil {
-		return key, err
-	}
-	for _, material := range derived {
-		plaintext, ok := bag.pbe.open(material, bag.ciphertext)
-		if !ok {
-			continue
-		}
+	var odd error
+	err := d.openWith(bag.pbe, bag.derivation, bag.ciphertext, func(plaintext []byte) (bool, error) {
+		var err error
 		if key.PKCS8, err = trimPrivateKeyInfo(plaintext); err == nil {
-			return key, nil
+			return true, nil
 		}
 		// Padding fits by chance once in 256 times, a SEQUENCE on top of it hardly ever.
-		isSequence := len(plaintext) > 0 && plaintext[0] == 0x30
-		clear(plaintext)
-		if isSequence && d.mac != nil {
-			return key, err
+		if len(plaintext) > 0 && plaintext[0] == 0x30 && d.mac != nil {
+			odd = d.odd(err)
 		}
+		key.PKCS8 = nil
+		clear(plaintext)
+		return false, nil
+	})
+	switch {
+	case errors.Is(err, ErrPassword) && odd != nil:
+		return key, odd
+	case errors.Is(err, ErrPassword):
+		return key, d.doesNotOpen(PartKey)
 	}
-	return key, d.doesNotOpen()
+	return key, err
 }

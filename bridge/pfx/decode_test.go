@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,23 +30,17 @@ func TestDecodeTellsAWrongPassword(t *testing.T) {
 	}
 }
 
-func TestDecodeNeedsBMPOnlyWhereTheFileDoes(t *testing.T) {
+// Nothing is written under a password that a BMPString cannot hold; one that is wrong is wrong.
+func TestDecodeTriesWhatIsNeverWritten(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
-	for profile, want := range map[Profile]error{Modern: ErrPasswordNotBMP, Legacy: ErrPasswordNotBMP, PBMAC1: ErrPassword} {
+	for _, profile := range knownProfiles {
 		_, err := Decode(context.Background(), encode(t, contents, "test", profile), []byte("🔑"), DecodeOptions{})
-		if !errors.Is(err, want) {
+		if !errors.Is(err, ErrPassword) {
 			t.Errorf("%s: %v", profile, err)
 		}
-	}
-}
-
-// A safe that needs the encoding is seen before the MAC, which does not need it, is tried.
-func TestDecodeNeedsBMPForASafe(t *testing.T) {
-	m := newPBMAC1([]byte("salt"), 1)
-	safe := sealedSafe(t, newTripleDES([]byte("salt"), 1), "test", clearSafe(t, Contents{}))
-	_, err := Decode(context.Background(), assemble(t, m, []byte("another key"), safe), []byte("🔑"), DecodeOptions{})
-	if !errors.Is(err, ErrPasswordNotBMP) {
-		t.Errorf("error is %v", err)
+		if _, err := Encode(context.Background(), seeded(1), contents, []byte("🔑"), Options{profile, 1}); !errors.Is(err, ErrPasswordNotBMP) {
+			t.Errorf("%s was written: %v", profile, err)
+		}
 	}
 }
 
@@ -61,9 +56,11 @@ func TestDecodeOfATruncatedFile(t *testing.T) {
 				t.Fatalf("%s, first %d bytes: inspect: %v", profile, length, err)
 			}
 		}
-		var broken *DamagedError
-		if _, err := Inspect(append(slices.Clone(file), 0)); !errors.As(err, &broken) {
-			t.Errorf("%s, one byte more: %v", profile, err)
+		for _, behind := range []string{"\n", "\x00", "\r\n\r\n", strings.Repeat("x", 5000)} {
+			contents, err := Decode(context.Background(), append(slices.Clone(file), behind...), []byte("test"), DecodeOptions{})
+			if err != nil || contents.Facts.Trailing != len(behind) || len(contents.Keys) != 1 {
+				t.Errorf("%s, %d bytes more: %v", profile, len(behind), err)
+			}
 		}
 	}
 }

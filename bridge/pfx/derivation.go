@@ -22,10 +22,11 @@ type derivations struct {
 
 // derivation is one result that is being made.
 type derivation struct {
-	kdf     kdf
-	done    chan struct{}
-	results [][]byte
-	err     error
+	kdf    kdf
+	secret []byte // the password's own
+	done   chan struct{}
+	result []byte
+	err    error
 }
 
 // newDerivations takes ownership of the password.
@@ -34,8 +35,9 @@ func newDerivations(ctx context.Context, p *password) *derivations {
 	return &derivations{ctx: ctx, cancel: cancel, password: p}
 }
 
-func (d *derivations) start(k kdf) *derivation {
-	one := &derivation{kdf: k, done: make(chan struct{})}
+// start begins a derivation from one reading of the password.
+func (d *derivations) start(k kdf, from reading) *derivation {
+	one := &derivation{kdf: k, secret: from.secret, done: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.queue = append(d.queue, one)
@@ -63,20 +65,20 @@ func (d *derivations) work() {
 		if d.ctx.Err() != nil {
 			one.err = context.Cause(d.ctx)
 		} else {
-			one.results, one.err = one.kdf(d.ctx, d.password)
+			one.result, one.err = one.kdf(d.ctx, one.secret)
 		}
 		close(one.done)
 	}
 }
 
-// wait returns the results, which stay the derivations' own, or the context's error as soon as there is one.
-func (d *derivations) wait(one *derivation) ([][]byte, error) {
+// wait returns the result, which stays the derivations' own, or the context's error as soon as there is one.
+func (d *derivations) wait(one *derivation) ([]byte, error) {
 	if d.ctx.Err() != nil {
 		return nil, context.Cause(d.ctx)
 	}
 	select {
 	case <-one.done:
-		return one.results, one.err
+		return one.result, one.err
 	case <-d.ctx.Done():
 		return nil, context.Cause(d.ctx)
 	}
@@ -96,9 +98,7 @@ func (d *derivations) wipeIfOver() {
 		return
 	}
 	for _, one := range d.all {
-		for _, result := range one.results {
-			clear(result)
-		}
+		clear(one.result)
 	}
 	d.password.wipe()
 }

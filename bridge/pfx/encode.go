@@ -75,13 +75,13 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 	if err != nil {
 		return nil, err
 	}
-	macKey := d.start(m.derive())
+	macKey := d.start(m.derive(), secret.standard(m.source().family()))
 
 	authSafe, err := buildAuthSafe(d, contents, certificates, keys)
 	if err != nil {
 		return nil, err
 	}
-	results, err := d.wait(macKey)
+	key, err := d.wait(macKey)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(3)
 		addData(b, authSafe)
-		m.add(b, results[0], authSafe)
+		m.add(b, key, authSafe)
 	})
 	file, err := b.Bytes()
 	if err != nil {
@@ -165,11 +165,11 @@ type sealing struct {
 }
 
 func (s sealing) seal(d *derivations, plaintext []byte) ([]byte, error) {
-	results, err := d.wait(s.derivation)
+	key, err := d.wait(s.derivation)
 	if err != nil {
 		return nil, err
 	}
-	ciphertext, err := s.pbe.seal(results[0], plaintext)
+	ciphertext, err := s.pbe.seal(key, plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("pfx: encrypt: %w", err)
 	}

@@ -3,17 +3,17 @@ package pfx
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 var (
 	// ErrPassword means that the MAC does not fit although the structure is sound: the password is wrong or the
 	// content was altered, which no reader can tell apart. For a file without a MAC it means that nothing opened.
 	ErrPassword = errors.New("pfx: password wrong or content altered")
-	// ErrPrivacyPassword means that the MAC fits and yet a safe or a key bag does not open: the file was made with
-	// two passwords (RFC 7292, section 3.1), or it was damaged before its MAC was made.
+	// ErrPrivacyPassword is what every *PrivacyPasswordError wraps.
 	ErrPrivacyPassword = errors.New("pfx: password opens the MAC but not the encrypted content")
 	// ErrPasswordNotBMP means that the password has a character outside the basic multilingual plane, for which
-	// RFC 7292, appendix B.1, has no encoding.
+	// RFC 7292, appendix B.1, has no encoding: nothing is written with it.
 	ErrPasswordNotBMP = errors.New("pfx: password has a character outside the basic multilingual plane")
 	// ErrPasswordNotUTF8 means that the password is not valid UTF-8.
 	ErrPasswordNotUTF8 = errors.New("pfx: password is not valid utf-8")
@@ -44,6 +44,43 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
+// Part is a part of a PFX file that is encrypted by itself.
+type Part string
+
+// The parts: what lies in an encrypted safe, certificates as a rule, and a key in its own bag.
+const (
+	PartSafe Part = "safe"
+	PartKey  Part = "key"
+)
+
+// PrivacyPasswordError means that the MAC fits, so that the password is right and the file is as its maker wrote it, and yet
+// a safe or a key bag does not open: it has another password (RFC 7292, section 3.1).
+type PrivacyPasswordError struct{ Part Part }
+
+func (e *PrivacyPasswordError) Error() string {
+	return fmt.Sprintf("%v: %s", ErrPrivacyPassword, e.Part)
+}
+
+// Unwrap makes it ErrPrivacyPassword.
+func (e *PrivacyPasswordError) Unwrap() error { return ErrPrivacyPassword }
+
+// NonconformingError means that the MAC fits, so that the file is as its maker wrote it, and yet it is not as RFC 7292
+// prescribes. Another program may read it. It does not wrap the *DamagedError that says where.
+type NonconformingError struct{ Err error }
+
+func (e *NonconformingError) Error() string {
+	return strings.Replace(e.Err.Error(), "damaged", "nonconforming", 1)
+}
+
+// Where names the structure, as the specification does.
+func (e *NonconformingError) Where() string {
+	var broken *DamagedError
+	if errors.As(e.Err, &broken) {
+		return broken.Where
+	}
+	return e.Err.Error()
+}
+
 func damaged(where string) error { return &DamagedError{Where: where} }
 
 // Limit names what a LimitError is about.
@@ -60,6 +97,7 @@ const (
 	LimitBags            Limit = "number of bags"       // in the whole file
 	LimitAttributes      Limit = "number of attributes" // in the whole file
 	LimitSafes           Limit = "number of safes"      // ContentInfo in the AuthenticatedSafe
+	LimitScryptMemory    Limit = "scrypt memory"        // bytes
 	LimitMACKey          Limit = "mac key length"       // bytes, PBMAC1 only; too short is refused too
 )
 

@@ -16,8 +16,8 @@ func TestErrorTexts(t *testing.T) {
 		"pfx: damaged PFX":                             damaged("PFX"),
 		"pfx: iterations 11 is above the limit 10":     &LimitError{LimitIterations, 11, 10},
 		"pfx: mac key length 19 is below the limit 20": &LimitError{LimitMACKey, 19, 20},
-		"pfx: unsupported pbeWithSHAAnd128BitRC4":      &UnsupportedError{unsupportedName("1.2.840.113549.1.12.1.1")},
-		"pfx: unsupported 1.2.3":                       &UnsupportedError{unsupportedName("1.2.3")},
+		"pfx: unsupported pbeWithMD2AndDES-CBC":        &UnsupportedError{algorithmName("1.2.840.113549.1.5.1")},
+		"pfx: unsupported 1.2.3":                       &UnsupportedError{algorithmName("1.2.3")},
 		"pfx: password is not valid utf-8":             ErrPasswordNotUTF8,
 		"pfx: password wrong or content altered":       ErrPassword,
 	} {

@@ -41,6 +41,14 @@ type Facts struct {
 	Iterations int
 	// BER tells that the file is not DER, which some readers require.
 	BER bool
+	// Trailing counts the bytes behind the file, which nothing protects.
+	Trailing int
+	// Broken tells that something within is not as RFC 7292 prescribes. Only the MAC tells whether it is damage.
+	Broken bool
+	// Unsupported names the first algorithm that Decode would refuse, as far as the file shows without its password.
+	Unsupported string
+	// Encodings are those of the password that the specification does not prescribe and that were needed to open the file.
+	Encodings []Encoding
 }
 
 // Inspect says what can be said of a file without its password. Algorithms that are not supported are named, and
@@ -58,7 +66,7 @@ func Inspect(file []byte) (*Facts, error) {
 
 // facts describes the container as far as it is open.
 func (c *container) facts() Facts {
-	f := Facts{MAC: NoMAC, Counted: true, BER: !c.wasDER}
+	f := Facts{MAC: NoMAC, Counted: c.broken == nil, BER: !c.wasDER, Trailing: c.trailing, Broken: c.broken != nil}
 	if c.mac != nil {
 		f.MAC, f.MACIterations = c.mac.name, c.mac.iterations
 		f.lower(c.mac.iterations)
@@ -83,7 +91,29 @@ func (c *container) facts() Facts {
 		f.OtherBags += s.bags.others
 	}
 	f.Profile = f.profile()
+	f.Unsupported = c.unsupported()
 	return f
+}
+
+// unsupported asks in the order in which Decode does.
+func (c *container) unsupported() string {
+	if c.mac != nil && c.mac.digest == nil {
+		return c.mac.name
+	}
+	for _, s := range c.safes {
+		switch {
+		case s.unsupported != "":
+			return s.unsupported
+		case s.pbe != nil && s.pbe.cipher == nil:
+			return s.pbe.name
+		}
+		for _, k := range s.bags.keys {
+			if k.shrouded != nil && k.pbe.cipher == nil {
+				return k.pbe.name
+			}
+		}
+	}
+	return ""
 }
 
 func (f *Facts) lower(iterations int) {

@@ -122,7 +122,24 @@ func decode(t testing.TB, file []byte, password string) *Contents {
 	return contents
 }
 
-// spkiOf is the caller's part in Match.
+// comparer is the caller's part in Match.
+func comparer(pkcs8 []byte) (func([]byte) Relation, error) {
+	spki, err := spkiOf(pkcs8)
+	if err != nil {
+		return nil, err
+	}
+	return func(der []byte) Relation {
+		certificate, err := x509.ParseCertificate(der)
+		switch {
+		case err != nil:
+			return Unknown
+		case bytes.Equal(certificate.RawSubjectPublicKeyInfo, spki):
+			return Certified
+		}
+		return Unrelated
+	}, nil
+}
+
 func spkiOf(pkcs8 []byte) ([]byte, error) {
 	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
 	if err != nil {

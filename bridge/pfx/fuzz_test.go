@@ -124,14 +124,14 @@ func FuzzDecode(f *testing.F) {
 func FuzzToDER(f *testing.F) {
 	addSeeds(f, func(file []byte, _ string) { f.Add(file) })
 	f.Fuzz(func(t *testing.T, source []byte) {
-		der, wasDER, err := toDER(source, "it")
+		der, wasDER, err := allDER(source, "it")
 		if err != nil {
 			return
 		}
 		if wasDER && string(der) != string(source) {
 			t.Errorf("DER %x became %x", source, der)
 		}
-		again, wasDER, err := toDER(der, "it")
+		again, wasDER, err := allDER(der, "it")
 		if err != nil || !wasDER || string(again) != string(der) {
 			t.Errorf("%x became %x (%v, %v)", der, again, wasDER, err)
 		}

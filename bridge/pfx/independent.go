@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	pkcs12 "software.sslmate.com/src/go-pkcs12"
 )
@@ -74,6 +75,9 @@ func openIndependently(file, password []byte) (pkcs8 []byte, chain [][]byte, err
 	return pkcs8, chain, nil
 }
 
+// independentMACs are those of go-pkcs12, with the derivation of RFC 7292 and with PBMAC1.
+var independentMACs = []string{"HMAC-SHA-1", "HMAC-SHA-256", "HMAC-SHA-512"}
+
 // independentlyReadable tells what can be told before go-pkcs12 does any work.
 func independentlyReadable(facts *Facts) error {
 	all := slices.Concat([]Protection{{facts.MAC, facts.MACIterations}}, facts.Safes, facts.KeyBags)
@@ -85,7 +89,11 @@ func independentlyReadable(facts *Facts) error {
 	switch {
 	case facts.BER:
 		return fmt.Errorf("%w: ber", ErrIndependentReaderCannot)
-	case facts.MAC == NoMAC || facts.MAC == "HMAC-SHA-224" || facts.MAC == "HMAC-SHA-384":
+	case facts.Trailing > 0:
+		return fmt.Errorf("%w: trailing data", ErrIndependentReaderCannot)
+	case len(facts.Encodings) > 0:
+		return fmt.Errorf("%w: password as %s", ErrIndependentReaderCannot, facts.Encodings[0])
+	case !slices.Contains(independentMACs, strings.TrimPrefix(facts.MAC, "PBMAC1-")):
 		return fmt.Errorf("%w: mac %s", ErrIndependentReaderCannot, facts.MAC)
 	case len(facts.Safes) < 1 || len(facts.Safes) > 2:
 		return fmt.Errorf("%w: %d safes", ErrIndependentReaderCannot, len(facts.Safes))

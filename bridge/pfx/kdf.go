@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/pbkdf2"
 	"fmt"
+	"slices"
 )
 
 // What a derivation of RFC 7292, appendix B.3, is for.
@@ -16,8 +17,8 @@ const (
 // pauseEvery is how many iterations pass between two looks at the context.
 const pauseEvery = 4096
 
-// kdf derives from a password. It returns one result for each reading of the password.
-type kdf func(ctx context.Context, p *password) ([][]byte, error)
+// kdf derives from a password in the encoding that its family wants.
+type kdf func(ctx context.Context, secret []byte) ([]byte, error)
 
 // deriveBMP is the key derivation of RFC 7292, appendix B.2, for size bytes. One hash state and one buffer serve all
 // iterations.
@@ -87,43 +88,34 @@ func addPlusOne(sum, addend []byte) {
 
 // bmpKDF derives with RFC 7292, appendix B, once for every purpose and joins the results.
 func bmpKDF(d *digest, salt []byte, iterations int, parts ...bmpPart) kdf {
-	return func(ctx context.Context, p *password) ([][]byte, error) {
-		if p.notBMP {
-			return nil, ErrPasswordNotBMP
-		}
-		var results [][]byte
-		for _, encoded := range p.bmp {
-			var result []byte
-			for _, part := range parts {
-				derived, err := deriveBMP(ctx, d, part.purpose, encoded, salt, iterations, part.size)
-				if err != nil {
-					clear(result)
-					return results, err
-				}
-				result = append(result, derived...)
-				if len(parts) > 1 {
-					clear(derived)
-				}
+	return func(ctx context.Context, secret []byte) ([]byte, error) {
+		var result []byte
+		for _, part := range parts {
+			if part.size == 0 {
+				continue
 			}
-			results = append(results, result)
+			derived, err := deriveBMP(ctx, d, part.purpose, secret, salt, iterations, part.size)
+			if err != nil {
+				clear(result)
+				return nil, err
+			}
+			longer := slices.Concat(result, derived)
+			clear(result)
+			clear(derived)
+			result = longer
 		}
-		return results, nil
+		return result, nil
 	}
-}
-
-type bmpPart struct {
-	purpose byte
-	size    int
 }
 
 // pbkdf2KDF derives with PBKDF2 (RFC 8018, section 5.2). It cannot be interrupted, and crypto/pbkdf2 takes a string,
 // so that one copy of the password is left to the garbage collector.
 func pbkdf2KDF(d *digest, salt []byte, iterations, size int) kdf {
-	return func(_ context.Context, p *password) ([][]byte, error) {
-		derived, err := pbkdf2.Key(d.new, string(p.utf8), salt, iterations, size)
+	return func(_ context.Context, secret []byte) ([]byte, error) {
+		derived, err := pbkdf2.Key(d.new, string(secret), salt, iterations, size)
 		if err != nil {
 			return nil, fmt.Errorf("pfx: pbkdf2: %w", err)
 		}
-		return [][]byte{derived}, nil
+		return derived, nil
 	}
 }

@@ -62,35 +62,6 @@ func TestDeriveBMPAllocatesNothingPerIteration(t *testing.T) {
 	}
 }
 
-func TestPasswordEncodings(t *testing.T) {
-	tests := []struct {
-		text   string
-		bmp    []string
-		notBMP bool
-	}{
-		{"", []string{"0000", ""}, false},
-		{"aé€", []string{"006100e920ac0000"}, false},
-		{"\uffff", []string{"ffff0000"}, false},
-		{"a\U00010000", nil, true},
-	}
-	for _, test := range tests {
-		p, err := newPassword([]byte(test.text))
-		must(t, err)
-		if p.notBMP != test.notBMP || len(p.bmp) != len(test.bmp) || string(p.utf8) != test.text {
-			t.Fatalf("%q: %+v", test.text, p)
-		}
-		for i, want := range test.bmp {
-			if !bytes.Equal(p.bmp[i], unhex(t, want)) {
-				t.Errorf("%q: %x", test.text, p.bmp[i])
-			}
-		}
-		p.wipe()
-		if len(bytes.Trim(p.utf8, "\x00")) > 0 || (len(p.bmp) > 0 && len(bytes.Trim(p.bmp[0], "\x00")) > 0) {
-			t.Errorf("%q was not wiped", test.text)
-		}
-	}
-}
-
 // What cannot be interrupted is not waited for, and is wiped when it ends after all. What is queued never begins.
 func TestDerivationsAreNotWaitedFor(t *testing.T) {
 	p, err := newPassword([]byte("test"))
@@ -102,20 +73,20 @@ func TestDerivationsAreNotWaitedFor(t *testing.T) {
 	var results [][]byte
 	for i := range runtime.GOMAXPROCS(0) {
 		results = append(results, []byte("secret"))
-		begun = append(begun, d.start(func(context.Context, *password) ([][]byte, error) {
+		begun = append(begun, d.start(func(context.Context, []byte) ([]byte, error) {
 			running <- struct{}{}
 			<-release
-			return results[i : i+1], nil
-		}))
+			return results[i], nil
+		}, p.standard(familyOctets)))
 	}
 	for range begun {
 		<-running
 	}
 	for range 3 {
-		queued = append(queued, d.start(func(context.Context, *password) ([][]byte, error) {
+		queued = append(queued, d.start(func(context.Context, []byte) ([]byte, error) {
 			t.Error("begun although the context is over")
 			return nil, nil
-		}))
+		}, p.standard(familyOctets)))
 	}
 	cancel()
 	for _, one := range append(begun, queued...) {
@@ -124,14 +95,14 @@ func TestDerivationsAreNotWaitedFor(t *testing.T) {
 		}
 	}
 	d.close()
-	if string(p.utf8) != "test" {
+	if string(p.standard(familyOctets).secret) != "test" {
 		t.Error("the password was wiped under a derivation's feet")
 	}
 	close(release)
 	for _, one := range append(begun, queued...) {
 		<-one.done
 	}
-	awaitWiped(t, d, append(results, p.utf8)...)
+	awaitWiped(t, d, append(results, p.standard(familyOctets).secret)...)
 }
 
 // awaitWiped waits for the last worker, which may be about to end.
@@ -157,12 +128,12 @@ func TestDerivationsAreWiped(t *testing.T) {
 	p, err := newPassword([]byte("test"))
 	must(t, err)
 	d := newDerivations(context.Background(), p)
-	one := d.start(pbkdf2KDF(digestNamed("SHA-1"), nil, 1, 20))
-	results, err := d.wait(one)
+	one := d.start(pbkdf2KDF(digestNamed("SHA-1"), nil, 1, 20), p.standard(familyOctets))
+	result, err := d.wait(one)
 	must(t, err)
-	if len(bytes.Trim(results[0], "\x00")) == 0 {
+	if len(bytes.Trim(result, "\x00")) == 0 {
 		t.Fatal("nothing was derived")
 	}
 	d.close()
-	awaitWiped(t, d, results[0], p.utf8)
+	awaitWiped(t, d, result, p.standard(familyOctets).secret)
 }

@@ -6,7 +6,7 @@ const (
 	maxFileSize  = 16 << 20
 	maxDepth     = 32
 	maxSafeDepth = 8
-	maxSalt      = 1024
+	maxSalt      = 1 << 16 // a salt goes through the hash once, whatever the count
 	maxBags      = 4096
 	maxSafes     = 256
 	maxOID       = 128
@@ -58,8 +58,7 @@ func newBudget(each int) *budget {
 }
 
 // spend is asked before every derivation.
-func (b *budget) spend(iterations int) error {
-	n := int64(iterations)
+func (b *budget) spend(n int64) error {
 	if n > b.each {
 		return &LimitError{What: LimitIterations, Value: n, Bound: b.each}
 	}

@@ -1,7 +1,6 @@
 package pfx
 
 import (
-	"bytes"
 	"crypto/hmac"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -72,7 +71,7 @@ func readMAC(s *cryptobyte.String) (*mac, error) {
 	}
 	m.digest = digestByOID(a.oid)
 	if m.digest == nil {
-		m.name = "HMAC " + unsupportedName(a.oid)
+		m.name = "HMAC " + algorithmName(a.oid)
 		return m, nil
 	}
 	m.name = "HMAC-" + m.digest.name
@@ -99,7 +98,7 @@ func (m *mac) readPBMAC1(parameters cryptobyte.String) error {
 	}
 	m.iterations = 0
 	if kdf.oid != oidPBKDF2 {
-		m.name = "PBMAC1 " + unsupportedName(kdf.oid)
+		m.name = "PBMAC1 " + algorithmName(kdf.oid)
 		return nil
 	}
 	var err error
@@ -110,13 +109,14 @@ func (m *mac) readPBMAC1(parameters cryptobyte.String) error {
 	hash := digestByHMAC(scheme.oid)
 	switch length := int64(m.pbkdf2.keyLength); {
 	case hash == nil:
-		m.name = "PBMAC1 " + unsupportedName(scheme.oid)
+		m.name = "PBMAC1 " + algorithmName(scheme.oid)
 		return nil
 	case m.pbkdf2.prf == nil:
 		m.name = "PBMAC1 " + m.pbkdf2.prfName
 		return nil
-	case length == 0:
-		return damaged(where + ": key length is missing")
+	case length == 0: // RFC 9579, section 4, forbids to guess it
+		m.name = "PBMAC1 without a key length"
+		return nil
 	case length < minMACKey:
 		return &LimitError{What: LimitMACKey, Value: length, Bound: minMACKey}
 	case length > maxMACKey:
@@ -129,23 +129,29 @@ func (m *mac) readPBMAC1(parameters cryptobyte.String) error {
 	return nil
 }
 
+// source is where the key comes from.
+func (m *mac) source() keySource {
+	if m.pbkdf2 != nil {
+		return m.pbkdf2
+	}
+	return &bmpSource{m.digest.name, m.salt, m.iterations, [2]bmpPart{{purposeMAC, m.digest.size}}}
+}
+
 // require checks, before a derivation, that it may and can be made.
-func (m *mac) require(b *budget, secret *password) error {
+func (m *mac) require(b *budget) error {
 	if m.digest == nil {
 		return &UnsupportedError{Algorithm: m.name}
 	}
-	if m.pbkdf2 == nil && secret.notBMP {
-		return ErrPasswordNotBMP
-	}
-	return b.spend(m.iterations)
+	return b.spend(m.source().cost())
 }
 
-// derive is the derivation of the key. It has a salt of its own, since it may outlive the file's.
+// derive is the derivation of the key.
 func (m *mac) derive() kdf {
+	size := m.digest.size
 	if m.pbkdf2 != nil {
-		return pbkdf2KDF(m.pbkdf2.prf, bytes.Clone(m.pbkdf2.salt), m.iterations, m.pbkdf2.keyLength)
+		size = m.pbkdf2.keyLength
 	}
-	return bmpKDF(m.digest, bytes.Clone(m.salt), m.iterations, bmpPart{purposeMAC, m.digest.size})
+	return m.source().derive(size)
 }
 
 func (m *mac) sum(key, content []byte) []byte {
@@ -154,14 +160,8 @@ func (m *mac) sum(key, content []byte) []byte {
 	return h.Sum(nil)
 }
 
-// verify tells whether one of the keys makes the MAC that the file bears.
-func (m *mac) verify(keys [][]byte, content []byte) bool {
-	fits := false
-	for _, key := range keys {
-		fits = fits || hmac.Equal(m.sum(key, content), m.value)
-	}
-	return fits
-}
+// verify tells whether the key makes the MAC that the file bears.
+func (m *mac) verify(key, content []byte) bool { return hmac.Equal(m.sum(key, content), m.value) }
 
 // add writes the MacData for the content.
 func (m *mac) add(b *cryptobyte.Builder, key, content []byte) {

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
+	"slices"
 )
 
 // ErrMismatch means that a key and a certificate bear the same localKeyID and have different public keys.
 var ErrMismatch = errors.New("pfx: key and certificate have the same local key id but different public keys")
+
+// ErrNotCompared means that a certificate could be the key's, and that their public keys could not be compared.
+var ErrNotCompared = errors.New("pfx: public keys of key and certificate could not be compared")
 
 // LinkedBy says what holds a key and its certificate together.
 type LinkedBy string
@@ -37,40 +38,51 @@ type Pair struct {
 	Err error
 }
 
+// Relation is what is known of a key and a certificate.
+type Relation int
+
+// The relations.
+const (
+	Unrelated Relation = iota // the certificate is certainly one of another key
+	Certified                 // the certificate is certainly one of this key
+	Unknown                   // it could not be told
+)
+
+// Comparer gives, for a private key (a PrivateKeyInfo), the function that compares it with DER certificates, so that this
+// package needs no key parsing. The error says why the key cannot be compared.
+type Comparer func(pkcs8 []byte) (func(certificate []byte) Relation, error)
+
 // Match finds the certificate of every key: one with the key's public key, and among several the one with its
-// localKeyID; else one with its localKeyID alone. publicKey tells the DER SubjectPublicKeyInfo of a PrivateKeyInfo, so
-// that this package needs no key parsing; it is not called for shrouded keys. SubjectPublicKeyInfos are compared as
-// they are encoded, save that NULL parameters and none are the same.
-func Match(contents *Contents, publicKey func(pkcs8 []byte) (spki []byte, err error)) []Pair {
+// localKeyID; else one with its localKeyID alone. Shrouded keys are not compared.
+func Match(contents *Contents, comparer Comparer) []Pair {
 	pairs := make([]Pair, 0, len(contents.Keys))
 	for i, key := range contents.Keys {
-		pairs = append(pairs, match(contents.Certificates, i, key, publicKey))
+		pairs = append(pairs, match(contents.Certificates, i, key, comparer))
 	}
 	return pairs
 }
 
-func match(certificates []Certificate, index int, key Key, publicKey func([]byte) ([]byte, error)) Pair {
+func match(certificates []Certificate, index int, key Key, comparer Comparer) Pair {
 	pair := Pair{Key: index, Certificate: -1, LinkedBy: LinkedByNothing}
-	var spki []byte
+	compare := func([]byte) Relation { return Unknown }
 	if key.PKCS8 != nil {
-		if spki, pair.Err = publicKey(key.PKCS8); pair.Err != nil {
-			pair.Err = fmt.Errorf("pfx: public key of key %d: %w", index, pair.Err)
-			spki = nil
+		compared, err := comparer(key.PKCS8)
+		if err != nil {
+			pair.Err = fmt.Errorf("pfx: public key of key %d: %w", index, err)
+		} else {
+			compare = compared
 		}
 	}
 	named := func(c Certificate) bool { return len(key.LocalKeyID) > 0 && bytes.Equal(c.LocalKeyID, key.LocalKeyID) }
+	relations := make([]Relation, len(certificates))
 	var same []int
 	for i, c := range certificates {
-		if spki == nil {
-			break
-		}
-		theirs, err := PublicKey(c.DER)
-		if err != nil || !samePublicKey(spki, theirs) {
-			continue
-		}
-		if named(c) {
+		relations[i] = compare(c.DER)
+		switch {
+		case relations[i] != Certified:
+		case named(c):
 			same = append([]int{i}, same...)
-		} else {
+		default:
 			same = append(same, i)
 		}
 	}
@@ -78,52 +90,18 @@ func match(certificates []Certificate, index int, key Key, publicKey func([]byte
 		pair.Certificate, pair.Also, pair.LinkedBy = same[0], same[1:], LinkedByPublicKey
 		return pair
 	}
+	// A file that was opened and could not be compared says so; a key that stays shrouded is compared by nobody.
+	if pair.Err == nil && key.PKCS8 != nil && slices.Contains(relations, Unknown) {
+		pair.Err = ErrNotCompared
+	}
 	for i, c := range certificates {
 		if named(c) {
 			pair.Certificate, pair.LinkedBy = i, LinkedByLocalKeyID
-			if spki != nil {
+			if relations[i] == Unrelated && pair.Err == nil {
 				pair.Err = ErrMismatch
 			}
 			return pair
 		}
 	}
 	return pair
-}
-
-// PublicKey returns the DER SubjectPublicKeyInfo of a DER certificate (RFC 5280, section 4.1), on whatever curve. It is
-// a part of the certificate's memory. The error is *DamagedError.
-func PublicKey(certificate []byte) ([]byte, error) {
-	input := cryptobyte.String(certificate)
-	var outer, tbs, spki cryptobyte.String
-	ok := input.ReadASN1(&outer, asn1.SEQUENCE) && outer.ReadASN1(&tbs, asn1.SEQUENCE) &&
-		tbs.SkipOptionalASN1(tagExplicit0) && // version
-		tbs.SkipASN1(asn1.INTEGER) && // serialNumber
-		tbs.SkipASN1(asn1.SEQUENCE) && // signature
-		tbs.SkipASN1(asn1.SEQUENCE) && // issuer
-		tbs.SkipASN1(asn1.SEQUENCE) && // validity
-		tbs.SkipASN1(asn1.SEQUENCE) && // subject
-		tbs.ReadASN1Element(&spki, asn1.SEQUENCE)
-	if !ok {
-		return nil, damaged("certificate")
-	}
-	return spki, nil
-}
-
-func samePublicKey(one, other []byte) bool {
-	a, aBits, aOK := readPublicKey(one)
-	b, bBits, bOK := readPublicKey(other)
-	if !aOK || !bOK || a.oid != b.oid || !bytes.Equal(aBits, bBits) {
-		return false
-	}
-	return bytes.Equal(a.parameters, b.parameters) || (a.plain() && b.plain())
-}
-
-func readPublicKey(spki cryptobyte.String) (a algorithm, bits cryptobyte.String, ok bool) {
-	var sequence cryptobyte.String
-	if !spki.ReadASN1(&sequence, asn1.SEQUENCE) || !spki.Empty() {
-		return a, nil, false
-	}
-	a, ok = readAlgorithm(&sequence)
-	ok = ok && sequence.ReadASN1(&bits, asn1.BIT_STRING) && sequence.Empty()
-	return a, bits, ok
 }

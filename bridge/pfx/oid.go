@@ -26,25 +26,44 @@ const (
 	oidPBES2  = "1.2.840.113549.1.5.13"
 	oidPBKDF2 = "1.2.840.113549.1.5.12"
 	oidPBMAC1 = "1.2.840.113549.1.5.14"
+	oidScrypt = "1.3.6.1.4.1.11591.4.11"
+	oidRC2CBC = "1.2.840.113549.3.2"
 )
 
-// unsupportedNames are the names of what a file may use and this package refuses.
-var unsupportedNames = map[string]string{
-	oidSignedData:             "public-key integrity (signedData)",
-	oidEnvelopedData:          "public-key privacy (envelopedData)",
-	"1.2.840.113549.1.12.1.1": "pbeWithSHAAnd128BitRC4",
-	"1.2.840.113549.1.12.1.2": "pbeWithSHAAnd40BitRC4",
-	"1.2.840.113549.1.5.1":    "pbeWithMD2AndDES-CBC",
-	"1.2.840.113549.1.5.3":    "pbeWithMD5AndDES-CBC",
-	"1.2.840.113549.1.5.10":   "pbeWithSHA1AndDES-CBC",
-	"1.3.6.1.4.1.11591.4.11":  "scrypt",
-	"1.2.840.113549.3.2":      "RC2-CBC",
-	"1.3.14.3.2.7":            "DES-CBC",
-	"1.2.840.113549.2.5":      "MD5",
+// algorithmNames are the names of what a file may use and this package has not got.
+var algorithmNames = map[string]string{
+	oidSignedData:               "public-key integrity (signedData)",
+	oidEnvelopedData:            "public-key privacy (envelopedData)",
+	"1.2.840.113549.1.5.1":      "pbeWithMD2AndDES-CBC",
+	"1.2.840.113549.1.5.4":      "pbeWithMD2AndRC2-CBC",
+	"1.2.840.113549.3.4":        "RC4",
+	"1.2.840.113549.3.9":        "RC5-CBC-Pad",
+	"1.2.840.113549.2.2":        "MD2",
+	"1.2.840.113549.2.4":        "MD4",
+	"1.3.36.3.2.1":              "RIPEMD-160",
+	"1.2.643.7.1.1.2.2":         "Streebog-256",
+	"1.2.643.7.1.1.2.3":         "Streebog-512",
+	"1.2.643.7.1.1.4.1":         "HMAC-Streebog-256",
+	"1.2.643.7.1.1.4.2":         "HMAC-Streebog-512",
+	"1.2.643.2.2.21":            "GOST 28147-89",
+	"1.2.156.10197.1.401":       "SM3",
+	"1.2.156.10197.1.104.2":     "SM4-CBC",
+	"1.2.392.200011.61.1.1.1.2": "Camellia-128-CBC",
+	"1.2.392.200011.61.1.1.1.3": "Camellia-192-CBC",
+	"1.2.392.200011.61.1.1.1.4": "Camellia-256-CBC",
+	"1.2.410.200004.1.4":        "SEED-CBC",
+	"1.2.410.200046.1.1.12":     "ARIA-256-CBC",
+	"2.16.840.1.101.3.4.1.6":    "AES-128-GCM",
+	"2.16.840.1.101.3.4.1.26":   "AES-192-GCM",
+	"2.16.840.1.101.3.4.1.46":   "AES-256-GCM",
+	"2.16.840.1.101.3.4.1.4":    "AES-128-CFB",
+	"2.16.840.1.101.3.4.1.44":   "AES-256-CFB",
+	"1.3.6.1.4.1.3029.1.2":      "Blowfish-CBC",
 }
 
-func unsupportedName(oid string) string {
-	if name, ok := unsupportedNames[oid]; ok {
+// algorithmName is the specification's name, or else the identifier.
+func algorithmName(oid string) string {
+	if name, ok := algorithmNames[oid]; ok {
 		return name
 	}
 	return oid

@@ -1,58 +1,195 @@
 package pfx
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// password is one password in the encodings that the derivations want. It is wiped by its owner.
+// Encoding names the bytes that a program made of a password before it derived a key from them. Programs disagree as soon
+// as a password has a character outside ASCII.
+type Encoding string
+
+// The encodings. The first of each kind of derivation is the specification's.
+const (
+	// EncodingUTF8 is what PBES2 and PBMAC1 want (RFC 8018, section 3; RFC 9579).
+	EncodingUTF8 Encoding = "UTF-8"
+	// EncodingBMP is what RFC 7292, appendix B.1, wants: BMPString with two zero bytes behind it.
+	EncodingBMP Encoding = "BMPString"
+	// EncodingUTF16 is EncodingBMP with surrogate pairs for what BMPString cannot hold: OpenSSL 3, NSS, Java.
+	EncodingUTF16 Encoding = "UTF-16"
+	// EncodingNothing is the empty password without its two zero bytes.
+	EncodingNothing Encoding = "nothing"
+	// EncodingWidened is every byte of UTF-8 with a zero byte before it: OpenSSL 1.0.
+	EncodingWidened Encoding = "UTF-8, widened"
+	// EncodingWindowsWidened is every byte of Windows-1252 with a zero byte before it.
+	EncodingWindowsWidened Encoding = "Windows-1252, widened"
+	// EncodingBMPOpen is EncodingUTF16 without the two zero bytes behind it.
+	EncodingBMPOpen Encoding = "UTF-16 without its end"
+	// EncodingLatin1 and EncodingWindows are one byte a character, where PBES2 wants UTF-8.
+	EncodingLatin1  Encoding = "Latin-1"
+	EncodingWindows Encoding = "Windows-1252"
+	// EncodingUTF16LE is UTF-16 with the lower byte first.
+	EncodingUTF16LE Encoding = "UTF-16, little-endian"
+)
+
+// reading is a password in one encoding. It is wiped with its password.
+type reading struct {
+	encoding Encoding
+	secret   []byte
+}
+
+// family is a kind of derivation, by what it wants of a password.
+type family int
+
+const (
+	familyBMP    family = iota // RFC 7292, appendix B
+	familyOctets               // RFC 8018: PBKDF1 and PBKDF2; RFC 7914: scrypt
+)
+
+// password is one password in the encodings that the derivations may want. It is wiped by its owner.
 type password struct {
-	// utf8 is for PBES2 and PBMAC1 (RFC 8018, section 3; RFC 9579).
-	utf8 []byte
-	// bmp is for RFC 7292, appendix B. The empty password has two readings there: two zero bytes, which is what
-	// the specification says, and nothing at all, which is what a NULL password gives. Reading tries both.
-	bmp [][]byte
-	// notBMP says that bmp is missing.
+	// families are the readings in the order in which they are tried. The first is what the specification says.
+	families [2][]reading
+	// ascii says that a password outside RFC 7292's derivation has one reading only, unless a program was odd.
+	ascii bool
+	// notBMP says that the password has a character that a BMPString cannot hold. Nothing is written with it.
 	notBMP bool
 }
 
+// newPassword keeps no reference to text. The error is ErrPasswordNotUTF8.
 func newPassword(text []byte) (*password, error) {
 	if !utf8.Valid(text) {
 		return nil, ErrPasswordNotUTF8
 	}
-	p := &password{utf8: append([]byte(nil), text...)}
-	encoded := make([]byte, 0, 2*len(text)+2)
-	for rest := text; len(rest) > 0; {
-		r, size := utf8.DecodeRune(rest)
-		rest = rest[size:]
-		if r > 0xffff {
-			clear(encoded)
-			p.notBMP = true
-			return p, nil
-		}
-		encoded = append(encoded, byte(r>>8), byte(r))
+	p := &password{ascii: true}
+	for _, r := range string(text) {
+		p.ascii = p.ascii && r < utf8.RuneSelf
+		p.notBMP = p.notBMP || r > 0xffff
 	}
-	p.bmp = [][]byte{append(encoded, 0, 0)}
+	open := encodeBMP(string(text))
+	closed := append(bytes.Clone(open), 0, 0)
+	standard := EncodingBMP
+	if p.notBMP {
+		standard = EncodingUTF16
+	}
+	p.add(familyBMP, standard, closed)
 	if len(text) == 0 {
-		p.bmp = append(p.bmp, nil)
+		p.add(familyBMP, EncodingNothing, []byte{})
+	}
+	latin1, isLatin1 := encodeBytes(text, func(r rune) (byte, bool) { return byte(r), r <= 0xff })
+	windows, isWindows := encodeBytes(text, windows1252)
+	p.add(familyBMP, EncodingWidened, widened(text))
+	if isWindows {
+		p.add(familyBMP, EncodingWindowsWidened, widened(windows))
+	}
+	p.add(familyOctets, EncodingUTF8, bytes.Clone(text))
+	if isLatin1 {
+		p.add(familyOctets, EncodingLatin1, latin1)
+	}
+	if isWindows {
+		p.add(familyOctets, EncodingWindows, windows)
+	}
+	if len(text) > 0 {
+		p.add(familyBMP, EncodingBMPOpen, open)
+		p.add(familyOctets, EncodingUTF16, bytes.Clone(closed))
+		p.add(familyOctets, EncodingBMPOpen, bytes.Clone(open))
+		p.add(familyOctets, EncodingUTF16LE, swapped(open))
 	}
 	return p, nil
 }
 
-func (p *password) wipe() {
-	clear(p.utf8)
-	for _, encoded := range p.bmp {
-		clear(encoded)
+// add leaves out a reading that is the same as an earlier one.
+func (p *password) add(f family, encoding Encoding, secret []byte) {
+	for _, earlier := range p.families[f] {
+		if bytes.Equal(earlier.secret, secret) {
+			clear(secret)
+			return
+		}
 	}
+	p.families[f] = append(p.families[f], reading{encoding, secret})
+}
+
+// standard is the reading that the specification prescribes.
+func (p *password) standard(f family) reading { return p.families[f][0] }
+
+// readings are those worth trying. Where the MAC has not yet shown that the password is right, they are those of programs
+// that are known, and of the octets of an ASCII password there is one; where it has, all are worth their derivation.
+func (p *password) readings(f family, proven bool) []reading {
+	if f == familyOctets && p.ascii && !proven {
+		return p.families[f][:1]
+	}
+	return p.families[f]
+}
+
+func (p *password) wipe() {
+	for _, readings := range p.families {
+		for _, one := range readings {
+			clear(one.secret)
+		}
+	}
+}
+
+func widened(text []byte) []byte {
+	encoded := make([]byte, 0, 2*len(text)+2)
+	for _, b := range text {
+		encoded = append(encoded, 0, b)
+	}
+	return append(encoded, 0, 0)
+}
+
+func swapped(encoded []byte) []byte {
+	out := bytes.Clone(encoded)
+	for i := 0; i+1 < len(out); i += 2 {
+		out[i], out[i+1] = out[i+1], out[i]
+	}
+	return out
+}
+
+// encodeBytes makes one byte of each character, if every one has such a byte.
+func encodeBytes(text []byte, encode func(rune) (byte, bool)) ([]byte, bool) {
+	encoded := make([]byte, 0, len(text))
+	for rest := text; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+		b, ok := encode(r)
+		if !ok {
+			clear(encoded)
+			return nil, false
+		}
+		encoded = append(encoded, b)
+	}
+	return encoded, true
+}
+
+// windowsUpper are the characters of Windows-1252 from 80 to 9F; zero where there is none.
+var windowsUpper = [32]rune{
+	'€', 0, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 0, 'Ž', 0,
+	0, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 0, 'ž', 'Ÿ',
+}
+
+func windows1252(r rune) (byte, bool) {
+	if r < 0x80 || r >= 0xa0 && r <= 0xff {
+		return byte(r), true
+	}
+	for i, upper := range windowsUpper {
+		if upper == r && r != 0 {
+			return byte(0x80 + i), true
+		}
+	}
+	return 0, false
 }
 
 // encodeBMP writes a friendlyName. Characters beyond the BMP become surrogate pairs, which BMPString does not provide
 // for but every known reader understands.
 func encodeBMP(text string) []byte {
-	units := utf16.Encode([]rune(text))
-	encoded := make([]byte, 0, 2*len(units))
-	for _, unit := range units {
-		encoded = append(encoded, byte(unit>>8), byte(unit))
+	encoded := make([]byte, 0, 2*len(text))
+	for _, r := range text {
+		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+			encoded = append(encoded, byte(high>>8), byte(high), byte(low>>8), byte(low))
+			continue
+		}
+		encoded = append(encoded, byte(r>>8), byte(r))
 	}
 	return encoded
 }

@@ -1,6 +1,7 @@
 package pfx
 
 import (
+	"bytes"
 	"math"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -59,7 +60,7 @@ func readPBKDF2(parameters cryptobyte.String) (*pbkdf2Params, error) {
 		return nil, damaged(where)
 	}
 	if p.prf = digestByHMAC(prf.oid); p.prf == nil {
-		p.prfName = unsupportedName(prf.oid)
+		p.prfName = algorithmName(prf.oid)
 		return p, nil
 	}
 	if !prf.plain() {
@@ -105,4 +106,12 @@ func (p *pbkdf2Params) add(b *cryptobyte.Builder) {
 			addPlainAlgorithm(b, p.prf.hmacOID)
 		})
 	})
+}
+
+func (p *pbkdf2Params) family() family { return familyOctets }
+
+func (p *pbkdf2Params) cost() int64 { return int64(p.iterations) }
+
+func (p *pbkdf2Params) derive(size int) kdf {
+	return pbkdf2KDF(p.prf, bytes.Clone(p.salt), p.iterations, size)
 }

@@ -15,7 +15,7 @@ type Shrouding struct {
 	KeyLength int
 	// PRF is "HMAC-SHA-256" or one with another hash function.
 	PRF string
-	// Cipher is "AES-256-CBC", "AES-192-CBC", "AES-128-CBC" or "DES-EDE3-CBC".
+	// Cipher is "AES-256-CBC", "AES-192-CBC", "AES-128-CBC", "DES-EDE3-CBC", "DES-CBC" or "RC2-CBC".
 	Cipher string
 }
 
@@ -42,11 +42,11 @@ func (s Shrouding) Key(ctx context.Context, password []byte) ([]byte, error) {
 	}
 	d := newDerivations(ctx, secret)
 	defer d.close()
-	results, err := d.wait(d.start(pbkdf2KDF(prf, bytes.Clone(s.Salt), s.Iterations, s.KeyLength)))
+	key, err := d.wait(d.start(pbkdf2KDF(prf, bytes.Clone(s.Salt), s.Iterations, s.KeyLength), secret.standard(familyOctets)))
 	if err != nil {
 		return nil, err
 	}
-	return bytes.Clone(results[0]), nil
+	return bytes.Clone(key), nil
 }
 
 // ShroudKey derives the AES-256 key of a shrouded key bag: PBKDF2-HMAC-SHA-256 (RFC 8018, section 5.2) of a password in
@@ -98,21 +98,22 @@ func ParseShrouded(der []byte) (Shrouding, []byte, error) {
 	if err != nil {
 		return Shrouding{}, nil, err
 	}
-	if p.cipher == nil || p.pbkdf2 == nil {
+	source, ok := p.source.(*pbkdf2Params)
+	if p.cipher == nil || !ok {
 		return Shrouding{}, nil, &UnsupportedError{Algorithm: p.name}
 	}
 	if err := checkIterations(p.iterations); err != nil {
 		return Shrouding{}, nil, err
 	}
-	if len(ciphertext) == 0 || len(ciphertext)%p.cipher.block != 0 {
+	if !p.cipher.fits(ciphertext) {
 		return Shrouding{}, nil, damaged("ciphertext: length")
 	}
 	return Shrouding{
-		Salt:       bytes.Clone(p.pbkdf2.salt),
+		Salt:       bytes.Clone(source.salt),
 		Iterations: p.iterations,
 		IV:         bytes.Clone(p.iv),
 		KeyLength:  p.cipher.keySize,
-		PRF:        p.pbkdf2.prfName,
+		PRF:        source.prfName,
 		Cipher:     p.cipher.name,
 	}, bytes.Clone(ciphertext), nil
 }

@@ -83,3 +83,28 @@ func (k PublicKey) Restricted() ([]byte, error) {
 	restricted, err := encodePublicKey(k, addRaw(k.Restriction), key)
 	return restricted.SPKI, err
 }
+
+// KeyOfCertificate reads the public key alone of a DER certificate (RFC 5280 section 4.1), also where ParseCertificate cannot
+// read its other fields. A key that could not be understood has its SPKI as found. The error is *MalformedError.
+func KeyOfCertificate(der []byte) (PublicKey, error) {
+	parts, err := splitCertificate(der)
+	if err != nil {
+		return PublicKey{}, err
+	}
+	var content, spki cryptobyte.String
+	if !parts.tbs.ReadASN1(&content, cbasn1.SEQUENCE) ||
+		!content.SkipOptionalASN1(cbasn1.Tag(0).ContextSpecific().Constructed()) || // version
+		!content.SkipASN1(cbasn1.INTEGER) || // serialNumber
+		!content.SkipASN1(cbasn1.SEQUENCE) || // signature
+		!content.SkipASN1(cbasn1.SEQUENCE) || // issuer
+		!content.SkipASN1(cbasn1.SEQUENCE) || // validity
+		!content.SkipASN1(cbasn1.SEQUENCE) || // subject
+		!content.ReadASN1Element(&spki, cbasn1.SEQUENCE) {
+		return PublicKey{}, malformed("certificate", "no public key")
+	}
+	key, err := ParsePublicKey(spki)
+	if err != nil {
+		return PublicKey{SPKI: bytes.Clone(spki)}, nil //nolint:nilerr // as ParseCertificate has it
+	}
+	return key, nil
+}

@@ -96,6 +96,30 @@ func TestRestriction(t *testing.T) {
 	}
 }
 
+// The key alone is the key that the whole certificate has, and is there where a time is not.
+func TestKeyOfCertificate(t *testing.T) {
+	for _, name := range fixtures(t, "crt", 10) {
+		whole := certificate(t, name)
+		key, err := KeyOfCertificate(whole.Raw)
+		if err != nil || !key.Equal(whole.PublicKey) {
+			t.Errorf("%s: %v", name, err)
+		}
+		broken := bytes.Clone(whole.Raw)
+		if at := bytes.Index(broken, []byte{0x17, 0x0d}); at >= 0 {
+			copy(broken[at+2:], "yesterday")
+			if _, err := ParseCertificate(broken); err == nil {
+				t.Errorf("%s: the time is still there", name)
+			}
+			if key, err := KeyOfCertificate(broken); err != nil || !key.Equal(whole.PublicKey) {
+				t.Errorf("%s without a time: %v", name, err)
+			}
+		}
+	}
+	if _, err := KeyOfCertificate([]byte{0x30, 0}); !isMalformed(err) {
+		t.Errorf("no certificate: %v", err)
+	}
+}
+
 func FuzzSameKey(f *testing.F) {
 	var seeds [][]byte
 	for _, name := range fixtures(f, "crt", 5) {
