@@ -91,7 +91,7 @@ func openFile(ctx context.Context, file []byte, password func() (*secret.Text, e
 		return v, nil, nil
 	}
 	if facts.Unsupported != "" {
-		v.add(FormatUnsupported, Fact{"algorithm", facts.Unsupported})
+		v.add(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: facts.Unsupported})
 		return v, nil, nil
 	}
 	given, err := password()
@@ -159,7 +159,7 @@ func (v *Verification) readingFailed(file []byte, err error) {
 	var odd *pfx.NonconformingError
 	switch {
 	case errors.As(err, &odd):
-		v.add(FormatUnsupported, Fact{"algorithm", odd.Where()})
+		v.add(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: odd.Where()})
 	case errors.Is(err, pfx.ErrPassword), errors.Is(err, pfx.ErrPasswordNotBMP), errors.Is(err, pfx.ErrPasswordNotUTF8):
 		v.add(verdict.PasswordIncorrect)
 	case errors.Is(err, pfx.ErrPrivacyPassword):
