@@ -1,0 +1,137 @@
+package softhsmtests
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// hostileModes are all lies of testdata/hostile.c that may strike any command.
+var hostileModes = []string{
+	"changing:0x11", "changing:0x102", "changing:0x120", "changing:0x3", "changing:0x0", "changing:0x162", "changing:0x181",
+	"another:0x11", "another:0x102", "another:0x120", "another:0x181", "another:0x3",
+	"longer:0x11", "longer:0x102", "longer:0x120", "longer:0x0", "longer:0x181", "shorter:0x11", "shorter:0x102", "shorter:0x120", "shorter:0x0", "shorter:0x162",
+	"shorter:0x181", "claims:C_GetSlotList:0xffffffff", "claims:C_GetMechanismList:0xffffffff", "claims:C_WrapKey:0xffffffff", "claims:C_Sign:0xffffffff",
+	"forever", "login", "nul", "stale", "nothing",
+	"write:0:2", "write:3:99", "close:3:99",
+}
+
+// hostileModule compiles testdata/hostile.c.
+func hostileModule(t *testing.T) string {
+	t.Helper()
+	module := filepath.Join(t.TempDir(), "hostile.so")
+	compile := exec.Command("gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", module, filepath.Join("testdata", "hostile.c"), "-ldl")
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	return module
+}
+
+// performHostile runs a command in a fresh copy of its scene with a module that lies.
+func (s *stage) performHostile(t *testing.T, module string, c *sweptCommand, directory, mode string, more ...string) *after {
+	t.Helper()
+	s.setUp(t, c, directory)
+	environment := []string{"P11HOSTILE=" + mode, "P11HOSTILE_MODULE=" + s.module, "P11FAULT_MODULE=" + s.census.module, "P11FAULT=" + c.faults}
+	args := append(slices.Clone(c.args), "--module="+module, tokenArgument, pinArgument)
+	r := s.run(directory, environment, append(args, more...)...)
+	a := s.lookAfter(s.scenes[c.scene], directory, r)
+	if strings.Contains(r.stdout, "P11HOSTILE") {
+		a.breaks(moduleTold, "on standard output")
+	}
+	return a
+}
+
+// hostileTry is one lie to one command.
+type hostileTry struct {
+	command *sweptCommand
+	mode    string
+}
+
+// testHostile tells every lie to every command. What must come of each is said by the rows of testAnswers; here nothing may be lost, or be
+// called done that is not.
+func (s *stage) testHostile(t *testing.T) {
+	size, module := sweepSize(t, 100), hostileModule(t)
+	var tries []hostileTry
+	for _, c := range sweptCommands() {
+		if s.isThere(c) {
+			for _, mode := range hostileModes {
+				tries = append(tries, hostileTry{&c, mode})
+			}
+		}
+	}
+	tally := newTally()
+	spread(t, sampleOf(tries, size), func(try hostileTry, directory string) {
+		c := try.command
+		a := s.performHostile(t, module, c, directory, try.mode)
+		switch {
+		case a.run.code != 0:
+			a.checkReported()
+			a.checkFilesReported()
+			if a.run.code == 3 || a.run.code == 6 {
+				a.breaks(falseRefusal, "exit code %d", a.run.code)
+			}
+		case c.does != nil && c.does(a) != "":
+			a.breaks(falseExit, "%s", c.does(a))
+		}
+		if lost := a.lostKeys(); !c.leaves && len(lost) > 0 {
+			a.breaks(keyLost, "%q are no longer on the token", lost)
+		}
+		tally.add(c.name, "P11HOSTILE="+try.mode, a)
+	})
+	tally.report(t)
+}
+
+// hostileRow is one lie to one command, with what must come of it.
+type hostileRow struct {
+	mode, command string
+	code          int
+	words         []string // that the text must have
+}
+
+// hostileRows: a module that lies has failed, which is exit code 1 and no verdict on the key, and the text names the call. A lie
+// about what is not needed is none of the user's business.
+var hostileRows = []hostileRow{
+	{"none", "export wrap RSA", 0, nil},
+	{"claims:C_GetSlotList:0xffffffff", "list", 1, []string{"C_GetSlotList"}},
+	{"claims:C_GetMechanismList:0xffffffff", "export wrap EC", 0, nil},
+	{"claims:C_WrapKey:0xffffffff", "export wrap EC", 0, nil},
+	{"claims:C_Sign:0xffffffff", "verify --against EC", 0, nil},
+	{"forever", "list", 1, []string{"C_FindObjects", "came twice"}},
+	{"forever", "export --all", 1, []string{"C_FindObjects"}},
+	{"nul", "list", 0, nil},
+	{"nothing", "export --delete-key EC", 1, []string{"C_Sign"}},
+	{"nothing", "verify --against EC", 1, []string{"C_Sign"}},
+	{"write:0:2", "status", 0, nil},
+	{"longer:0x102", "export wrap RSA", 0, nil}, // the public key links
+	{"another:0x102", "export wrap RSA", 0, nil},
+	{"close:3:99", "list", 1, nil},
+}
+
+func (s *stage) testHostileRows(t *testing.T) {
+	module := hostileModule(t)
+	commands := map[string]*sweptCommand{}
+	for _, c := range sweptCommands() {
+		commands[c.name] = &c
+	}
+	for _, row := range hostileRows {
+		t.Run(row.mode+" "+row.command, func(t *testing.T) {
+			a := s.performHostile(t, module, commands[row.command], filepath.Join(t.TempDir(), "scene"), row.mode)
+			for _, b := range a.broken {
+				t.Errorf("%s: %s", b.breach, b.what)
+			}
+			if a.run.code != row.code {
+				t.Errorf("exit code %d instead of %d", a.run.code, row.code)
+			}
+			for _, word := range row.words {
+				if !strings.Contains(a.text(), word) {
+					t.Errorf("the text has no %q", word)
+				}
+			}
+			if t.Failed() {
+				t.Logf("%.1500s", a.text())
+			}
+		})
+	}
+}
