@@ -65,6 +65,8 @@ func faultyModule(t testing.TB) string {
 // faulty is what all cases share: the module, and copies of one token. A copy has one run at a time, since SoftHSM2 writes
 // to a token at C_Login and other processes may then read half of it. No run may change a token's objects.
 type faulty struct {
+	program      string
+	environment  []string // more of it
 	module       string
 	directory    string
 	tokens       []string // the configuration of each copy
@@ -82,7 +84,7 @@ const faultyPassword = "Siebenschlaefer-0815"
 
 func newFaulty(t *testing.T) *faulty {
 	t.Helper()
-	f := &faulty{module: faultyModule(t), directory: filepath.Join(t.TempDir(), "token"), certificates: map[string]string{}}
+	f := &faulty{program: "p11bridge", module: faultyModule(t), directory: filepath.Join(t.TempDir(), "token"), certificates: map[string]string{}}
 	if out, err := exec.Command("p11bridge", "demo", "--dir", f.directory, "--keep").CombinedOutput(); err != nil {
 		t.Fatalf("p11bridge demo: %v\n%s", err, out)
 	}
@@ -176,9 +178,10 @@ func (f *faulty) try(c faultyCase, token, directory string) (*faultyRun, error) 
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), lastMoment())
 	defer cancel()
-	command := exec.CommandContext(ctx, "p11bridge", append(args, c.args...)...)
+	command := exec.CommandContext(ctx, f.program, append(args, c.args...)...)
 	command.Env = append(os.Environ(), "LC_ALL=C", "SOFTHSM2_CONF="+token, "P11FAULT="+strings.TrimPrefix(c.faults+",count", ","),
 		"P11FAULT_COUNT="+counts)
+	command.Env = append(command.Env, f.environment...)
 	if c.keypad {
 		command.Env = append(command.Env, "P11FAULT_PIN="+f.pin)
 	}
@@ -807,56 +810,6 @@ func (f *faulty) testShroud(t *testing.T) {
 		faultyCase{faults: "cbc-pad,error:C_Sign@3:0x5", export: "alice", mechanism: "CKM_AES_KEY_WRAP_PAD", check: proof("independent-reader")},
 		faultyCase{faults: "cbc-pad,error:C_DestroyObject@3:0x32", export: "alice", code: 1, stderr: []string{"C_DestroyObject", "CKR_DEVICE_REMOVED"}},
 	)
-	f.run(t, 3, cases)
-}
-
-// testAnswer has the module say CKR_OK to what cannot be: the token failed, which is exit code 1 and no verdict on the key,
-// and the text names the call.
-func (f *faulty) testAnswer(t *testing.T) {
-	var cases []faultyCase
-	for _, kind := range []string{"longer", "grows"} {
-		for _, function := range []string{"C_GetSlotList", "C_GetMechanismList", "C_FindObjects", "C_WrapKey"} {
-			cases = append(cases, faultyCase{faults: kind + ":" + function, export: "alice"})
-		}
-	}
-	for _, more := range []string{"8", "0x4000", "0xffffff00", "0x4000000000000000", "0xffffffffffff0000"} {
-		cases = append(cases, faultyCase{faults: "longer:C_WrapKey:" + more, export: "alice"}, faultyCase{faults: "longer:C_FindObjects:" + more},
-			faultyCase{faults: "longer:C_GetSlotList:" + more})
-	}
-	for _, function := range []string{"C_OpenSession", "C_CreateObject", "C_FindObjects"} {
-		cases = append(cases, faultyCase{faults: "no-handle:" + function, export: "alice"})
-	}
-	for _, function := range []string{"C_Initialize", "C_GetInfo", "C_GetSlotList", "C_GetSlotInfo", "C_GetTokenInfo", "C_GetMechanismList", "C_OpenSession",
-		"C_FindObjectsInit", "C_FindObjects", "C_FindObjectsFinal", "C_GetAttributeValue", "C_CreateObject", "C_DestroyObject", "C_WrapKey"} {
-		cases = append(cases, faultyCase{faults: "null:" + function, export: "alice"})
-	}
-	for _, object := range []string{"alice", "dave"} {
-		cases = append(cases, faultyCase{faults: "rubbish:C_WrapKey", export: object}, faultyCase{faults: "rsa-aes,rubbish:C_WrapKey", export: object},
-			faultyCase{faults: "kwp,rubbish:C_WrapKey", export: object}, faultyCase{faults: "corrupt-wrap", export: object},
-			faultyCase{faults: "cbc-pad,no-handle:C_UnwrapKey", export: object, args: []string{"--require-shroud"}},
-			faultyCase{faults: "cbc-pad,null:C_UnwrapKey", export: object, args: []string{"--require-shroud"}},
-			faultyCase{faults: "cbc-pad,longer:C_Sign", export: object, args: []string{"--require-shroud"}})
-	}
-	for _, code := range []string{"0x113", "0x60"} { // CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID: the token gave the handle
-		cases = append(cases, faultyCase{faults: "error:C_WrapKey:" + code, export: "alice"})
-	}
-	cases = append(cases, faultyCase{faults: "repeated", export: "alice", stderr: []string{"C_FindObjects"}}, faultyCase{faults: "repeated"})
-	for i := range cases {
-		c := &cases[i]
-		fault := c.faults[strings.LastIndex(c.faults, ",")+1:]
-		if _, function, named := strings.Cut(fault, ":"); named {
-			function, _, _ = strings.Cut(function, ":")
-			c.stderr = append(c.stderr, function)
-		}
-		c.code = 1
-		c.check = func(t *testing.T, r *faultyRun) { // AddressSanitizer ends the process, too
-			for _, code := range []string{"module-crashed", "module-exited", "module-hung"} {
-				if strings.Contains(r.stdout, strconv.Quote(code)) {
-					t.Errorf("the reason is %s", code)
-				}
-			}
-		}
-	}
 	f.run(t, 3, cases)
 }
 

@@ -30,6 +30,7 @@
  *   endless[:N]          C_FindObjects gives N handles (default: as many as it may) and never ends
  *   longer:C_X[:N]       CKR_OK and a count or length that is N (default: 1) more than the caller's room
  *   grows:C_X            CKR_BUFFER_TOO_SMALL and one more than the caller's room, whatever that is
+ *   overrun:C_X          CKR_OK, and writes a byte behind the caller's room
  *   no-handle:C_X        makes the call, and gives CKR_OK and CK_INVALID_HANDLE
  *   null:C_X             the function list has no such function
  *   repeated             C_FindObjects gives its first object twice
@@ -175,7 +176,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(PRINT, "print", "") X(FLAGS, "flags", "s") X(PINPAD, "pinpad", "") \
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
-	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
+	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
 	X(REPEATED, "repeated", "") X(RUBBISH, "rubbish", "f") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
 	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(LOG, "log", "") X(COUNT, "count", "")
@@ -378,14 +379,17 @@ static CK_RV enter(enum function function)
 	return rv;
 }
 
-/* overstate says that there is more than the caller's room, where it is asked to. */
-static CK_RV overstate(enum function function, const void *out, CK_ULONG room, CK_ULONG *n, CK_RV rv)
+/* overstate says that there is more than the caller's room, or writes more, where it is asked to. OVERRUN counts bytes. */
+static CK_RV overstate(enum function function, void *out, CK_ULONG room, CK_ULONG *n, CK_RV rv)
 {
+	static void *(*volatile set)(void *, int, size_t) = memset; /* called, so that AddressSanitizer sees it */
 	struct fault *fault;
 	if (out == NULL || rv != CKR_OK)
 		return rv;
 	if ((fault = on_function(LONGER, function)) != NULL)
 		*n = room + (fault->numbers[0] != 0 ? fault->numbers[0] : 1);
+	if (on_function(OVERRUN, function) != NULL)
+		set((CK_BYTE *)out + room, 1, 1);
 	if (on_function(GROWS, function) != NULL) {
 		*n = room + 1;
 		return CKR_BUFFER_TOO_SMALL;
