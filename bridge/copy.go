@@ -49,7 +49,13 @@ func (e *SeveralKeysError) Error() string { return fmt.Sprintf("%d keys in one f
 // OpenCopy opens a file for restoring. The error is an *InvalidCopyError with the reasons that Verify gives, a
 // *SeveralKeysError, or what kept us from finding out. Whether a key that stays shrouded is the certificate's shows only when
 // it is used.
-func OpenCopy(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Copy, error) {
+func OpenCopy(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (c *Copy, err error) {
+	secret.Forget(func() { c, err = openCopy(ctx, file, password, now) })
+	secret.Erase()
+	return c, err
+}
+
+func openCopy(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Copy, error) {
 	c := &Copy{file: file}
 	v, contents, err := openFile(ctx, file, func() (given *secret.Text, err error) {
 		c.password, err = password()
@@ -77,7 +83,7 @@ func OpenCopy(ctx context.Context, file []byte, password func() (*secret.Text, e
 	c.Name, c.LocalKeyID = plainName(key.FriendlyName), key.LocalKeyID
 	leaf := c.read(contents, key)
 	if leaf == nil || !c.unwrappable(key.Shrouded) {
-		v, err := Verify(ctx, file, func() (*secret.Text, error) { return c.password, nil }, now)
+		v, err := verify(ctx, file, func() (*secret.Text, error) { return c.password, nil }, now)
 		if err != nil {
 			return nil, err
 		}

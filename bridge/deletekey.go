@@ -9,6 +9,7 @@ import (
 	"p11bridge/bridge/archive"
 	"p11bridge/token"
 	"p11bridge/token/pki"
+	"p11bridge/token/secret"
 )
 
 // KeyState tells what is known of a key that was to be destroyed.
@@ -36,25 +37,27 @@ func (e *DeletionError) Error() string { return fmt.Sprintf("delete the key: %s:
 // the deletion alone, since exporting needs none that writes. Then the token is listed again: C_DestroyObject may answer
 // CKR_OK and do nothing. The error is a *DeletionError, which wraps nothing: no other method is to be tried for a key
 // that has left.
-func (r ExportRequest) deleteKey(ctx context.Context, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
-	state, err := r.destroyKey(ctx, encoded, c, receipt, chain)
+func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
+	state, err := r.destroyKey(ctx, made)
 	if err != nil {
 		return &DeletionError{File: r.Target.Path, State: state, Err: err}
 	}
-	receipt.KeyDeleted = true
+	made.receipt.KeyDeleted = true
 	return nil
 }
 
-func (r ExportRequest) destroyKey(ctx context.Context, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) (state KeyState, err error) {
+func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state KeyState, err error) {
 	file, err := archive.ReadRegular(r.Target.Path, MaxFileSize)
 	if err != nil {
 		return KeyKept, fmt.Errorf("read the placed file: %w", err)
 	}
-	if !bytes.Equal(file, encoded) {
+	if !bytes.Equal(file, made.encoded) {
 		return KeyKept, archive.NotProven("the placed file is not what was proven")
 	}
-	again := *receipt
-	if err := r.proveFile(ctx, file, c, &again, chain); err != nil {
+	again := *made.receipt
+	secret.Forget(func() { err = r.proveFile(ctx, file, made, &again) })
+	secret.Erase()
+	if err != nil {
 		return KeyKept, err
 	}
 	if !again.Verified() {
@@ -80,7 +83,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, encoded []byte, c *cargo,
 	if !told.SameAs(key) {
 		return KeyKept, errors.New("the object is no longer the key that was exported")
 	}
-	if err := r.provenOf(session, receipt.Certificate.PublicKey); err != nil {
+	if err := r.provenOf(session, made.receipt.Certificate.PublicKey); err != nil {
 		return KeyKept, err
 	}
 	before, err := r.countAlike(session)

@@ -110,6 +110,42 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 
 // exportBy makes, proves and places the file by one method. A *methodFailure leaves the next method its chance.
 func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Receipt, error) {
+	var made *provenFile
+	var err error
+	secret.Forget(func() { made, err = r.makeProven(ctx, method) })
+	secret.Erase()
+	if err != nil {
+		return nil, err
+	}
+	receipt := made.receipt
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(context.Cause(ctx), made.draft.Discard())
+	}
+	if err := made.draft.Place(); err != nil {
+		return receipt, err
+	}
+	if r.placed != nil {
+		if err := r.placed(receipt); err != nil {
+			return receipt, err
+		}
+	}
+	if !r.DeleteKey || !receipt.Verified() {
+		return receipt, nil
+	}
+	return receipt, r.deleteKey(ctx, made)
+}
+
+// provenFile is a file that is proven and has not got its name yet. No key in clear is in it.
+type provenFile struct {
+	receipt  *Receipt
+	encoded  []byte
+	draft    *archive.Draft
+	chain    []*pki.Certificate
+	shrouded bool // the token made the key bag
+}
+
+// makeProven is the function in which the key is in clear, where it is. It is wiped when it ends.
+func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*provenFile, error) {
 	cargo, err := r.carry(ctx, method)
 	if err != nil {
 		return nil, err
@@ -135,24 +171,11 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Re
 	if err != nil {
 		return nil, err
 	}
-	if err := r.prove(ctx, draft, file, cargo, receipt, chain); err != nil {
+	made := &provenFile{receipt: receipt, encoded: file, draft: draft, chain: chain, shrouded: cargo.shrouded != nil}
+	if err := r.prove(ctx, made); err != nil {
 		return nil, errors.Join(err, draft.Discard())
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, errors.Join(context.Cause(ctx), draft.Discard())
-	}
-	if err := draft.Place(); err != nil {
-		return receipt, err
-	}
-	if r.placed != nil {
-		if err := r.placed(receipt); err != nil {
-			return receipt, err
-		}
-	}
-	if !r.DeleteKey || !receipt.Verified() {
-		return receipt, nil
-	}
-	return receipt, r.deleteKey(ctx, file, cargo, receipt, chain)
+	return made, nil
 }
 
 // certificateFor finds the certificate of the key that was carried out. A key that came out in clear must be the one that

@@ -25,19 +25,19 @@ const (
 
 // prove reads the draft back from disk and shows that it is a valid copy: every byte is there, the password fits, the key
 // is the certificate's, no certificate is missing. A file whose key the token shrouded is proven by the token.
-func (r ExportRequest) prove(ctx context.Context, d *archive.Draft, encoded []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
-	file, err := d.ReadBack()
+func (r ExportRequest) prove(ctx context.Context, made *provenFile) error {
+	file, err := made.draft.ReadBack()
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(file, encoded) {
+	if !bytes.Equal(file, made.encoded) {
 		return archive.NotProven("what is on disk is not what was written")
 	}
-	return r.proveFile(ctx, file, c, receipt, chain)
+	return r.proveFile(ctx, file, made, made.receipt)
 }
 
 // proveFile is prove for what was read from disk.
-func (r ExportRequest) proveFile(ctx context.Context, file []byte, c *cargo, receipt *Receipt, chain []*pki.Certificate) error {
+func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenFile, receipt *Receipt) error {
 	digest := sha256.Sum256(file)
 	receipt.SHA256 = hex.EncodeToString(digest[:])
 	facts, err := pfx.Inspect(file)
@@ -46,10 +46,10 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, c *cargo, rec
 	}
 	receipt.Iterations = facts.Iterations
 	expected := [][]byte{receipt.Certificate.Raw}
-	for _, above := range chain {
+	for _, above := range made.chain {
 		expected = append(expected, above.Raw)
 	}
-	if c.shrouded != nil && r.Prover != ProverHost {
+	if made.shrouded && r.Prover != ProverHost {
 		return r.proveShrouded(ctx, file, receipt, expected)
 	}
 	receipt.Proof = archive.ProofIndependent
@@ -126,12 +126,14 @@ func readEncoded(ctx context.Context, file []byte, password *secret.Text) (pkcs8
 	results := make(chan result, 1)
 	known := bytes.Clone(password.Bytes())
 	go func() {
-		defer clear(known)
-		pkcs8, certificates, err := pfx.ReadEncoded(file, known)
-		if ctx.Err() != nil {
-			clear(pkcs8)
-		}
-		results <- result{pkcs8, certificates, err}
+		secret.Forget(func() { // not inherited from whoever started this
+			defer clear(known)
+			pkcs8, certificates, err := pfx.ReadEncoded(file, known)
+			if ctx.Err() != nil {
+				clear(pkcs8)
+			}
+			results <- result{pkcs8, certificates, err}
+		})
 	}()
 	select {
 	case <-ctx.Done():

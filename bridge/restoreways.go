@@ -10,6 +10,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
+	"p11bridge/token/secret"
 )
 
 // entered is a private key that is on the token now.
@@ -50,7 +51,10 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, put *place
 			return in, err
 		}
 	}
-	return in, r.enterOpened(ctx, in, put, answers)
+	var err error
+	secret.Forget(func() { err = r.enterOpened(ctx, in, put, answers) })
+	secret.Erase()
+	return in, err
 }
 
 // enterOpened is the one function in which the key is in clear. It is wiped when it ends.

@@ -53,7 +53,13 @@ const (
 // Verify opens a file as far as it can and says whether it is a valid copy and why or why not. The password is asked for
 // only where the file has one. The error is for what kept us from finding out: no password to be had, a cancelled
 // context.
-func Verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Verification, error) {
+func Verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (v *Verification, err error) {
+	secret.Forget(func() { v, err = verify(ctx, file, password, now) })
+	secret.Erase()
+	return v, err
+}
+
+func verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Verification, error) {
 	v, contents, err := openFile(ctx, file, password, pfx.DecodeOptions{})
 	if err != nil || contents == nil {
 		return v, err
