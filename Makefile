@@ -26,7 +26,7 @@ BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 # `go test`, run so that a skipped test fails, and with what it printed kept short.
 TESTED := CI=true $(GO) test -json -count=1 -timeout 45m
 
-.PHONY: build demo test test-long sweep packages lint bench fuzz clean help toolchain
+.PHONY: build demo test test-long sweep mutants packages lint bench fuzz clean help toolchain
 
 build: toolchain ## Build bin/p11bridge
 	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/p11bridge ./cmd/p11bridge
@@ -43,6 +43,11 @@ test: toolchain packages build/testreport ## Run the tests; a skipped one is a f
 
 test-long: toolchain packages build/testreport ## Run the tests that take minutes: many kills, a browser, the memory of processes
 	$(TESTED) -run 'Long$$' ./softhsm-tests | build/testreport
+
+mutants: toolchain ## Break the lines that decide, one at a time: a test has to notice each
+	mkdir -p build
+	$(GO) build -C tools -o ../build/mutants ./mutants
+	build/mutants tools/mutants/list.txt
 
 packages: ## Install the Debian packages that the tests need
 	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')

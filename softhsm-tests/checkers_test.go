@@ -26,6 +26,7 @@ import (
 //	json PATH VALUE              the last standard output has this value at PATH: tokens[0].identities[label=alice].id, or
 //	                             the length of a list at PATH.len
 //	opens [-legacy] PFX PASSWORD openssl opens PFX with the first line of the file PASSWORD, and the key is the certificate's
+//	verifies CSR…                openssl verifies the signature of every certificate signing request
 //	mode OCTAL FILE              FILE has these permissions
 //	nofile GLOB…                 nothing matches
 //	[!] contains TEXT FILE…      every FILE has TEXT in it, byte for byte
@@ -48,6 +49,7 @@ func checkers(everything func() (string, error)) map[string]func(*testscript.Tes
 			return jsonAt(ts.ReadFile("stdout"), args[0], args[1])
 		}),
 		"opens":     opens,
+		"verifies":  verifies,
 		"mode":      positive(2, fileMode),
 		"nofile":    noFile,
 		"contains":  contains,
@@ -212,6 +214,20 @@ func opensslOpens(pfx, password string, legacy bool) error {
 		return fmt.Errorf("openssl finds the key\n%sand the certificate of\n%s", ofKey, ofCertificate)
 	}
 	return nil
+}
+
+// verifies reads what openssl prints, wherever its version prints it.
+func verifies(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: verifies CSR…")
+	}
+	for _, csr := range args {
+		out, err := exec.Command("openssl", "req", "-in", ts.MkAbs(csr), "-noout", "-verify").CombinedOutput()
+		ts.Check(err)
+		if !strings.Contains(string(out), "verify OK") {
+			ts.Fatalf("openssl says of %s:\n%s", csr, out)
+		}
+	}
 }
 
 func openssl(input string, args ...string) (string, error) {

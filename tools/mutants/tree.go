@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// tree is a copy of the source tree, in which lines may be broken.
+type tree struct{ directory string }
+
+// copyTree copies what git knows of the tree, and what it would add.
+func copyTree(ctx context.Context) (*tree, error) {
+	directory, err := os.MkdirTemp("", "p11bridge-mutants-")
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{directory}
+	files, err := sourceFiles(ctx)
+	if err != nil {
+		return nil, errors.Join(err, t.remove())
+	}
+	for _, name := range files {
+		if err := t.write(name); err != nil {
+			return nil, errors.Join(err, t.remove())
+		}
+	}
+	return t, nil
+}
+
+func sourceFiles(ctx context.Context) ([]string, error) {
+	out, err := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		return nil, fmt.Errorf("git ls-files: %w", err)
+	}
+	var files []string
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() { // one that was removed is listed, too
+			files = append(files, name)
+		}
+	}
+	if len(files) == 0 {
+		return nil, errors.New("git lists no file here")
+	}
+	return files, nil
+}
+
+// write puts the file there as it is.
+func (t *tree) write(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(t.directory, name)
+	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text, info.Mode().Perm()))
+}
+
+func (t *tree) remove() error { return os.RemoveAll(t.directory) }
+
+// try breaks the line, runs the test, and mends the line. No error means that the test noticed.
+func (t *tree) try(ctx context.Context, m mutation) (err error) {
+	source, err := os.ReadFile(m.file)
+	if err != nil {
+		return err
+	}
+	broken, err := m.apply(string(source))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(t.directory, m.file), []byte(broken), 0o644); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.write(m.file)) }()
+	said, err := t.test(ctx, m.test)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s passes", m.test)
+	case !errors.Is(err, errNoticed):
+		return fmt.Errorf("%s: %w\n%s", m.test, err, said)
+	}
+	return nil
+}
+
+// errNoticed means that a test ran, and failed.
+var errNoticed = errors.New("the test fails")
+
+// test runs a test in the tree. The error is errNoticed where it ran and failed; anything else shows nothing.
+func (t *tree) test(ctx context.Context, which test) (said string, err error) {
+	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-trimpath", "-vet=off", "-timeout=10m", "-v", "-run", which.pattern, which.pkg)
+	command.Dir = t.directory
+	var out bytes.Buffer
+	command.Stdout, command.Stderr = &out, &out
+	err = command.Run()
+	said = out.String()
+	switch {
+	case strings.Contains(said, "[build failed]") || strings.Contains(said, "[setup failed]"):
+		return said, errors.New("it does not compile")
+	case !strings.Contains(said, "=== RUN"):
+		return said, errors.New("no test ran")
+	case strings.Contains(said, "--- SKIP"):
+		return said, errors.New("a test was skipped")
+	case err != nil && strings.Contains(said, "--- FAIL"):
+		return said, errNoticed
+	}
+	return said, err
+}
