@@ -16,11 +16,13 @@ VCS := $(shell git rev-parse --verify HEAD >/dev/null 2>&1 && echo true || echo 
 export CGO_ENABLED := 1
 
 DEMO_PACKAGES := softhsm2
-# libnss3-tools brings libsoftokn3, opensc pkcs11-tool; the third line is a TPM 2.0 in software, behind tpm2-pkcs11; chromium and pdftotext look at the HTML pages.
+# libnss3-tools brings libsoftokn3, opensc pkcs11-tool; the third line is a TPM 2.0 in software, behind tpm2-pkcs11.
 TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl p11-kit p11-kit-modules \
 	openjdk-17-jre-headless|default-jre-headless gcc libc6-dev \
 	swtpm tpm2-abrmd tpm2-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools dbus-daemon \
-	libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 libtss2-tcti-tabrmd0 chromium poppler-utils
+	libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 libtss2-tcti-tabrmd0
+# A browser and pdftotext look at the HTML pages.
+LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils
 BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 
 # `go test`, run so that a skipped test fails, and with what it printed kept short.
@@ -38,19 +40,21 @@ demo: ## Make a throw-away SoftHSM2 token and do the main job on it
 	@echo 'To have p11bridge at hand in this shell:'
 	@echo 'export PATH="$(CURDIR)/bin:$$PATH"'
 
-test: toolchain packages build/testreport ## Run the tests; a skipped one is a failure
+test: toolchain build/testreport ## Run the tests; a skipped one is a failure
+	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
+	$(GO) test -C tools ./...
 	$(TESTED) -skip 'Long$$' ./... | build/testreport
 
 test-long: toolchain packages build/testreport ## Run the tests that take minutes: many kills, a browser, the memory of processes
-	$(TESTED) -run 'Long$$' ./softhsm-tests | build/testreport
+	$(TESTED) -run 'Long$$' ./... | build/testreport
 
 mutants: toolchain ## Break the lines that decide, one at a time: a test has to notice each
 	mkdir -p build
 	$(GO) build -C tools -o ../build/mutants ./mutants
 	build/mutants tools/mutants/list.txt
 
-packages: ## Install the Debian packages that the tests need
-	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
+packages: ## Install the Debian packages that all tests need
+	$(INSTALL) $(foreach package,$(LONG_PACKAGES),'$(package)')
 
 build/testreport: $(wildcard tools/testreport/*.go)
 	mkdir -p build
@@ -59,11 +63,16 @@ build/testreport: $(wildcard tools/testreport/*.go)
 sweep: toolchain packages ## Fail every PKCS#11 call and every system call of every command, and look for lost keys
 	SWEEP=full $(GO) test -count=1 -timeout 120m -v -run '^TestSweep$$' ./softhsm-tests
 
-lint: toolchain ## gofmt, go vet and staticcheck
+lint: toolchain ## gofmt, go vet, staticcheck, the modules, and known vulnerabilities
 	unformatted=$$(gofmt -l .); if [[ $$unformatted ]]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	$(GO) mod tidy -C tools -diff
+	$(GO) mod verify -C tools
 	$(GO) vet ./...
 	$(GO) vet -C tools ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	GO='$(GO)' scripts/govulncheck
 
 bench: ## Measure against pkcs11-tool and openssl, as ratios
 	$(INSTALL) $(BENCH_PACKAGES)
