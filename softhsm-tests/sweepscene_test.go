@@ -47,8 +47,9 @@ label="Lavendel" id=b7c8d9 key=p256 policy=readable certificate=valid
 // newStage sets the scenes:
 //
 //	full      every key on the token, a copy of each in copies, and what export --all makes in backups
-//	missing   the same without the private keys on the token
-//	empty     the same with no object on the token but those of Akelei
+//	alone     full without copies and backups: a key that leaves is lost where the run itself makes no copy
+//	missing   full without the private keys on the token
+//	empty     full with no object on the token but those of Akelei
 //	asked     full, and a new key that a certificate, issued.pem, was made for
 func newStage(t *testing.T) *stage {
 	t.Helper()
@@ -80,6 +81,11 @@ func newStage(t *testing.T) *stage {
 	s.secrets = secretForms(t, s.keys)
 	s.settle(t, "full")
 
+	s.derive(t, "alone", func(directory string) {
+		if err := errors.Join(os.RemoveAll(filepath.Join(directory, "copies")), os.RemoveAll(filepath.Join(directory, "backups"))); err != nil {
+			t.Fatal(err)
+		}
+	})
 	s.derive(t, "missing", func(directory string) {
 		for _, o := range s.scenes["full"].objects {
 			if o.class == "private" {
