@@ -2,18 +2,19 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
-	"p11bridge/token"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
 
-// Copy is a PFX file with one key and its certificate, opened as far as restoring needs: a key in a shrouded key bag that a
+// Copy is a key of a PFX file with its certificate, opened as far as restoring needs: a key in a shrouded key bag that a
 // token can unwrap has not been in clear. The password is the caller's and outlives the copy.
 type Copy struct {
 	Certificate *pki.Certificate   // the key's own, as far as can be told without opening the key
@@ -22,8 +23,9 @@ type Copy struct {
 	LocalKeyID  []byte
 	Notices     []verdict.Reason
 
+	key          *FileKey
 	certificates []*pki.Certificate
-	file         []byte
+	der          []byte // of the PFX
 	password     *secret.Text
 	shrouding    pfx.Shrouding
 	ciphertext   []byte // empty where no token can unwrap the key bag
@@ -33,114 +35,172 @@ type Copy struct {
 type InvalidCopyError struct{ Reasons []verdict.Reason }
 
 // Error gives the first reason's code.
-func (e *InvalidCopyError) Error() string {
-	if len(e.Reasons) == 0 {
-		return "not a valid copy"
+func (e *InvalidCopyError) Error() string { return "not a valid copy" + firstCode(e.Reasons) }
+
+// UnjudgedError means that a file could not be judged: it uses what cannot be read here. It carries the reasons.
+type UnjudgedError struct{ Reasons []verdict.Reason }
+
+// Error gives the first reason's code.
+func (e *UnjudgedError) Error() string { return "could not be judged" + firstCode(e.Reasons) }
+
+func firstCode(reasons []verdict.Reason) string {
+	if len(reasons) == 0 {
+		return ""
 	}
-	return "not a valid copy: " + string(e.Reasons[0].Code)
+	return ": " + string(reasons[0].Code)
 }
 
-// SeveralKeysError means that a file has more than one key, and which one is meant cannot be told. Names are theirs.
-type SeveralKeysError struct{ Names []string }
+// failure is the error that a file which is no valid copy gives to those who need one; nil for a valid copy.
+func (v *Verification) failure() error {
+	switch {
+	case v.Valid:
+		return nil
+	case v.Unjudged:
+		return &UnjudgedError{v.Reasons}
+	}
+	return &InvalidCopyError{v.Reasons}
+}
+
+// SeveralKeysError means that a file has more than one key, and which one is meant was not said, or was said of none or of
+// several.
+type SeveralKeysError struct {
+	Wanted string // empty where nothing was said
+	Copies []*Copy
+}
 
 // Error counts them.
-func (e *SeveralKeysError) Error() string { return fmt.Sprintf("%d keys in one file", len(e.Names)) }
+func (e *SeveralKeysError) Error() string { return fmt.Sprintf("%d keys in one file", len(e.Copies)) }
 
-// OpenCopy opens a file for restoring. The error is an *InvalidCopyError with the reasons that Verify gives, a
-// *SeveralKeysError, or what kept us from finding out. Whether a key that stays shrouded is the certificate's shows only when
-// it is used.
-func OpenCopy(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (c *Copy, err error) {
-	secret.Forget(func() { c, err = openCopy(ctx, file, password, now) })
-	secret.Erase()
-	return c, err
+// Choose finds the one copy that is meant: by friendlyName, localKeyID in hexadecimal, or the certificate's subject or SHA-256
+// fingerprint, of which eight digits are enough. An empty name means the only one. The error is a *SeveralKeysError.
+func Choose(copies []*Copy, wanted string) (*Copy, error) {
+	if wanted == "" && len(copies) == 1 {
+		return copies[0], nil
+	}
+	found := slices.DeleteFunc(slices.Clone(copies), func(c *Copy) bool { return wanted == "" || !c.key.named(wanted) })
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return nil, &SeveralKeysError{Wanted: wanted, Copies: copies}
 }
 
-func openCopy(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Copy, error) {
-	c := &Copy{file: file}
-	v, contents, err := openFile(ctx, file, func() (given *secret.Text, err error) {
-		c.password, err = password()
-		return c.password, err
-	}, pfx.DecodeOptions{KeepShrouded: true})
+// OpenCopies opens a file for restoring: a copy for every key that has its certificate, each key once. The error is an
+// *InvalidCopyError or an *UnjudgedError where Verify finds the file so, with the same reasons; a *NotRestoredError where no
+// key of the file is one that a token takes; or what kept us from finding out. Whether a key that stays shrouded is the
+// certificate's shows only when it is used.
+func OpenCopies(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (copies []*Copy, err error) {
+	secret.Forget(func() { copies, err = openCopies(ctx, file, password, now) })
+	secret.Erase()
+	return copies, err
+}
+
+func openCopies(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) ([]*Copy, error) {
+	var given *secret.Text
+	once := func() (_ *secret.Text, err error) {
+		if given == nil {
+			given, err = password()
+		}
+		return given, err
+	}
+	x, err := examine(ctx, file, once, now, pfx.DecodeOptions{KeepShrouded: true})
 	if err != nil {
 		return nil, err
 	}
-	if contents == nil {
-		return nil, &InvalidCopyError{v.Reasons}
-	}
-	defer contents.Wipe()
-	if len(contents.Keys) > 1 {
-		several := &SeveralKeysError{}
-		for _, key := range contents.Keys {
-			several.Names = append(several.Names, fmt.Sprintf("%s (localKeyID %x)", plainName(key.FriendlyName), key.LocalKeyID))
-		}
-		return nil, several
-	}
-	if len(contents.Keys) == 0 || len(contents.Certificates) == 0 {
-		v.judgeContents(contents, now)
-		return nil, &InvalidCopyError{v.Reasons}
-	}
-	key := contents.Keys[0]
-	c.Name, c.LocalKeyID = plainName(key.FriendlyName), key.LocalKeyID
-	leaf := c.read(contents, key)
-	if leaf == nil || !c.unwrappable(key.Shrouded) {
-		v, err := verify(ctx, file, func() (*secret.Text, error) { return c.password, nil }, now)
-		if err != nil {
+	if x.contents != nil && slices.ContainsFunc(x.Keys, func(k *FileKey) bool { return !x.enough(k) }) {
+		x.wipe()
+		if x, err = examine(ctx, file, once, now, pfx.DecodeOptions{}); err != nil {
 			return nil, err
 		}
-		if !v.Valid {
-			return nil, &InvalidCopyError{v.Reasons}
-		}
-		leaf = v.Certificate
 	}
-	v.judgeProtection(contents.Facts)
-	v.judgeValidity(leaf, now)
-	c.Notices = v.Reasons
-	return c, c.settle(leaf)
+	defer x.wipe()
+	if err := x.failure(); err != nil {
+		return nil, err
+	}
+	return x.copies(given)
 }
 
-// read keeps the certificates of the file that can be read, and gives the one that the file calls the key's own. It is nil
-// where only the key itself can tell.
-func (c *Copy) read(contents *pfx.Contents, key pfx.Key) *pki.Certificate {
-	own := -1
-	if key.Shrouded != nil {
-		if own = pfx.Match(contents, compareKey)[0].Certificate; own < 0 && len(contents.Certificates) == 1 {
-			own = 0
-		}
-	}
-	var leaf *pki.Certificate
-	for i, certificate := range contents.Certificates {
-		parsed, err := pki.ParseCertificate(certificate.DER)
-		if err != nil {
-			continue // it is not the key's, or Verify gives the reason
-		}
-		c.certificates = append(c.certificates, parsed)
-		if i == own {
-			leaf = parsed
-		}
-	}
-	return leaf
-}
-
-// unwrappable tells whether a token could unwrap the key bag: PBES2 with AES in CBC mode, which is CKM_AES_CBC_PAD.
-func (c *Copy) unwrappable(shrouded []byte) bool {
+// enough tells whether a key can stay as it is: open, or shrouded in a bag that a token may unwrap, beside a certificate that
+// the file calls its own and a token can prove.
+func (x *examination) enough(k *FileKey) bool {
+	shrouded := x.contents.Keys[k.index].Shrouded
 	if shrouded == nil {
-		return false
+		return true
+	}
+	_, _, unwrappable := unwrapping(shrouded)
+	return unwrappable && k.Certificate != nil && notForTokens(k.Certificate.PublicKey) == ""
+}
+
+// copies makes a copy of every key that has its certificate.
+func (x *examination) copies(password *secret.Text) ([]*Copy, error) {
+	var copies []*Copy
+	var unfit error
+	for _, key := range x.Keys {
+		if key.Certificate == nil {
+			continue
+		}
+		c := &Copy{
+			Name: key.Name, LocalKeyID: key.LocalKeyID, Notices: x.Reasons, key: key, der: x.der, password: password,
+			certificates: readable(x.contents.Certificates),
+		}
+		c.shrouding, c.ciphertext, _ = unwrapping(x.contents.Keys[key.index].Shrouded)
+		if err := c.settle(key.Certificate); err != nil {
+			unfit = err
+			continue
+		}
+		if !slices.ContainsFunc(copies, func(other *Copy) bool { return other.Certificate.PublicKey.Equal(c.Certificate.PublicKey) }) {
+			copies = append(copies, c)
+		}
+	}
+	if len(copies) == 0 {
+		return nil, unfit
+	}
+	return copies, nil
+}
+
+// unwrapping takes a shrouded key bag apart that a token could unwrap: PBES2 with AES in CBC mode, which is CKM_AES_CBC_PAD.
+func unwrapping(shrouded []byte) (pfx.Shrouding, []byte, bool) {
+	if shrouded == nil {
+		return pfx.Shrouding{}, nil, false
 	}
 	shrouding, ciphertext, err := pfx.ParseShrouded(shrouded)
 	if err != nil || !strings.HasPrefix(shrouding.Cipher, "AES-") {
-		return false
+		return pfx.Shrouding{}, nil, false
 	}
-	c.shrouding, c.ciphertext = shrouding, ciphertext
-	return true
+	return shrouding, ciphertext, true
 }
 
-// settle makes a certificate the key's own.
+// settle makes a certificate the key's own. The error is a *NotRestoredError for a key that no token takes from here.
 func (c *Copy) settle(leaf *pki.Certificate) error {
-	public := leaf.PublicKey
-	if _, err := token.KeyTypeOf(public); err != nil || public.Bits == 0 {
-		return &InvalidCopyError{[]verdict.Reason{verdict.Because(verdict.KeyTypeUnsupported, verdict.Fact{Name: "algorithm", Value: strings.TrimSpace(public.Algorithm + " " + public.Curve)})}}
+	if algorithm := notForTokens(leaf.PublicKey); algorithm != "" {
+		return notRestored(verdict.KeyNotForTokens, verdict.Fact{Name: "algorithm", Value: algorithm})
 	}
 	c.Certificate = leaf
 	c.Chain, _ = pki.Chain(leaf, c.certificates)
 	return nil
+}
+
+// open reads the key in clear, and judges as Verify does what it finds. The caller wipes it. The error is an *InvalidCopyError,
+// an *UnjudgedError, or the context's.
+func (c *Copy) open(ctx context.Context) (*pki.PrivateKey, error) {
+	v := &Verification{}
+	contents, err := pfx.Decode(ctx, c.der, c.password.Bytes(), pfx.DecodeOptions{})
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		v.readingFailed(err)
+		v.settle()
+		return nil, errors.Join(v.failure(), err)
+	}
+	defer contents.Wipe()
+	key := fileKeys(contents)[c.key.index]
+	if !key.locked {
+		private, err := pki.ParsePrivateKey(contents.Keys[c.key.index].PKCS8)
+		if err == nil {
+			return private, nil
+		}
+	}
+	v.Reasons = []verdict.Reason{key.reason()}
+	v.settle()
+	return nil, v.failure()
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
@@ -59,19 +58,9 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, put *place
 
 // enterOpened is the one function in which the key is in clear. It is wiped when it ends.
 func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, put *placed, answers []string) error {
-	contents, err := pfx.Decode(ctx, r.Copy.file, r.Copy.password.Bytes(), pfx.DecodeOptions{})
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
+	key, err := r.Copy.open(ctx)
 	if err != nil {
-		v := &Verification{}
-		v.readingFailed(r.Copy.file, err)
-		return &InvalidCopyError{v.Reasons}
-	}
-	defer contents.Wipe()
-	key, err := pki.ParsePrivateKey(contents.Keys[0].PKCS8)
-	if err != nil {
-		return &InvalidCopyError{[]verdict.Reason{verdict.Because(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: err.Error()})}}
+		return err
 	}
 	defer key.Wipe()
 	if !key.Public.Equal(r.Copy.Certificate.PublicKey) {

@@ -1,11 +1,7 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
-	"encoding/pem"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -21,18 +17,21 @@ const MaxFileSize = 16 << 20
 // WeakIterations is the iteration count below which a file's protection is called weak.
 const WeakIterations = 100_000
 
-// Verification says whether a file is a valid copy: a private key with its certificate, in a PFX that opens.
+// Verification says whether a file is a valid copy: a private key with its certificate, in a PFX that opens. A file that is
+// neither Valid nor Unjudged was judged, and is none.
 type Verification struct {
 	Valid             bool
+	Unjudged          bool // it uses what cannot be read here, so that another program may find it valid
 	HasPrivateKey     bool
 	HasCertificate    bool
 	KeyMatches        *bool // nil where it could not be found out
 	Format            string
 	Profile           string
 	Iterations        int
-	Certificate       *pki.Certificate // the key's own
+	Certificate       *pki.Certificate // the key's own; of several keys, the first that has one
 	OtherCertificates int
 	FriendlyName      string
+	Keys              []*FileKey // all of them, in the order of the file
 	SHA256            string
 	Reasons           []verdict.Reason
 }
@@ -41,13 +40,10 @@ func (v *Verification) add(code verdict.Code, evidence ...verdict.Fact) {
 	v.Reasons = append(v.Reasons, verdict.Because(code, evidence...))
 }
 
-// The formats that Verify tells apart.
+// FormatPFX is the format of a file that was recognised as a PFX. Other formats have the names of pfx.Recognise.
 const (
-	FormatPFX            = "PKCS#12"
-	FormatCertificateDER = "X.509 DER"
-	FormatCertificatePEM = "X.509 PEM"
-	FormatKeyPEM         = "private key PEM"
-	FormatUnknown        = "unknown"
+	FormatPFX     = "PKCS#12"
+	FormatUnknown = "unknown"
 )
 
 // Verify opens a file as far as it can and says whether it is a valid copy and why or why not. The password is asked for
@@ -60,137 +56,30 @@ func Verify(ctx context.Context, file []byte, password func() (*secret.Text, err
 }
 
 func verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Verification, error) {
-	v, contents, err := openFile(ctx, file, password, pfx.DecodeOptions{})
-	if err != nil || contents == nil {
-		return v, err
+	x, err := examine(ctx, file, password, now, pfx.DecodeOptions{})
+	if err != nil {
+		return nil, err
 	}
-	defer contents.Wipe()
-	v.judgeContents(contents, now)
-	v.Valid = !spoiled(v.Reasons)
-	return v, nil
+	defer x.wipe()
+	return x.Verification, nil
 }
 
-// openFile opens a file as a PFX. The contents are nil where it is none or does not open; the reasons then say why.
-func openFile(ctx context.Context, file []byte, password func() (*secret.Text, error), options pfx.DecodeOptions) (*Verification, *pfx.Contents, error) {
-	v := &Verification{Format: FormatUnknown}
-	if len(file) > MaxFileSize {
-		v.add(verdict.FileTooLarge, verdict.Fact{Name: "size", Value: len(file)}, verdict.Fact{Name: "limit", Value: MaxFileSize})
-		return v, nil, nil
-	}
-	if block, _ := pem.Decode(file); block != nil {
-		v.verifyPEM(file)
-		return v, nil, nil
-	}
-	if certificate, err := pki.ParseCertificate(file); err == nil {
-		v.Format, v.HasCertificate, v.Certificate = FormatCertificateDER, true, certificate
-		v.add(verdict.CertificateOnly, verdict.Fact{Name: "format", Value: v.Format})
-		return v, nil, nil
-	}
-	facts, err := pfx.Inspect(file)
-	if err != nil {
-		v.readingFailed(file, err)
-		return v, nil, nil
-	}
-	v.Format, v.Profile, v.Iterations = FormatPFX, string(facts.Profile), facts.Iterations
-	if tooMany, is := beyondLimit(facts); is {
-		v.add(verdict.IterationCountTooLarge, verdict.Fact{Name: "iterations", Value: tooMany}, verdict.Fact{Name: "limit", Value: pfx.MaxIterations})
-		return v, nil, nil
-	}
-	if facts.Unsupported != "" {
-		v.add(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: facts.Unsupported})
-		return v, nil, nil
-	}
-	given, err := password()
-	if err != nil {
-		return v, nil, err
-	}
-	contents, err := pfx.Decode(ctx, file, given.Bytes(), options)
-	if ctx.Err() != nil {
-		return v, nil, context.Cause(ctx)
-	}
-	if err != nil {
-		v.readingFailed(file, err)
-		return v, nil, nil
-	}
-	return v, contents, nil
-}
-
-func beyondLimit(facts *pfx.Facts) (int, bool) {
-	highest := facts.MACIterations
-	for _, protection := range append(facts.Safes, facts.KeyBags...) {
-		highest = max(highest, protection.Iterations)
-	}
-	return highest, highest > pfx.MaxIterations
-}
-
-func spoiled(reasons []verdict.Reason) bool {
-	for _, reason := range reasons {
-		if entry, known := verdict.Lookup(reason.Code); !known || entry.Kind == verdict.Spoils || entry.Kind == verdict.Refuses {
-			return true
+// settle draws the sum of the reasons.
+func (v *Verification) settle() {
+	kinds := map[verdict.Kind]bool{}
+	for _, reason := range v.Reasons {
+		entry, known := verdict.Lookup(reason.Code)
+		if !known {
+			entry.Kind = verdict.Spoils
 		}
+		kinds[entry.Kind] = true
 	}
-	return false
+	spoiled := kinds[verdict.Spoils] || kinds[verdict.Refuses]
+	v.Unjudged = !spoiled && kinds[verdict.Unjudged]
+	v.Valid = !spoiled && !v.Unjudged
 }
 
-// verifyPEM looks at the blocks of a PEM file. It may hold a key, and is no PFX.
-func (v *Verification) verifyPEM(file []byte) {
-	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
-		switch {
-		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
-			v.HasPrivateKey = true
-		case block.Type == "CERTIFICATE" || block.Type == "TRUSTED CERTIFICATE":
-			v.HasCertificate = true
-			if certificate, err := pki.ParseCertificate(block.Bytes); err == nil && v.Certificate == nil {
-				v.Certificate = certificate
-			}
-		}
-	}
-	switch {
-	case v.HasPrivateKey:
-		v.Format = FormatKeyPEM
-		v.add(verdict.NotAPFX, verdict.Fact{Name: "format", Value: v.Format})
-	case v.HasCertificate:
-		v.Format = FormatCertificatePEM
-		v.add(verdict.CertificateOnly, verdict.Fact{Name: "format", Value: v.Format})
-	default:
-		v.add(verdict.NotAPFX, verdict.Fact{Name: "format", Value: "PEM"})
-	}
-}
-
-// readingFailed turns an error of the reader into a reason.
-func (v *Verification) readingFailed(file []byte, err error) {
-	var damaged *pfx.DamagedError
-	var limit *pfx.LimitError
-	var unsupported *pfx.UnsupportedError
-	var odd *pfx.NonconformingError
-	switch {
-	case errors.As(err, &odd):
-		v.add(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: odd.Where()})
-	case errors.Is(err, pfx.ErrPassword), errors.Is(err, pfx.ErrPasswordNotBMP), errors.Is(err, pfx.ErrPasswordNotUTF8):
-		v.add(verdict.PasswordIncorrect)
-	case errors.Is(err, pfx.ErrPrivacyPassword):
-		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: err.Error()})
-	case errors.As(err, &limit) && limit.What == pfx.LimitIterations, errors.As(err, &limit) && limit.What == pfx.LimitTotalIterations:
-		v.add(verdict.IterationCountTooLarge, verdict.Fact{Name: "iterations", Value: limit.Value}, verdict.Fact{Name: "limit", Value: limit.Bound})
-	case errors.As(err, &limit):
-		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: limit.Error()})
-	case errors.As(err, &unsupported):
-		v.Format = FormatPFX
-		v.add(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: unsupported.Algorithm})
-	case errors.As(err, &damaged) && looksLikePFX(file):
-		v.Format = FormatPFX
-		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: damaged.Error()})
-	default:
-		v.add(verdict.NotAPFX, verdict.Fact{Name: "format", Value: v.Format})
-	}
-}
-
-// looksLikePFX tells whether a file begins as a PFX does: a SEQUENCE with the version 3 as its first member.
-func looksLikePFX(file []byte) bool {
-	head := file[:min(len(file), 16)]
-	return len(head) > 4 && head[0] == 0x30 && bytes.Contains(head, []byte{0x02, 0x01, 0x03, 0x30})
-}
-
+// judgeContents judges what is in a PFX that was opened.
 func (v *Verification) judgeContents(contents *pfx.Contents, now time.Time) {
 	v.HasPrivateKey, v.HasCertificate = len(contents.Keys) > 0, len(contents.Certificates) > 0
 	v.Profile, v.Iterations = string(contents.Facts.Profile), contents.Facts.Iterations
@@ -200,16 +89,85 @@ func (v *Verification) judgeContents(contents *pfx.Contents, now time.Time) {
 	if !v.HasCertificate {
 		v.add(verdict.NoCertificate)
 	}
+	v.Keys = fileKeys(contents)
 	if v.HasPrivateKey && v.HasCertificate {
-		v.judgePair(contents)
+		v.judgeKeys(contents)
 	}
-	if v.Certificate == nil && v.HasCertificate {
-		v.Certificate = firstReadable(contents.Certificates)
+	certificates := readable(contents.Certificates)
+	if v.Certificate == nil && len(certificates) > 0 {
+		v.Certificate = certificates[0]
 	}
 	v.OtherCertificates = max(0, len(contents.Certificates)-1)
+	v.judgeOpening(contents.Facts)
 	v.judgeProtection(contents.Facts)
 	if v.Certificate != nil {
 		v.judgeValidity(v.Certificate, now)
+	}
+	if v.KeyMatches != nil && *v.KeyMatches && v.Certificate != nil {
+		v.judgeChain(certificates)
+	}
+}
+
+// judgeKeys says whether there is a key with its certificate, and which keys have none.
+func (v *Verification) judgeKeys(contents *pfx.Contents) {
+	if len(contents.Keys) > 1 {
+		v.add(verdict.SeveralKeys, verdict.Fact{Name: "keys", Value: len(contents.Keys)})
+	}
+	var whole *FileKey
+	for _, key := range v.Keys {
+		if key.complete() {
+			whole = key
+			break
+		}
+	}
+	if whole == nil {
+		v.judgeIncomplete()
+		return
+	}
+	matches := true
+	v.KeyMatches, v.FriendlyName, v.Certificate = &matches, whole.Name, whole.Certificate
+	if whole.unreadable != nil {
+		v.add(verdict.CertificateUnreadable, verdict.Fact{Name: "problem", Value: whole.unreadable.Error()})
+	}
+	if v.Certificate != nil {
+		if algorithm := notForTokens(v.Certificate.PublicKey); algorithm != "" {
+			v.add(verdict.KeyNotForTokens, verdict.Fact{Name: "algorithm", Value: algorithm})
+		}
+	}
+	for _, key := range v.Keys {
+		if !key.complete() {
+			v.add(verdict.FurtherKeyIncomplete, verdict.Fact{Name: "key", Value: key.title()}, verdict.Fact{Name: "problem", Value: key.problem()})
+		}
+	}
+}
+
+// judgeIncomplete is for a file in which no key has its certificate: what cannot be read weighs more than what does not fit.
+func (v *Verification) judgeIncomplete() {
+	reasons := make([]verdict.Reason, len(v.Keys))
+	for i, key := range v.Keys {
+		reasons[i] = key.reason()
+	}
+	chosen := reasons[0]
+	for _, reason := range reasons {
+		if entry, known := verdict.Lookup(reason.Code); known && entry.Kind == verdict.Unjudged {
+			chosen = reason
+			break
+		}
+	}
+	v.Reasons = append(v.Reasons, chosen)
+	if chosen.Code == verdict.KeyOfAnotherCert {
+		matches := false
+		v.KeyMatches = &matches
+	}
+}
+
+// judgeOpening says what was odd about the file and its password.
+func (v *Verification) judgeOpening(facts pfx.Facts) {
+	for _, encoding := range facts.Encodings {
+		v.add(verdict.PasswordEncoding, verdict.Fact{Name: "encoding", Value: string(encoding)})
+	}
+	if facts.Trailing > 0 {
+		v.add(verdict.TrailingData, verdict.Fact{Name: "bytes", Value: facts.Trailing})
 	}
 }
 
@@ -222,70 +180,17 @@ func (v *Verification) judgeValidity(c *pki.Certificate, now time.Time) {
 	}
 }
 
-// judgePair looks for a key with its certificate.
-func (v *Verification) judgePair(contents *pfx.Contents) {
-	if len(contents.Keys) > 1 {
-		v.add(verdict.SeveralKeys, verdict.Fact{Name: "keys", Value: len(contents.Keys)})
-	}
-	var problem error
-	for _, pair := range pfx.Match(contents, compareKey) {
-		if pair.LinkedBy != pfx.LinkedByPublicKey {
-			if problem == nil {
-				problem = pair.Err
-			}
-			continue
-		}
-		matches := true
-		v.KeyMatches = &matches
-		v.FriendlyName = contents.Keys[pair.Key].FriendlyName
-		certificate, err := pki.ParseCertificate(contents.Certificates[pair.Certificate].DER)
-		if err != nil {
-			v.add(verdict.CertificateUnreadable, verdict.Fact{Name: "problem", Value: err.Error()})
-		}
-		v.Certificate = certificate
+// judgeChain says whether a certificate between the key's own and its root is missing. The copy is valid all the same.
+func (v *Verification) judgeChain(certificates []*pki.Certificate) {
+	chain, complete := pki.Chain(v.Certificate, certificates)
+	if complete {
 		return
 	}
-	var unsupported *pki.UnsupportedError
-	switch {
-	case errors.As(problem, &unsupported):
-		v.add(verdict.KeyTypeUnsupported, verdict.Fact{Name: "algorithm", Value: unsupported.Algorithm})
-	case problem != nil && !errors.Is(problem, pfx.ErrMismatch):
-		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: problem.Error()})
-	default:
-		matches := false
-		v.KeyMatches = &matches
-		v.add(verdict.KeyOfAnotherCert)
+	last := v.Certificate
+	if len(chain) > 0 {
+		last = chain[len(chain)-1]
 	}
-}
-
-// compareKey compares keys, not their encodings.
-func compareKey(pkcs8 []byte) (func([]byte) pfx.Relation, error) {
-	key, err := pki.ParsePrivateKey(pkcs8)
-	if err != nil {
-		return nil, fmt.Errorf("read the private key: %w", err)
-	}
-	key.Wipe()
-	return func(der []byte) pfx.Relation {
-		certified, err := pki.KeyOfCertificate(der)
-		switch {
-		case err != nil:
-			return pfx.Unknown
-		case certified.Equal(key.Public):
-			return pfx.Certified
-		case certified.Differs(key.Public):
-			return pfx.Unrelated
-		}
-		return pfx.Unknown
-	}, nil
-}
-
-func firstReadable(certificates []pfx.Certificate) *pki.Certificate {
-	for _, c := range certificates {
-		if parsed, err := pki.ParseCertificate(c.DER); err == nil {
-			return parsed
-		}
-	}
-	return nil
+	v.add(verdict.ChainIncomplete, verdict.Fact{Name: "missing_issuer", Value: last.Issuer})
 }
 
 // judgeProtection says what is weak about a copy that is valid all the same.
@@ -298,7 +203,7 @@ func (v *Verification) judgeProtection(facts pfx.Facts) {
 	}
 	weakest := verdict.Fact{}
 	for _, protection := range facts.KeyBags {
-		if protection.Algorithm != pfx.Clear && !strings.HasPrefix(protection.Algorithm, "PBES2") {
+		if protection.Algorithm != pfx.Clear && (!strings.HasPrefix(protection.Algorithm, "PBES2") || strings.HasSuffix(protection.Algorithm, " RC2-CBC") || strings.HasSuffix(protection.Algorithm, " DES-CBC")) {
 			weakest = verdict.Fact{Name: "algorithm", Value: protection.Algorithm}
 		}
 	}

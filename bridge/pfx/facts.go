@@ -1,6 +1,7 @@
 package pfx
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -114,6 +115,12 @@ func (c *container) unsupported() string {
 		}
 	}
 	return ""
+}
+
+// Protected tells whether anything in the file rests on a password.
+func (f *Facts) Protected() bool {
+	encrypted := func(p Protection) bool { return p.Algorithm != Clear }
+	return f.MAC != NoMAC || slices.ContainsFunc(f.Safes, encrypted) || slices.ContainsFunc(f.KeyBags, encrypted)
 }
 
 func (f *Facts) lower(iterations int) {

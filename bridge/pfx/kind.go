@@ -27,6 +27,16 @@ type Kind struct {
 	Key  KeyState
 	// Certificates tells that the format is for certificates.
 	Certificates bool
+	// PEM tells that it stands as text in blocks.
+	PEM bool
+}
+
+// Format is the name, with PEM behind it where the file is in PEM; empty where nothing is known.
+func (k Kind) Format() string {
+	if k.PEM && k.Name != "PEM" {
+		return k.Name + " PEM"
+	}
+	return k.Name
 }
 
 // Recognise looks at the beginning of a file that is not a PFX, or at the labels of its PEM blocks, and says what it is. It
@@ -84,8 +94,8 @@ var labels = map[string]Kind{
 	"X509 CRL":                   {Name: "X.509 CRL"},
 	"PUBLIC KEY":                 {Name: "public key"},
 	"RSA PUBLIC KEY":             {Name: "public key"},
-	"PKCS12":                     {Name: "PKCS #12 in PEM, not readable"},
-	"PFX":                        {Name: "PKCS #12 in PEM, not readable"},
+	"PKCS12":                     {Name: "PKCS #12, not readable,"},
+	"PFX":                        {Name: "PKCS #12, not readable,"},
 }
 
 // recogniseText goes by the PEM block that says most: a key, then a certificate, then anything.
@@ -107,6 +117,7 @@ func recogniseText(text []byte) (Kind, bool) {
 		if !known {
 			kind = Kind{Name: "PEM"}
 		}
+		kind.PEM = true
 		if kind.Key == KeyInClear && encryptedPEM(string(label), body) {
 			kind.Key = KeyEncrypted
 		}

@@ -88,6 +88,19 @@ const (
 	KeyNotProtected        Code = "key-not-protected"
 	IterationCountTooLarge Code = "iteration-count-too-large"
 	BackupOfAnotherKey     Code = "backup-of-another-key"
+	FileEmpty              Code = "file-empty"
+	FileBeyondLimits       Code = "file-beyond-limits"
+	FileAsText             Code = "file-as-text"
+	TrailingData           Code = "trailing-data"
+	JavaKeyStore           Code = "java-key-store"
+	PrivateKeyUnprotected  Code = "private-key-unprotected"
+	PrivateKeyAlone        Code = "private-key-alone"
+	PasswordEncoding       Code = "password-encoding"
+	PasswordEmpty          Code = "password-empty"
+	InnerPasswordDiffers   Code = "inner-password-differs"
+	KeyNotSound            Code = "key-not-sound"
+	KeyNotForTokens        Code = "key-not-for-tokens"
+	FurtherKeyIncomplete   Code = "further-key-incomplete"
 
 	AlreadyOnToken      Code = "already-on-token"
 	TokenFull           Code = "token-full"
@@ -114,6 +127,7 @@ const (
 	Notices  Kind = "notices"  // worth knowing, whatever the verdict
 	Blocks   Kind = "blocks"   // nothing can be found out until a PIN, a token, a module or its surroundings are put right
 	Spoils   Kind = "spoils"   // a file is not a valid copy
+	Unjudged Kind = "unjudged" // a file could not be judged: another program may find it valid
 	Weakness Kind = "weakness" // a valid copy, with a weakness
 )
 
@@ -183,8 +197,8 @@ var table = []Entry{
 	{SoftHSMConfiguration, Blocks, []string{"problem", "path", "SOFTHSM2_CONF"}, "softhsm2.conf(5)"},
 	{NotAPFX, Spoils, []string{"format"}, "RFC 7292 §4"},
 	{FileDamaged, Spoils, []string{"problem"}, "RFC 7292 §4"},
-	{FileTooLarge, Spoils, []string{"size", "limit"}, "RFC 7292 §4"},
-	{FormatUnsupported, Spoils, []string{"algorithm"}, "RFC 7292 §4"},
+	{FileTooLarge, Unjudged, []string{"size", "limit"}, "RFC 7292 §4"},
+	{FormatUnsupported, Unjudged, []string{"algorithm", "structure"}, "RFC 7292 §4"},
 	{NoPrivateKey, Spoils, nil, "RFC 7292 §4.2"},
 	{NoCertificate, Spoils, nil, "RFC 7292 §4.2.3"},
 	{CertificateOnly, Spoils, []string{"format"}, "RFC 5280 §4.1"},
@@ -195,8 +209,21 @@ var table = []Entry{
 	{IntegrityNotProtected, Weakness, []string{"mac"}, "RFC 7292 §4 (macData)"},
 	{WeakProtection, Weakness, []string{"algorithm", "iterations"}, "RFC 8018 §4.2; RFC 7292 appendix B"},
 	{KeyNotProtected, Weakness, nil, "RFC 7292 §4.2.1 (keyBag)"},
-	{IterationCountTooLarge, Spoils, []string{"iterations", "limit"}, "RFC 8018 §4.2"},
+	{IterationCountTooLarge, Unjudged, []string{"iterations", "limit"}, "RFC 8018 §4.2"},
 	{BackupOfAnotherKey, Spoils, []string{"uri", "certificate_key", "private_key"}, "RFC 7292 §4.2; PKCS#11 v3.1 §5.13.2 (C_Sign)"},
+	{FileEmpty, Spoils, nil, "RFC 7292 §4"},
+	{FileBeyondLimits, Unjudged, []string{"what", "value", "limit"}, "RFC 7292 §4"},
+	{FileAsText, Notices, []string{"encoding"}, "RFC 7292 §4; RFC 7468; RFC 4648 §4"},
+	{TrailingData, Notices, []string{"bytes"}, "RFC 7292 §4"},
+	{JavaKeyStore, Spoils, []string{"format"}, "keytool(1)"},
+	{PrivateKeyUnprotected, Spoils, []string{"format"}, "RFC 5958 §2; RFC 7468 §10"},
+	{PrivateKeyAlone, Spoils, []string{"format"}, "RFC 5958 §3; RFC 7468 §11"},
+	{PasswordEncoding, Notices, []string{"encoding"}, "RFC 7292 appendix B.1; RFC 8018 §3"},
+	{PasswordEmpty, Weakness, nil, "RFC 7292 appendix B.1"},
+	{InnerPasswordDiffers, Spoils, []string{"part"}, "RFC 7292 §3.1"},
+	{KeyNotSound, Spoils, []string{"problem"}, "RFC 8017 §3.2; RFC 5915 §3"},
+	{KeyNotForTokens, Notices, []string{"algorithm"}, "PKCS#11 v3.1 §6"},
+	{FurtherKeyIncomplete, Notices, []string{"key", "problem"}, "RFC 7292 §4.2"},
 	{AlreadyOnToken, Blocks, []string{"uri"}, "PKCS#11 v3.1 §4.9"},
 	{TokenFull, Blocks, []string{"CKR"}, "PKCS#11 v3.1 §5.1.2 (CKR_DEVICE_MEMORY)"},
 	{RestoreRefused, Blocks, []string{"answers"}, "PKCS#11 v3.1 §5.7.1 (C_CreateObject), §5.18.4 (C_UnwrapKey)"},

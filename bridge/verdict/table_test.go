@@ -28,7 +28,7 @@ func identifier(t *testing.T, code Code) string {
 
 // TestTable holds the table of reasons itself.
 func TestTable(t *testing.T) {
-	kinds := []Kind{Permits, Refuses, Adds, Notices, Blocks, Spoils, Weakness}
+	kinds := []Kind{Permits, Refuses, Adds, Notices, Blocks, Spoils, Unjudged, Weakness}
 	seen := map[Code]bool{}
 	for _, entry := range Table() {
 		if seen[entry.Code] || !regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)+$`).MatchString(string(entry.Code)) {
@@ -143,6 +143,19 @@ var madeElsewhere = map[Code]string{
 	RestoreRefused:         bridgeRows,
 	RestoredDifferently:    bridgeRows,
 	PublicKeyNotStored:     bridgeRows,
+	FileEmpty:              bridgeRows,
+	FileBeyondLimits:       bridgeRows,
+	FileAsText:             bridgeRows,
+	TrailingData:           bridgeRows,
+	JavaKeyStore:           bridgeRows,
+	PrivateKeyUnprotected:  bridgeRows,
+	PrivateKeyAlone:        bridgeRows,
+	PasswordEncoding:       bridgeRows,
+	PasswordEmpty:          bridgeRows,
+	InnerPasswordDiffers:   bridgeRows,
+	KeyNotSound:            bridgeRows,
+	KeyNotForTokens:        bridgeRows,
+	FurtherKeyIncomplete:   bridgeRows,
 }
 
 // TestEveryCodeHasARow counts the codes that the rows of this package produce, and fails on one that none does and that

@@ -1,0 +1,140 @@
+package bridge
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// FileKey is one private key of a PFX file.
+type FileKey struct {
+	Name       string // friendlyName, without control characters
+	LocalKeyID []byte
+	// Certificate is the key's own; nil where there is none, or none that can be read.
+	Certificate *pki.Certificate
+	// Proven tells that the certificate is of this very key. A key that stays shrouded shows it only when it is used.
+	Proven bool
+
+	index      int // in the contents
+	pair       pfx.Pair
+	locked     bool
+	unreadable error // of the certificate that is the key's
+}
+
+// fileKeys finds the certificate of every key.
+func fileKeys(contents *pfx.Contents) []*FileKey {
+	var keys []*FileKey
+	for _, pair := range pfx.Match(contents, compareKey) {
+		held := contents.Keys[pair.Key]
+		key := &FileKey{Name: plainName(held.FriendlyName), LocalKeyID: held.LocalKeyID, index: pair.Key, pair: pair, locked: held.Locked}
+		key.Proven = pair.LinkedBy == pfx.LinkedByPublicKey
+		if pair.Certificate < 0 && held.Shrouded != nil && !held.Locked && len(contents.Keys) == 1 && len(contents.Certificates) == 1 {
+			key.pair.Certificate, key.pair.LinkedBy = 0, pfx.LinkedByLocalKeyID
+		}
+		if key.pair.Certificate >= 0 && (key.Proven || held.PKCS8 == nil && !held.Locked) {
+			key.Certificate, key.unreadable = pki.ParseCertificate(contents.Certificates[key.pair.Certificate].DER)
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// complete tells whether the key has its certificate, as far as was found out.
+func (k *FileKey) complete() bool { return k.Certificate != nil || k.unreadable != nil }
+
+// title names the key for a person, by the shortest name that it has.
+func (k *FileKey) title() string {
+	switch {
+	case k.Name != "":
+		return k.Name
+	case k.Certificate != nil:
+		return k.Certificate.Subject
+	case len(k.LocalKeyID) > 0:
+		return hex.EncodeToString(k.LocalKeyID)
+	}
+	return fmt.Sprintf("%d", k.index+1)
+}
+
+// reason says why a key that is not complete is not.
+func (k *FileKey) reason() verdict.Reason {
+	var unsupported *pki.UnsupportedError
+	switch err := k.pair.Err; {
+	case k.locked:
+		return verdict.Because(verdict.InnerPasswordDiffers, verdict.Fact{Name: "part", Value: string(pfx.PartKey)})
+	case errors.As(err, &unsupported):
+		return verdict.Because(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: unsupported.Algorithm})
+	case errors.Is(err, pfx.ErrNotCompared):
+		return verdict.Because(verdict.FormatUnsupported, verdict.Fact{Name: "structure", Value: "SubjectPublicKeyInfo"})
+	case err != nil && !errors.Is(err, pfx.ErrMismatch):
+		return verdict.Because(verdict.KeyNotSound, verdict.Fact{Name: "problem", Value: err.Error()})
+	}
+	return verdict.Because(verdict.KeyOfAnotherCert)
+}
+
+// problem is the reason in the words of evidence.
+func (k *FileKey) problem() string {
+	if reason := k.reason(); reason.Code != verdict.KeyOfAnotherCert {
+		return string(reason.Code)
+	}
+	return "no certificate of this key"
+}
+
+// named tells whether a person means this key: by its name, its certificate's subject or fingerprint, or its localKeyID. A
+// fingerprint may be cut off behind its eighth digit.
+func (k *FileKey) named(name string) bool {
+	if name == k.Name || len(k.LocalKeyID) > 0 && strings.EqualFold(name, hex.EncodeToString(k.LocalKeyID)) {
+		return name != ""
+	}
+	if k.Certificate == nil {
+		return false
+	}
+	const shortest = 8
+	digits := strings.ToLower(strings.ReplaceAll(name, ":", ""))
+	return name == k.Certificate.Subject || len(digits) >= shortest && strings.HasPrefix(k.Certificate.SHA256(), digits)
+}
+
+// compareKey compares keys, not their encodings.
+func compareKey(pkcs8 []byte) (func([]byte) pfx.Relation, error) {
+	key, err := pki.ParsePrivateKey(pkcs8)
+	if err != nil {
+		return nil, fmt.Errorf("read the private key: %w", err)
+	}
+	key.Wipe()
+	return func(der []byte) pfx.Relation {
+		certified, err := pki.KeyOfCertificate(der)
+		switch {
+		case err != nil:
+			return pfx.Unknown
+		case certified.Equal(key.Public):
+			return pfx.Certified
+		case certified.Differs(key.Public):
+			return pfx.Unrelated
+		}
+		return pfx.Unknown
+	}, nil
+}
+
+// readable are the certificates that can be read.
+func readable(certificates []pfx.Certificate) []*pki.Certificate {
+	var read []*pki.Certificate
+	for _, c := range certificates {
+		if parsed, err := pki.ParseCertificate(c.DER); err == nil {
+			read = append(read, parsed)
+		}
+	}
+	return read
+}
+
+// notForTokens names the type of a key that p11bridge cannot put on a token; it is empty for the others.
+func notForTokens(public pki.PublicKey) string {
+	if _, err := token.KeyTypeOf(public); err == nil && public.Bits > 0 {
+		return ""
+	}
+	return strings.TrimSpace(public.Algorithm + " " + public.Curve)
+}
