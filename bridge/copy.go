@@ -64,12 +64,12 @@ func (v *Verification) failure() error {
 // SeveralKeysError means that a file has more than one key, and which one is meant was not said, or was said of none or of
 // several.
 type SeveralKeysError struct {
-	Wanted string // empty where nothing was said
-	Copies []*Copy
+	Wanted string   // empty where nothing was said
+	Names  []string // what they are called, each with its certificate's subject and fingerprint
 }
 
 // Error counts them.
-func (e *SeveralKeysError) Error() string { return fmt.Sprintf("%d keys in one file", len(e.Copies)) }
+func (e *SeveralKeysError) Error() string { return fmt.Sprintf("%d keys in one file", len(e.Names)) }
 
 // Choose finds the one copy that is meant: by friendlyName, localKeyID in hexadecimal, or the certificate's subject or SHA-256
 // fingerprint, of which eight digits are enough. An empty name means the only one. The error is a *SeveralKeysError.
@@ -81,7 +81,11 @@ func Choose(copies []*Copy, wanted string) (*Copy, error) {
 	if len(found) == 1 {
 		return found[0], nil
 	}
-	return nil, &SeveralKeysError{Wanted: wanted, Copies: copies}
+	several := &SeveralKeysError{Wanted: wanted}
+	for _, c := range copies {
+		several.Names = append(several.Names, fmt.Sprintf("%s: %s, %s", c.key.title(), c.Certificate.Subject, c.Certificate.SHA256()))
+	}
+	return nil, several
 }
 
 // OpenCopies opens a file for restoring: a copy for every key that has its certificate, each key once. The error is an
@@ -203,4 +207,17 @@ func (c *Copy) open(ctx context.Context) (*pki.PrivateKey, error) {
 	v.Reasons = []verdict.Reason{key.reason()}
 	v.settle()
 	return nil, v.failure()
+}
+
+// OpenCopy is OpenCopies for a file with one key.
+func OpenCopy(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Copy, error) {
+	copies, err := OpenCopies(ctx, file, password, now)
+	var unjudged *UnjudgedError
+	if errors.As(err, &unjudged) {
+		return nil, &InvalidCopyError{unjudged.Reasons}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Choose(copies, "")
 }

@@ -253,7 +253,10 @@ func TestEveryCodeIsProduced(t *testing.T) {
 
 // awaiting are codes of commands whose tests are still being written. One that a witness, a script or another test
 // produces is to be taken off.
-var awaiting = []string{}
+var awaiting = []string{
+	"file-beyond-limits", "file-as-text", "java-key-store", "private-key-alone", "password-encoding", "password-empty", "inner-password-differs",
+	"key-not-sound", "key-not-for-tokens", "further-key-incomplete",
+}
 
 // collectCodes finds every reason in a document.
 func collectCodes(value any, codes map[string]bool) {
