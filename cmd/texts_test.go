@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 )
 
@@ -21,7 +22,7 @@ func tree(t *testing.T, language string) *cobra.Command {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newRootCommand(&app{getenv: os.Getenv, now: time.Now, out: os.Stdout, err: os.Stderr, catalog: catalog})
+	return newRootCommand(&frame.App{Getenv: os.Getenv, Now: time.Now, Out: os.Stdout, Err: os.Stderr, Catalog: catalog})
 }
 
 // namesOf lists the commands and, for each, its flags; "" has the flags of all.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,6 +35,12 @@ var banned = []struct{ in, imports, but, why string }{
 	{"token$", "p11bridge/token/host", "", "a token does not know the machine that it is in"},
 	{"token/keywrap", "p11bridge/token$", "", "it computes with plain bytes and calls no token"},
 	{"token/pki", "p11bridge/token$", "", "it computes with plain bytes and calls no token"},
+	{"cmd/terminal", "p11bridge/cmd/frame", "", "the terminal knows no run of the program"},
+	{"cmd/terminal", "p11bridge/bridge", "", "the terminal asks, paints and measures; it knows no keys"},
+	{"cmd/supervise", "p11bridge/cmd/frame", "", "the supervisor knows no run of the program"},
+	{"cmd/supervise", "p11bridge/bridge/verdict", "", "the supervisor judges nothing"},
+	{"cmd/messages", "p11bridge/cmd", "", "texts know nobody who says them"},
+	{"cmd/frame", "p11bridge/cmd/view", "", "the frame knows no command, nor what commands show"},
 	{"cmd", "github.com/miekg/pkcs11", "", "only token calls C_* functions"},
 	{"cmd", "github.com/ThalesIgnite/crypto11", "", "only token calls C_* functions"},
 	{"cmd", "software.sslmate.com/src/go-pkcs12", "", "only bridge/pfx opens PFX files"},
@@ -49,6 +56,37 @@ var banned = []struct{ in, imports, but, why string }{
 	{"", "math/rand/v2$", "", "keys and challenges need crypto/rand"},
 	{"", "log$", "", "what is told goes through cmd, once"},
 	{"", "net/http", "", "p11bridge talks to no network"},
+}
+
+// floors are the packages of cmd that commands stand on; every other one is a command.
+var floors = []string{"frame", "view", "terminal", "supervise", "messages", "p11bridge"}
+
+// TestCommandsStandAlone: only cmd itself knows the commands. guide fills the options of the others, and may.
+func TestCommandsStandAlone(t *testing.T) {
+	commands := map[string]bool{}
+	for _, s := range sources(t) {
+		name, below := strings.CutPrefix(s.directory, "cmd/")
+		if below && !slices.Contains(floors, name) {
+			commands["p11bridge/"+s.directory] = true
+		}
+	}
+	if len(commands) < 13 {
+		t.Fatalf("only %d commands", len(commands))
+	}
+	for _, s := range sources(t) {
+		if s.test() || s.directory == "cmd" || s.directory == "cmd/guide" {
+			continue
+		}
+		for _, spec := range s.file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if commands[path] {
+				t.Errorf("%s/%s imports %s: only cmd knows the commands", s.directory, s.name, path)
+			}
+		}
+	}
 }
 
 // source is one file of the module.

@@ -2,8 +2,9 @@ package verdict
 
 import (
 	"errors"
-	"p11bridge/token"
 	"testing"
+
+	"p11bridge/token"
 )
 
 // loginRow is how a login failed and what is to be said.

@@ -1,12 +1,13 @@
 package verdict
 
 import (
-	"p11bridge/token"
-	"p11bridge/token/host"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"p11bridge/token"
+	"p11bridge/token/host"
 )
 
 // moduleRow is the run of a module and what is to be said of it: the light, the module's reasons, then each slot's.

@@ -3,13 +3,14 @@ package verdict
 import (
 	"encoding/json"
 	"os"
-	"p11bridge/token"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"p11bridge/token"
 )
 
 // identifier finds the constant of a code in reason.go.
@@ -120,7 +121,7 @@ var madeElsewhere = map[Code]string{
 	BackupFileMissing:      statusRows,
 	BackupFileChanged:      statusRows,
 	BackupRecordUnreadable: statusRows,
-	PINMissing:             "cmd/login.go", PasswordMissing: "cmd/report.go",
+	PINMissing:             "cmd/frame/login.go", PasswordMissing: "cmd/frame/errors.go",
 	NoCertificate:          bridgeRows,
 	CertificateOnly:        bridgeRows,
 	KeyOfAnotherCert:       bridgeRows,

@@ -1,0 +1,210 @@
+// Package diagnose is the command `diagnose`: it says why a key may or may not leave, and what to do.
+package diagnose
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+)
+
+type diagnoseOptions struct {
+	object  string
+	from    string
+	html    string
+	force   bool
+	probe   bool
+	noLogin bool
+}
+
+// diagnosisView is what diagnose --json shows. It is the same for a token and for a snapshot of it.
+type diagnosisView struct {
+	Schema string               `json:"schema"`
+	Tokens []diagnosedTokenView `json:"tokens"`
+}
+
+type diagnosedTokenView struct {
+	view.Token
+	Diagnoses []diagnosedView `json:"diagnoses"`
+}
+
+// diagnosedView is one identity with what to do next, and what the module answered where it was probed.
+type diagnosedView struct {
+	URI   string        `json:"uri"`
+	Next  []string      `json:"next"` // a command line, word by word; empty where there is none
+	Probe []attemptView `json:"probe,omitempty"`
+}
+
+type attemptView struct {
+	Mechanism string `json:"mechanism"`
+	Function  string `json:"function"`
+	Answer    string `json:"answer"`
+}
+
+func NewCommand(a *frame.App) *cobra.Command {
+	o := &diagnoseOptions{}
+	c := &cobra.Command{
+		Use:     "diagnose [OBJECT]",
+		Short:   a.Text("command.diagnose.short", nil),
+		Long:    a.Text("command.diagnose.long", nil),
+		Example: frame.Examples("diagnose", "diagnose alice --probe", "diagnose --from token.json --html diagnosis.html"),
+		Args:    frame.AtMostOne("OBJECT"),
+	}
+	c.Flags().StringVar(&o.from, "from", "", a.Text("flag.from", nil))
+	c.Flags().StringVar(&o.html, "html", "", a.Text("flag.html", nil))
+	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
+	c.Flags().BoolVar(&o.probe, "probe", false, a.Text("flag.probe", nil))
+	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
+	live := a.Supervised(nil, func(ctx context.Context, _ []string) error { return diagnoseLive(ctx, a, o) })
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			o.object = args[0]
+		}
+		if o.from != "" { // no module, nothing to supervise
+			return diagnoseSnapshot(a, o)
+		}
+		return live(c, args)
+	}
+	return c
+}
+
+func (o *diagnoseOptions) selector() (*token.Selector, *token.URI, error) {
+	if o.object == "" {
+		return nil, nil, nil
+	}
+	selector, err := token.ParseSelector(o.object)
+	if err != nil {
+		return nil, nil, err
+	}
+	return selector, selector.URI, nil
+}
+
+func diagnoseLive(ctx context.Context, a *frame.App, o *diagnoseOptions) error {
+	selector, uri, err := o.selector()
+	if err != nil {
+		return err
+	}
+	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
+	err = a.EachInventory(ctx, uri, o.noLogin, func(s *token.Session, inventory *token.Inventory) error {
+		diagnosed := viewDiagnosis(inventory, selector, a.Now())
+		if o.probe {
+			if err := probe(ctx, s, inventory, selector, &diagnosed); err != nil {
+				return err
+			}
+		}
+		shown.Tokens = append(shown.Tokens, diagnosed)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.Told(tellDiagnosis(a, o, shown))
+}
+
+func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) error {
+	if o.probe {
+		return frame.Usage("error.probe-snapshot", nil)
+	}
+	selector, uri, err := o.selector()
+	if err != nil {
+		return err
+	}
+	snapshot, err := view.ReadSnapshot(o.from)
+	if err != nil {
+		return err
+	}
+	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
+	for _, inventory := range snapshot.Tokens {
+		slot := token.Slot{Token: &inventory.Token}
+		if a.Meant(inventory.Module, slot, uri) {
+			shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created))
+		}
+	}
+	return tellDiagnosis(a, o, shown)
+}
+
+func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time) diagnosedTokenView {
+	shown := diagnosedTokenView{Token: view.TokenOf(inventory, selector, now), Diagnoses: []diagnosedView{}}
+	for _, identity := range shown.Identities {
+		shown.Diagnoses = append(shown.Diagnoses, diagnosedView{URI: identity.URI, Next: frame.NoNil(nextCommand(identity))})
+	}
+	return shown
+}
+
+// probe tries the wrap for every key that is not refused by its own attributes.
+func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, selector *token.Selector, shown *diagnosedTokenView) error {
+	i := 0
+	for _, identity := range inventory.Identities() {
+		if selector != nil && !selector.Names(identity) {
+			continue
+		}
+		row := &shown.Diagnoses[i]
+		i++
+		if identity.PrivateKey == nil || identity.PrivateKey.Attributes.Bool(token.CKAExtractable) != token.True {
+			continue
+		}
+		attempts, err := s.Probe(ctx, identity.PrivateKey, inventory.Mechanisms, rand.Reader)
+		if err != nil {
+			return err
+		}
+		for _, attempt := range attempts {
+			answer := attempt.Problem
+			if answer == "" {
+				answer = attempt.Code.String()
+			}
+			row.Probe = append(row.Probe, attemptView{attempt.Mechanism.String(), attempt.Function, answer})
+		}
+	}
+	return nil
+}
+
+// nextCommand is the command that comes next: the export where the key can leave, the request for a new certificate where
+// it cannot. A certificate that is somebody's CA, or unreadable, has none.
+func nextCommand(identity view.Identity) []string {
+	switch {
+	case identity.Verdict.Exportable && identity.Certificate == nil:
+		return []string{"p11bridge", "export", identity.URI, "--certificate", "CERTIFICATE.cer", "-o", fileNameFor(identity)}
+	case identity.Verdict.Exportable:
+		return []string{"p11bridge", "export", identity.URI, "-o", fileNameFor(identity)}
+	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
+		return []string{"p11bridge", "diagnose", identity.URI, "--pin-source", "prompt"}
+	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
+		return []string{"p11bridge", "request", identity.URI, "-o", requestNameFor(identity)}
+	}
+	return nil
+}
+
+func tellDiagnosis(a *frame.App, o *diagnoseOptions, shown diagnosisView) error {
+	found := 0
+	hidden := false
+	for _, t := range shown.Tokens {
+		found += len(t.Identities)
+		hidden = hidden || !t.LoggedIn
+	}
+	if o.object != "" && found == 0 {
+		return &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
+	}
+	if o.html != "" {
+		if err := writeDiagnosisPage(a, o, shown); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.JSON:
+		return a.WriteJSON(shown)
+	case o.html != "":
+		fmt.Fprintln(a.Out, a.Text("diagnose.page", messages.Args{"File": terminal.Printable(o.html)}))
+		return nil
+	}
+	printDiagnosis(a, shown)
+	return nil
+}

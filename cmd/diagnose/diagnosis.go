@@ -1,0 +1,77 @@
+package diagnose
+
+import (
+	"fmt"
+	"strings"
+
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+)
+
+// printDiagnosis writes for every identity the verdict, each reason with its evidence and remedy, and the next command.
+func printDiagnosis(a *frame.App, shown diagnosisView) {
+	colour := terminal.ColoursFor(a.Out, a.Getenv)
+	for i, t := range shown.Tokens {
+		if i > 0 {
+			fmt.Fprintln(a.Out)
+		}
+		fmt.Fprintln(a.Out, colour.Bold(view.TokenHeading(a, t.Token)))
+		for _, reason := range t.Reasons {
+			fmt.Fprint(a.Out, a.ReasonParagraph(reason))
+		}
+		if len(t.Identities) == 0 {
+			fmt.Fprintln(a.Out, "  "+a.Text("list.empty", nil))
+		}
+		for j, identity := range t.Identities {
+			printDiagnosed(a, identity, t.Diagnoses[j], colour)
+		}
+	}
+}
+
+func printDiagnosed(a *frame.App, identity view.Identity, d diagnosedView, colour terminal.Colours) {
+	name := terminal.Printable(identity.Label)
+	if name == "" {
+		name = identity.ID
+	}
+	heading := fmt.Sprintf("%s (%s)", name, view.KeyText(identity))
+	if identity.Certificate != nil {
+		heading += ", " + terminal.Printable(identity.Certificate.Subject)
+	}
+	verdict := view.VerdictCell(a, identity, colour)
+	fmt.Fprintf(a.Out, "\n%s: %s\n", colour.Bold(heading), verdict.Paint(view.VerdictSentence(a, identity)))
+	fmt.Fprintln(a.Out, "  "+terminal.Printable(identity.URI))
+	for _, reason := range identity.Verdict.Reasons {
+		fmt.Fprint(a.Out, a.ReasonParagraph(reason))
+	}
+	for _, attempt := range d.Probe {
+		fmt.Fprintln(a.Out, "    "+a.Text("diagnose.probe", messages.Args{"Mechanism": attempt.Mechanism, "Function": attempt.Function, "Answer": terminal.Printable(attempt.Answer)}))
+	}
+	if len(d.Next) > 0 {
+		fmt.Fprintf(a.Out, "  %s %s\n", a.Text("diagnose.next", nil), view.CommandLine(d.Next[1:]))
+	}
+}
+
+// fileNameFor makes a file's name of an identity's label: letters, digits, "-" and "_" only.
+func fileNameFor(identity view.Identity) string { return plainFileName(identity) + ".pfx" }
+
+func requestNameFor(identity view.Identity) string { return plainFileName(identity) + ".csr" }
+
+func plainFileName(identity view.Identity) string {
+	const most = 40
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
+			return r
+		}
+		return '-'
+	}, identity.Label)
+	name = strings.Trim(name, "-")
+	if len(name) > most {
+		name = name[:most]
+	}
+	if name == "" {
+		name = "key-" + identity.ID
+	}
+	return name
+}

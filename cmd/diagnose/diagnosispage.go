@@ -1,0 +1,77 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+)
+
+// writeDiagnosisPage writes the diagnosis as a page.
+func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) error {
+	p := view.Page{Title: a.Text("page.diagnosis.title", nil), Subtitle: a.Text("page.diagnosis.subtitle", nil)}
+	counts := map[string]int{}
+	for _, t := range shown.Tokens {
+		section := view.PageSection{Heading: view.TokenHeading(a, t.Token)}
+		section.Reasons, _ = view.PageReasons(a, t.Reasons)
+		for i, identity := range t.Identities {
+			card := diagnosisCard(a, identity, t.Diagnoses[i])
+			counts[card.Light]++
+			section.Cards = append(section.Cards, card)
+		}
+		p.Sections = append(p.Sections, section)
+	}
+	for _, light := range []string{view.LightGood, view.LightDoubt, view.LightBad} {
+		p.Lights = append(p.Lights, view.PageLight{Light: light, Count: counts[light], Text: a.Text("page.light."+light, messages.Args{"Count": counts[light]})})
+	}
+	target := archive.Target{Path: o.html, Force: o.force}
+	if a.Child != nil {
+		target.Scratch = a.Child.Page.SetScratch
+	}
+	return view.WritePage(a, target, p)
+}
+
+func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.PageCard {
+	name := terminal.Printable(identity.Label)
+	if name == "" {
+		name = identity.ID
+	}
+	card := view.PageCard{Light: lightOf(identity), Heading: name + " – " + view.KeyText(identity), Verdict: view.VerdictSentence(a, identity)}
+	if c := identity.Certificate; c != nil {
+		card.Facts = append(card.Facts, a.Text("page.certificate", messages.Args{
+			"Subject": terminal.Printable(c.Subject), "Issuer": terminal.Printable(c.Issuer), "Until": a.DateOf(c.NotAfter),
+		}))
+	}
+	card.Facts = append(card.Facts, terminal.Printable(identity.URI))
+	card.Reasons, card.Evidence = view.PageReasons(a, identity.Verdict.Reasons)
+	if identity.PrivateKey != nil {
+		for _, attribute := range view.KeyAttributes {
+			value := "not told"
+			if told := identity.PrivateKey.Attributes[attribute.String()]; told != nil {
+				value = fmt.Sprint(*told)
+			}
+			card.Evidence = append(card.Evidence, view.PageEvidence{Source: "C_GetAttributeValue", Name: attribute.String(), Value: value})
+		}
+	}
+	for _, attempt := range d.Probe {
+		card.Evidence = append(card.Evidence, view.PageEvidence{Source: attempt.Function, Name: attempt.Mechanism, Value: terminal.Printable(attempt.Answer)})
+	}
+	if len(d.Next) > 0 {
+		card.Command = view.CommandLine(d.Next[1:])
+	}
+	return card
+}
+
+// lightOf is green where the key can leave, amber where that is not known yet or where there never was a key, red else.
+func lightOf(identity view.Identity) string {
+	switch {
+	case identity.Verdict.Exportable:
+		return view.LightGood
+	case identity.PrivateKey == nil:
+		return view.LightDoubt
+	}
+	return view.LightBad
+}

@@ -1,0 +1,140 @@
+// Package doctor is the command `doctor`: it says why nothing is seen.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/supervise"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+	"p11bridge/token/host"
+)
+
+type doctorOptions struct {
+	html  string
+	force bool
+}
+
+func NewCommand(a *frame.App) *cobra.Command {
+	o := &doctorOptions{}
+	c := &cobra.Command{
+		Use:     "doctor",
+		Short:   a.Text("command.doctor.short", nil),
+		Long:    a.Text("command.doctor.long", nil),
+		Example: frame.Examples("doctor", "doctor --module /usr/lib/opensc-pkcs11.so --timeout 20s", "doctor --json", "doctor --html doctor.html"),
+		Args:    frame.NoArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if a.Child != nil {
+				return inspectForParent(c.Context(), a)
+			}
+			return runDoctor(c.Context(), a, o)
+		},
+	}
+	c.Flags().StringVar(&o.html, "html", "", a.Text("flag.html", nil))
+	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
+	return c
+}
+
+// runDoctor asks the modules one after the other: two that speak to one reader at the same time keep each other out.
+func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) error {
+	if err := a.CheckModuleFlags(); err != nil {
+		return err
+	}
+	target := archive.Target{Path: o.html, Force: o.force}
+	if o.html != "" {
+		if err := target.Check(); err != nil {
+			return err
+		}
+	}
+	libraries, named, err := a.Libraries(nil)
+	if err != nil {
+		return err
+	}
+	if a.Trace != "" { // each child adds to it
+		trace, err := supervise.OpenTrace(a.Trace)
+		if err != nil {
+			return err
+		}
+		if err := trace.Close(); err != nil {
+			return fmt.Errorf("write the trace file: %w", err)
+		}
+	}
+	runs := make([]verdict.ModuleRun, 0, len(libraries))
+	for _, library := range libraries {
+		run, err := inspectInChild(ctx, a, library)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, run)
+	}
+	var configurations []host.Configuration
+	if !named {
+		configurations = host.Configurations()
+	}
+	shown := viewDoctor(a, runs, named, configurations, host.FindPCSCDaemon(), host.FindSoftHSMConfiguration())
+	if o.html != "" {
+		if err := writeHealthPage(a, target, shown); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.JSON:
+		err = a.WriteJSON(shown)
+	case o.html != "":
+		fmt.Fprintln(a.Out, a.Text("diagnose.page", messages.Args{"File": terminal.Printable(o.html)}))
+	default:
+		err = printDoctor(a, shown)
+	}
+	if err == nil && !shown.healthy(named) {
+		err = &frame.ReportedError{Code: frame.ExitFailed}
+	}
+	return err
+}
+
+// inspectInChild has a child ask one module. A module that takes the child along is a result like any other.
+func inspectInChild(ctx context.Context, a *frame.App, library token.Library) (verdict.ModuleRun, error) {
+	run := verdict.ModuleRun{Library: library}
+	order, err := supervise.MemoryFile("p11bridge-library")
+	if err != nil {
+		return run, err
+	}
+	defer order.Close()
+	if err := writeOrder(order, library); err != nil {
+		return run, err
+	}
+	answer, err := supervise.MemoryFile("p11bridge-inspection")
+	if err != nil {
+		return run, err
+	}
+	defer answer.Close()
+	arguments := []string{"doctor", "--lang", a.Catalog.Language}
+	if a.Trace != "" {
+		arguments = append(arguments, "--trace", a.Trace)
+	}
+	end, err := supervise.Run(ctx, supervise.Task{Arguments: arguments, Timeout: a.Timeout, In: order, Out: answer})
+	if ctx.Err() != nil {
+		return run, context.Cause(ctx)
+	}
+	run.Printed, run.Inspection = end.Printed, lastInspection(answer)
+	var failure *supervise.ModuleFailure
+	switch {
+	case errors.As(err, &failure):
+		run.Incident = frame.IncidentOf(failure)
+		return run, nil
+	case err != nil:
+		return run, err
+	case end.Code != frame.ExitDone:
+		return run, &frame.ReportedError{Code: end.Code}
+	case run.Inspection == nil:
+		return run, errors.New("the child process told nothing of the module")
+	}
+	return run, nil
+}

@@ -1,0 +1,83 @@
+package doctor
+
+import (
+	"strings"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+)
+
+// writeHealthPage writes doctor's view as a page: one card for each module, its slots and tokens within.
+func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) error {
+	p := view.Page{
+		Title:    a.Text("page.doctor.title", nil),
+		Subtitle: a.Text("doctor.counts", messages.Args{"Modules": len(shown.Modules), "Usable": shown.Usable}),
+	}
+	general := view.PageSection{Heading: a.Text("page.doctor.surroundings", nil)}
+	general.Reasons, _ = healthReasons(a, shown.Reasons)
+	surroundings := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
+	surroundings.surroundings(shown)
+	general.Facts = lines(surroundings.out.String())
+	modules := view.PageSection{Heading: a.Text("page.doctor.modules", nil)}
+	counts := map[verdict.Light]int{}
+	for _, m := range shown.Modules {
+		counts[m.Light]++
+		modules.Cards = append(modules.Cards, healthCard(a, m))
+	}
+	for _, light := range []verdict.Light{verdict.LightOK, verdict.LightLook, verdict.LightBroken} {
+		p.Lights = append(p.Lights, view.PageLight{Light: healthLights[light], Count: counts[light], Text: a.Text("page.doctor.light."+string(light), nil)})
+	}
+	p.Sections = []view.PageSection{modules, general}
+	return view.WritePage(a, target, p)
+}
+
+var healthLights = map[verdict.Light]string{verdict.LightOK: view.LightGood, verdict.LightLook: view.LightDoubt, verdict.LightBroken: view.LightBad}
+
+func healthCard(a *frame.App, m moduleView) view.PageCard {
+	card := view.PageCard{Light: healthLights[m.Light], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.light."+string(m.Light), nil)}
+	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
+	facts.line("", a.Text("doctor.found."+m.Found, messages.Args{"By": terminal.Printable(m.FoundBy)}))
+	facts.library(m)
+	reasons := m.Reasons
+	for _, slot := range m.Slots {
+		reasons = append(reasons, slot.Reasons...)
+		slot.Reasons = nil
+		facts.slot(slot)
+	}
+	card.Facts = lines(facts.out.String())
+	card.Reasons, card.Evidence = healthReasons(a, reasons)
+	return card
+}
+
+// healthReasons explains what keeps from something, once each; of a notice the summary is enough.
+func healthReasons(a *frame.App, reasons []verdict.Reason) ([]view.PageReason, []view.PageEvidence) {
+	words, evidence := view.PageReasons(a, reasons)
+	var shown []view.PageReason
+	seen := map[verdict.Code]bool{}
+	for i, reason := range reasons {
+		if seen[reason.Code] {
+			continue
+		}
+		seen[reason.Code] = true
+		if entry, known := verdict.Lookup(reason.Code); !known || entry.Kind != verdict.Blocks {
+			words[i].Why, words[i].Steps = "", nil
+		}
+		shown = append(shown, words[i])
+	}
+	return shown, evidence
+}
+
+// lines cuts a text into its lines, without those that are empty.
+func lines(text string) []string {
+	var list []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			list = append(list, line)
+		}
+	}
+	return list
+}

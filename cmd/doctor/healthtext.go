@@ -1,0 +1,176 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+)
+
+// healthText writes doctor's view for a person. A reason that several modules share is explained once.
+type healthText struct {
+	*frame.App
+	out       *strings.Builder
+	colour    terminal.Colours
+	explained map[verdict.Code]bool
+}
+
+// printDoctor writes the view: what is broken first, what works last, and what is around it at the end.
+func printDoctor(a *frame.App, shown doctorView) error {
+	t := healthText{a, &strings.Builder{}, terminal.ColoursFor(a.Out, a.Getenv), map[verdict.Code]bool{}}
+	t.line("", a.Text("doctor.counts", messages.Args{"Modules": len(shown.Modules), "Usable": shown.Usable}))
+	if shown.wanted != "" && !shown.healthy(false) {
+		t.line("", t.colour.Doubt(a.Text("doctor.no-such-token", messages.Args{"Label": terminal.Printable(shown.wanted)})))
+	}
+	t.reasons("", shown.Reasons)
+	for _, module := range shown.Modules {
+		t.module(module)
+	}
+	t.surroundings(shown)
+	if _, err := a.Out.WriteString(t.out.String()); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+func (t healthText) line(indent, text string) { fmt.Fprintln(t.out, indent+text) }
+
+// reasons explains each reason that keeps from something; of a notice the summary and what was seen are enough.
+func (t healthText) reasons(indent string, reasons []verdict.Reason) {
+	for _, reason := range reasons {
+		entry, known := verdict.Lookup(reason.Code)
+		if known && entry.Kind == verdict.Blocks && !t.explained[reason.Code] {
+			t.explained[reason.Code] = true
+			t.line("", frame.IndentLines(strings.TrimSuffix(t.ReasonParagraph(reason), "\n"), indent))
+			continue
+		}
+		t.line(indent+"  ", fmt.Sprintf("%s [%s]", t.ReasonText(reason, "summary"), reason.Code))
+		if reason.Code == verdict.ModulePrinted {
+			t.printed(indent+"    | ", reason.Evidence)
+			continue
+		}
+		t.line(indent+"    ", t.Text("label.evidence", nil)+" "+frame.EvidenceText(reason.Evidence))
+	}
+}
+
+// printed shows the first lines of what a module printed.
+func (t healthText) printed(indent string, evidence verdict.Evidence) {
+	const most = 12
+	for _, fact := range evidence {
+		text, ok := fact.Value.(string)
+		if !ok || fact.Name != "printed" {
+			continue
+		}
+		lines := strings.Split(strings.TrimSpace(text), "\n")
+		if len(lines) > most {
+			lines = append(lines[:most], "…")
+		}
+		for _, line := range lines {
+			t.line(indent, terminal.Printable(strings.TrimSpace(line)))
+		}
+	}
+}
+
+func (t healthText) module(m moduleView) {
+	paint := map[verdict.Light]func(string) string{verdict.LightOK: t.colour.Good, verdict.LightLook: t.colour.Doubt, verdict.LightBroken: t.colour.Bad}[m.Light]
+	light := paint(t.Text("doctor.light."+string(m.Light), nil))
+	t.line("", "")
+	t.line("", fmt.Sprintf("%s  %s (%s)", light, t.colour.Bold(terminal.Printable(m.Path)), t.Text("doctor.found."+m.Found, messages.Args{"By": terminal.Printable(m.FoundBy)})))
+	t.library(m)
+	t.reasons("", m.Reasons)
+	for _, slot := range m.Slots {
+		t.slot(slot)
+	}
+}
+
+func (t healthText) library(m moduleView) {
+	if m.Library == nil {
+		return
+	}
+	t.line("  ", t.Text("doctor.library", messages.Args{
+		"Description": terminal.Printable(m.Library.Description), "Manufacturer": terminal.Printable(m.Library.Manufacturer),
+		"Version": m.Library.LibraryVersion, "Cryptoki": m.Library.CryptokiVersion,
+	}))
+}
+
+func (t healthText) slot(s slotView) {
+	place := messages.Args{"Slot": terminal.Printable(s.Description)}
+	switch {
+	case s.State == slotInternal, s.State == slotFree, s.Token == nil:
+		t.line("  ", t.Text("doctor.slot-"+string(s.State), place))
+	default:
+		t.line("  ", t.Text("doctor.token", messages.Args{
+			"Label": terminal.Printable(s.Token.Label), "Manufacturer": terminal.Printable(s.Token.Manufacturer), "Model": terminal.Printable(s.Token.Model),
+			"Serial": terminal.Printable(s.Token.Serial), "Slot": terminal.Printable(s.Description), "State": t.Text("doctor.state."+string(s.State), nil),
+		}))
+		t.token(*s.Token)
+	}
+	t.reasons("  ", s.Reasons)
+}
+
+func (t healthText) token(v slotTokenView) {
+	switch {
+	case !slices.Contains(v.Flags, "CKF_TOKEN_INITIALIZED"):
+		return
+	case v.LoginRequired:
+		t.line("    ", t.Text("doctor.login.required", messages.Args{"Min": v.MinPINLength, "Max": v.MaxPINLength}))
+	default:
+		t.line("    ", t.Text("doctor.login.not-required", nil))
+	}
+	if v.PINCountLow {
+		t.line("    ", t.colour.Doubt(t.Text("doctor.pin-count-low", nil)))
+	}
+	if v.Objects == nil { // nothing more was asked, or it was not answered
+		return
+	}
+	t.line("    ", t.Text("doctor.objects", messages.Args{
+		"Certificates": v.Objects.Certificates, "PublicKeys": v.Objects.PublicKeys, "PrivateKeys": v.Objects.PrivateKeys, "All": v.Objects.All,
+	}))
+	var ways []string
+	if v.Shroud {
+		ways = append(ways, string(verdict.MethodShroud)+" ("+token.CKMAESCBCPad.String()+")")
+	}
+	if len(v.Wrap) > 0 {
+		ways = append(ways, string(verdict.MethodWrap)+" ("+strings.Join(v.Wrap, ", ")+")")
+	}
+	if len(ways) == 0 {
+		t.line("    ", t.Text("doctor.no-ways", nil))
+	} else {
+		t.line("    ", t.Text("doctor.ways", messages.Args{"Ways": strings.Join(ways, ", ")}))
+	}
+	t.line("    ", t.Text("doctor.sessions", messages.Args{"All": t.limit(v.MaxSessions), "ReadWrite": t.limit(v.MaxRWSessions)}))
+}
+
+func (t healthText) limit(n *token.Count) string {
+	switch {
+	case n == nil:
+		return t.Text("doctor.not-told", nil)
+	case *n == 0:
+		return t.Text("doctor.no-limit", nil)
+	}
+	return fmt.Sprint(*n)
+}
+
+func (t healthText) surroundings(shown doctorView) {
+	t.line("", "")
+	pcscd := "doctor.pcscd.silent"
+	if shown.PCSCD.Answers {
+		pcscd = "doctor.pcscd.answers"
+	}
+	t.line("", t.Text(pcscd, messages.Args{"Socket": terminal.Printable(shown.PCSCD.Socket)}))
+	if s := shown.SoftHSM; s != nil && s.TokenDirectory != "" {
+		t.line("", t.Text("doctor.softhsm", messages.Args{"File": terminal.Printable(s.Configuration), "Directory": terminal.Printable(s.TokenDirectory)}))
+	}
+	for _, c := range shown.Configurations {
+		what := "read"
+		if c.Ignored != "" {
+			what = string(c.Ignored)
+		}
+		t.line("", t.Text("doctor.p11-kit."+what, messages.Args{"File": terminal.Printable(c.File), "Module": terminal.Printable(c.Module)}))
+	}
+}

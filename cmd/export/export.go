@@ -1,0 +1,208 @@
+// Package export is the command `export`: it carries keys over to PFX files and proves them.
+package export
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+type exportOptions struct {
+	object          string
+	all             bool
+	dir             string
+	out             string
+	profile         string
+	iterations      int
+	chain           []string
+	certificate     string
+	certificateOnly bool
+	method          string
+	requireShroud   bool
+	proof           string
+	force           bool
+	dryRun          bool
+	password        string
+	allowEmpty      bool
+	deleteKey       bool
+	yes             bool
+}
+
+func NewCommand(a *frame.App) *cobra.Command {
+	a.Errors(deletionErrors()...)
+	o := &exportOptions{}
+	c := &cobra.Command{
+		Use:   "export (OBJECT -o FILE | --all --dir DIR)",
+		Short: a.Text("command.export.short", nil),
+		Long:  a.Text("command.export.long", nil),
+		Example: frame.Examples("export alice -o alice.pfx", "export 'pkcs11:token=demo;id=%01;type=private' -o alice.pfx --pin-source file:pin.txt --password-source file:password.txt",
+			"export alice -o alice.pfx --chain ca.pem --profile legacy", "export alice -o alice.pfx --dry-run", "export alice -o alice.cer --certificate-only",
+			"export --all --dir backups --pin-source file:pin.txt --password-source file:password.txt"),
+		Args: func(c *cobra.Command, args []string) error {
+			if o.all {
+				return frame.NoArguments(c, args)
+			}
+			return frame.ExactlyOne("OBJECT")(c, args)
+		},
+	}
+	flags := c.Flags()
+	flags.BoolVar(&o.all, "all", false, a.Text("flag.all", nil))
+	flags.StringVar(&o.dir, "dir", "", a.Text("flag.dir", nil))
+	flags.StringVarP(&o.out, "out", "o", "", a.Text("flag.out", nil))
+	flags.StringVar(&o.profile, "profile", "modern", a.Text("flag.profile", nil))
+	flags.IntVar(&o.iterations, "iterations", 0, a.Text("flag.iterations", nil))
+	flags.StringArrayVar(&o.chain, "chain", nil, a.Text("flag.chain", nil))
+	flags.StringVar(&o.certificate, "certificate", "", a.Text("flag.certificate", nil))
+	flags.BoolVar(&o.certificateOnly, "certificate-only", false, a.Text("flag.certificate-only", nil))
+	flags.StringVar(&o.method, "method", "auto", a.Text("flag.method", nil))
+	flags.BoolVar(&o.requireShroud, "require-shroud", false, a.Text("flag.require-shroud", nil))
+	flags.StringVar(&o.proof, "proof", "", a.Text("flag.proof", nil))
+	flags.BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
+	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.dry-run", nil))
+	flags.StringVar(&o.password, "password-source", "", a.Text("flag.password-source", nil))
+	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, a.Text("flag.allow-empty-password", nil))
+	flags.BoolVar(&o.deleteKey, "delete-key", false, a.Text("flag.delete-key", nil))
+	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
+	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
+		if err := o.checkAll(); err != nil {
+			return err
+		}
+		if o.all {
+			return runExportAll(ctx, a, o)
+		}
+		o.object, a.Writes = args[0], o.deleteKey && !o.dryRun
+		return runExport(ctx, a, o)
+	})
+	return c
+}
+
+func runExport(ctx context.Context, a *frame.App, o *exportOptions) error {
+	request, err := exportRequest(a, o)
+	if err != nil {
+		return err
+	}
+	return a.WithIdentity(ctx, o.object, o.certificateOnly, func(session *token.Session, inventory *token.Inventory, identity token.Identity) error {
+		request.Session, request.Inventory, request.Identity = session, inventory, identity
+		request.Verdict = verdict.Judge(inventory, identity, a.Now())
+		return a.Told(export(ctx, a, o, request))
+	})
+}
+
+// exportRequest reads what the command line and the files say, before any token is touched.
+func exportRequest(a *frame.App, o *exportOptions) (bridge.ExportRequest, error) {
+	r := bridge.ExportRequest{
+		Profile: bridge.Profile(o.profile), Iterations: o.iterations, Random: rand.Reader,
+		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof),
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Child.Page.SetScratch},
+	}
+	switch {
+	case o.out == "" && !o.all:
+		return r, frame.Usage("error.out-missing", nil)
+	case !slices.Contains([]bridge.Profile{bridge.ProfileModern, bridge.ProfilePBMAC1, bridge.ProfileLegacy}, r.Profile):
+		return r, frame.Usage("error.profile", messages.Args{"Given": terminal.Printable(o.profile)})
+	case o.iterations < 0 || o.iterations > bridge.MaxIterations:
+		return r, frame.Usage("error.iterations", messages.Args{"Limit": bridge.MaxIterations})
+	case o.method != "auto" && !slices.Contains([]verdict.Method{verdict.MethodShroud, verdict.MethodWrap, verdict.MethodAttributes}, verdict.Method(o.method)):
+		return r, frame.Usage("error.method", messages.Args{"Given": terminal.Printable(o.method)})
+	case o.proof != "" && r.Prover != bridge.ProverToken && r.Prover != bridge.ProverHost:
+		return r, frame.Usage("error.proof", messages.Args{"Given": terminal.Printable(o.proof)})
+	case r.RequireShroud && (o.method != "auto" && o.method != string(verdict.MethodShroud) || r.Prover == bridge.ProverHost || r.Profile == bridge.ProfileLegacy):
+		return r, frame.Usage("error.require-shroud", nil)
+	case o.deleteKey && o.certificateOnly:
+		return r, frame.Usage("error.delete-certificate-only", nil)
+	case o.method == string(verdict.MethodShroud) && r.Profile == bridge.ProfileLegacy:
+		return r, frame.Usage("error.shroud-legacy", nil)
+	}
+	if err := frame.CheckSource("--password-source", o.password, frame.NewPasswordSources); err != nil {
+		return r, err
+	}
+	if o.method != "auto" {
+		r.Method = verdict.Method(o.method)
+	}
+	for _, path := range o.chain {
+		certificates, err := frame.ReadCertificates(path)
+		if err != nil {
+			return r, err
+		}
+		r.Pool = append(r.Pool, certificates...)
+	}
+	if o.certificate != "" {
+		certificates, err := frame.ReadCertificates(o.certificate)
+		if err != nil {
+			return r, err
+		}
+		r.Certificate, r.Pool = certificates[0], append(r.Pool, certificates[1:]...)
+	}
+	if o.all { // every file has its own target
+		return r, nil
+	}
+	return r, r.Target.Check()
+}
+
+func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.ExportRequest) error {
+	if o.certificateOnly {
+		return exportCertificate(a, o, r)
+	}
+	if r.Verdict.Final() {
+		return &bridge.RefusedError{Verdict: r.Verdict}
+	}
+	if o.dryRun {
+		return tellDryRun(a, r)
+	}
+	if o.deleteKey {
+		if err := confirmDeletion(ctx, a, o, r); err != nil {
+			return err
+		}
+		r.DeleteKey = true
+	}
+	password, err := a.PasswordToSet(ctx, o.password, o.allowEmpty)
+	if err != nil {
+		return err
+	}
+	defer password.Wipe()
+	r.Password = password
+	done := frame.Slowly(a, "progress.export")
+	receipt, err := bridge.Export(ctx, r)
+	done()
+	if err != nil {
+		return err
+	}
+	if o.deleteKey && !receipt.KeyDeleted {
+		a.Notice("notice.key-not-deleted", nil)
+	}
+	return tellReceipt(a, receipt, r.Verdict)
+}
+
+// exportCertificate writes the certificate alone, and says that this is no backup.
+func exportCertificate(a *frame.App, o *exportOptions, r bridge.ExportRequest) error {
+	var certificate *pki.Certificate
+	if c := r.Identity.Certificate; c != nil {
+		certificate = c.Parsed
+	}
+	if certificate == nil {
+		return bridge.ErrNoCertificate
+	}
+	if !o.dryRun {
+		if err := bridge.WriteCertificate(r.Target, certificate); err != nil {
+			return err
+		}
+	}
+	if a.JSON {
+		return a.WriteJSON(viewCertificateOnly(o.out, certificate))
+	}
+	fmt.Fprintln(a.Out, a.Text("export.certificate-only", messages.Args{"File": terminal.Printable(o.out), "Subject": terminal.Printable(certificate.Subject)}))
+	fmt.Fprint(a.Out, a.ReasonParagraph(verdict.Reason{Code: verdict.CertificateOnly}))
+	return nil
+}

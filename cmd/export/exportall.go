@@ -1,0 +1,136 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+)
+
+// checkAll tells whether the flags go together with --all, and whether they need it.
+func (o *exportOptions) checkAll() error {
+	switch {
+	case !o.all && o.dir != "":
+		return frame.Usage("error.dir-without-all", nil)
+	case !o.all:
+		return nil
+	case o.dir == "":
+		return frame.Usage("error.all-without-dir", nil)
+	case o.out != "" || o.certificate != "" || o.certificateOnly:
+		return frame.Usage("error.all-for-one", nil)
+	case o.deleteKey && !o.yes:
+		return frame.Usage("error.all-delete-needs-yes", nil)
+	}
+	return nil
+}
+
+// runExportAll exports every identity that has no backup in the directory yet.
+func runExportAll(ctx context.Context, a *frame.App, o *exportOptions) (result error) {
+	each, err := exportRequest(a, o)
+	if err != nil {
+		return err
+	}
+	each.DeleteKey, a.Writes = o.deleteKey, o.deleteKey && !o.dryRun
+	request := bridge.ExportAllRequest{Each: each, Directory: o.dir, Now: a.Now}
+	if !o.dryRun {
+		if request.DraftName, err = archive.NewDraftName(); err != nil {
+			return err
+		}
+		release, err := archive.Reserve(o.dir)
+		if err != nil {
+			return err
+		}
+		defer func() { result = a.Closed(result, release()) }()
+		a.Child.Page.SetScratch(filepath.Join(o.dir, request.DraftName))
+		defer a.Child.Page.SetScratch("")
+	}
+	backups, err := archive.Read(ctx, o.dir)
+	var missing *archive.FileError
+	if o.dryRun && errors.As(err, &missing) && missing.Fault == archive.DirectoryMissing {
+		backups, err = &archive.Archive{Directory: o.dir}, nil // it would be made
+	}
+	if err != nil {
+		return err
+	}
+	return frame.WithTokens(ctx, a, false, false, func(tokens []bridge.OpenToken) error {
+		items := bridge.PlanExport(tokens, backups, o.force || o.deleteKey, a.Now()) // a key leaves for good only with a copy proven now
+		if !o.dryRun {
+			if err := exportPending(ctx, a, o, request, items); err != nil {
+				return err
+			}
+		}
+		return a.Told(tellAll(a, o, items))
+	})
+}
+
+// exportPending asks for the password, once for all files, where there is one to be written.
+func exportPending(ctx context.Context, a *frame.App, o *exportOptions, r bridge.ExportAllRequest, items []*bridge.Item) error {
+	pending := countOutcome(items, bridge.Pending)
+	if pending == 0 {
+		return nil
+	}
+	password, err := a.PasswordToSet(ctx, o.password, o.allowEmpty)
+	if err != nil {
+		return err
+	}
+	defer password.Wipe()
+	r.Each.Password = password
+	p := terminal.NewProgress(a.Err, a.Text, pending)
+	defer p.End()
+	r.Began = func(item *bridge.Item) { p.Began(item.Name) }
+	r.Ended = func(item *bridge.Item) { p.Ended(outcomeLine(a, item)) }
+	return bridge.ExportAll(ctx, r, items)
+}
+
+// outcomeLine says in one line what became of an item.
+func outcomeLine(a *frame.App, item *bridge.Item) string {
+	args := messages.Args{"File": terminal.Printable(item.Name + ".pfx"), "Label": terminal.Printable(item.Identity.Label())}
+	switch {
+	case item.Receipt != nil && !item.Receipt.Verified():
+		return a.Text("export-all.line.unproven", args)
+	case item.Err != nil:
+		args["Problem"] = a.Describe(item.Err).Text(a)
+		return a.Text("export-all.line.failed", args)
+	case item.Receipt != nil && item.Receipt.KeyDeleted:
+		return a.Text("export-all.line.deleted", args)
+	case item.Receipt != nil:
+		return a.Text("export-all.line.exported", args)
+	case item.Outcome == bridge.Refused:
+		args["Code"] = view.FirstCode(item.Verdict)
+		return a.Text("export-all.line.refused", args)
+	}
+	return a.Text("export-all.line.interrupted", args)
+}
+
+func countOutcome(items []*bridge.Item, outcome bridge.Outcome) int {
+	n := 0
+	for _, item := range items {
+		if item.Outcome == outcome {
+			n++
+		}
+	}
+	return n
+}
+
+// partly is the exit code for a run that left something undone, or a file whose key nobody could prove; a run that failed
+// with everything that it tried, and found nothing up to date, did nothing in part.
+func partly(items []*bridge.Item) error {
+	var result error
+	for _, item := range items {
+		unproven := item.Receipt != nil && !item.Receipt.Verified() ||
+			item.Outcome == bridge.UpToDate && item.Backup.Record.Proof == archive.ProofStructure
+		if item.Outcome == bridge.Refused || item.Err != nil || unproven {
+			result = &frame.ReportedError{Code: frame.ExitPartly}
+		}
+	}
+	if countOutcome(items, bridge.Failed) > 0 && countOutcome(items, bridge.Exported)+countOutcome(items, bridge.UpToDate) == 0 {
+		return &frame.ReportedError{Code: frame.ExitFailed}
+	}
+	return result
+}

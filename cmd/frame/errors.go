@@ -1,0 +1,151 @@
+package frame
+
+import (
+	"context"
+	"strings"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/supervise"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+	"p11bridge/token/host"
+)
+
+// frameErrors are the errors that more than one command can end with, and their words. The first that fits is told: what
+// is closer to the cause stands further down, since a type that wraps says more than what it wraps.
+func frameErrors() []Description {
+	return []Description{
+		As(describeUsage),
+		As(describeModule),
+		As(func(_ *App, e *bridge.InterruptedError) Failure {
+			return Failure{ID: "error.interrupted-all", Args: messages.Args{"Done": e.Done, "Total": e.Total}, Code: ExitFailed}
+		}),
+		Is(context.Canceled, ExitFailed, "error.interrupted"),
+		As(describeLoad),
+		As(describeBlocked),
+		As(func(_ *App, e *bridge.RefusedError) Failure {
+			return Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
+		}),
+		As(func(_ *App, e *archive.FileError) Failure {
+			return Failure{ID: "error.file." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": SystemWords(e.Err)}, Code: ExitFailed}
+		}),
+		As(describeNoToken),
+		As(func(_ *App, e *severalTokensError) Failure {
+			return Failure{ID: "error.several-tokens", Args: messages.Args{"Tokens": PrintableList(e.Present)}, Code: exitUsage}
+		}),
+		As(describeNotFound),
+		As(func(_ *App, e *ambiguousError) Failure {
+			return Failure{ID: "error.ambiguous", Args: messages.Args{"Name": terminal.Printable(e.Name), "Candidates": PrintableList(e.Candidates)}, Code: exitUsage}
+		}),
+		As(describeSource),
+		As(func(_ *App, _ *passwordMissingError) Failure {
+			return Failure{ID: "error.password", Reasons: []verdict.Reason{{Code: verdict.PasswordMissing}}, Code: ExitFailed}
+		}),
+		As(func(_ *App, e *inputError) Failure {
+			return Failure{ID: "error.input", Args: messages.Args{"Path": terminal.Printable(e.path), "Problem": SystemWords(e.err)}, Code: ExitFailed}
+		}),
+		Is(token.ErrPINValue, exitUsage, "error.pin-value"),
+		Is(token.ErrFingerprint, exitUsage, "error.fingerprint"),
+		As(func(_ *App, e *token.URIError) Failure {
+			return Failure{ID: "error.uri", Args: messages.Args{"Problem": terminal.Printable(e.Problem)}, Code: exitUsage}
+		}),
+		Is(terminal.ErrNone, ExitFailed, "error.no-terminal"),
+		Is(terminal.ErrGone, ExitFailed, "error.terminal-gone"),
+		Is(errPasswordsDiffer, ExitFailed, "error.passwords-differ"),
+		Is(bridge.ErrNoCertificate, ExitFailed, "error.no-certificate"),
+		Is(archive.ErrNotProven, ExitFailed, "error.not-proven"),
+		Is(bridge.ErrWriteProtected, ExitFailed, "error.write-protected"),
+		Is(host.ErrNoNSSDatabase, ExitFailed, "error.no-nss-database"),
+		Is(host.ErrNoSoftokn, ExitFailed, "error.no-softokn"),
+		As(func(_ *App, _ noModuleError) Failure {
+			return Failure{ID: "error.no-module", Stated: []verdict.Reason{verdict.NoModuleReason(host.Configurations())}, Code: ExitFailed}
+		}),
+		Is(bridge.ErrPasswordEmpty, ExitFailed, "error.password-empty"),
+		Is(bridge.ErrPasswordEncoding, ExitFailed, "error.password-encoding"),
+		As(func(_ *App, e *token.Error) Failure {
+			return Failure{ID: "error.ckr", Args: messages.Args{"Function": e.Function, "Code": e.Code.String()}, Stated: stated(e), Code: ExitFailed}
+		}),
+		As(func(_ *App, e *token.AnswerError) Failure {
+			return Failure{ID: "error.other", Args: messages.Args{"Problem": OneLine(e)}, Stated: stated(e), Code: ExitFailed}
+		}),
+	}
+}
+
+// stated is the reason that an error of the token package stands for.
+func stated(err error) []verdict.Reason {
+	return []verdict.Reason{verdict.JudgeFailure("", *token.FailureOf(err))}
+}
+
+func describeUsage(a *App, e *usageError) Failure {
+	return Failure{ID: e.id, Args: e.args, More: a.Text("error.see-help", nil), Code: exitUsage}
+}
+
+func describeModule(_ *App, e *supervise.ModuleFailure) Failure {
+	id, function := "error.module-crashed", e.Function
+	switch {
+	case e.Hung:
+		id = "error.module-hung"
+	case e.Signal == "":
+		id = "error.module-exited"
+	}
+	if function == "" { // between two calls: no module's doing
+		id, function = "error.child-ended", "–"
+	}
+	return Failure{
+		ID:     id,
+		Args:   messages.Args{"Module": terminal.Printable(e.Module), "Function": function, "Signal": e.Signal, "After": e.After.String()},
+		Stated: []verdict.Reason{verdict.JudgeIncident(e.Module, *IncidentOf(e))}, Code: ExitFailed,
+	}
+}
+
+func describeLoad(_ *App, e *token.LoadError) Failure {
+	return Failure{
+		ID: "error.load." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Text": terminal.Printable(e.Text)},
+		Stated: []verdict.Reason{verdict.JudgeFailure(e.Path, *token.FailureOf(e))}, Code: ExitFailed,
+	}
+}
+
+func describeBlocked(_ *App, e *BlockedError) Failure {
+	if e.Err != nil && len(e.Reasons) == 0 {
+		return Failure{ID: "error.other", Args: messages.Args{"Problem": terminal.Printable(e.Error())}, Code: ExitFailed}
+	}
+	return Failure{ID: "error.login", Reasons: e.Reasons, Code: exitPIN}
+}
+
+func describeNoToken(a *App, e *noTokenError) Failure {
+	f := Failure{ID: "error.no-token", Args: messages.Args{"Wanted": terminal.Printable(e.Wanted), "Tokens": PrintableList(e.Present)}, Reasons: e.reasons(), Code: ExitFailed}
+	var more []string
+	if e.Wanted != "" {
+		f.ID = "error.no-such-token"
+		if len(e.Present) > 0 {
+			more = append(more, a.Text("error.present-tokens", nil), PrintableList(e.Present))
+		}
+	}
+	for _, problem := range e.ModuleProblems {
+		more = append(more, terminal.Printable(problem))
+	}
+	f.More = strings.Join(more, "\n")
+	return f
+}
+
+func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
+	f := Failure{ID: "error.object-not-found", Args: messages.Args{"Name": terminal.Printable(e.Name)}, Code: ExitFailed}
+	if e.Hidden {
+		f.ID = "error.object-hidden"
+	}
+	if len(e.Known) > 0 && len(e.Known) <= 20 {
+		f.More = a.Text("error.known-objects", nil) + "\n" + PrintableList(e.Known)
+	}
+	return f
+}
+
+func describeSource(_ *App, e *sourceError) Failure {
+	code := ExitFailed
+	if e.Flag == "--pin-source" {
+		code = exitPIN
+	}
+	return Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": e.Flag, "Source": e.Source, "Problem": terminal.Printable(e.Err.Error())}, Code: code}
+}

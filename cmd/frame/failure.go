@@ -1,0 +1,76 @@
+package frame
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/messages"
+)
+
+// Failure is what a person is told when a command ends without its result: what happened, what to do next, and the exit
+// code.
+type Failure struct {
+	ID      string // of the text; the remedy is ID.remedy, where the catalog has one
+	Args    messages.Args
+	More    string           // stands below the remedy
+	Reasons []verdict.Reason // each is explained below the text
+	Stated  []verdict.Reason // what the text tells already: for the document
+	Code    int              // the exit code
+}
+
+// Text is what happened, in the person's language.
+func (f Failure) Text(a *App) string { return a.Text(f.ID, f.Args) }
+
+// Remedy is what to do next, empty where there is nothing to say.
+func (f Failure) Remedy(a *App) string {
+	return strings.TrimSpace(a.optional(f.ID+".remedy", f.Args) + "\n" + f.More)
+}
+
+// Description has the words for one kind of error. It answers false for every other.
+type Description func(a *App, err error) (Failure, bool)
+
+// As describes the errors of a type.
+func As[E error](describe func(a *App, err E) Failure) Description {
+	return func(a *App, err error) (Failure, bool) {
+		var found E
+		if !errors.As(err, &found) {
+			return Failure{}, false
+		}
+		return describe(a, found), true
+	}
+}
+
+// Is describes one error value by a text that may name {{.Problem}}, the error in its own words.
+func Is(known error, code int, id string) Description {
+	return func(_ *App, err error) (Failure, bool) {
+		if !errors.Is(err, known) {
+			return Failure{}, false
+		}
+		return Failure{ID: id, Args: messages.Args{"Problem": OneLine(err)}, Code: code}, true
+	}
+}
+
+// Errors adds a command's own errors to those that the frame knows. They are asked first.
+func (a *App) Errors(descriptions ...Description) {
+	a.described = append(a.described, descriptions...)
+}
+
+// Describe maps an error to its words and exit code, by the first description that knows it.
+func (a *App) Describe(err error) Failure {
+	for _, known := range slices.Concat(a.described, frameErrors()) {
+		if f, is := known(a, err); is {
+			return f
+		}
+	}
+	return Failure{ID: "error.other", Args: messages.Args{"Problem": OneLine(err)}, Code: ExitFailed}
+}
+
+// FirstOf is the first of joined errors: what went wrong, before what the clearing up met.
+func FirstOf(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 {
+		return FirstOf(joined.Unwrap()[0])
+	}
+	return err
+}

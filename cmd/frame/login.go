@@ -1,0 +1,129 @@
+package frame
+
+import (
+	"context"
+	"strings"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+	"p11bridge/token/secret"
+)
+
+// BlockedError means that no login was tried, or that the one attempt failed. It carries the reasons.
+type BlockedError struct {
+	Reasons []verdict.Reason
+	Err     error
+}
+
+// Error gives the first reason's code.
+func (e *BlockedError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return "login: " + string(e.Reasons[0].Code)
+}
+
+// Unwrap gives the token's answer.
+func (e *BlockedError) Unwrap() error { return e.Err }
+
+// Login logs the user in where the token asks for it: one attempt, after a look at the token's flags. An optional login is
+// not made where nobody gave a PIN, or where something stands in its way.
+func (a *App) Login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) error {
+	info := s.Slot.Token
+	if !info.Flags.Has(token.CKFLoginRequired) {
+		return nil
+	}
+	sourceText := a.pinSourceFor(uri)
+	present := terminal.Present()
+	unasked := sourceText == "" && optional
+	if unasked && !present {
+		return nil
+	}
+	if blocked := a.blocking(info); len(blocked) > 0 {
+		if unasked {
+			return nil
+		}
+		return &BlockedError{Reasons: blocked}
+	}
+	pin, skipped, err := a.pin(ctx, info, sourceText, present, optional)
+	if err != nil || skipped {
+		return err
+	}
+	defer pin.Wipe()
+	if err := s.Login(pin); err != nil {
+		return &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
+	}
+	return nil
+}
+
+// blocking lists what forbids an attempt. A last attempt is only risked when the user said so.
+func (a *App) blocking(info *token.Info) []verdict.Reason {
+	var blocked []verdict.Reason
+	for _, reason := range verdict.JudgeToken(info) {
+		entry, known := verdict.Lookup(reason.Code)
+		if known && entry.Kind == verdict.Blocks && !(reason.Code == verdict.PINLastAttempt && a.AllowLastAttempt) {
+			blocked = append(blocked, reason)
+		}
+	}
+	return blocked
+}
+
+// pinSourceFor is --pin-source, else the URI's pin-source: a path, or one of our own forms (RFC 7512 §2.4 leaves the form
+// to the application; a command to run is refused).
+func (a *App) pinSourceFor(uri *token.URI) string {
+	if a.PinSource != "" || uri == nil {
+		return a.PinSource
+	}
+	text := uri.Query["pin-source"]
+	if strings.HasPrefix(text, "/") {
+		return "file:" + text
+	}
+	return text
+}
+
+// pin gets the PIN; nil for a token with a keypad of its own.
+func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, present, optional bool) (pin *secret.Text, skipped bool, err error) {
+	label := terminal.Printable(info.Label)
+	if info.Flags.Has(token.CKFProtectedAuthenticationPath) {
+		a.Notice("notice.pinpad", messages.Args{"Token": label})
+		return nil, false, nil
+	}
+	if sourceText == "" {
+		sourceText = "prompt"
+	}
+	s, err := parseSource("--pin-source", sourceText, pinSources...)
+	if err != nil {
+		return nil, false, err
+	}
+	missing := &BlockedError{Reasons: []verdict.Reason{{Code: verdict.PINMissing, Evidence: verdict.Evidence{{Name: "CKF_LOGIN_REQUIRED", Value: true}}}}}
+	switch {
+	case s.kind != "prompt":
+		if pin, err = a.read("--pin-source", s); err == nil && pin.Len() == 0 {
+			err = &sourceError{Flag: "--pin-source", Source: sourceText, Err: errEmptySecret}
+		}
+	case !present:
+		err = missing
+	default:
+		question := "prompt.pin"
+		if optional {
+			question = "prompt.pin-optional"
+		}
+		pin, err = terminal.Ask(ctx, a.Text(question, messages.Args{"Token": label})+" ", true)
+		if err == nil && pin.Len() == 0 && optional {
+			return nil, true, nil
+		}
+	}
+	if err == nil && pin.Len() == 0 {
+		err = missing
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if length := uint(pin.Len()); length < info.MinPINLen || info.MaxPINLen > 0 && length > info.MaxPINLen {
+		pin.Wipe()
+		return nil, false, &BlockedError{Reasons: []verdict.Reason{verdict.PINLengthReason(info)}}
+	}
+	return pin, false, nil
+}

@@ -1,0 +1,86 @@
+package frame
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/supervise"
+	"p11bridge/cmd/terminal"
+)
+
+// errorView is what --json shows of a failure.
+type errorView struct {
+	Schema   string           `json:"schema"`
+	ExitCode int              `json:"exit_code"`
+	Error    string           `json:"error"`
+	Reasons  []verdict.Reason `json:"reasons"`
+}
+
+// report tells an error once, on standard error, and gives the exit code. With --json the result is the error's document.
+func (a *App) report(err error) int {
+	var reported *ReportedError
+	if errors.As(err, &reported) {
+		return reported.Code
+	}
+	if a.Catalog == nil { // not even the texts could be loaded
+		fmt.Fprintln(a.Err, "p11bridge:", err)
+		return ExitFailed
+	}
+	f := a.Describe(err)
+	fmt.Fprintln(a.Err, "p11bridge: "+f.Text(a)+codes(f.Stated))
+	for _, reason := range f.Reasons {
+		fmt.Fprint(a.Err, a.ReasonParagraph(reason))
+	}
+	if remedy := f.Remedy(a); remedy != "" {
+		fmt.Fprintln(a.Err, IndentLines(remedy, "  "))
+	}
+	if a.JSON {
+		view := errorView{"p11bridge.error/1", f.Code, OneLine(err), NoNil(append(f.Reasons, f.Stated...))}
+		if err := a.WriteJSON(view); err != nil {
+			fmt.Fprintln(a.Err, "p11bridge:", err)
+		}
+	}
+	return f.Code
+}
+
+// codes are the codes of reasons in brackets.
+func codes(reasons []verdict.Reason) string {
+	var out strings.Builder
+	for _, reason := range reasons {
+		out.WriteString(" [" + string(reason.Code) + "]")
+	}
+	return out.String()
+}
+
+// OneLine is an error in its own English words; joined errors stand behind one another.
+func OneLine(err error) string {
+	return terminal.Printable(strings.ReplaceAll(err.Error(), "\n", "; "))
+}
+
+// optional gives a text that need not exist.
+func (a *App) optional(id string, args messages.Args) string {
+	if text := a.Text(id, args); text != id {
+		return text
+	}
+	return ""
+}
+
+// SystemWords are the operating system's own words for an error, without the path.
+func SystemWords(err error) string {
+	if err == nil {
+		return ""
+	}
+	return terminal.Printable(withoutPath(err).Error())
+}
+
+func IndentLines(text, indent string) string {
+	return indent + strings.ReplaceAll(text, "\n", "\n"+indent)
+}
+
+// IncidentOf is the failure as verdicts know it.
+func IncidentOf(e *supervise.ModuleFailure) *verdict.Incident {
+	return &verdict.Incident{Function: e.Function, Signal: e.Signal, Hung: e.Hung, After: e.After}
+}

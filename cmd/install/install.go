@@ -1,0 +1,111 @@
+// Package install is the command `install`: it puts the issued certificate beside its key.
+package install
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+type installOptions struct {
+	file      string
+	withChain bool
+	dryRun    bool
+}
+
+func NewCommand(a *frame.App) *cobra.Command {
+	a.Errors(installErrors()...)
+	o := &installOptions{}
+	c := &cobra.Command{
+		Use:     "install CERT",
+		Short:   a.Text("command.install.short", nil),
+		Long:    a.Text("command.install.long", nil),
+		Example: frame.Examples("install bob.pem", "install bob.pem --token demo --with-chain", "install bob.cer --dry-run"),
+		Args:    frame.ExactlyOne("CERT"),
+	}
+	c.Flags().BoolVar(&o.withChain, "with-chain", false, a.Text("flag.with-chain", nil))
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.install-dry-run", nil))
+	c.RunE = a.Supervised(nil, func(ctx context.Context, args []string) error {
+		o.file = args[0]
+		return runInstall(ctx, a, o)
+	})
+	return c
+}
+
+func runInstall(ctx context.Context, a *frame.App, o *installOptions) error {
+	certificates, err := frame.ReadCertificates(o.file)
+	if err != nil {
+		return err
+	}
+	a.Writes = !o.dryRun
+	return a.WithToken(ctx, nil, func(slot token.Slot) error {
+		access := token.ReadWrite
+		if o.dryRun || slot.Token.Flags.Has(token.CKFWriteProtected) { // what is there already needs no writing
+			access = token.ReadOnly
+		}
+		return a.WithAccess(slot, access, func(s *token.Session) error {
+			if err := a.Login(ctx, s, nil, false); err != nil {
+				return err
+			}
+			return a.Told(install(ctx, a, o, s, certificates))
+		})
+	})
+}
+
+func install(ctx context.Context, a *frame.App, o *installOptions, s *token.Session, certificates []*pki.Certificate) error {
+	inventory, err := s.Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	order := bridge.InstallOrder{Session: s, Inventory: inventory, Certificates: certificates, WithChain: o.withChain, Now: a.Now()}
+	plan, err := order.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	if !o.dryRun {
+		if err := bridge.Install(ctx, order, plan); err != nil {
+			return installFailure(err)
+		}
+	}
+	return tellInstall(a, o, &inventory.Token, plan)
+}
+
+// installRemainsError is a failure after which certificates could not be removed again. What it wraps is not for errors.As.
+type installRemainsError struct {
+	err      error
+	subjects []string
+}
+
+// Error gives the failure with what is left.
+func (e *installRemainsError) Error() string { return e.err.Error() }
+
+func installFailure(err error) error {
+	var remain *bridge.CertificatesRemainError
+	if errors.As(err, &remain) {
+		return &installRemainsError{err: err, subjects: remain.Subjects}
+	}
+	return err
+}
+
+// installErrors are the words for what an installation can end with.
+func installErrors() []frame.Description {
+	return []frame.Description{
+		frame.As(func(a *frame.App, e *installRemainsError) frame.Failure {
+			f := a.Describe(frame.FirstOf(e.err))
+			f.More += "\n" + a.Text("error.certificates-remain", messages.Args{"Subjects": frame.PrintableList(e.subjects)})
+			return f
+		}),
+		frame.As(func(_ *frame.App, e *bridge.InstallRefusedError) frame.Failure {
+			return frame.Failure{ID: "error.not-installed", Reasons: []verdict.Reason{e.Reason}, Code: frame.ExitFailed}
+		}),
+		frame.Is(bridge.ErrNotStored, frame.ExitFailed, "error.not-stored"),
+	}
+}

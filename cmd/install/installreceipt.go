@@ -1,0 +1,110 @@
+package install
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+)
+
+// installView is what install --json shows.
+type installView struct {
+	Schema      string             `json:"schema"`
+	File        string             `json:"file"`
+	Token       string             `json:"token"`
+	URI         string             `json:"uri"`
+	Certificate *view.Certificate  `json:"certificate"`
+	ID          string             `json:"id"`
+	Label       string             `json:"label"`
+	State       string             `json:"state"`
+	Proof       bridge.HolderProof `json:"proof"`
+	Chain       []placedView       `json:"chain"`
+	LeftOut     int                `json:"left_out"`
+	DryRun      bool               `json:"dry_run"`
+	Reasons     []verdict.Reason   `json:"reasons"`
+}
+
+// placedView is a chain certificate on the token.
+type placedView struct {
+	Subject string `json:"subject"`
+	SHA256  string `json:"sha256"`
+	Label   string `json:"label"`
+	State   string `json:"state"`
+}
+
+const installSchema = "p11bridge.install/1"
+
+// stateOf says what became of a certificate, or would.
+func stateOf(c bridge.PlacedCertificate, dryRun bool) string {
+	switch {
+	case c.There != nil:
+		return "present"
+	case dryRun:
+		return "missing"
+	}
+	return "installed"
+}
+
+func tellInstall(a *frame.App, o *installOptions, info *token.Info, plan *bridge.InstallPlan) error {
+	if a.JSON {
+		shown := installView{
+			Schema: installSchema, File: o.file, Token: info.URI().String(), URI: info.URI().With(plan.Key).String(),
+			Certificate: view.CertificateOf(plan.Certificate), ID: hex.EncodeToString(plan.Name.ID), Label: plan.Name.Label,
+			State: stateOf(plan.PlacedCertificate, o.dryRun), Proof: plan.Proof, Chain: []placedView{}, LeftOut: plan.LeftOut, DryRun: o.dryRun,
+			Reasons: frame.NoNil(plan.Notices),
+		}
+		for _, c := range plan.Chain {
+			shown.Chain = append(shown.Chain, placedView{c.Certificate.Subject, c.Certificate.SHA256(), c.Name.Label, stateOf(c, o.dryRun)})
+		}
+		return a.WriteJSON(shown)
+	}
+	c := plan.Certificate
+	state := stateOf(plan.PlacedCertificate, o.dryRun)
+	args := messages.Args{
+		"Subject": terminal.Printable(c.Subject), "Issuer": terminal.Printable(c.Issuer), "Until": a.Date(c.NotAfter), "Token": terminal.Printable(info.Label),
+		"Label": terminal.Printable(plan.Name.Label), "ID": hex.EncodeToString(plan.Name.ID), "LeftOut": plan.LeftOut,
+		"OtherID": "", "Fingerprint": "sha256:" + c.SHA256()[:16],
+	}
+	text := a.Text("install."+state, args)
+	if state == "installed" {
+		text = terminal.ColoursFor(a.Out, a.Getenv).Good(text)
+	}
+	fmt.Fprintln(a.Out, text)
+	lines := []string{"install.proof." + string(plan.Proof)}
+	if plan.OtherID() {
+		args["OtherID"] = hex.EncodeToString(plan.There.ID())
+		lines = append(lines, "install.other-id")
+	}
+	for _, id := range lines {
+		fmt.Fprintln(a.Out, frame.IndentLines(a.Text(id, args), "  "))
+	}
+	for _, above := range plan.Chain {
+		text := a.Text("install.chain."+stateOf(above, o.dryRun), messages.Args{"Subject": terminal.Printable(above.Certificate.Subject)})
+		fmt.Fprintln(a.Out, "  "+text)
+	}
+	if plan.LeftOut > 0 {
+		id := "install.left-out"
+		if o.withChain {
+			id = "install.not-in-chain"
+		}
+		fmt.Fprintln(a.Out, "  "+a.Text(id, args))
+	}
+	for _, reason := range plan.Notices {
+		fmt.Fprintf(a.Out, "  %s %s [%s]\n", a.Text("label.notice", nil), a.ReasonText(reason, "summary"), reason.Code)
+	}
+	if o.dryRun {
+		return nil
+	}
+	next := "install.next-held"
+	if may := plan.Key.Attributes.Bool(token.CKAExtractable).Value(); may == nil || *may {
+		next = "install.next-export"
+	}
+	fmt.Fprintln(a.Out, frame.IndentLines(a.Text(next, args), "  "))
+	return nil
+}

@@ -1,0 +1,84 @@
+// Package list is the command `list`: it shows tokens, certificates and keys with their verdicts.
+package list
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+)
+
+type listOptions struct {
+	object  string
+	by      string
+	noLogin bool
+}
+
+// listView is what list --json shows.
+type listView struct {
+	Schema string       `json:"schema"`
+	Tokens []view.Token `json:"tokens"`
+}
+
+func NewCommand(a *frame.App) *cobra.Command {
+	o := &listOptions{}
+	c := &cobra.Command{
+		Use:     "list [OBJECT]",
+		Short:   a.Text("command.list.short", nil),
+		Long:    a.Text("command.list.long", nil),
+		Example: frame.Examples("list", "list --token demo --pin-source file:pin.txt", "list --by purpose", "list --json"),
+		Args:    frame.AtMostOne("OBJECT"),
+	}
+	c.Flags().StringVar(&o.by, "by", "token", a.Text("flag.by", nil))
+	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
+	c.RunE = a.Supervised(nil, func(ctx context.Context, args []string) error {
+		if len(args) == 1 {
+			o.object = args[0]
+		}
+		return runList(ctx, a, o)
+	})
+	return c
+}
+
+func runList(ctx context.Context, a *frame.App, o *listOptions) error {
+	if o.by != "token" && o.by != "purpose" {
+		return frame.Usage("error.by", messages.Args{"Given": terminal.Printable(o.by)})
+	}
+	var selector *token.Selector
+	var uri *token.URI
+	if o.object != "" {
+		var err error
+		if selector, err = token.ParseSelector(o.object); err != nil {
+			return err
+		}
+		uri = selector.URI
+	}
+	shown := listView{Schema: "p11bridge.list/1", Tokens: []view.Token{}}
+	found, hidden := 0, false
+	err := a.EachInventory(ctx, uri, o.noLogin, func(_ *token.Session, inventory *token.Inventory) error {
+		listed := view.TokenOf(inventory, selector, a.Now())
+		found += len(listed.Identities)
+		hidden = hidden || verdict.Hides(inventory)
+		shown.Tokens = append(shown.Tokens, listed)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if selector != nil && found == 0 {
+		return &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
+	}
+	if a.JSON {
+		return a.WriteJSON(shown)
+	}
+	if o.by == "purpose" {
+		return printByPurpose(a, shown)
+	}
+	return printList(a, shown)
+}

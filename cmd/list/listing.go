@@ -1,0 +1,106 @@
+package list
+
+import (
+	"fmt"
+	"slices"
+
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+)
+
+// printList writes the tokens and their identities as tables for people.
+func printList(a *frame.App, shown listView) error {
+	colour := terminal.ColoursFor(a.Out, a.Getenv)
+	for i, t := range shown.Tokens {
+		if i > 0 {
+			fmt.Fprintln(a.Out)
+		}
+		fmt.Fprintln(a.Out, colour.Bold(view.TokenHeading(a, t)))
+		if len(t.Identities) == 0 {
+			fmt.Fprintln(a.Out, "  "+a.Text("list.empty", nil))
+		} else {
+			fmt.Fprint(a.Out, terminal.Table("  ", identityRows(a, t.Identities, colour)))
+		}
+		for _, o := range t.Objects {
+			fmt.Fprintln(a.Out, "  "+a.Text("list.other-object", messages.Args{"Class": o.Class, "Label": terminal.Printable(o.Label)}))
+		}
+		for _, reason := range t.Reasons {
+			fmt.Fprintln(a.Out, "  "+colour.Doubt(a.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
+		}
+	}
+	return nil
+}
+
+// printByPurpose groups the certificates by extended key usage.
+func printByPurpose(a *frame.App, shown listView) error {
+	colour := terminal.ColoursFor(a.Out, a.Getenv)
+	groups := map[string][]view.Identity{}
+	for _, t := range shown.Tokens {
+		for _, identity := range t.Identities {
+			for _, purpose := range purposesOf(identity) {
+				groups[purpose] = append(groups[purpose], identity)
+			}
+		}
+	}
+	purposes := make([]string, 0, len(groups))
+	for purpose := range groups {
+		purposes = append(purposes, purpose)
+	}
+	slices.Sort(purposes)
+	for i, purpose := range purposes {
+		if i > 0 {
+			fmt.Fprintln(a.Out)
+		}
+		fmt.Fprintln(a.Out, colour.Bold(purposeText(a, purpose)))
+		fmt.Fprint(a.Out, terminal.Table("  ", identityRows(a, groups[purpose], colour)))
+	}
+	for _, t := range shown.Tokens {
+		for _, reason := range t.Reasons {
+			fmt.Fprintln(a.Out, colour.Doubt(a.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
+		}
+	}
+	return nil
+}
+
+// purposesOf lists the extended key usages of an identity's certificate; a certificate without any may serve every
+// purpose, a key without certificate has none.
+func purposesOf(identity view.Identity) []string {
+	switch {
+	case identity.Certificate == nil:
+		return []string{"none"}
+	case len(identity.Certificate.Purposes) == 0:
+		return []string{"any"}
+	}
+	return identity.Certificate.Purposes
+}
+
+// purposeText names an extended key usage; one without a text keeps its name or number.
+func purposeText(a *frame.App, purpose string) string {
+	id := "purpose." + purpose
+	if text := a.Text(id, nil); text != id {
+		return text
+	}
+	return terminal.Printable(purpose)
+}
+
+func identityRows(a *frame.App, identities []view.Identity, colour terminal.Colours) [][]terminal.Cell {
+	var heading []terminal.Cell
+	for _, column := range []string{"name", "id", "key", "certificate", "valid-until", "verdict"} {
+		heading = append(heading, terminal.Cell{Text: a.Text("list.column."+column, nil), Paint: colour.Bold})
+	}
+	rows := [][]terminal.Cell{heading}
+	for _, identity := range identities {
+		subject, until := "–", "–"
+		if c := identity.Certificate; c != nil {
+			subject, until = terminal.Shorten(terminal.Printable(c.Subject), 40), c.NotAfter[:len("2006-01-02")]
+		}
+		verdict := view.VerdictCell(a, identity, colour)
+		rows = append(rows, []terminal.Cell{
+			{Text: terminal.Shorten(terminal.Printable(identity.Label), 32)}, {Text: terminal.Shorten(identity.ID, 16)}, {Text: terminal.Printable(view.KeyText(identity))},
+			{Text: subject}, {Text: until}, verdict,
+		})
+	}
+	return rows
+}

@@ -1,0 +1,177 @@
+// Package request is the command `request`: it makes a signing request.
+package request
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+type requestOptions struct {
+	object     string
+	out        string
+	force      bool
+	sameKey    bool
+	keyType    string
+	exportable bool
+	label      *string
+	subject    string
+	altNames   []string
+	dryRun     bool
+}
+
+func NewCommand(a *frame.App) *cobra.Command {
+	a.Errors(requestErrors()...)
+	o := &requestOptions{}
+	var label string
+	c := &cobra.Command{
+		Use:   "request OBJECT",
+		Short: a.Text("command.request.short", nil),
+		Long:  a.Text("command.request.long", nil),
+		Example: frame.Examples("request bob -o bob.csr", "request bob -o bob.csr --exportable --key-type p256", "request bob -o bob.csr --same-key",
+			"request 'key alone' --subject 'CN=Bob,O=Example,C=ES' --san email:bob@example.org -o bob.csr", "request bob --dry-run"),
+		Args: frame.ExactlyOne("OBJECT"),
+	}
+	flags := c.Flags()
+	flags.StringVarP(&o.out, "out", "o", "", a.Text("flag.request-out", nil))
+	flags.BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
+	flags.BoolVar(&o.sameKey, "same-key", false, a.Text("flag.same-key", nil))
+	flags.StringVar(&o.keyType, "key-type", "", a.Text("flag.key-type", messages.Args{"Types": strings.Join(bridge.KeyTypes(), ", ")}))
+	flags.BoolVar(&o.exportable, "exportable", false, a.Text("flag.request-exportable", nil))
+	flags.StringVar(&label, "label", "", a.Text("flag.label", nil))
+	flags.StringVar(&o.subject, "subject", "", a.Text("flag.subject", nil))
+	flags.StringArrayVar(&o.altNames, "san", nil, a.Text("flag.san", nil))
+	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.request-dry-run", nil))
+	c.RunE = a.Supervised(nil, func(ctx context.Context, args []string) error {
+		o.object = args[0]
+		if c.Flags().Changed("label") {
+			o.label = &label
+		}
+		return runRequest(ctx, a, o)
+	})
+	return c
+}
+
+func runRequest(ctx context.Context, a *frame.App, o *requestOptions) error {
+	order, err := requestOrder(a, o)
+	if err != nil {
+		return err
+	}
+	selector, err := token.ParseSelector(o.object)
+	if err != nil {
+		return err
+	}
+	access := token.ReadWrite
+	if o.sameKey || o.dryRun {
+		access = token.ReadOnly
+	}
+	a.Writes = access == token.ReadWrite
+	return a.WithToken(ctx, selector.URI, func(slot token.Slot) error {
+		if access == token.ReadWrite && slot.Token.Flags.Has(token.CKFWriteProtected) {
+			return bridge.ErrWriteProtected
+		}
+		if !o.dryRun {
+			if err := slot.ShareWithCrypto11(ctx); err != nil {
+				return err
+			}
+		}
+		return a.WithAccess(slot, access, func(s *token.Session) error {
+			pin, err := a.LoginKeeping(ctx, s, selector.URI)
+			if err != nil {
+				return err
+			}
+			defer pin.Wipe()
+			inventory, err := s.Inventory(ctx)
+			if err != nil {
+				return err
+			}
+			identity, err := frame.Choose(inventory, selector, o.object)
+			if err != nil {
+				return err
+			}
+			order.Session, order.Inventory, order.Identity = s, inventory, identity
+			order.Authenticate = func() (*secret.Text, error) { return pin, nil }
+			return a.Told(request(ctx, a, o, order))
+		})
+	})
+}
+
+// requestOrder reads what the command line says, before any token is touched.
+func requestOrder(a *frame.App, o *requestOptions) (order bridge.RequestOrder, err error) {
+	order = bridge.RequestOrder{
+		SameKey: o.sameKey, KeyType: strings.ToLower(o.keyType), Exportable: o.exportable, Label: o.label,
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Child.Page.SetScratch},
+	}
+	switch {
+	case o.sameKey && (o.keyType != "" || o.exportable || o.label != nil):
+		return order, frame.Usage("error.same-key", nil)
+	case o.keyType != "" && !slices.Contains(bridge.KeyTypes(), order.KeyType):
+		return order, frame.Usage("error.key-type", messages.Args{"Given": terminal.Printable(o.keyType), "Types": strings.Join(bridge.KeyTypes(), ", ")})
+	}
+	if o.subject != "" {
+		if order.Subject, err = pki.ParseNameText(o.subject); err != nil {
+			return order, frame.Usage("error.subject", messages.Args{"Problem": terminal.Printable(err.Error())})
+		}
+	}
+	if len(o.altNames) > 0 {
+		if order.AltNames, err = pki.GeneralNames(o.altNames); err != nil {
+			return order, frame.Usage("error.san", messages.Args{"Problem": terminal.Printable(err.Error())})
+		}
+	}
+	if o.out == "" {
+		return order, nil
+	}
+	return order, order.Target.Check()
+}
+
+func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.RequestOrder) error {
+	plan, err := order.Plan()
+	if err != nil {
+		return err
+	}
+	info := &order.Inventory.Token
+	if o.dryRun {
+		return tellRequestPlan(a, o, order, plan)
+	}
+	order.Deliver = func(receipt *bridge.RequestReceipt) error { return writeRequest(a, o, info, receipt) }
+	done := frame.Slowly(a, "progress.request")
+	receipt, err := bridge.Request(ctx, order, plan)
+	done()
+	if err != nil {
+		return requestFailure(err)
+	}
+	if o.out != "" && a.JSON {
+		return writeRequest(a, o, info, receipt)
+	}
+	if !a.JSON {
+		tellRequest(a, o, info, receipt)
+	}
+	return nil
+}
+
+// requestFailure tells a PIN that was refused the second time, and a key pair that could not be removed again, from what
+// else may fail.
+func requestFailure(err error) error {
+	var remains *token.PairRemainsError
+	if errors.As(err, &remains) {
+		return &pairRemainsError{err: err, id: remains.ID}
+	}
+	var login *token.LoginError
+	if errors.As(err, &login) {
+		return &frame.BlockedError{Reasons: verdict.JudgeLogin(login), Err: login}
+	}
+	return err
+}

@@ -1,0 +1,199 @@
+package request
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+
+	"p11bridge/bridge"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// requestView is what request --json shows.
+type requestView struct {
+	Schema     string          `json:"schema"`
+	File       *string         `json:"file"`
+	Request    *string         `json:"csr"`
+	SHA256     *string         `json:"csr_sha256"`
+	Subject    string          `json:"subject"`
+	Issuer     *string         `json:"issuer"`
+	Key        view.PublicKey  `json:"key"`
+	NewKey     bool            `json:"new_key"`
+	Label      string          `json:"label"`
+	URI        *string         `json:"uri"`
+	Exportable *bool           `json:"exportable"`
+	SignedBy   *token.SignedBy `json:"signed_by"`
+	Algorithm  *pki.Scheme     `json:"algorithm"`
+	DryRun     bool            `json:"dry_run"`
+}
+
+const requestSchema = "p11bridge.request/1"
+
+func viewRequestPlan(o *requestOptions, plan *bridge.RequestPlan) requestView {
+	shown := requestView{Schema: requestSchema, Subject: pki.NameText(plan.RawSubject), NewKey: plan.NewKey, Label: plan.Label}
+	if o.out != "" {
+		shown.File = &o.out
+	}
+	if plan.Issuer != "" {
+		shown.Issuer = &plan.Issuer
+	}
+	if plan.NewKey {
+		shown.Key = view.PublicKey{Type: plan.Kind.Algorithm, Bits: plan.Bits, Curve: plan.Kind.Curve}
+	}
+	return shown
+}
+
+// writeRequest writes the result: the request itself, or the document that --json promises. The document has the request
+// in it where there is no file.
+func writeRequest(a *frame.App, o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) error {
+	if !a.JSON {
+		if _, err := a.Out.Write(receipt.PEM); err != nil {
+			return fmt.Errorf("write the result: %w", err)
+		}
+		return nil
+	}
+	shown := viewRequestPlan(o, &receipt.RequestPlan)
+	uri, text := info.URI().With(receipt.PrivateKey).String(), string(receipt.PEM)
+	shown.Key = view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}
+	shown.URI, shown.SHA256, shown.Exportable = &uri, &receipt.SHA256, receipt.Exportable()
+	shown.SignedBy, shown.Algorithm = &receipt.SignedBy, &receipt.Algorithm
+	if o.out == "" {
+		shown.Request = &text
+	}
+	return a.WriteJSON(shown)
+}
+
+// tellRequest says what was made and what comes next: on standard output, or beside the request where that is there.
+func tellRequest(a *frame.App, o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) {
+	out := io.Writer(a.Err)
+	if o.out != "" {
+		out = a.Out
+	}
+	args := requestArgs(o, &receipt.RequestPlan)
+	args["Key"] = view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}})
+	args["ID"], args["URI"] = hex.EncodeToString(receipt.PrivateKey.ID()), info.URI().With(receipt.PrivateKey).String()
+	args["SHA256"], args["SignedBy"], args["Algorithm"] = receipt.SHA256, string(receipt.SignedBy), string(receipt.Algorithm)
+	lines := []string{"request.details"}
+	head := "request.done-same"
+	if receipt.NewKey {
+		head = "request.done-new"
+		lines = append(lines, "request.new-key")
+	}
+	if receipt.Weak > 0 {
+		lines = append(lines, "request.weak")
+	}
+	lines = append(lines, fateOf(a, o, receipt)...)
+	lines = append(lines, sendTo(&receipt.RequestPlan), "request.next")
+	if may := receipt.Exportable(); may != nil && *may {
+		lines = append(lines, "request.then-export")
+	}
+	lines = append(lines, "request.if-it-fails")
+	switch { // a key without a certificate has no old one
+	case receipt.NewKey:
+		lines = append(lines, "request.old-stays")
+	case receipt.Issuer != "":
+		lines = append(lines, "request.old-stays-same")
+	}
+	fmt.Fprintln(out, terminal.ColoursFor(a.Out, a.Getenv).Good(a.Text(head, args)))
+	for _, id := range lines {
+		fmt.Fprintln(out, frame.IndentLines(a.Text(id, args), "  "))
+	}
+}
+
+func requestArgs(o *requestOptions, plan *bridge.RequestPlan) messages.Args {
+	return messages.Args{
+		"Subject": terminal.Printable(pki.NameText(plan.RawSubject)), "Issuer": terminal.Printable(plan.Issuer), "File": terminal.Printable(o.out), "Label": terminal.Printable(plan.Label),
+		"Weak": plan.Weak, "Bits": plan.Bits, "Key": view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: plan.Kind.Algorithm, Bits: plan.Bits, Curve: plan.Kind.Curve}}),
+	}
+}
+
+// fateOf says whether the key can leave the token, and what that means.
+func fateOf(a *frame.App, o *requestOptions, receipt *bridge.RequestReceipt) []string {
+	may := receipt.Exportable()
+	switch {
+	case may == nil:
+		return []string{"request.exportable-unknown"}
+	case receipt.NewKey && *may != o.exportable && *may:
+		return []string{"request.exportable-all-the-same", "request.exportable"}
+	case receipt.NewKey && *may != o.exportable:
+		return []string{"request.held-all-the-same"}
+	case *may:
+		return []string{"request.exportable"}
+	case receipt.NewKey:
+		return []string{"request.held"}
+	}
+	return []string{"request.held-same"}
+}
+
+func sendTo(plan *bridge.RequestPlan) string {
+	if plan.Issuer == "" {
+		return "request.send-to-any"
+	}
+	return "request.send-to"
+}
+
+func tellRequestPlan(a *frame.App, o *requestOptions, order bridge.RequestOrder, plan *bridge.RequestPlan) error {
+	args := requestArgs(o, plan)
+	head, lines := "request.dry-run-new", []string{"request.held"}
+	if o.exportable {
+		lines = []string{"request.exportable"}
+	}
+	shown := viewRequestPlan(o, plan)
+	shown.DryRun = true
+	if plan.NewKey {
+		shown.Exportable = &o.exportable
+	} else {
+		public := order.Identity.Public
+		uri := order.Inventory.Token.URI().With(order.Identity.PrivateKey).String()
+		shown.Key, shown.URI = view.PublicKey{Type: public.Algorithm, Bits: public.Bits, Curve: public.Curve}, &uri
+		shown.Exportable = order.Identity.PrivateKey.Attributes.Bool(token.CKAExtractable).Value()
+		args["Key"] = view.KeyText(view.Identity{PublicKey: &shown.Key})
+		head, lines = "request.dry-run-same", nil
+	}
+	if a.JSON {
+		return a.WriteJSON(shown)
+	}
+	if plan.Weak > 0 {
+		lines = append(lines, "request.weak")
+	}
+	fmt.Fprintln(a.Out, a.Text(head, args))
+	for _, id := range append(lines, sendTo(plan)) {
+		fmt.Fprintln(a.Out, frame.IndentLines(a.Text(id, args), "  "))
+	}
+	return nil
+}
+
+// pairRemainsError is a failure after which the new key pair could not be removed again. What it wraps is not for errors.As:
+// its words come after the failure's own.
+type pairRemainsError struct {
+	err error
+	id  []byte
+}
+
+// Error gives the failure with what is left.
+func (e *pairRemainsError) Error() string { return e.err.Error() }
+
+// requestErrors are the words for what a request can end with.
+func requestErrors() []frame.Description {
+	return []frame.Description{
+		frame.As(func(a *frame.App, e *pairRemainsError) frame.Failure {
+			f := a.Describe(frame.FirstOf(e.err))
+			f.More += "\n" + a.Text("error.pair-remains", messages.Args{"ID": hex.EncodeToString(e.id)})
+			return f
+		}),
+		frame.As(func(_ *frame.App, e *bridge.GenerateError) frame.Failure {
+			key := view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: e.Kind.Algorithm, Bits: e.Kind.Bits, Curve: e.Kind.Curve}})
+			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": key, "Problem": frame.OneLine(e.Err)}, Code: frame.ExitFailed}
+		}),
+		frame.Is(bridge.ErrNoSubject, frame.ExitFailed, "error.no-subject"),
+		frame.Is(bridge.ErrKeyTypeNeeded, frame.ExitFailed, "error.key-type-needed"),
+		frame.Is(bridge.ErrNoKeyToSign, frame.ExitFailed, "error.no-key-to-sign"),
+		frame.Is(bridge.ErrMayNotSign, frame.ExitFailed, "error.may-not-sign"),
+		frame.Is(bridge.ErrRequestNotProven, frame.ExitFailed, "error.request-not-proven"),
+	}
+}

@@ -1,0 +1,156 @@
+package restore
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+)
+
+// restoreView is what restore --json shows.
+type restoreView struct {
+	Schema            string               `json:"schema"`
+	File              string               `json:"file"`
+	Token             string               `json:"token"`
+	URI               *string              `json:"uri"`
+	Method            bridge.RestoreMethod `json:"method"`
+	Mechanism         *string              `json:"mechanism"`
+	Label             string               `json:"label"`
+	ID                string               `json:"id"`
+	CertificateSHA256 string               `json:"certificate_sha256"`
+	CertificateKept   bool                 `json:"certificate_kept"`
+	ChainLength       int                  `json:"chain_length"`
+	Attributes        map[string]*bool     `json:"attributes"`
+	Differences       []bridge.Difference  `json:"differences"`
+	Verified          bool                 `json:"verified"`
+	DryRun            bool                 `json:"dry_run"`
+	Reasons           []verdict.Reason     `json:"reasons"`
+}
+
+const restoreSchema = "p11bridge.restore/1"
+
+func tellRestoration(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) error {
+	info := &r.Inventory.Token
+	uri := info.URI().With(done.Key).String()
+	if a.JSON {
+		shown := restoreView{
+			Schema: restoreSchema, File: o.file, Token: info.URI().String(), URI: &uri, Method: done.Method, Label: done.Key.Label(),
+			ID: hex.EncodeToString(done.Key.ID()), CertificateSHA256: done.Certificate.SHA256(), CertificateKept: done.Kept, ChainLength: done.ChainLength,
+			Attributes: view.KeyOf(done.Key, done.Public).Attributes, Differences: frame.NoNil(done.Differences), Verified: done.Verified, Reasons: frame.NoNil(done.Notices),
+		}
+		if done.Mechanism != "" {
+			shown.Mechanism = &done.Mechanism
+		}
+		if err := a.WriteJSON(shown); err != nil {
+			return err
+		}
+		return unprovenRestore(done)
+	}
+	args := messages.Args{
+		"File": terminal.Printable(o.file), "Subject": terminal.Printable(done.Certificate.Subject), "Token": terminal.Printable(info.Label), "URI": terminal.Printable(uri),
+		"Method": string(done.Method), "Mechanism": done.Mechanism, "Chain": done.ChainLength, "Label": terminal.Printable(done.Key.Label()),
+		"ID": hex.EncodeToString(done.Key.ID()), "Until": a.Date(done.Certificate.NotAfter),
+	}
+	colour := terminal.ColoursFor(a.Out, a.Getenv)
+	lines := []string{"restore.way." + string(done.Method), "restore.details"}
+	if done.Verified {
+		fmt.Fprintln(a.Out, colour.Good(a.Text("restore.done", args)))
+		lines = append(lines, "restore.proven")
+	} else {
+		fmt.Fprintln(a.Out, colour.Doubt(a.Text("restore.unproven", args)))
+	}
+	if done.Kept {
+		lines = append(lines, "restore.kept")
+	}
+	for _, id := range append(lines, policyText(done.Key)) {
+		fmt.Fprintln(a.Out, frame.IndentLines(a.Text(id, args), "  "))
+	}
+	for _, d := range done.Differences {
+		fmt.Fprintln(a.Out, "  "+a.Text("restore.difference", messages.Args{"Attribute": d.Attribute.String(), "Wanted": valueText(d.Wanted), "Found": valueText(d.Found)}))
+	}
+	for _, reason := range done.Notices {
+		fmt.Fprintf(a.Out, "  %s %s [%s]\n", a.Text("label.notice", nil), a.ReasonText(reason, "summary"), reason.Code)
+	}
+	return unprovenRestore(done)
+}
+
+// policyText is the text that says whether the key can leave again, by what the token tells now.
+func policyText(key *token.Object) string {
+	switch key.Attributes.Bool(token.CKAExtractable) {
+	case token.True:
+		return "restore.exportable"
+	case token.False:
+		return "restore.locked"
+	}
+	return "restore.untold"
+}
+
+func valueText(value any) string {
+	if value == nil {
+		return "–"
+	}
+	return terminal.Printable(fmt.Sprint(value))
+}
+
+// unprovenRestore is the exit code for a key that is on the token and could not be asked for a signature: done in part.
+func unprovenRestore(done *bridge.Restoration) error {
+	if done.Verified {
+		return nil
+	}
+	return &frame.ReportedError{Code: frame.ExitPartly}
+}
+
+func tellRestorePlan(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) error {
+	info := &r.Inventory.Token
+	if a.JSON {
+		return a.WriteJSON(restoreView{
+			Schema: restoreSchema, File: o.file, Token: info.URI().String(), Method: plan.Method, Label: plan.Name.Label,
+			ID: hex.EncodeToString(plan.Name.ID), CertificateSHA256: r.Copy.Certificate.SHA256(), ChainLength: len(r.Copy.Chain),
+			Attributes: map[string]*bool{}, Differences: []bridge.Difference{}, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
+		})
+	}
+	fmt.Fprintln(a.Out, a.Text("restore.dry-run", messages.Args{
+		"File": terminal.Printable(o.file), "Subject": terminal.Printable(r.Copy.Certificate.Subject), "Token": terminal.Printable(info.Label), "Method": string(plan.Method),
+		"Label": terminal.Printable(plan.Name.Label), "ID": hex.EncodeToString(plan.Name.ID), "Chain": len(r.Copy.Chain),
+	}))
+	for _, reason := range r.Copy.Notices {
+		fmt.Fprint(a.Out, a.ReasonParagraph(reason))
+	}
+	return nil
+}
+
+// leftBehindError is a failed restore that left something on the token. What it wraps is not for errors.As.
+type leftBehindError struct {
+	uris []string
+	err  error
+}
+
+// Error gives the failure.
+func (e *leftBehindError) Error() string {
+	return fmt.Sprintf("%v; left on the token: %s", e.err, strings.Join(e.uris, " "))
+}
+
+// restoreErrors are the words for what a restore can end with.
+func restoreErrors() []frame.Description {
+	return []frame.Description{
+		frame.As(func(a *frame.App, e *leftBehindError) frame.Failure {
+			cause := a.Describe(e.err)
+			return frame.Failure{
+				ID: "error.left-behind", Args: messages.Args{"Problem": cause.Text(a), "Objects": frame.PrintableList(e.uris)}, Reasons: cause.Reasons, Code: frame.ExitFailed,
+			}
+		}),
+		frame.As(func(_ *frame.App, e *bridge.NotRestoredError) frame.Failure {
+			return frame.Failure{ID: "error.not-restored", Reasons: e.Reasons, Code: frame.ExitFailed}
+		}),
+		frame.As(func(_ *frame.App, e *bridge.SeveralKeysError) frame.Failure {
+			return frame.Failure{ID: "error.several-keys", Args: messages.Args{"Keys": frame.PrintableList(e.Names)}, Code: frame.ExitFailed}
+		}),
+	}
+}

@@ -1,0 +1,156 @@
+// Package status is the command `status`: it says which keys need a backup.
+package status
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+)
+
+type statusOptions struct {
+	dir     string
+	noLogin bool
+}
+
+// statusView is what status --json shows.
+type statusView struct {
+	Schema     string             `json:"schema"`
+	Directory  string             `json:"directory"`
+	Complete   bool               `json:"complete"`
+	Tokens     []statusTokenView  `json:"tokens"`
+	Keys       []keyStatusView    `json:"keys"`
+	WithoutKey []view.Refused     `json:"without_key"`
+	Earlier    []statusBackupView `json:"earlier"`
+	Elsewhere  []statusBackupView `json:"elsewhere"`
+	Unreadable []unreadableView   `json:"unreadable"`
+	Counts     map[string]int     `json:"counts"`
+}
+
+type statusTokenView struct {
+	URI      string           `json:"uri"`
+	Label    string           `json:"label"`
+	Serial   string           `json:"serial"`
+	LoggedIn bool             `json:"logged_in"`
+	Reasons  []verdict.Reason `json:"reasons"`
+}
+
+type keyStatusView struct {
+	view.Named
+	ID            string              `json:"id"`
+	Certificate   *view.Certificate   `json:"certificate"`
+	HasPrivateKey bool                `json:"has_private_key"`
+	State         archive.BackupState `json:"state"`
+	Backup        *view.Backup        `json:"backup"`
+	Reasons       []verdict.Reason    `json:"reasons"`
+	Verdict       view.Verdict        `json:"verdict"`
+}
+
+type statusBackupView struct {
+	view.Backup
+	FileState archive.FileState   `json:"file_state"`
+	Label     string              `json:"label"`
+	ID        string              `json:"id"`
+	Subject   string              `json:"subject"`
+	Token     archive.RecordToken `json:"token"`
+}
+
+type unreadableView struct {
+	Record  string `json:"record"`
+	Problem string `json:"problem"`
+}
+
+func NewCommand(a *frame.App) *cobra.Command {
+	o := &statusOptions{}
+	c := &cobra.Command{
+		Use:     "status --dir DIR",
+		Short:   a.Text("command.status.short", nil),
+		Long:    a.Text("command.status.long", nil),
+		Example: frame.Examples("status --dir backups --pin-source file:pin.txt", "status --dir backups --json --token demo --pin-source file:pin.txt", "status --dir backups --no-login"),
+		Args:    frame.NoArguments,
+	}
+	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
+	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
+	c.RunE = a.Supervised(nil, func(ctx context.Context, _ []string) error { return runStatus(ctx, a, o) })
+	return c
+}
+
+func runStatus(ctx context.Context, a *frame.App, o *statusOptions) error {
+	if o.dir == "" {
+		return frame.Usage("error.status-dir", nil)
+	}
+	backups, err := archive.Read(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	return frame.WithTokens(ctx, a, true, o.noLogin, func(tokens []bridge.OpenToken) error {
+		var inventories []*token.Inventory
+		for _, t := range tokens {
+			inventories = append(inventories, t.Inventory)
+		}
+		status := archive.Status(inventories, backups, a.Now())
+		shown := viewStatus(o, inventories, status)
+		var result error
+		if !shown.Complete {
+			result = &frame.ReportedError{Code: frame.ExitPartly}
+		}
+		if !a.JSON {
+			printStatus(a, status, shown)
+			return a.Told(result)
+		}
+		if err := a.WriteJSON(shown); err != nil {
+			return err
+		}
+		return a.Told(result)
+	})
+}
+
+func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archive.BackupStatus) statusView {
+	shown := statusView{
+		Schema: "p11bridge.status/1", Directory: o.dir, Complete: !status.NeedsAttention(), Tokens: []statusTokenView{}, Keys: []keyStatusView{},
+		WithoutKey: []view.Refused{}, Earlier: viewBackups(status.Earlier), Elsewhere: viewBackups(status.Elsewhere), Unreadable: []unreadableView{},
+		Counts: map[string]int{},
+	}
+	for _, inventory := range inventories {
+		info := inventory.Token
+		shown.Tokens = append(shown.Tokens, statusTokenView{info.URI().String(), info.Label, info.Serial, inventory.LoggedIn, frame.NoNil(verdict.JudgeInventory(inventory))})
+	}
+	names := view.Names{}
+	for _, state := range archive.BackupStates() {
+		shown.Counts[string(state)] = 0
+	}
+	for _, key := range status.Keys {
+		identity := view.IdentityOf(key.Inventory, key.Identity, key.Verdict)
+		row := keyStatusView{
+			Named: names.Name(key.Inventory, key.Identity), ID: identity.ID, Certificate: identity.Certificate,
+			HasPrivateKey: key.Identity.PrivateKey != nil, State: key.State, Reasons: frame.NoNil(key.Reasons), Verdict: identity.Verdict,
+		}
+		if key.Backup != nil {
+			backup := view.BackupOf(key.Backup)
+			row.Backup = &backup
+		}
+		shown.Keys = append(shown.Keys, row)
+		shown.Counts[string(key.State)]++
+	}
+	for _, alone := range status.WithoutKey {
+		shown.WithoutKey = append(shown.WithoutKey, view.Refused{Named: names.Name(alone.Inventory, alone.Identity), Verdict: view.VerdictOf(alone.Verdict)})
+	}
+	for _, record := range status.Unreadable {
+		shown.Unreadable = append(shown.Unreadable, unreadableView{record.Path, record.Problem})
+	}
+	return shown
+}
+
+func viewBackups(backups []*archive.Backup) []statusBackupView {
+	views := []statusBackupView{}
+	for _, b := range backups {
+		views = append(views, statusBackupView{view.BackupOf(b), b.File, b.Record.Label, b.Record.ID, b.Record.Certificate.Subject, b.Record.Token})
+	}
+	return views
+}

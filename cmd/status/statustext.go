@@ -1,0 +1,78 @@
+package status
+
+import (
+	"fmt"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+)
+
+// printStatus writes one line a key, then the backups that belong to no key here, and once for each state that needs
+// something what it means and what to do.
+func printStatus(a *frame.App, status *archive.BackupStatus, shown statusView) {
+	colour := terminal.ColoursFor(a.Out, a.Getenv)
+	paints := map[archive.BackupState]func(string) string{archive.StateUpToDate: colour.Good, archive.StateCannotLeave: colour.Doubt, archive.StateUnknown: colour.Doubt}
+	var rows [][]terminal.Cell
+	var explained []verdict.Reason
+	for i, key := range status.Keys {
+		paint := paints[key.State]
+		if paint == nil {
+			paint = colour.Bad
+		}
+		file := ""
+		if key.Backup != nil {
+			file = terminal.Printable(key.Backup.Path())
+		}
+		rows = append(rows, []terminal.Cell{{Text: terminal.Shorten(terminal.Printable(shown.Keys[i].Label), 32)}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(a, key), Paint: paint}, {Text: file}})
+		if key.NeedsAttention() && len(key.Reasons) > 0 {
+			explained = append(explained, key.Reasons[0])
+		}
+	}
+	fmt.Fprint(a.Out, terminal.Table("", rows))
+	printBackups(a, "status.earlier", status.Earlier)
+	printBackups(a, "status.elsewhere", status.Elsewhere)
+	for _, record := range status.Unreadable {
+		fmt.Fprintln(a.Out, colour.Bad(a.Text("status.unreadable", messages.Args{"Record": terminal.Printable(record.Path), "Problem": terminal.Printable(record.Problem)})))
+		explained = append(explained, verdict.Reason{Code: verdict.BackupRecordUnreadable})
+	}
+	for _, t := range shown.Tokens {
+		for _, reason := range t.Reasons {
+			fmt.Fprintln(a.Out, colour.Doubt(a.Text("status.token", messages.Args{"Token": terminal.Printable(t.Label)})+" "+a.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
+		}
+	}
+	told := map[verdict.Code]bool{}
+	for _, reason := range explained {
+		if !told[reason.Code] {
+			told[reason.Code] = true
+			fmt.Fprint(a.Out, a.ReasonParagraph(verdict.Reason{Code: reason.Code}))
+		}
+	}
+	id := "status.complete"
+	if !shown.Complete {
+		id = "status.incomplete"
+	}
+	fmt.Fprintln(a.Out, colour.Bold(a.Text(id, messages.Args{
+		"UpToDate": shown.Counts[string(archive.StateUpToDate)], "CannotLeave": shown.Counts[string(archive.StateCannotLeave)], "Keys": len(shown.Keys),
+	})))
+}
+
+func stateText(a *frame.App, key archive.KeyStatus) string {
+	text := a.Text("status.state."+string(key.State), nil)
+	if key.State == archive.StateCannotLeave || key.State == archive.StateUnknown {
+		text += " [" + view.FirstCode(key.Verdict) + "]"
+	}
+	return text
+}
+
+func printBackups(a *frame.App, id string, backups []*archive.Backup) {
+	for _, b := range backups {
+		fmt.Fprintln(a.Out, a.Text(id, messages.Args{
+			"File": terminal.Printable(b.Path()), "Subject": terminal.Printable(b.Record.Certificate.Subject), "Created": a.DateOf(b.Record.Created),
+			"State": a.Text("status.file."+string(b.File), nil),
+		}))
+	}
+}

@@ -1,0 +1,177 @@
+package supervise
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"p11bridge/token"
+)
+
+// Page is a page of memory that the supervising parent and the working child share. The child leaves there which C_*
+// call it is in, so that the parent can name it when the child dies in it or stays in it.
+//
+//	offset 0     1 once the child has ended in its own words; from offset 4 (32 bits) its exit code and 1, once the
+//	             result has been told
+//	offset 8     the length of the scratch path, 0 for none; from offset 16 the path, of one unfinished file or the
+//	             beginning of those of all that the run has
+//	offset 1024  slots of 512 bytes, one for each call under way:
+//	             8 bytes start in nanoseconds of the monotonic clock, 0 for a free slot; then the function's name and the
+//	             module's path, each ended by a zero byte
+type Page struct{ memory []byte }
+
+const (
+	pageSize   = 16 << 10
+	scratchAt  = 16
+	scratchMax = 1000
+	slotsAt    = 1024
+	slotSize   = 512
+	slotCount  = (pageSize - slotsAt) / slotSize
+)
+
+// newCallPage makes the page; the file hands it to the child.
+func newCallPage() (*Page, *os.File, error) {
+	file, err := MemoryFile("p11bridge-calls")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := file.Truncate(pageSize); err != nil {
+		return nil, nil, fmt.Errorf("share a page with the child: %w", err)
+	}
+	page, err := mapCallPage(file)
+	return page, file, err
+}
+
+func mapCallPage(file *os.File) (*Page, error) {
+	memory, err := unix.Mmap(int(file.Fd()), 0, pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("share a page with the child: %w", err)
+	}
+	return &Page{memory}, nil
+}
+
+// MemoryFile makes a file that lives in memory only and has no name.
+func MemoryFile(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a file in memory: %w", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+func (p *Page) word(offset int) *uint64 { return (*uint64)(unsafe.Pointer(&p.memory[offset])) }
+
+func (p *Page) half(offset int) *uint32 { return (*uint32)(unsafe.Pointer(&p.memory[offset])) }
+
+func (p *Page) slot(i int) int { return slotsAt + i*slotSize }
+
+func monotonic() uint64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 1
+	}
+	return uint64(t.Nano())
+}
+
+// begin notes a call, end that it returned.
+func (p *Page) begin(i int, module, function string) {
+	at := p.slot(i)
+	names := p.memory[at+8 : at+slotSize]
+	n := copy(names[:len(names)-2], function+"\x00"+module)
+	clear(names[n:])
+	atomic.StoreUint64(p.word(at), monotonic())
+}
+
+func (p *Page) end(i int) { atomic.StoreUint64(p.word(p.slot(i)), 0) }
+
+// longest is the call that has been under way for the longest time, empty if there is none.
+func (p *Page) longest() (module, function string, since time.Duration) {
+	now := monotonic()
+	for i := range slotCount {
+		at := p.slot(i)
+		start := atomic.LoadUint64(p.word(at))
+		if start == 0 || start > now || time.Duration(now-start) < since {
+			continue
+		}
+		since = time.Duration(now - start)
+		names := strings.SplitN(string(p.memory[at+8:at+slotSize]), "\x00", 3)
+		function, module = names[0], names[1]
+	}
+	return module, function, since
+}
+
+// Finish notes that the child ends in its own words. Without it an exit is the module's doing.
+func (p *Page) Finish() { atomic.StoreUint32(p.half(0), 1) }
+
+func (p *Page) finished() bool { return atomic.LoadUint32(p.half(0)) == 1 }
+
+// SetTold notes that the result is out, with the exit code that goes with it: what the module does while it is being
+// closed can no longer change it.
+func (p *Page) SetTold(code int) { atomic.StoreUint32(p.half(4), uint32(code)+1) }
+
+func (p *Page) told() (code int, told bool) {
+	value := atomic.LoadUint32(p.half(4))
+	return int(value) - 1, value != 0
+}
+
+// SetScratch notes the files that are to be removed if the child dies: all whose paths begin so. An empty path notes that
+// there are none.
+func (p *Page) SetScratch(path string) {
+	if len(path) > scratchMax {
+		path = ""
+	}
+	copy(p.memory[scratchAt:], path)
+	binary.NativeEndian.PutUint64(p.memory[8:16], uint64(len(path)))
+}
+
+func (p *Page) scratch() string {
+	n := binary.NativeEndian.Uint64(p.memory[8:16])
+	if n == 0 || n > scratchMax {
+		return ""
+	}
+	return string(p.memory[scratchAt : scratchAt+n])
+}
+
+// Observer is what the token package tells of every call: it keeps the page, and the trace where one is wanted.
+type Observer struct {
+	Page  *Page
+	Trace *Trace
+
+	mutex sync.Mutex
+	busy  [slotCount]bool
+}
+
+// Begin implements token.Observer.
+func (o *Observer) Begin(module, function string) int {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	for i := range o.busy {
+		if !o.busy[i] {
+			o.busy[i] = true
+			o.Page.begin(i, module, function)
+			return i
+		}
+	}
+	return -1 // more calls at once than the page holds: this one goes unwatched
+}
+
+// End implements token.Observer.
+func (o *Observer) End(slot int, function, detail string, code token.CKR, took time.Duration) {
+	if o.Trace != nil {
+		o.Trace.write(function, detail, code, took)
+	}
+	if slot < 0 {
+		return
+	}
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	o.Page.end(slot)
+	o.busy[slot] = false
+}

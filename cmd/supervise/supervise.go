@@ -1,0 +1,257 @@
+// Package supervise is a parent that outlives a crashing module: call page, child, trace.
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A PKCS#11 module is other people's C code in our process: it may crash, hang, print, or end the process. So a command
+// that opens one runs twice. The parent starts this program once more, with the same arguments, files and terminal, and
+// only watches; the child does all the work and leaves the name of each C_* call in the shared page.
+
+// childVariable tells the child the first of three file descriptors: the call page, the file for what the module prints,
+// and the file for what Go's runtime says of a crash. It is for this program's own use.
+const childVariable = "P11BRIDGE_CHILD"
+
+// NotReported is no exit code: the child had told no result when it died.
+const NotReported = -1
+
+// graceAfterSignal is how long the child may take to end by itself after SIGINT, SIGTERM or SIGHUP.
+const graceAfterSignal = 5 * time.Second
+
+// ModuleFailure is a module that took the child with it. The parent reports it.
+type ModuleFailure struct {
+	Hung     bool
+	Module   string        // the library's path
+	Function string        // the C_* call it was in; empty where it was in none
+	After    time.Duration // how long it hung
+	Signal   string        // the signal that it died of; empty where the process just ended
+}
+
+// Error says what happened, and in which call.
+func (e *ModuleFailure) Error() string {
+	function := e.Function
+	if function == "" {
+		function = "no call"
+	}
+	if e.Hung {
+		return fmt.Sprintf("the module did not return from %s within %s", function, e.After)
+	}
+	if e.Signal == "" {
+		return fmt.Sprintf("the module ended the process in %s", function)
+	}
+	return fmt.Sprintf("the module crashed with %s in %s", e.Signal, function)
+}
+
+// Task is what a child is sent to do.
+type Task struct {
+	Arguments []string // of this program
+	Timeout   time.Duration
+	Inherited []int    // the file descriptors that the user named as a source
+	In, Out   *os.File // the child's standard input and output
+}
+
+// Outcome is how a child ended: with its exit code, or, where a module took it along, the exit code of the result that it
+// had told before, or notReported.
+type Outcome struct {
+	Code    int
+	Printed string // the beginning of what its module printed
+}
+
+// supervise runs this program in a child and waits for it. The error is a *moduleFailure where the child did not end in
+// its own words.
+func Run(ctx context.Context, e Task) (Outcome, error) {
+	end := Outcome{Code: NotReported}
+	page, pageFile, err := newCallPage()
+	if err != nil {
+		return end, err
+	}
+	defer pageFile.Close()
+	printed, err := MemoryFile("p11bridge-module-output")
+	if err != nil {
+		return end, err
+	}
+	defer printed.Close()
+	crash, err := MemoryFile("p11bridge-crash")
+	if err != nil {
+		return end, err
+	}
+	defer crash.Close()
+	child := childCommand([]*os.File{pageFile, printed, crash}, e)
+	// Pdeathsig belongs to the thread that starts the child.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer signal.Stop(signals)
+	if err := child.Start(); err != nil {
+		return end, fmt.Errorf("start the child process: %w", err)
+	}
+	watch := watchdog{page: page, process: child.Process, timeout: e.Timeout, signals: signals, done: make(chan struct{}), verdict: make(chan *ModuleFailure, 1)}
+	go watch.run(ctx)
+	if err := child.Wait(); err != nil && child.ProcessState == nil {
+		return end, fmt.Errorf("wait for the child process: %w", err)
+	}
+	close(watch.done)
+	failure := <-watch.verdict
+	end.Printed = printedBeforeCrash(startOf(crash), startOf(printed))
+	if failure == nil {
+		if page.finished() {
+			end.Code = child.ProcessState.ExitCode()
+			return end, nil
+		}
+		failure = &ModuleFailure{}
+		failure.Module, failure.Function, _ = page.longest()
+		failure.Signal = deathSignal(child.ProcessState, startOf(crash))
+	}
+	err = failure
+	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
+		if removed := removeUnfinished(scratch); removed != nil {
+			err = errors.Join(err, removed)
+		}
+	}
+	if code, told := page.told(); told {
+		end.Code = code
+	}
+	return end, err
+}
+
+// removeUnfinished removes the files whose paths begin with the one given: a single file, or all unfinished files of a run.
+func removeUnfinished(path string) error {
+	directory, name := filepath.Split(path)
+	if directory == "" {
+		directory = "."
+	}
+	entries, err := os.ReadDir(directory)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), name) || !entry.Type().IsRegular() {
+			continue
+		}
+		if removed := os.Remove(filepath.Join(directory, entry.Name())); removed != nil && !errors.Is(removed, os.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}
+	return err
+}
+
+// childCommand is this program again. The file descriptors that the user named as a source keep their numbers; our own
+// come behind them.
+func childCommand(own []*os.File, e Task) *exec.Cmd {
+	highest := 2
+	for _, fd := range e.Inherited {
+		highest = max(highest, fd)
+	}
+	files := make([]*os.File, highest-2, highest+len(own))
+	for _, fd := range e.Inherited {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); fd > 2 && err == nil {
+			files[fd-3] = os.NewFile(uintptr(fd), "fd:"+strconv.Itoa(fd))
+		}
+	}
+	files = append(files, own...)
+	child := exec.Command("/proc/self/exe", e.Arguments...)
+	child.Args[0] = os.Args[0]
+	child.Stdin, child.Stdout, child.Stderr = e.In, e.Out, os.Stderr
+	child.ExtraFiles = files
+	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childVariable, highest+1))
+	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
+	return child
+}
+
+// watchdog ends a child that stays in one call too long, or does not heed a signal.
+type watchdog struct {
+	page    *Page
+	process *os.Process
+	timeout time.Duration
+	signals <-chan os.Signal
+	done    chan struct{}
+	verdict chan *ModuleFailure // nil where the child was left alone
+}
+
+func (w *watchdog) run(ctx context.Context) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var deadline time.Time // after a signal
+	for {
+		select {
+		case <-w.done:
+			w.verdict <- nil
+			return
+		case s := <-w.signals:
+			if deadline.IsZero() {
+				deadline = time.Now().Add(graceAfterSignal)
+			}
+			w.send(s)
+		case <-ctx.Done():
+			w.send(unix.SIGTERM)
+			ctx = context.Background()
+		case now := <-tick.C:
+			module, function, since := w.page.longest()
+			overdue := since > w.timeout
+			unheeded := !deadline.IsZero() && now.After(deadline) && function != ""
+			if overdue || unheeded {
+				w.send(unix.SIGKILL)
+				w.verdict <- &ModuleFailure{Hung: true, Module: module, Function: function, After: since.Round(100 * time.Millisecond)}
+				return
+			}
+		}
+	}
+}
+
+// send passes a signal on. A child that has ended meanwhile needs none.
+func (w *watchdog) send(s os.Signal) {
+	if err := w.process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		fmt.Fprintf(os.Stderr, "p11bridge: pass a signal on: %v\n", err)
+	}
+}
+
+var runtimeSignal = regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z]+)[: ]`)
+
+// deathSignal names the signal that the child died of. Go's runtime catches a fault in C code, says so and ends with
+// another signal, so its own words come first.
+func deathSignal(state *os.ProcessState, said string) string {
+	if match := runtimeSignal.FindStringSubmatch(said); match != nil {
+		return match[1]
+	}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return unix.SignalName(status.Signal())
+	}
+	return ""
+}
+
+// printedBeforeCrash is what the module printed before Go's runtime told of the crash on the same stream.
+func printedBeforeCrash(crash, printed string) string {
+	first, _, _ := strings.Cut(crash, "\n")
+	if first == "" {
+		return printed
+	}
+	printed, _, _ = strings.Cut(printed, first)
+	return strings.TrimSpace(printed)
+}
+
+// startOf reads the first of what was written to a file in memory.
+func startOf(file *os.File) string {
+	const most = 64 << 10
+	text, err := io.ReadAll(io.NewSectionReader(file, 0, most))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}

@@ -1,0 +1,116 @@
+package terminal
+
+// The rules of progress:
+//   - It goes to standard error, so that standard output holds nothing but the result.
+//   - On a terminal it is one line that is written over and cleared at the end; the result then says what was done.
+//   - Elsewhere it is a line for each file as it is finished, for a log.
+//   - A line never wraps: it is cut to the terminal's width.
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"p11bridge/cmd/messages"
+)
+
+// progress tells how far a run over many files is. Several goroutines may use it.
+type progress struct {
+	out      *os.File
+	text     func(id string, args messages.Args) string
+	total    int
+	terminal bool
+	start    time.Time
+	stop     chan struct{}
+	stopped  sync.WaitGroup
+
+	mutex   sync.Mutex
+	done    int
+	current string
+}
+
+// NewProgress begins a run over total files, told on out with texts of the catalog.
+func NewProgress(out *os.File, text func(id string, args messages.Args) string, total int) *progress {
+	p := &progress{out: out, text: text, total: total, terminal: term.IsTerminal(int(out.Fd())), start: time.Now(), stop: make(chan struct{})}
+	if p.terminal {
+		p.stopped.Go(p.tick)
+	}
+	return p
+}
+
+// tick keeps the time left current while a file takes long.
+func (p *progress) tick() {
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-ticker.C:
+			p.mutex.Lock()
+			p.draw()
+			p.mutex.Unlock()
+		}
+	}
+}
+
+// Began names what is being worked on.
+func (p *progress) Began(name string) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.current = Printable(name)
+	p.draw()
+}
+
+// Ended counts one as finished; line says what became of it.
+func (p *progress) Ended(line string) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.done++
+	if !p.terminal {
+		fmt.Fprintln(p.out, p.text("progress.line", messages.Args{"Done": p.done, "Total": p.total, "Line": line}))
+		return
+	}
+	p.draw()
+}
+
+// draw writes the line over the one before. The lock is held.
+func (p *progress) draw() {
+	if !p.terminal {
+		return
+	}
+	args := messages.Args{"Done": p.done, "Total": p.total, "Name": p.current}
+	id := "progress.all"
+	if p.done > 0 {
+		elapsed := time.Since(p.start)
+		args["Left"] = (elapsed * time.Duration(p.total-p.done) / time.Duration(p.done)).Round(time.Second).String()
+		id = "progress.all-left"
+	}
+	width, _, err := term.GetSize(int(p.out.Fd()))
+	if err != nil || width < 1 {
+		width = 80
+	}
+	fmt.Fprint(p.out, "\r"+fit(p.text(id, args), width-1)+"\x1b[K")
+}
+
+// fit cuts a printable text to a number of columns.
+func fit(text string, most int) string {
+	runes := []rune(text)
+	for len(runes) > 0 && columns(string(runes)) > most {
+		runes = runes[:len(runes)-1]
+	}
+	return string(runes)
+}
+
+// End clears the line.
+func (p *progress) End() {
+	if !p.terminal {
+		return
+	}
+	close(p.stop)
+	p.stopped.Wait()
+	fmt.Fprint(p.out, "\r\x1b[K")
+}

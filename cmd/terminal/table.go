@@ -1,0 +1,50 @@
+package terminal
+
+import "strings"
+
+// Cell is a text in a table and how it is painted.
+type Cell struct {
+	Text  string
+	Paint func(string) string
+}
+
+// Table lays out rows in columns that are as wide as their widest cell, two blanks apart. The texts are printable.
+func Table(indent string, rows [][]Cell) string {
+	var widths []int
+	for _, row := range rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], columns(c.Text))
+		}
+	}
+	var out strings.Builder
+	for _, row := range rows {
+		for len(row) > 1 && row[len(row)-1].Text == "" { // no blanks at a line's end
+			row = row[:len(row)-1]
+		}
+		out.WriteString(indent)
+		for i, c := range row {
+			text := c.Text
+			if c.Paint != nil {
+				text = c.Paint(text)
+			}
+			out.WriteString(text)
+			if i < len(row)-1 {
+				out.WriteString(strings.Repeat(" ", widths[i]-columns(c.Text)+2))
+			}
+		}
+		out.WriteByte('\n')
+	}
+	return out.String()
+}
+
+// Shorten cuts a printable text to a number of characters.
+func Shorten(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
+}

@@ -1,0 +1,45 @@
+package view
+
+import (
+	"p11bridge/bridge/archive"
+	"p11bridge/cmd/frame"
+	"p11bridge/token"
+)
+
+type Named struct {
+	URI   string `json:"uri"`
+	Label string `json:"label"`
+}
+
+type Refused struct {
+	Named
+	Verdict Verdict `json:"verdict"`
+}
+
+// Backup is a backup as its record tells it.
+type Backup struct {
+	File              string        `json:"file"`
+	SHA256            string        `json:"sha256"`
+	Record            string        `json:"record"`
+	Created           string        `json:"created"`
+	CertificateSHA256 string        `json:"certificate_sha256"`
+	Proof             archive.Proof `json:"proof"`
+}
+
+func BackupOf(b *archive.Backup) Backup {
+	return Backup{b.Path(), b.Record.SHA256, b.RecordPath, b.Record.Created, b.Record.Certificate.SHA256, b.Record.Proof}
+}
+
+// Names gives identities URIs that tell them apart, as list does.
+type Names map[*token.Inventory]map[string]int
+
+func (n Names) Name(inventory *token.Inventory, identity token.Identity) Named {
+	if n[inventory] == nil {
+		n[inventory] = repeatedURIs(inventory, inventory.Identities())
+	}
+	uri := frame.IdentityURI(inventory, identity)
+	if n[inventory][uri] > 1 && identity.PrivateKey != nil && identity.Certificate != nil {
+		uri = inventory.Token.URI().With(identity.Certificate.Object).String()
+	}
+	return Named{uri, identity.Label()}
+}

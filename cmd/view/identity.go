@@ -1,0 +1,178 @@
+// Package view is what text, JSON and pages show of tokens, identities, verdicts and backups, the same for all commands. A field
+// of JSON once published keeps its name and its meaning; docs/schema describes them.
+package view
+
+import (
+	"encoding/hex"
+	"time"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+)
+
+// The views are what --json shows. A field once published keeps its name and its meaning; docs/schema describes them.
+
+type Token struct {
+	URI          string           `json:"uri"`
+	Label        string           `json:"label"`
+	Serial       string           `json:"serial"`
+	Manufacturer string           `json:"manufacturer"`
+	Model        string           `json:"model"`
+	Module       string           `json:"module"`
+	Flags        []string         `json:"flags"`
+	LoggedIn     bool             `json:"logged_in"`
+	Reasons      []verdict.Reason `json:"reasons"`
+	Identities   []Identity       `json:"identities"`
+	Objects      []Object         `json:"other_objects"`
+}
+
+type Identity struct {
+	URI         string       `json:"uri"`
+	Label       string       `json:"label"`
+	ID          string       `json:"id"`
+	LinkedBy    token.Link   `json:"linked_by"`
+	Certificate *Certificate `json:"certificate"`
+	PrivateKey  *Key         `json:"private_key"`
+	PublicKey   *PublicKey   `json:"public_key"`
+	Verdict     Verdict      `json:"verdict"`
+}
+
+type Certificate struct {
+	Subject   string   `json:"subject"`
+	Issuer    string   `json:"issuer"`
+	Serial    string   `json:"serial"`
+	NotBefore string   `json:"not_before"`
+	NotAfter  string   `json:"not_after"`
+	SHA256    string   `json:"sha256"`
+	Purposes  []string `json:"purposes"`
+	IsCA      bool     `json:"is_ca"`
+}
+
+type Key struct {
+	Type       string           `json:"type"`
+	Bits       int              `json:"bits"`
+	Curve      string           `json:"curve,omitempty"`
+	Attributes map[string]*bool `json:"attributes"`
+}
+
+type PublicKey struct {
+	Type  string `json:"type"`
+	Bits  int    `json:"bits"`
+	Curve string `json:"curve,omitempty"`
+}
+
+type Verdict struct {
+	Exportable bool             `json:"exportable"`
+	Method     *verdict.Method  `json:"method"`
+	Mechanism  *string          `json:"mechanism"`
+	Reasons    []verdict.Reason `json:"reasons"`
+}
+
+type Object struct {
+	Class string `json:"class"`
+	Label string `json:"label"`
+	ID    string `json:"id"`
+	URI   string `json:"uri"`
+}
+
+// KeyAttributes are the attributes of a private key that are shown.
+var KeyAttributes = []token.Attribute{
+	token.CKASensitive, token.CKAExtractable, token.CKAAlwaysSensitive, token.CKANeverExtractable, token.CKALocal,
+	token.CKAWrapWithTrusted, token.CKAAlwaysAuthenticate, token.CKAPrivate, token.CKAToken, token.CKASign, token.CKADecrypt, token.CKADerive,
+}
+
+// TokenOf shows a token with the identities that are meant, all for a nil selector. Objects that are no part of an
+// identity show only among all.
+func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time) Token {
+	info := inventory.Token
+	shown := Token{
+		URI: info.URI().String(), Label: info.Label, Serial: info.Serial, Manufacturer: info.Manufacturer, Model: info.Model,
+		Module: inventory.Module.Path, Flags: info.Flags.Names(), LoggedIn: inventory.LoggedIn, Reasons: frame.NoNil(verdict.JudgeInventory(inventory)),
+		Identities: []Identity{}, Objects: []Object{},
+	}
+	identities := inventory.Identities()
+	repeated := repeatedURIs(inventory, identities)
+	for _, identity := range identities {
+		if selector != nil && !selector.Names(identity) {
+			continue
+		}
+		row := IdentityOf(inventory, identity, verdict.Judge(inventory, identity, now))
+		if repeated[row.URI] > 1 && identity.PrivateKey != nil && identity.Certificate != nil {
+			row.URI = info.URI().With(identity.Certificate.Object).String() // the certificate tells a key's identities apart
+		}
+		shown.Identities = append(shown.Identities, row)
+	}
+	for _, o := range inventory.Objects {
+		if selector == nil && o.Class != token.CKOCertificate && o.Class != token.CKOPrivateKey && o.Class != token.CKOPublicKey {
+			shown.Objects = append(shown.Objects, Object{o.Class.String(), o.Label(), hex.EncodeToString(o.ID()), info.URI().With(o).String()})
+		}
+	}
+	return shown
+}
+
+func repeatedURIs(inventory *token.Inventory, identities []token.Identity) map[string]int {
+	uses := map[string]int{}
+	for _, identity := range identities {
+		uses[frame.IdentityURI(inventory, identity)]++
+	}
+	return uses
+}
+
+func IdentityOf(inventory *token.Inventory, identity token.Identity, judged verdict.Verdict) Identity {
+	shown := Identity{URI: frame.IdentityURI(inventory, identity), LinkedBy: identity.LinkedBy, Verdict: VerdictOf(judged)}
+	for _, o := range identity.Objects() {
+		if shown.Label == "" {
+			shown.Label = o.Label()
+		}
+		if shown.ID == "" {
+			shown.ID = hex.EncodeToString(o.ID())
+		}
+	}
+	if c := identity.Certificate; c != nil && c.Parsed != nil {
+		shown.Certificate = CertificateOf(c.Parsed)
+	}
+	if o := identity.PrivateKey; o != nil {
+		key := KeyOf(o, identity.Public)
+		shown.PrivateKey = &key
+	}
+	if identity.PublicKey != nil || len(identity.Public.SPKI) > 0 {
+		shown.PublicKey = &PublicKey{identity.Public.Algorithm, identity.Public.Bits, identity.Public.Curve}
+	}
+	return shown
+}
+
+func CertificateOf(c *pki.Certificate) *Certificate {
+	return &Certificate{
+		Subject: c.Subject, Issuer: c.Issuer, Serial: c.Serial, NotBefore: c.NotBefore.UTC().Format(time.RFC3339),
+		NotAfter: c.NotAfter.UTC().Format(time.RFC3339), SHA256: c.SHA256(), Purposes: frame.NoNil(c.Purposes), IsCA: c.IsCA,
+	}
+}
+
+// KeyOf describes a private key by its public half where that is known, else by what its own attributes tell.
+func KeyOf(o *token.Object, public pki.PublicKey) Key {
+	shown := Key{Type: public.Algorithm, Bits: public.Bits, Curve: public.Curve, Attributes: map[string]*bool{}}
+	if shown.Type == "" {
+		if algorithm, curve, bits, err := pki.ECParams(o.Attributes.Bytes(token.CKAECParams)); err == nil {
+			shown.Type, shown.Curve, shown.Bits = algorithm, curve, bits
+		} else if keyType, told := o.KeyType(); told {
+			shown.Type = keyType.String()
+		}
+	}
+	for _, a := range KeyAttributes {
+		shown.Attributes[a.String()] = o.Attributes.Bool(a).Value()
+	}
+	return shown
+}
+
+func VerdictOf(v verdict.Verdict) Verdict {
+	shown := Verdict{Exportable: v.Exportable, Reasons: frame.NoNil(v.Reasons)}
+	if v.Method != "" {
+		shown.Method = &v.Method
+	}
+	if v.Mechanism != "" {
+		shown.Mechanism = &v.Mechanism
+	}
+	return shown
+}

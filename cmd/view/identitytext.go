@@ -1,0 +1,88 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+)
+
+// KeyText names the key: "RSA 2048", "EC P-256", "Ed25519".
+func KeyText(identity Identity) string {
+	var kind, curve string
+	var bits int
+	switch {
+	case identity.PrivateKey != nil:
+		kind, curve, bits = identity.PrivateKey.Type, identity.PrivateKey.Curve, identity.PrivateKey.Bits
+	case identity.PublicKey != nil:
+		kind, curve, bits = identity.PublicKey.Type, identity.PublicKey.Curve, identity.PublicKey.Bits
+	}
+	switch {
+	case kind == "":
+		return "–"
+	case curve != "" && curve != kind:
+		return kind + " " + curve
+	case kind == "RSA" && bits > 0:
+		return fmt.Sprintf("%s %d", kind, bits)
+	}
+	return kind
+}
+
+func VerdictCell(a *frame.App, identity Identity, colour terminal.Colours) terminal.Cell {
+	shown := identity.Verdict
+	if shown.Exportable {
+		text := a.Text("list.verdict.yes", messages.Args{"Method": *shown.Method})
+		return terminal.Cell{Text: text + noticeCodes(a, shown), Paint: colour.Good}
+	}
+	paint, word := colour.Bad, "list.verdict.no"
+	first := verdict.Code("")
+	if len(shown.Reasons) > 0 {
+		first = shown.Reasons[0].Code
+	}
+	if first == verdict.KeysHiddenUntilLogin {
+		paint, word = colour.Doubt, "list.verdict.unknown"
+	}
+	return terminal.Cell{Text: a.Text(word, messages.Args{"Code": string(first)}) + noticeCodes(a, shown), Paint: paint}
+}
+
+// noticeCodes lists the codes of what is worth knowing beside the verdict.
+func noticeCodes(a *frame.App, shown Verdict) string {
+	var codes []string
+	for i, reason := range shown.Reasons {
+		entry, known := verdict.Lookup(reason.Code)
+		if i > 0 && known && entry.Kind == verdict.Notices {
+			codes = append(codes, string(reason.Code))
+		}
+	}
+	if len(codes) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(codes, ", ")
+}
+
+// VerdictSentence is the verdict in a few words: yes, no, or not known before the login.
+func VerdictSentence(a *frame.App, identity Identity) string {
+	switch {
+	case identity.Verdict.Exportable:
+		return a.Text("diagnose.verdict.yes", nil)
+	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
+		return a.Text("diagnose.verdict.unknown", nil)
+	case identity.PrivateKey == nil:
+		return a.Text("diagnose.verdict.no-key", nil)
+	}
+	return a.Text("diagnose.verdict.no", nil)
+}
+
+func TokenHeading(a *frame.App, t Token) string {
+	state := "list.logged-in"
+	if !t.LoggedIn {
+		state = "list.not-logged-in"
+	}
+	return a.Text("list.token", messages.Args{
+		"Label": terminal.Printable(t.Label), "Manufacturer": terminal.Printable(t.Manufacturer), "Model": terminal.Printable(t.Model),
+		"Serial": terminal.Printable(t.Serial), "State": a.Text(state, nil),
+	})
+}
