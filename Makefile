@@ -43,7 +43,7 @@ demo: ## Make a throw-away SoftHSM2 token and do the main job on it
 test: toolchain build/testreport ## Run the tests; a skipped one is a failure
 	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
 	$(GO) test -C tools ./...
-	$(TESTED) -skip 'Long$$' ./... | build/testreport
+	$(TESTED) -parallel 4 -skip 'Long$$' ./... | build/testreport
 
 test-long: toolchain packages build/testreport ## Run the tests that take minutes: many kills, a browser, the memory of processes
 	$(TESTED) -run 'Long$$' ./... | build/testreport

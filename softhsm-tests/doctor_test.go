@@ -101,6 +101,7 @@ type doctorCase struct {
 // TestDoctorNames shows for every way to misbehave, in every call that doctor makes, that doctor ends in time, names the
 // call, tells what was known before, and never logs in.
 func TestDoctorNames(t *testing.T) {
+	t.Parallel()
 	f := newFaulty(t)
 	var cases []doctorCase
 	for i, function := range asked {
@@ -204,6 +205,7 @@ func (r doctorRun) ways(t *testing.T, shroud bool, wrap ...string) {
 // TestReadersService shows a module that reaches its readers through pcscd, without that service and with one that takes
 // every connection and shows no reader. It is told by what it loads, whatever its name.
 func TestReadersService(t *testing.T) {
+	t.Parallel()
 	content, err := os.ReadFile(library(t, "opensc-pkcs11.so"))
 	if err != nil {
 		t.Fatal(err)
@@ -262,6 +264,7 @@ U C_GetFunctionList(void **list) { *list = &all; return 0; }
 
 // TestLyingCounts shows what becomes of a module that claims more slots or mechanisms than there can be.
 func TestLyingCounts(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	source := write(t, directory, "lies.c", []byte(lyingModule))
 	for name, row := range map[string]struct {
@@ -296,6 +299,7 @@ func TestLyingCounts(t *testing.T) {
 
 // TestUnusableModule shows for every command that opens a module what it says of a file that is none.
 func TestUnusableModule(t *testing.T) {
+	t.Parallel()
 	directory := t.TempDir()
 	library, err := os.ReadFile(softHSM(t))
 	if err != nil {

@@ -226,25 +226,45 @@ func TestExportAllBesideOthers(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, manyKeys(2))
 	p.completes(t, 2)
-	single := start(t, product(context.Background(), p.environment, "export", "key 0", "-o", p.path("backups/single.pfx"), "--iterations", "3000000",
-		"--pin-source", p.pin, "--password-source", p.password))
-	until(t, "there is an unfinished file", func() bool { _, _, drafts := p.backups(t); return len(drafts) > 0 })
+	single := p.stopped(t, "export", "key 0", "-o", p.path("backups/single.pfx"), "--iterations", "1000000", "--pin-source", p.pin, "--password-source", p.password)
 	if r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...); r.code != 0 {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
+	single.goesOn(t)
 	if code := single.ends(t); code != 0 {
 		t.Errorf("the single export ended with %d\n%s", code, single.stderr.String())
 	}
 	opensWhole(t, p.path("backups/single.pfx"))
 
-	first := start(t, product(context.Background(), p.environment, p.exportAll("--force", "--iterations", "3000000")...))
-	until(t, "the first run is at work", func() bool { _, _, drafts := p.backups(t); return len(drafts) > 0 })
+	first := p.stopped(t, p.exportAll("--force", "--iterations", "1000000")...)
 	second := p11bridge(t, p.environment, p.exportAll("--json")...)
 	if second.code != 1 || !strings.Contains(second.stderr, "Another run of 'export --all' is at work") {
 		t.Errorf("the second run ended with %d\n%s", second.code, second.stderr)
 	}
+	first.goesOn(t)
 	if code := first.ends(t); code != 0 {
 		t.Errorf("the first run ended with %d\n%s", code, first.stderr.String())
+	}
+}
+
+// stopped starts the program and stops it, parent and child, as soon as there is an unfinished file.
+func (p *place) stopped(t *testing.T, args ...string) *running {
+	t.Helper()
+	command := product(context.Background(), p.environment, args...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r := start(t, command)
+	until(t, "there is an unfinished file", func() bool { _, _, drafts := p.backups(t); return len(drafts) > 0 })
+	if err := unix.Kill(-r.Process.Pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// goesOn ends the stop.
+func (r *running) goesOn(t *testing.T) {
+	t.Helper()
+	if err := unix.Kill(-r.Process.Pid, unix.SIGCONT); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -74,6 +74,7 @@ type faulty struct {
 	password     string            // a file
 	certificates map[string]string // SHA-256 of those that cases export, by the name that they use
 	labels       []string          // of all objects
+	every        int               // tries one case in so many; all where it is zero
 }
 
 // mostAtOnce is how many runs there are at the same time where they only wait.
@@ -228,6 +229,7 @@ func (r *faultyRun) done() bool { return r.code == 0 || r.code == 5 }
 // run tries all cases, several at a time, and then checks each.
 func (f *faulty) run(t *testing.T, atOnce int, cases []faultyCase) {
 	t.Helper()
+	cases = f.some(cases)
 	if len(cases) == 0 {
 		t.Fatal("no cases")
 	}
@@ -261,6 +263,18 @@ func (f *faulty) run(t *testing.T, atOnce int, cases []faultyCase) {
 			}
 		})
 	}
+}
+
+// some thins the cases out, where not every one is to be tried.
+func (f *faulty) some(cases []faultyCase) []faultyCase {
+	if f.every == 0 {
+		return cases
+	}
+	var kept []faultyCase
+	for i := 0; i < len(cases); i += f.every {
+		kept = append(kept, cases[i])
+	}
+	return kept
 }
 
 // check holds a run against its case and against what is true of every run.
@@ -454,8 +468,22 @@ func (r *faultyRun) identity(t *testing.T, label string) (map[string]any, []stri
 	return nil, nil
 }
 
+// TestFaultyModule tries some cases of each kind.
 func TestFaultyModule(t *testing.T) {
+	t.Parallel()
 	f := newFaulty(t)
+	f.every = 5
+	f.testAll(t)
+}
+
+// TestFaultyModuleLong tries them all.
+func TestFaultyModuleLong(t *testing.T) {
+	t.Parallel()
+	newFaulty(t).testAll(t)
+}
+
+func (f *faulty) testAll(t *testing.T) {
+	t.Helper()
 	before := f.inventory(t, f.tokens[0])
 	t.Run("none", f.testNoFault)
 	t.Run("death", f.testDeath)

@@ -120,9 +120,9 @@ func (tool interopTool) measure(t *testing.T) (version string) {
 
 type interopRow struct{ kind, profile, password string }
 
-// TestInterop writes files by the command line, has every other reader open them, and verifies what the others write. Its
+// TestInteropLong writes files by the command line, has every other reader open them, and verifies what the others write. Its
 // result is the table of docs/interop.md.
-func TestInterop(t *testing.T) {
+func TestInteropLong(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	if err := runMktoken(write(t, directory, "specimens", []byte(interopSpecimens)), filepath.Join(directory, "token")); err != nil {

@@ -65,6 +65,7 @@ func (p *requestPlace) listed() string {
 // TestRequestOnFaultyModules breaks the module in one call at a time. Whatever it does inside crypto11 too is named; a new
 // key is gone afterwards, or said to be there; no file is left.
 func TestRequestOnFaultyModules(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name, faults, object string
 		args                 []string
@@ -119,6 +120,7 @@ func TestRequestOnFaultyModules(t *testing.T) {
 
 // TestInstallOnFaultyModules holds that a failure half-way leaves nothing, and that the token is not believed.
 func TestInstallOnFaultyModules(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name, faults string
 		code         int

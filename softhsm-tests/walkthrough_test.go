@@ -212,8 +212,8 @@ openssl x509 -in alice.pem -noout -pubkey | cmp - key.pub`)
 	},
 }
 
-// TestReadmeRuns follows README.md from its first shell block to its last.
-func TestReadmeRuns(t *testing.T) {
+// TestReadmeRunsLong follows README.md from its first shell block to its last.
+func TestReadmeRunsLong(t *testing.T) {
 	t.Parallel()
 	blocks := blocksOf(t)
 	named := map[string]bool{}

@@ -179,11 +179,8 @@ func TestRSACompositePrime(t *testing.T) {
 	}
 }
 
-// TestRSATime bounds what numbers at their limits cost: a prime modulus, which no witness can split, and random ones.
-func TestRSATime(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
+// TestRSATimeLong bounds what numbers at their limits cost: a prime modulus, which no witness can split, and random ones.
+func TestRSATimeLong(t *testing.T) {
 	start := time.Now()
 	prime := new(big.Int).Sub(new(big.Int).Lsh(one, 2203), one) // a Mersenne prime
 	e := big.NewInt(5)
