@@ -8,6 +8,7 @@ GO ?= go
 # INSTALL=: leaves the packages alone.
 INSTALL ?= scripts/install-packages
 FUZZTIME ?= 20s
+KEEP ?= 0
 
 # The version comes from git, where there is a git that can read this repository.
 VCS := $(shell git rev-parse --verify HEAD >/dev/null 2>&1 && echo true || echo false)
@@ -81,13 +82,10 @@ bench: ## Measure against pkcs11-tool and openssl, as ratios
 	$(GO) build -o build/bench ./scripts/bench
 	build/bench bin/p11bridge
 
-fuzz: toolchain ## Run every fuzz target for FUZZTIME (20s)
-	targets=$$(grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort); \
-	if [[ -z $$targets ]]; then echo "There is no fuzz target."; exit 1; fi; \
-	while IFS=: read -r file function; do \
-		echo "$$(dirname "$$file") $${function#func }"; \
-		$(GO) test -run '^$$' -fuzz "^$${function#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
-	done <<< "$$targets"
+fuzz: toolchain ## Run every fuzz target for FUZZTIME (20s); KEEP=N makes N interesting inputs of each a seed
+	mkdir -p build
+	$(GO) build -C tools -o ../build/fuzz ./fuzz
+	build/fuzz -time $(FUZZTIME) -keep $(KEEP) .
 
 clean: ## Remove what was built
 	rm -rf bin build
