@@ -92,8 +92,7 @@ func newPassword(text []byte) (*password, error) {
 	}
 	if len(text) > 0 {
 		p.add(familyBMP, EncodingBMPOpen, open)
-		p.add(familyOctets, EncodingUTF16, bytes.Clone(closed))
-		p.add(familyOctets, EncodingBMPOpen, bytes.Clone(open))
+		p.add(familyOctets, EncodingUTF16, bytes.Clone(closed)) // HMAC pads with zero bytes: the end makes no difference
 		p.add(familyOctets, EncodingUTF16LE, swapped(open))
 	}
 	return p, nil
