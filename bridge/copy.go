@@ -71,6 +71,9 @@ type SeveralKeysError struct {
 // Error counts them.
 func (e *SeveralKeysError) Error() string { return fmt.Sprintf("%d keys in one file", len(e.Names)) }
 
+// Title names the copy's key as the file's list of keys does.
+func (c *Copy) Title() string { return c.key.Title() }
+
 // Choose finds the one copy that is meant: by friendlyName, localKeyID in hexadecimal, or the certificate's subject or SHA-256
 // fingerprint, of which eight digits are enough. An empty name means the only one. The error is a *SeveralKeysError.
 func Choose(copies []*Copy, wanted string) (*Copy, error) {
@@ -83,7 +86,7 @@ func Choose(copies []*Copy, wanted string) (*Copy, error) {
 	}
 	several := &SeveralKeysError{Wanted: wanted}
 	for _, c := range copies {
-		several.Names = append(several.Names, fmt.Sprintf("%s: %s, %s", c.key.title(), c.Certificate.Subject, c.Certificate.SHA256()))
+		several.Names = append(several.Names, fmt.Sprintf("%s: %s, %s", c.key.Title(), c.Certificate.Subject, c.Certificate.SHA256()))
 	}
 	return nil, several
 }
@@ -207,17 +210,4 @@ func (c *Copy) open(ctx context.Context) (*pki.PrivateKey, error) {
 	v.Reasons = []verdict.Reason{key.reason()}
 	v.settle()
 	return nil, v.failure()
-}
-
-// OpenCopy is OpenCopies for a file with one key.
-func OpenCopy(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Copy, error) {
-	copies, err := OpenCopies(ctx, file, password, now)
-	var unjudged *UnjudgedError
-	if errors.As(err, &unjudged) {
-		return nil, &InvalidCopyError{unjudged.Reasons}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return Choose(copies, "")
 }

@@ -48,8 +48,9 @@ func fileKeys(contents *pfx.Contents) []*FileKey {
 // complete tells whether the key has its certificate, as far as was found out.
 func (k *FileKey) complete() bool { return k.Certificate != nil || k.unreadable != nil }
 
-// title names the key for a person, by the shortest name that it has.
-func (k *FileKey) title() string {
+// Title names the key for a person, by the shortest name that it has: the friendlyName, its certificate's subject, the
+// localKeyID in hexadecimal, or its place in the file.
+func (k *FileKey) Title() string {
 	switch {
 	case k.Name != "":
 		return k.Name

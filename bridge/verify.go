@@ -136,7 +136,7 @@ func (v *Verification) judgeKeys(contents *pfx.Contents) {
 	}
 	for _, key := range v.Keys {
 		if !key.complete() {
-			v.add(verdict.FurtherKeyIncomplete, verdict.Fact{Name: "key", Value: key.title()}, verdict.Fact{Name: "problem", Value: key.problem()})
+			v.add(verdict.FurtherKeyIncomplete, verdict.Fact{Name: "key", Value: key.Title()}, verdict.Fact{Name: "problem", Value: key.problem()})
 		}
 	}
 }

@@ -133,14 +133,12 @@ func (d *decoder) verify() error {
 		return nil
 	}
 	switch err := d.verifyMAC(made); {
-	case errors.Is(err, ErrPassword) && d.broken != nil:
+	case errors.Is(err, ErrPassword) && errors.As(d.broken, new(*DamagedError)):
 		return d.broken
 	case err != nil:
 		return err
-	case d.broken != nil: // the file is as its maker wrote it
-		return &NonconformingError{Err: d.broken}
 	}
-	return nil
+	return d.odd(d.broken) // the file is as its maker wrote it
 }
 
 // require settles the budget for all derivations of the outer structure before the first one starts.
@@ -155,7 +153,7 @@ func (d *decoder) require() error {
 	}
 	for _, s := range d.safes {
 		if s.unsupported != "" {
-			return &UnsupportedError{Algorithm: s.unsupported}
+			return d.blame(&UnsupportedError{Algorithm: s.unsupported})
 		}
 		if s.pbe != nil {
 			if err := s.pbe.require(d.budget, s.ciphertext); err != nil {
@@ -169,9 +167,10 @@ func (d *decoder) require() error {
 	return nil
 }
 
-// blame keeps what is wrong with a ciphertext for after the MAC, which tells a damaged file from an odd one.
+// blame keeps what is wrong with a safe or a key bag for after the MAC, which tells an altered file from one that uses what is
+// not read here.
 func (d *decoder) blame(err error) error {
-	if d.mac != nil && errors.As(err, new(*DamagedError)) {
+	if d.mac != nil {
 		d.broken = err
 		return nil
 	}

@@ -46,7 +46,7 @@ type Facts struct {
 	Trailing int
 	// Broken tells that something within is not as RFC 7292 prescribes. Only the MAC tells whether it is damage.
 	Broken bool
-	// Unsupported names the first algorithm that Decode would refuse, as far as the file shows without its password.
+	// Unsupported names the first algorithm that Decode would refuse, whatever the password.
 	Unsupported string
 	// Encodings are those of the password that the specification does not prescribe and that were needed to open the file.
 	Encodings []Encoding
@@ -98,8 +98,11 @@ func (c *container) facts() Facts {
 
 // unsupported asks in the order in which Decode does.
 func (c *container) unsupported() string {
-	if c.mac != nil && c.mac.digest == nil {
-		return c.mac.name
+	if c.mac != nil {
+		if c.mac.digest == nil {
+			return c.mac.name
+		}
+		return "" // the rest is believed once the MAC fits
 	}
 	for _, s := range c.safes {
 		switch {

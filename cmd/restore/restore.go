@@ -26,6 +26,8 @@ type restoreOptions struct {
 	password   string
 	exportable bool
 	dryRun     bool
+	key        string
+	all        bool
 }
 
 func NewCommand(a *frame.App) *cobra.Command {
@@ -36,12 +38,15 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Short: a.Text("command.restore.short", nil),
 		Long:  a.Text("command.restore.long", nil),
 		Example: frame.Examples("restore alice.pfx --token demo", "restore alice.pfx --token demo --exportable",
-			"restore alice.pfx --token demo --pin-source file:pin.txt --password-source file:password.txt --json", "restore alice.pfx --token demo --dry-run"),
+			"restore alice.pfx --token demo --pin-source file:pin.txt --password-source file:password.txt --json", "restore alice.pfx --token demo --dry-run",
+			"restore keys.pfx --token demo --key alice", "restore keys.pfx --token demo --all"),
 		Args: frame.ExactlyOne("FILE"),
 	}
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
 	c.Flags().BoolVar(&o.exportable, "exportable", false, a.Text("flag.exportable", nil))
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.restore-dry-run", nil))
+	c.Flags().StringVar(&o.key, "key", "", a.Text("flag.restore-key", nil))
+	c.Flags().BoolVar(&o.all, "all", false, a.Text("flag.restore-all", nil))
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
 		o.file, a.Writes = args[0], !o.dryRun
 		return runRestore(ctx, a, o)
@@ -50,11 +55,15 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 func runRestore(ctx context.Context, a *frame.App, o *restoreOptions) error {
-	request, password, err := restoreRequest(ctx, a, o)
+	request := bridge.RestoreRequest{Exportable: o.exportable, Random: rand.Reader}
+	copies, password, err := openCopies(ctx, a, o)
 	if err != nil {
 		return err
 	}
 	defer password.Wipe()
+	if request.Record, err = recordBeside(a, o.file); err != nil {
+		return err
+	}
 	access := token.ReadWrite
 	if o.dryRun {
 		access = token.ReadOnly
@@ -67,39 +76,48 @@ func runRestore(ctx context.Context, a *frame.App, o *restoreOptions) error {
 			if err := a.Login(ctx, s, nil, false); err != nil {
 				return err
 			}
-			inventory, err := s.Inventory(ctx)
-			if err != nil {
+			request.Session = s
+			if o.all {
+				return a.Told(restoreAll(ctx, a, o, request, copies))
+			}
+			if request.Inventory, err = s.Inventory(ctx); err != nil {
 				return err
 			}
-			request.Session, request.Inventory = s, inventory
+			request.Copy = copies[0]
 			return a.Told(restore(ctx, a, o, request))
 		})
 	})
 }
 
-// restoreRequest opens the file, before any token is touched. The caller wipes the password.
-func restoreRequest(ctx context.Context, a *frame.App, o *restoreOptions) (bridge.RestoreRequest, *secret.Text, error) {
-	r := bridge.RestoreRequest{Exportable: o.exportable, Random: rand.Reader}
+// openCopies opens the file, before any token is touched: the copy that is meant, or all of them. The caller wipes the
+// password.
+func openCopies(ctx context.Context, a *frame.App, o *restoreOptions) ([]*bridge.Copy, *secret.Text, error) {
+	if o.all && o.key != "" {
+		return nil, nil, frame.Usage("error.restore-key-all", nil)
+	}
 	file, err := frame.ReadInput(o.file)
 	if err != nil {
-		return r, nil, err
+		return nil, nil, err
 	}
 	var password *secret.Text
 	done := func() {}
-	r.Copy, err = bridge.OpenCopy(ctx, file, func() (given *secret.Text, err error) {
+	copies, err := bridge.OpenCopies(ctx, file, func() (given *secret.Text, err error) {
 		password, err = a.KnownPassword(ctx, o.password, o.file)
 		done = frame.Slowly(a, "progress.verify")
 		return password, err
 	}, a.Now())
 	done()
-	if err == nil {
-		r.Record, err = recordBeside(a, o.file)
+	if err == nil && !o.all {
+		var chosen *bridge.Copy
+		if chosen, err = bridge.Choose(copies, o.key); err == nil {
+			copies = []*bridge.Copy{chosen}
+		}
 	}
 	if err != nil {
 		password.Wipe()
-		return r, nil, view.InvalidCopy(o.file, err)
+		return nil, nil, view.InvalidCopy(o.file, err)
 	}
-	return r, password, nil
+	return copies, password, nil
 }
 
 // recordBeside reads what an export noted beside the file. None need be there; one that cannot be used is worth a note.
@@ -125,15 +143,21 @@ func restore(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.Rest
 		}
 		return tellRestorePlan(a, o, r, plan)
 	}
+	restoration, err := restoreOne(ctx, a, o, r)
+	if err != nil {
+		return err
+	}
+	return tellRestoration(a, o, r, restoration)
+}
+
+// restoreOne puts one copy on the token.
+func restoreOne(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.RestoreRequest) (*bridge.Restoration, error) {
 	done := frame.Slowly(a, "progress.restore")
 	restoration, err := bridge.Restore(ctx, r)
 	done()
 	var leftover *bridge.LeftoverError
 	if errors.As(err, &leftover) {
-		return &leftBehindError{leftover.URIs, view.InvalidCopy(o.file, leftover.Err)}
+		return nil, &leftBehindError{leftover.URIs, view.InvalidCopy(o.file, leftover.Err)}
 	}
-	if err != nil {
-		return view.InvalidCopy(o.file, err)
-	}
-	return tellRestoration(a, o, r, restoration)
+	return restoration, view.InvalidCopy(o.file, err)
 }

@@ -36,23 +36,34 @@ type restoreView struct {
 
 const restoreSchema = "p11bridge.restore/1"
 
-func tellRestoration(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) error {
+func viewRestoration(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) restoreView {
 	info := &r.Inventory.Token
 	uri := info.URI().With(done.Key).String()
+	shown := restoreView{
+		Schema: restoreSchema, File: o.file, Token: info.URI().String(), URI: &uri, Method: done.Method, Label: done.Key.Label(),
+		ID: hex.EncodeToString(done.Key.ID()), CertificateSHA256: done.Certificate.SHA256(), CertificateKept: done.Kept, ChainLength: done.ChainLength,
+		Attributes: view.KeyOf(done.Key, done.Public).Attributes, Differences: frame.NoNil(done.Differences), Verified: done.Verified, Reasons: frame.NoNil(done.Notices),
+	}
+	if done.Mechanism != "" {
+		shown.Mechanism = &done.Mechanism
+	}
+	return shown
+}
+
+func tellRestoration(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) error {
 	if a.JSON {
-		shown := restoreView{
-			Schema: restoreSchema, File: o.file, Token: info.URI().String(), URI: &uri, Method: done.Method, Label: done.Key.Label(),
-			ID: hex.EncodeToString(done.Key.ID()), CertificateSHA256: done.Certificate.SHA256(), CertificateKept: done.Kept, ChainLength: done.ChainLength,
-			Attributes: view.KeyOf(done.Key, done.Public).Attributes, Differences: frame.NoNil(done.Differences), Verified: done.Verified, Reasons: frame.NoNil(done.Notices),
-		}
-		if done.Mechanism != "" {
-			shown.Mechanism = &done.Mechanism
-		}
-		if err := a.WriteJSON(shown); err != nil {
+		if err := a.WriteJSON(viewRestoration(o, r, done)); err != nil {
 			return err
 		}
 		return unprovenRestore(done)
 	}
+	tellRestored(a, o, r, done)
+	return unprovenRestore(done)
+}
+
+func tellRestored(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) {
+	info := &r.Inventory.Token
+	uri := info.URI().With(done.Key).String()
 	args := messages.Args{
 		"File": terminal.Printable(o.file), "Subject": terminal.Printable(done.Certificate.Subject), "Token": terminal.Printable(info.Label), "URI": terminal.Printable(uri),
 		"Method": string(done.Method), "Mechanism": done.Mechanism, "Chain": done.ChainLength, "Label": terminal.Printable(done.Key.Label()),
@@ -78,7 +89,6 @@ func tellRestoration(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, d
 	for _, reason := range done.Notices {
 		fmt.Fprintf(a.Out, "  %s %s [%s]\n", a.Text("label.notice", nil), a.ReasonText(reason, "summary"), reason.Code)
 	}
-	return unprovenRestore(done)
 }
 
 // policyText is the text that says whether the key can leave again, by what the token tells now.
@@ -107,14 +117,18 @@ func unprovenRestore(done *bridge.Restoration) error {
 	return &frame.ReportedError{Code: frame.ExitPartly}
 }
 
+func viewPlan(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) restoreView {
+	return restoreView{
+		Schema: restoreSchema, File: o.file, Token: r.Inventory.Token.URI().String(), Method: plan.Method, Label: plan.Name.Label,
+		ID: hex.EncodeToString(plan.Name.ID), CertificateSHA256: r.Copy.Certificate.SHA256(), ChainLength: len(r.Copy.Chain),
+		Attributes: map[string]*bool{}, Differences: []bridge.Difference{}, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
+	}
+}
+
 func tellRestorePlan(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) error {
 	info := &r.Inventory.Token
 	if a.JSON {
-		return a.WriteJSON(restoreView{
-			Schema: restoreSchema, File: o.file, Token: info.URI().String(), Method: plan.Method, Label: plan.Name.Label,
-			ID: hex.EncodeToString(plan.Name.ID), CertificateSHA256: r.Copy.Certificate.SHA256(), ChainLength: len(r.Copy.Chain),
-			Attributes: map[string]*bool{}, Differences: []bridge.Difference{}, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
-		})
+		return a.WriteJSON(viewPlan(o, r, plan))
 	}
 	fmt.Fprintln(a.Out, a.Text("restore.dry-run", messages.Args{
 		"File": terminal.Printable(o.file), "Subject": terminal.Printable(r.Copy.Certificate.Subject), "Token": terminal.Printable(info.Label), "Method": string(plan.Method),
@@ -150,7 +164,11 @@ func restoreErrors() []frame.Description {
 			return frame.Failure{ID: "error.not-restored", Reasons: e.Reasons, Code: frame.ExitFailed}
 		}),
 		frame.As(func(_ *frame.App, e *bridge.SeveralKeysError) frame.Failure {
-			return frame.Failure{ID: "error.several-keys", Args: messages.Args{"Keys": frame.PrintableList(e.Names)}, Code: frame.ExitFailed}
+			id := "error.several-keys"
+			if e.Wanted != "" {
+				id = "error.no-such-key"
+			}
+			return frame.Failure{ID: id, Args: messages.Args{"Name": terminal.Printable(e.Wanted), "Keys": frame.PrintableList(e.Names)}, Code: frame.ExitFailed}
 		}),
 	}
 }

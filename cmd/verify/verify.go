@@ -27,7 +27,7 @@ type verifyOptions struct {
 type verifyView struct {
 	Schema            string            `json:"schema"`
 	File              string            `json:"file"`
-	Valid             bool              `json:"valid"`
+	Valid             *bool             `json:"valid"`
 	Format            string            `json:"format"`
 	HasPrivateKey     bool              `json:"has_private_key"`
 	HasCertificate    bool              `json:"has_certificate"`
@@ -37,8 +37,16 @@ type verifyView struct {
 	Certificate       *view.Certificate `json:"certificate"`
 	OtherCertificates int               `json:"other_certificates"`
 	FriendlyName      string            `json:"friendly_name"`
+	Keys              []keyView         `json:"keys"`
 	Against           *againstView      `json:"against"`
 	Reasons           []verdict.Reason  `json:"reasons"`
+}
+
+// keyView is one key of the file. A key without a certificate has null for both.
+type keyView struct {
+	Name              string  `json:"name"`
+	CertificateSHA256 *string `json:"certificate_sha256"`
+	Subject           *string `json:"subject"`
 }
 
 func NewCommand(a *frame.App) *cobra.Command {
@@ -102,10 +110,14 @@ func tellVerification(a *frame.App, file string, v *bridge.Verification, against
 		if err := a.WriteJSON(shown); err != nil || v.Valid {
 			return err
 		}
-		return &frame.ReportedError{Code: frame.ExitNotACopy}
+		code := frame.ExitNotACopy
+		if v.Unjudged {
+			code = frame.ExitPartly
+		}
+		return &frame.ReportedError{Code: code}
 	}
 	if !v.Valid {
-		return view.NotACopy(file, v.Reasons)
+		return view.NotACopy(file, v)
 	}
 	tellValid(a, file, v)
 	if against != nil {
@@ -116,8 +128,15 @@ func tellVerification(a *frame.App, file string, v *bridge.Verification, against
 
 func viewVerification(file string, v *bridge.Verification) verifyView {
 	shown := verifyView{
-		Schema: "p11bridge.verify/1", File: file, Valid: v.Valid, Format: v.Format, HasPrivateKey: v.HasPrivateKey, HasCertificate: v.HasCertificate,
+		Schema: "p11bridge.verify/1", File: file, Format: v.Format, HasPrivateKey: v.HasPrivateKey, HasCertificate: v.HasCertificate,
 		KeyMatches: v.KeyMatches, Iterations: v.Iterations, OtherCertificates: v.OtherCertificates, FriendlyName: v.FriendlyName, Reasons: frame.NoNil(v.Reasons),
+		Keys: []keyView{},
+	}
+	if !v.Unjudged {
+		shown.Valid = &v.Valid
+	}
+	for _, key := range v.Keys {
+		shown.Keys = append(shown.Keys, viewKey(key))
 	}
 	if v.Profile != "" {
 		shown.Profile = &v.Profile
@@ -128,6 +147,30 @@ func viewVerification(file string, v *bridge.Verification) verifyView {
 	return shown
 }
 
+func viewKey(key *bridge.FileKey) keyView {
+	shown := keyView{Name: key.Title()}
+	if key.Certificate != nil {
+		fingerprint, subject := key.Certificate.SHA256(), key.Certificate.Subject
+		shown.CertificateSHA256, shown.Subject = &fingerprint, &subject
+	}
+	return shown
+}
+
+// tellKeys lists the keys of a file that has several.
+func tellKeys(a *frame.App, keys []*bridge.FileKey) {
+	if len(keys) < 2 {
+		return
+	}
+	for _, key := range keys {
+		args := messages.Args{"Name": terminal.Printable(key.Title())}
+		id := "verify.key-alone"
+		if key.Certificate != nil {
+			id, args["Subject"], args["Fingerprint"] = "verify.key", terminal.Printable(key.Certificate.Subject), key.Certificate.SHA256()
+		}
+		fmt.Fprintln(a.Out, "  "+a.Text(id, args))
+	}
+}
+
 func tellValid(a *frame.App, file string, v *bridge.Verification) {
 	args := messages.Args{"File": terminal.Printable(file), "Profile": v.Profile, "Iterations": v.Iterations, "Chain": v.OtherCertificates, "Name": terminal.Printable(v.FriendlyName), "Subject": "–", "Until": "–"}
 	if v.Certificate != nil {
@@ -135,6 +178,7 @@ func tellValid(a *frame.App, file string, v *bridge.Verification) {
 	}
 	fmt.Fprintln(a.Out, terminal.ColoursFor(a.Out, a.Getenv).Good(a.Text("verify.valid", args)))
 	fmt.Fprintln(a.Out, frame.IndentLines(a.Text("verify.details", args), "  "))
+	tellKeys(a, v.Keys)
 	for _, reason := range v.Reasons {
 		fmt.Fprint(a.Out, a.ReasonParagraph(reason))
 	}

@@ -10,28 +10,47 @@ import (
 	"p11bridge/cmd/terminal"
 )
 
-// NotACopyError carries why a file is no valid copy.
+// NotACopyError carries why a file is no valid copy, or why it could not be judged.
 type NotACopyError struct {
-	file    string
-	reasons []verdict.Reason
+	file     string
+	unjudged bool
+	reasons  []verdict.Reason
 }
 
 // Error gives the first reason's code.
 func (e *NotACopyError) Error() string {
-	if len(e.reasons) == 0 {
-		return "not a valid copy"
+	text := "not a valid copy"
+	if e.unjudged {
+		text = "could not be judged"
 	}
-	return "not a valid copy: " + string(e.reasons[0].Code)
+	if len(e.reasons) == 0 {
+		return text
+	}
+	return text + ": " + string(e.reasons[0].Code)
 }
 
-// NotACopy is the error of a file that is no valid copy, with the reasons.
-func NotACopy(file string, reasons []verdict.Reason) error { return &NotACopyError{file, reasons} }
+// NotACopy is the error of a file that is no valid copy, or could not be judged, with the reasons.
+func NotACopy(file string, v *bridge.Verification) error {
+	return &NotACopyError{file, v.Unjudged, v.Reasons}
+}
+
+// Code is the exit code: what could not be judged may be a valid copy.
+func (e *NotACopyError) Code() int {
+	if e.unjudged {
+		return frame.ExitPartly
+	}
+	return frame.ExitNotACopy
+}
 
 // CopyErrors are the words for a file that is no valid copy.
 func CopyErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(_ *frame.App, e *NotACopyError) frame.Failure {
-			return frame.Failure{ID: "verify.invalid", Args: messages.Args{"File": terminal.Printable(e.file)}, Reasons: e.reasons, Code: frame.ExitNotACopy}
+			id := "verify.invalid"
+			if e.unjudged {
+				id = "verify.unjudged"
+			}
+			return frame.Failure{ID: id, Args: messages.Args{"File": terminal.Printable(e.file)}, Reasons: e.reasons, Code: e.Code()}
 		}),
 	}
 }
@@ -39,8 +58,12 @@ func CopyErrors() []frame.Description {
 // InvalidCopy names the file of a copy that is none.
 func InvalidCopy(file string, err error) error {
 	var invalid *bridge.InvalidCopyError
-	if errors.As(err, &invalid) {
-		return NotACopy(file, invalid.Reasons)
+	var unjudged *bridge.UnjudgedError
+	switch {
+	case errors.As(err, &invalid):
+		return &NotACopyError{file, false, invalid.Reasons}
+	case errors.As(err, &unjudged):
+		return &NotACopyError{file, true, unjudged.Reasons}
 	}
 	return err
 }

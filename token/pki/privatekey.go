@@ -93,7 +93,7 @@ func parsePrivate(algorithm algorithmIdentifier, value, stated []byte) (*Private
 	}
 	e := edwardsByOID(algorithm.oid)
 	if e == nil {
-		return nil, &UnsupportedError{Algorithm: algorithm.oid}
+		return nil, &UnsupportedError{Algorithm: algorithmName(algorithm.oid)}
 	}
 	if !algorithm.absent() {
 		return nil, malformed(e.algorithm+" private key", "parameters")

@@ -82,7 +82,31 @@ func parseKeyBits(algorithm algorithmIdentifier, key []byte) (PublicKey, error) 
 		}
 		return e.public(key)
 	}
-	return PublicKey{}, &UnsupportedError{Algorithm: algorithm.oid}
+	return PublicKey{}, &UnsupportedError{Algorithm: algorithmName(algorithm.oid)}
+}
+
+// algorithmNames are those of keys that are met and cannot be computed with here (RFC 3279; NIST's CSOR; RFC 9215).
+var algorithmNames = map[string]string{
+	oidDSA:                    "DSA",
+	"1.2.840.10046.2.1":       "X9.42 DH",
+	"1.2.840.113549.1.3.1":    "PKCS #3 DH",
+	"1.2.643.2.2.19":          "GOST R 34.10-2001",
+	"1.2.643.7.1.1.1.1":       "GOST R 34.10-2012 (256 bits)",
+	"1.2.643.7.1.1.1.2":       "GOST R 34.10-2012 (512 bits)",
+	"2.16.840.1.101.3.4.4.1":  "ML-KEM-512",
+	"2.16.840.1.101.3.4.4.2":  "ML-KEM-768",
+	"2.16.840.1.101.3.4.4.3":  "ML-KEM-1024",
+	"2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+	"2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+	"2.16.840.1.101.3.4.3.19": "ML-DSA-87",
+}
+
+// algorithmName is the specification's name, or else the dotted OID.
+func algorithmName(oid string) string {
+	if name, known := algorithmNames[oid]; known {
+		return name
+	}
+	return oid
 }
 
 // parseDSAPublicKey reads what a listing shows of a DSA key (RFC 3279 section 2.3.2).
