@@ -14,6 +14,7 @@ type sweptCommand struct {
 	faults string // of the module, beside the one that is swept: what the token is like
 	args   []string
 	reads  bool                  // changes nothing: with exit code 0 it says what it says without a fault, or names what failed
+	makes  bool                  // puts objects on the token
 	leaves bool                  // takes keys off the token
 	does   func(a *after) string // what was promised and is not there
 }
@@ -49,14 +50,14 @@ func sweptCommands() []sweptCommand {
 		{name: "export --delete-key EC", scene: "alone", args: exportTo("new.pfx", "Akelei", "--delete-key", "--yes"), leaves: true, does: moved("Akelei")},
 		{name: "export --delete-key shroud", scene: "alone", faults: shroud, args: exportTo("new.pfx", "Akelei", "--delete-key", "--yes"), leaves: true, does: moved("Akelei")},
 		{name: "export --all --delete-key", scene: "alone", args: append(slices.Clone(all), "--delete-key", "--yes"), leaves: true, does: moved(everything...)},
-		{name: "restore unwrap RSA", scene: "empty", args: restore("Schwertlilie"), does: restored("Schwertlilie")},
-		{name: "restore unwrap EC", scene: "missing", args: restore("Akelei", "--exportable"), does: restored("Akelei")},
-		{name: "restore create RSA", scene: "empty", faults: noUnwrap, args: restore("Schwertlilie", "--exportable"), does: restored("Schwertlilie")},
-		{name: "restore create EC", scene: "missing", faults: noUnwrap, args: restore("Akelei"), does: restored("Akelei")},
-		{name: "restore shroud RSA", scene: "empty", faults: shroud, args: restore("Schwertlilie"), does: restored("Schwertlilie")},
-		{name: "request", scene: "full", args: []string{"request", "Akelei", "-o", "new.csr"}, does: requested},
-		{name: "request --same-key", scene: "full", args: []string{"request", "Akelei", "--same-key", "-o", "new.csr"}, does: requested},
-		{name: "install", scene: "asked", args: []string{"install", "issued.pem"}, does: installed},
+		{name: "restore unwrap RSA", scene: "empty", args: restore("Schwertlilie"), makes: true, does: restored("Schwertlilie")},
+		{name: "restore unwrap EC", scene: "missing", args: restore("Akelei", "--exportable"), makes: true, does: restored("Akelei")},
+		{name: "restore create RSA", scene: "empty", faults: noUnwrap, args: restore("Schwertlilie", "--exportable"), makes: true, does: restored("Schwertlilie")},
+		{name: "restore create EC", scene: "missing", faults: noUnwrap, args: restore("Akelei"), makes: true, does: restored("Akelei")},
+		{name: "restore shroud RSA", scene: "empty", faults: shroud, args: restore("Schwertlilie"), makes: true, does: restored("Schwertlilie")},
+		{name: "request", scene: "full", args: []string{"request", "Akelei", "-o", "new.csr"}, makes: true, does: requested},
+		{name: "request --same-key", scene: "full", args: []string{"request", "Akelei", "--same-key", "-o", "new.csr"}, makes: true, does: requested},
+		{name: "install", scene: "asked", args: []string{"install", "issued.pem"}, makes: true, does: installed},
 		{name: "delete", scene: "full", args: []string{"delete", "Akelei", "--copy", "copies/Akelei.pfx", passwordArgument, "--yes"}, leaves: true, does: offToken("Akelei")},
 	}
 }

@@ -125,7 +125,7 @@ func without(list []broken, kind breach) (rest []broken) {
 	return rest
 }
 
-// mendToken puts SoftHSM's own token.object back where a kill within C_Login cut it off, as tokenMender does.
+// mendToken puts SoftHSM's own token.object back where a kill within C_Login, or a write that failed, cut it off, as tokenMender does.
 func mendToken(t *testing.T, scene *scene, directory string) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(scene.directory, "token/tokens/*/token.object"))
@@ -136,7 +136,7 @@ func mendToken(t *testing.T, scene *scene, directory string) {
 	sound := mustRead(t, paths[0])
 	name := directory + strings.TrimPrefix(paths[0], scene.directory)
 	if found, err := os.ReadFile(name); err != nil || len(found) < len(sound) {
-		t.Logf("C_Login was killed: SoftHSM left %d of %d bytes of its token.object (%v)", len(found), len(sound), err)
+		t.Logf("C_Login was cut off: SoftHSM left %d of %d bytes of its token.object (%v)", len(found), len(sound), err)
 		if err := os.WriteFile(name, sound, 0o600); err != nil {
 			t.Error(err)
 		}

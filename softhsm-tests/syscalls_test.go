@@ -34,9 +34,13 @@ var failedErrors = map[string][]string{
 	"newfstatat": {"5", "116"},
 }
 
+// writing are the calls that fail on SoftHSM's own files.
+var writing = []string{"write", "pwrite64", "ftruncate", "fsync", "close", "rename", "unlink", "unlinkat"}
+
 // failedCall is one system call of one run that fails.
 type failedCall struct {
 	command *sweptCommand
+	below   string // the scene's directory, or "/token": SoftHSM's own files
 	call    string
 	nth     int
 	error   string
@@ -62,20 +66,9 @@ func (s *stage) testSystemCalls(t *testing.T) {
 		if c.faults != "" || c.reads && c.name != "status" || !s.isThere(c) || !strings.HasPrefix(c.name, os.Getenv("SWEEP_COMMAND")) {
 			continue
 		}
-		directory := filepath.Join(t.TempDir(), "rehearsal")
-		if a := s.performFailing(t, failing, failedCall{&c, "-", 0, "0"}, directory); a.run.code != 0 || len(a.broken) > 0 {
-			t.Fatalf("%s without a fault: exit code %d, %v\n%s", c.name, a.run.code, a.broken, a.text())
-		}
-		nth := map[string]int{}
-		for _, call := range callsIn(readLog(t, directory)) {
-			nth[call]++
-			codes := failedErrors[call]
-			if codes == nil {
-				codes = []string{"5"}
-			}
-			for _, code := range codes {
-				faults = append(faults, failedCall{&c, call, nth[call], code})
-			}
+		faults = append(faults, s.failedCalls(t, failing, &c, "")...)
+		if c.makes {
+			faults = append(faults, s.failedCalls(t, failing, &c, "/token")...)
 		}
 	}
 	chosen := sampleOf(faults, size)
@@ -98,12 +91,36 @@ func (s *stage) testSystemCalls(t *testing.T) {
 		if lost := a.lostKeys(); !f.command.leaves && len(lost) > 0 {
 			a.breaks(keyLost, "%q are no longer on the token", lost)
 		}
-		tally.add(f.command.name, fmt.Sprintf("%s@%d %s", f.call, f.nth, f.error), a)
+		tally.add(f.command.name, fmt.Sprintf("%s@%d %s%s", f.call, f.nth, f.error, strings.Replace(f.below, "/", " of the ", 1)), a)
 	})
 	tally.report(t)
 	if os.Getenv("SWEEP") == "full" && os.Getenv("SWEEP_COMMAND") == "" && len(chosen) < 500 {
 		t.Errorf("only %d faults", len(chosen))
 	}
+}
+
+// failedCalls runs a command without a fault, and lists what can fail below a part of its directory.
+func (s *stage) failedCalls(t *testing.T, failing string, c *sweptCommand, below string) (faults []failedCall) {
+	t.Helper()
+	directory := filepath.Join(t.TempDir(), "rehearsal")
+	if a := s.performFailing(t, failing, failedCall{c, below, "-", 0, "0"}, directory); a.run.code != 0 || len(a.broken) > 0 {
+		t.Fatalf("%s without a fault: exit code %d, %v\n%s", c.name, a.run.code, a.broken, a.text())
+	}
+	nth := map[string]int{}
+	for _, call := range callsIn(readLog(t, directory)) {
+		nth[call]++
+		codes := failedErrors[call]
+		switch {
+		case below != "" && !slices.Contains(writing, call): // what SoftHSM cannot read, it hides in silence
+			codes = []string{}
+		case codes == nil || below != "":
+			codes = []string{"5"}
+		}
+		for _, code := range codes {
+			faults = append(faults, failedCall{c, below, call, nth[call], code})
+		}
+	}
+	return faults
 }
 
 // performFailing runs a command in a fresh copy of its scene, under testdata/failing.c.
@@ -117,7 +134,7 @@ func (s *stage) performFailing(t *testing.T, failing string, f failedCall, direc
 	if f.nth > 0 {
 		struck = fmt.Sprintf("%s@%d", f.call, f.nth)
 	}
-	command.Args = append([]string{failing, directory + ".log", directory, struck, f.error}, command.Args...)
+	command.Args = append([]string{failing, directory + ".log", directory + f.below, struck, f.error}, command.Args...)
 	command.Path = failing
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
@@ -125,6 +142,9 @@ func (s *stage) performFailing(t *testing.T, failing string, f failedCall, direc
 	r := stageRun{code: command.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), inTime: ctx.Err() == nil}
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || r.code == 125 {
 		t.Errorf("%v\n%s", err, r.stderr)
+	}
+	if f.below != "" {
+		mendToken(t, s.scenes[f.command.scene], directory)
 	}
 	return s.lookAfter(s.scenes[f.command.scene], directory, r)
 }

@@ -3,7 +3,7 @@
  *
  *   failing LOG DIRECTORY CALL[@N] ERRNO PROGRAM ARGUMENTS…
  *
- * DIRECTORY is absolute; what is below DIRECTORY/token does not count, since that is SoftHSM's own. CALL is the name of a system
+ * DIRECTORY is absolute; what is below DIRECTORY/token does not count, since that is SoftHSM's own, but where DIRECTORY is that itself. CALL is the name of a system
  * call; @N its Nth one only. "-" fails none. ERRNO is a number; "after" before it carries the call out and fails it all the same,
  * which renaming, linking and removing can do. LOG has a line "CALL PATH" for each call that counts, "CALL PATH struck" where it failed.
  *
@@ -170,7 +170,7 @@ static int counts(const struct call *call, const struct seccomp_notif *asked, ch
 	else
 		known = path_at(asked->pid, (int)a[call->at], a[call->at + 1], path);
 	return known && strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0') &&
-	       strncmp(path + length, "/token", 6) != 0;
+	       strncmp(path + length, "/token/", 7) != 0;
 }
 
 /* carry_out makes a call in the program's place. */
