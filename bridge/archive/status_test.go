@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -33,11 +34,36 @@ func statusRows() []statusRow {
 			a.loose[shortFingerprint(statusFingerprint)] = []string{"a"}
 		}, StateUnreadable, verdict.BackupRecordUnreadable},
 		{"the backup is of an older certificate of the key", func(a *Archive, b *Backup) {
-			record := *b.Record
-			record.Certificate.SHA256, record.Certificate.NotBefore = strings.Repeat("0", 64), tokentest.Now.AddDate(-1, 0, 0).UTC().Format(time.RFC3339)
+			backup := ofAnotherCertificate(b, "d/old.json", -365)
 			forget(a)
-			a.Backups = []Backup{{RecordPath: b.RecordPath, Record: &record, File: FileIntact}}
+			a.Backups = []Backup{backup}
 		}, StateOutdated, verdict.BackupOutdated},
+		// The certificate on the token does not renew it: it is the older of the two.
+		{"the backup is of a newer certificate of the key", func(a *Archive, b *Backup) {
+			backup := ofAnotherCertificate(b, "d/new.json", -1)
+			forget(a)
+			a.Backups = []Backup{backup}
+		}, StateNever, verdict.BackupNeverMade},
+	}
+}
+
+// ofAnotherCertificate is a backup of the same key with a certificate that began so many days from now.
+func ofAnotherCertificate(b *Backup, path string, days int) Backup {
+	record := *b.Record
+	record.File = strings.TrimSuffix(path, ".json") + ".pfx"
+	record.Certificate.SHA256, record.Certificate.NotBefore = strings.Repeat("0", 64), tokentest.Now.AddDate(0, 0, days).UTC().Format(time.RFC3339)
+	return Backup{RecordPath: path, Record: &record, File: FileIntact}
+}
+
+// TestStatusNamesTheNewest has backups of several older certificates: the newest of them is the one that was renewed.
+func TestStatusNamesTheNewest(t *testing.T) {
+	row := statusRow{change: func(a *Archive, b *Backup) {
+		older, newest, oldest := ofAnotherCertificate(b, "older.json", -200), ofAnotherCertificate(b, "newest.json", -150), ofAnotherCertificate(b, "oldest.json", -400)
+		a.Backups, a.byCertificate, a.byPublicKey = []Backup{older, newest, oldest}, map[string][]*Backup{}, map[string][]*Backup{}
+	}}
+	status := row.status()
+	if len(status.Keys) != 1 || status.Keys[0].State != StateOutdated || !strings.Contains(fmt.Sprint(status.Keys[0].Reasons[0].Evidence), "newest.pfx") {
+		t.Errorf("%+v", status.Keys)
 	}
 }
 

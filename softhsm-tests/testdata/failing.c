@@ -5,7 +5,8 @@
  *
  * DIRECTORY is absolute; what is below DIRECTORY/token does not count, since that is SoftHSM's own, but where DIRECTORY is that itself. CALL is the name of a system
  * call; @N its Nth one only. "-" fails none. ERRNO is a number; "after" before it carries the call out and fails it all the same,
- * which renaming, linking and removing can do. LOG has a line "CALL PATH" for each call that counts, "CALL PATH struck" where it failed.
+ * which renaming, linking and removing can do. "do:COMMAND" fails nothing: sh runs COMMAND, with the call's path as $1, before the
+ * call is made. LOG has a line "CALL PATH" for each call that counts, "CALL PATH struck" where it failed.
  *
  * A seccomp filter hands the calls of the program and of all that it starts to this process (seccomp_unotify(2), Linux 5.5),
  * which counts them all together: it matters not which thread makes a call. Exit code: the program's; 125 where this failed.
@@ -56,6 +57,7 @@ enum { CALLS = sizeof calls / sizeof *calls };
 static const char *directory, *wanted;
 static unsigned long nth, seen;
 static int error, carried_out;
+static const char *deed;
 static FILE *log_file;
 
 static void fail(const char *what)
@@ -187,6 +189,19 @@ static int carry_out(const struct call *call, const struct seccomp_notif *asked,
 	return -1;
 }
 
+/* do_deed has sh run the command before the call is made. */
+static void do_deed(const char *path)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		execlp("sh", "sh", "-c", deed, "sh", path, (char *)NULL);
+		fail("sh");
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+		fail(deed);
+}
+
 static void answer(int listener, const struct seccomp_notif *asked, struct seccomp_notif_resp *response)
 {
 	char path[2 * PATH_MAX];
@@ -197,7 +212,9 @@ static void answer(int listener, const struct seccomp_notif *asked, struct secco
 		if (call->number != asked->data.nr || !counts(call, asked, path) || ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &asked->id) != 0)
 			continue;
 		strikes = strcmp(call->name, wanted) == 0 && (++seen == nth || nth == 0);
-		if (strikes && (!carried_out || carry_out(call, asked, path) == 0)) {
+		if (strikes && deed != NULL) {
+			do_deed(path);
+		} else if (strikes && (!carried_out || carry_out(call, asked, path) == 0)) {
 			response->flags = 0;
 			response->error = -error;
 		} else {
@@ -261,7 +278,7 @@ int main(int argc, char **argv)
 	pid_t child;
 	char *at;
 	if (argc < 6) {
-		fprintf(stderr, "usage: failing LOG DIRECTORY CALL[@N] [after]ERRNO PROGRAM ARGUMENTS...\n");
+		fprintf(stderr, "usage: failing LOG DIRECTORY CALL[@N] [after]ERRNO|do:COMMAND PROGRAM ARGUMENTS...\n");
 		return 125;
 	}
 	directory = argv[2];
@@ -271,6 +288,8 @@ int main(int argc, char **argv)
 		nth = strtoul(at + 1, NULL, 10);
 	}
 	carried_out = strncmp(argv[4], "after", 5) == 0;
+	if (strncmp(argv[4], "do:", 3) == 0)
+		deed = argv[4] + 3;
 	error = atoi(argv[4] + (carried_out ? 5 : 0));
 	become_root();
 	log_file = fopen(argv[1], "we");

@@ -45,6 +45,7 @@
  *   corrupt-wrap         CKR_OK and one bit of the wrapped key flipped
  *   wrong-wrap           CKR_OK and another private key of the same type
  *   destroy-lies         C_DestroyObject answers CKR_OK and does nothing
+ *   swapped:C_X          from this call of C_OpenSession on, the handles of the first two private keys stand for each other
  *   log                  writes a line "name" for every call as it comes, "name struck" where error, after, dead or pulled strike first
  *   count                at C_Finalize writes "name count" for every function called and every fault that struck
  *
@@ -179,7 +180,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
 	X(REPEATED, "repeated", "") X(RUBBISH, "rubbish", "f") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
-	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(LOG, "log", "") X(COUNT, "count", "")
+	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
 #define KIND_ROW(id, name, arguments) { name, arguments },
 enum kind { KINDS(KIND_NUMBER) KIND_COUNT };
@@ -458,9 +459,37 @@ static CK_RV get_token_info(CK_ULONG slot, CK_TOKEN_INFO_HEAD *info)
 	return CKR_OK;
 }
 
+static CK_OBJECT swapped[2];
+
+/* meant is the object that a handle stands for. */
+static CK_OBJECT meant(CK_OBJECT o)
+{
+	return o == 0 ? o : o == swapped[0] ? swapped[1] : o == swapped[1] ? swapped[0] : o;
+}
+
+static CK_RV swap_keys(CK_SESSION s)
+{
+	CK_ULONG class = CKO_PRIVATE_KEY, found = 0;
+	CK_ATTRIBUTE t = { CKA_CLASS, &class, sizeof class };
+	CK_RV rv = real.C_FindObjectsInit(s, &t, 1);
+	if (rv != CKR_OK)
+		return rv;
+	rv = real.C_FindObjects(s, swapped, 2, &found);
+	real.C_FindObjectsFinal(s);
+	return rv != CKR_OK ? rv : found == 2 ? CKR_OK : CKR_GENERAL_ERROR;
+}
+
 static CK_RV open_session(CK_ULONG slot, CK_ULONG flags, void *application, void *notify, CK_SESSION *s)
 {
-	return withhold(I_C_OpenSession, s, real.C_OpenSession(slot, flags, application, notify, s));
+	CK_RV rv = real.C_OpenSession(slot, flags, application, notify, s);
+	if (rv == CKR_OK && on_function(SWAPPED, I_C_OpenSession) != NULL)
+		rv = swap_keys(*s);
+	return withhold(I_C_OpenSession, s, rv);
+}
+
+static CK_RV sign_init(S, MECH, CK_OBJECT key)
+{
+	return real.C_SignInit(s, m, meant(key));
 }
 
 static CK_RV login(S, CK_ULONG user, IN(pin))
@@ -527,7 +556,7 @@ static CK_RV sign(S, IN(in), OUT(out))
 
 static CK_RV destroy_object(S, CK_OBJECT o)
 {
-	return on(DESTROY_LIES) != NULL ? CKR_OK : real.C_DestroyObject(s, o);
+	return on(DESTROY_LIES) != NULL ? CKR_OK : real.C_DestroyObject(s, meant(o));
 }
 
 static int is_ulong(CK_ULONG attribute)
@@ -591,6 +620,7 @@ static CK_RV get_attribute_value(S, CK_OBJECT o, ATTR(t))
 {
 	CK_RV first = CKR_OK;
 	int wanted = 0;
+	o = meant(o);
 	for (int i = 0; i < fault_count; i++)
 		wanted |= faults[i].kind >= UNAVAILABLE && faults[i].kind <= SHORT_ULONG;
 	if (!wanted)
@@ -939,6 +969,7 @@ static CK_RV load(void)
 	next.C_OpenSession = open_session;
 	next.C_CreateObject = create_object;
 	next.C_GenerateKeyPair = generate_key_pair;
+	next.C_SignInit = sign_init;
 	next.C_Sign = sign;
 	next.C_Login = login;
 	next.C_GetAttributeValue = get_attribute_value;

@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"math/big"
+	"testing"
+	"time"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/pfx"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// issuedPair is a key with its certificate, and the certificate above it.
+func issuedPair(t *testing.T) (pkcs8 []byte, leaf, above *pki.Certificate) {
+	t.Helper()
+	make := func(name string, serial int64, issuer *x509.Certificate, issuerKey *ecdsa.PrivateKey) (*ecdsa.PrivateKey, *x509.Certificate) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
+			NotAfter: time.Now().Add(time.Hour), IsCA: issuer == nil, BasicConstraintsValid: true}
+		if issuer == nil {
+			issuer, issuerKey = template, key
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), issuerKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key, certificate
+	}
+	caKey, ca := make("authority", 1, nil, nil)
+	key, certificate := make("alice", 2, ca, caKey)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parse := func(der []byte) *pki.Certificate {
+		parsed, err := pki.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	return pkcs8, parse(certificate.Raw), parse(ca.Raw)
+}
+
+// TestProofComparesWhatIsInTheFile proves files that a writer with a fault could have made: without a certificate of the chain,
+// with one too many, with another one, and with another key. Each opens by the password and is sound in itself.
+func TestProofComparesWhatIsInTheFile(t *testing.T) {
+	pkcs8, leaf, above := issuedPair(t)
+	otherKey, otherLeaf, otherAbove := issuedPair(t)
+	request := ExportRequest{Password: secret.New([]byte("test"))}
+	for _, row := range []struct {
+		name         string
+		key          []byte
+		certificates []*pki.Certificate
+		proven       bool
+	}{
+		{"as meant", pkcs8, []*pki.Certificate{leaf, above}, true},
+		{"a chain certificate lost", pkcs8, []*pki.Certificate{leaf}, false},
+		{"one too many", pkcs8, []*pki.Certificate{leaf, above, otherAbove}, false},
+		{"another in its place", pkcs8, []*pki.Certificate{leaf, otherAbove}, false},
+		{"another key", otherKey, []*pki.Certificate{leaf, above}, false},
+		{"another identity", otherKey, []*pki.Certificate{otherLeaf, above}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			contents := pfx.Contents{Keys: []pfx.Key{{PKCS8: row.key, LocalKeyID: []byte{1}}}}
+			for i, certificate := range row.certificates {
+				c := pfx.Certificate{DER: certificate.Raw}
+				if i == 0 {
+					c.LocalKeyID = []byte{1}
+				}
+				contents.Certificates = append(contents.Certificates, c)
+			}
+			file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte("test"), pfx.Options{Profile: pfx.Modern, Iterations: 1000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			receipt := &Receipt{Certificate: leaf}
+			err = request.proveFile(t.Context(), file, &provenFile{receipt: receipt, encoded: file, chain: []*pki.Certificate{above}}, receipt)
+			if row.proven != (err == nil) || !row.proven && !errors.Is(err, archive.ErrNotProven) {
+				t.Errorf("the proof says %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,130 @@
+package softhsmtests
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// An export is proven by comparisons: each has here what only that comparison sees, end to end.
+
+// meanwhile runs the product, and a shell command within it, right before it makes a system call on a file below the
+// directory for the first time. The path of the call is the shell's $1.
+func (r *restorable) meanwhile(t *testing.T, call, deed string, args ...string) *result {
+	t.Helper()
+	environment, args := r.args(t, "", args...)
+	command := product(context.Background(), environment, args...)
+	log := filepath.Join(t.TempDir(), "log")
+	failing := failingProgram(t)
+	command.Args = append([]string{failing, log, r.directory, call + "@1", "do:" + deed}, command.Args...)
+	if path, err := exec.LookPath("p11bridge"); err != nil {
+		t.Fatal(err)
+	} else {
+		command.Args[5] = path
+	}
+	command.Path = failing
+	got := finish(t, command)
+	if text := string(mustRead(t, log)); !strings.Contains(text, call+" ") {
+		t.Fatalf("%s was never called:\n%s", call, text)
+	}
+	return got
+}
+
+// nothingCame wants no key to be gone, no file and no unfinished one.
+func (r *restorable) nothingCame(t *testing.T, file string) {
+	t.Helper()
+	if r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey == nil {
+		t.Error("the key is gone")
+	}
+	absent(t, file)
+	if left, err := filepath.Glob(r.path(".p11bridge-*")); err != nil || len(left) > 0 {
+		t.Errorf("there is %q (%v)", left, err)
+	}
+}
+
+// TestProofSeesAnotherFile puts another file in the place of the unfinished one, between writing and reading back: one that
+// is a valid copy of the same key by the same password, so that nothing but the comparison of the bytes sees it.
+func TestProofSeesAnotherFile(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, deletable)
+	earlier, file := r.path("earlier.pfx"), r.path("alice.pfx")
+	args := func(file string, more ...string) []string {
+		return append([]string{"export", "alice", "-o", file, "--iterations", "1000"}, more...)
+	}
+	if got := r.run(t, "", args(earlier)...); got.code != 0 {
+		t.Fatal(got.stderr)
+	}
+	got := r.meanwhile(t, "fadvise64", "cat '"+earlier+"' > \"$1\"", args(file, "--delete-key", "--yes", "--json")...)
+	if got.code != 1 || !strings.Contains(got.stderr, "could not be proven") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	r.nothingCame(t, file)
+}
+
+// TestProofSeesAnotherKey has a token that gives the bytes of another key, shrouded, so that nothing in this process has
+// seen them before the file is opened.
+func TestProofSeesAnotherKey(t *testing.T) {
+	t.Parallel()
+	for _, proof := range []string{"host", "token"} {
+		t.Run(proof, func(t *testing.T) {
+			t.Parallel()
+			r := newRestorable(t, deletable+"\n"+`label="mallory" id=02 key=p256 policy=wrappable certificate=valid`)
+			file := r.path("alice.pfx")
+			got := r.run(t, "cbc-pad,wrong-wrap", "export", "alice", "-o", file, "--iterations", "1000", "--method", "shroud", "--proof", proof, "--delete-key", "--yes", "--json")
+			if got.code != 1 || !strings.Contains(got.stderr, "could not be proven") {
+				t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+			}
+			r.nothingCame(t, file)
+		})
+	}
+}
+
+// TestFileThatCameMeanwhile has somebody make a file of the wanted name, after it was looked for and before the rename. It
+// stays as it is.
+func TestFileThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, deletable)
+	file, other := r.path("alice.pfx"), []byte("somebody's own\n")
+	stranger := write(t, r.directory, "stranger", other)
+	got := r.meanwhile(t, "renameat2", "cp '"+stranger+"' '"+file+"'", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--yes", "--json")
+	if got.code == 0 || !strings.Contains(got.stderr, "alice.pfx exists already and is left as it is") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if kept := mustRead(t, file); !bytes.Equal(kept, other) {
+		t.Errorf("the file that came is now %q", kept)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	r.nothingCame(t, file)
+}
+
+// TestHandleOfAnotherKey deletes a key whose handle stands for another one in the second session. The keys may not sign, so
+// that no signature tells them apart; what the objects tell of themselves does.
+func TestHandleOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, "")
+	for _, name := range []string{"alice", "mallory"} {
+		mustForeign(t, r.directory, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "crt.pem", "-subj", "/CN="+name,
+			"-addext", "keyUsage=critical,keyEncipherment")
+		mustForeign(t, r.directory, "openssl", "pkcs12", "-export", "-inkey", "key.pem", "-in", "crt.pem", "-name", name, "-passout", "file:password.txt", "-out", name+"-given.pfx")
+		if got := r.run(t, "", "restore", r.path(name+"-given.pfx"), "--exportable", "--json"); got.code != 0 {
+			t.Fatal(got.stderr)
+		}
+	}
+	file := r.path("alice.pfx")
+	got := r.run(t, "swapped:C_OpenSession@2", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--yes", "--json")
+	if got.code != 1 || !strings.Contains(got.stderr, "Nothing was done to the key") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	listed := r.run(t, "", "list", "--json")
+	for _, name := range []string{"alice", "mallory"} {
+		if listed.identity(t, name).PrivateKey == nil {
+			t.Errorf("the key of %s is gone", name)
+		}
+	}
+}
