@@ -42,14 +42,17 @@ type App struct {
 	Err       *os.File // notices and errors
 	Catalog   *messages.Catalog
 	Child     *supervise.Child // nil in the supervising parent
-	described []Description    // the errors of commands
-	Writes    bool             // the command changes what is on a token
+	given     supervise.Descriptors
+	pins      usedPINs
+	described []Description // the errors of commands
+	Writes    bool          // the command changes what is on a token
 }
 
 // Main runs the command line that newRoot makes and gives the exit code.
 func Main(newRoot func(*App) *cobra.Command) int {
-	worker, err := supervise.BecomeChild()
-	a := &App{Getenv: os.Getenv, Now: time.Now, Out: os.Stdout, Err: os.Stderr, Child: worker}
+	given := supervise.FindDescriptors() // before anything is opened
+	worker, err := supervise.BecomeChild(given)
+	a := &App{Getenv: os.Getenv, Now: time.Now, Out: os.Stdout, Err: os.Stderr, Child: worker, given: given}
 	if worker != nil {
 		a.Out, a.Err = worker.Out, worker.Err
 	}
@@ -124,7 +127,7 @@ func (a *App) Supervised(sources func() []string, work func(ctx context.Context,
 			named = sources()
 		}
 		return a.AfterChild(supervise.Run(c.Context(), supervise.Task{
-			Arguments: os.Args[1:], Timeout: a.Timeout, Inherited: descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
+			Arguments: os.Args[1:], Timeout: a.Timeout, Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
 		}))
 	}
 }

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"p11bridge/bridge"
@@ -12,6 +13,7 @@ import (
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
 	"p11bridge/token/host"
+	"p11bridge/token/secret"
 )
 
 // frameErrors are the errors that more than one command can end with, and their words. The first that fits is told: what
@@ -44,8 +46,8 @@ func frameErrors() []Description {
 		As(func(_ *App, _ *passwordMissingError) Failure {
 			return Failure{ID: "error.password", Reasons: []verdict.Reason{{Code: verdict.PasswordMissing}}, Code: ExitFailed}
 		}),
-		As(func(_ *App, e *inputError) Failure {
-			return Failure{ID: "error.input", Args: messages.Args{"Path": terminal.Printable(e.path), "Problem": SystemWords(e.err)}, Code: ExitFailed}
+		As(func(a *App, e *inputError) Failure {
+			return Failure{ID: "error.input", Args: messages.Args{"Path": terminal.Printable(e.path), "Problem": a.sourceProblem(e.err)}, Code: ExitFailed}
 		}),
 		Is(token.ErrPINValue, exitUsage, "error.pin-value"),
 		Is(token.ErrFingerprint, exitUsage, "error.fingerprint"),
@@ -142,10 +144,41 @@ func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
 	return f
 }
 
-func describeSource(_ *App, e *sourceError) Failure {
-	code := ExitFailed
+func describeSource(a *App, e *sourceError) Failure {
+	f := Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": e.Flag, "Source": e.Source, "Problem": a.sourceProblem(e.Err)}, Code: ExitFailed}
 	if e.Flag == "--pin-source" {
-		code = exitPIN
+		f.Code = exitPIN
 	}
-	return Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": e.Flag, "Source": e.Source, "Problem": terminal.Printable(e.Err.Error())}, Code: code}
+	var fault *secret.FaultError
+	if errors.As(e.Err, &fault) {
+		f.ID = "error.source-fault"
+	}
+	return f
+}
+
+// sourceProblems are the causes for which a source gives no secret, and their words.
+var sourceProblems = []struct {
+	err error
+	id  string
+}{
+	{errEmptySecret, "source.empty"},
+	{errNotSet, "source.not-set"},
+	{errTooLong, "source.too-long"},
+	{errNobodyWrites, "source.nobody-writes"},
+	{supervise.ErrNotGiven, "source.not-given"},
+	{supervise.ErrDescriptorChanged, "source.changed"},
+}
+
+// sourceProblem has the words for a source that gives no secret; the system's own, where it is the system's error.
+func (a *App) sourceProblem(err error) string {
+	var fault *secret.FaultError
+	if errors.As(err, &fault) {
+		return a.Text("source.fault."+string(fault.Fault), nil)
+	}
+	for _, known := range sourceProblems {
+		if errors.Is(err, known.err) {
+			return a.Text(known.id, messages.Args{"Most": maxSecret})
+		}
+	}
+	return SystemWords(err)
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"p11bridge/bridge"
 	"p11bridge/token/pki"
@@ -27,13 +25,9 @@ func (e *inputError) Unwrap() error { return e.err }
 // large without taking it all in.
 func ReadInput(path string) ([]byte, error) { return ReadLimited(path, bridge.MaxFileSize) }
 
+// ReadLimited reads a file, and of one that is longer than limit one byte more.
 func ReadLimited(path string, limit int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, &inputError{path, withoutPath(err)}
-	}
-	defer file.Close()
-	contents, err := io.ReadAll(io.LimitReader(file, limit+1))
+	contents, _, err := readFile(path, limit, pipePatience)
 	if err != nil {
 		return nil, &inputError{path, withoutPath(err)}
 	}

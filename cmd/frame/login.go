@@ -101,7 +101,7 @@ func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, pres
 	switch {
 	case s.kind != "prompt":
 		if pin, err = a.read("--pin-source", s); err == nil && pin.Len() == 0 {
-			err = &sourceError{Flag: "--pin-source", Source: sourceText, Err: errEmptySecret}
+			err = &sourceError{Flag: "--pin-source", Source: s.String(), Err: errEmptySecret}
 		}
 	case !present:
 		err = missing
@@ -118,12 +118,15 @@ func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, pres
 	if err == nil && pin.Len() == 0 {
 		err = missing
 	}
-	if err != nil {
+	if pin, err = checked("--pin-source", s, pin, err); err != nil {
 		return nil, false, err
 	}
 	if length := uint(pin.Len()); length < info.MinPINLen || info.MaxPINLen > 0 && length > info.MaxPINLen {
 		pin.Wipe()
 		return nil, false, &BlockedError{Reasons: []verdict.Reason{verdict.PINLengthReason(info)}}
+	}
+	if err := a.pins.add(pin); err != nil {
+		return nil, false, err
 	}
 	return pin, false, nil
 }

@@ -1,13 +1,206 @@
 package frame
 
 import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
+	"p11bridge/bridge"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/token/secret"
 )
+
+const passwordFlag = "--password-source"
+
+// PasswordToSet gets a password that can protect a file, and says whom it shuts out and whether it is easily guessed.
+func (a *App) PasswordToSet(ctx context.Context, text string, allowEmpty bool) (*secret.Text, error) {
+	s, err := a.passwordSource(text, NewPasswordSources...)
+	if err != nil {
+		return nil, err
+	}
+	password, err := a.newPassword(ctx, s, allowEmpty)
+	if err != nil {
+		return nil, err
+	}
+	if password, err = a.replaceWeak(ctx, s, password); err != nil {
+		return nil, err
+	}
+	if err := bridge.CheckPassword(password, allowEmpty); err != nil {
+		password.Wipe()
+		return nil, err
+	}
+	noticePassword(a, password)
+	return password, nil
+}
+
+// newPassword asks for a password that is about to be set, or makes one.
+func (a *App) newPassword(ctx context.Context, s source, allowEmpty bool) (*secret.Text, error) {
+	switch s.kind {
+	case "prompt":
+		password, err := a.askTwice(ctx, allowEmpty)
+		return checked(passwordFlag, s, password, err)
+	case "generate":
+		return a.generate()
+	}
+	password, err := a.read(passwordFlag, s)
+	return checked(passwordFlag, s, password, err)
+}
+
+// KnownPassword asks for the password that a file has. Whatever its source gives is tried: another program may have set it.
+// What nobody would type is worth a notice.
+func (a *App) KnownPassword(ctx context.Context, text, file string) (*secret.Text, error) {
+	s, err := a.passwordSource(text, PasswordSources...)
+	if err != nil {
+		return nil, err
+	}
+	if s.kind == "prompt" {
+		return terminal.Ask(ctx, a.Text("prompt.password", messages.Args{"File": terminal.Printable(file)})+" ", true)
+	}
+	password, err := a.read(passwordFlag, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := secret.Check(password.Bytes()); err != nil {
+		a.Notice("notice.password-as-it-is", messages.Args{"Source": s.String(), "Problem": a.sourceProblem(err)})
+	}
+	return password, nil
+}
+
+func (a *App) passwordSource(text string, kinds ...string) (source, error) {
+	if text == "" {
+		if !terminal.Present() {
+			return source{}, &passwordMissingError{}
+		}
+		text = "prompt"
+	}
+	return parseSource(passwordFlag, text, kinds...)
+}
+
+// passwordMissingError means that a password is needed and there is neither a source nor a terminal.
+type passwordMissingError struct{}
+
+// Error names what is missing.
+func (*passwordMissingError) Error() string { return "a password is needed" }
+
+// errPasswordsDiffer means that the password was typed differently the second time.
+var errPasswordsDiffer = errors.New("the two passwords differ")
+
+// askTwice asks for a new password. Who types none is offered one.
+func (a *App) askTwice(ctx context.Context, allowEmpty bool) (*secret.Text, error) {
+	first, err := terminal.Ask(ctx, a.Text("prompt.new-password.warning", nil)+"\n"+a.Text("prompt.new-password", nil)+" ", true)
+	if err != nil {
+		return nil, err
+	}
+	if first.Len() == 0 && !allowEmpty {
+		generated, err := a.offer(ctx, "prompt.generate-for-empty")
+		if err != nil || generated != nil {
+			return generated, err
+		}
+		return first, nil
+	}
+	second, err := terminal.Ask(ctx, a.Text("prompt.new-password.again", nil)+" ", true)
+	if err != nil {
+		first.Wipe()
+		return nil, err
+	}
+	defer second.Wipe()
+	if !bytes.Equal(first.Bytes(), second.Bytes()) {
+		first.Wipe()
+		return nil, errPasswordsDiffer
+	}
+	return first, nil
+}
+
+// offer asks whether a password shall be made, and makes it. It gives none where the answer is no.
+func (a *App) offer(ctx context.Context, question string) (*secret.Text, error) {
+	answer, err := terminal.Ask(ctx, a.Text(question, nil)+" ", false)
+	if err != nil {
+		return secret.None, err
+	}
+	if !strings.EqualFold(strings.TrimSpace(answer.Reveal()), a.Text("prompt.yes", nil)) {
+		return secret.None, nil
+	}
+	return a.generate()
+}
+
+// shortestUnremarked is the number of characters from which on a password's length is not worth a word.
+const shortestUnremarked = 12
+
+// weakness is the id of what is to be said of a password that can be guessed, empty for nothing.
+func (a *App) weakness(password *secret.Text) string {
+	switch {
+	case password.Len() == 0:
+		return ""
+	case a.pins.have(password):
+		return "notice.password-is-pin"
+	case len(bytes.Trim(password.Bytes(), "0123456789")) == 0:
+		return "notice.password-of-digits"
+	case utf8.RuneCount(password.Bytes()) < shortestUnremarked:
+		return "notice.password-short"
+	}
+	return ""
+}
+
+// replaceWeak says that a password is weak. Who sits at the terminal is offered a better one.
+func (a *App) replaceWeak(ctx context.Context, s source, password *secret.Text) (*secret.Text, error) {
+	weakness := a.weakness(password)
+	if weakness == "" {
+		return password, nil
+	}
+	a.Notice(weakness, nil)
+	if s.kind != "prompt" {
+		return password, nil
+	}
+	generated, err := a.offer(ctx, "prompt.generate-for-weak")
+	if err != nil || generated != nil {
+		password.Wipe()
+		return generated, err
+	}
+	return password, nil
+}
+
+// usedPINs remembers the PINs of this run by their HMAC under a key that nothing else knows.
+type usedPINs struct {
+	key    []byte
+	hashes [][]byte
+}
+
+func (u *usedPINs) hash(text *secret.Text) []byte {
+	mac := hmac.New(sha256.New, u.key)
+	mac.Write(text.Bytes())
+	return mac.Sum(nil)
+}
+
+func (u *usedPINs) add(pin *secret.Text) error {
+	if u.key == nil {
+		key := make([]byte, sha256.Size)
+		if _, err := rand.Read(key); err != nil {
+			return fmt.Errorf("remember that a PIN was used: %w", err)
+		}
+		u.key = key
+	}
+	u.hashes = append(u.hashes, u.hash(pin))
+	return nil
+}
+
+func (u *usedPINs) have(text *secret.Text) bool {
+	for _, hash := range u.hashes {
+		if hmac.Equal(hash, u.hash(text)) {
+			return true
+		}
+	}
+	return false
+}
 
 // noticePassword says which readers a password shuts out.
 func noticePassword(a *App, password *secret.Text) {

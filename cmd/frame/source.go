@@ -2,7 +2,6 @@ package frame
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"p11bridge/bridge"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token/secret"
@@ -56,26 +54,30 @@ func sourceForms(kinds []string) string {
 	return strings.Join(list, ", ")
 }
 
-// descriptorsNamed lists the file descriptors that the sources name.
-func descriptorsNamed(sources []string) []int {
+// descriptorsNamed lists the file descriptors that the sources name and that this process was started with.
+func (a *App) descriptorsNamed(sources []string) []int {
 	var fds []int
 	for _, text := range sources {
 		if number, ok := strings.CutPrefix(text, "fd:"); ok {
-			if fd, err := strconv.ParseUint(number, 10, 10); err == nil {
-				fds = append(fds, int(fd))
+			if fd, err := strconv.Atoi(number); err == nil && a.given.Has(fd) {
+				fds = append(fds, fd)
 			}
 		}
 	}
 	return fds
 }
 
-// errEmptySecret means that the source gave nothing.
-var errEmptySecret = errors.New("it is empty")
+// The causes for which a source gives no secret, besides the system's own.
+var (
+	errEmptySecret = errors.New("it is empty")
+	errNotSet      = errors.New("the variable is not set")
+	errTooLong     = fmt.Errorf("it is longer than %d bytes", maxSecret)
+)
 
-// sourceError says which source could not be read.
+// sourceError says which source could not be read, or gives what cannot be a secret.
 type sourceError struct {
 	Flag   string
-	Source string // "file:PATH", "env:NAME", "fd:N"
+	Source string // "file:PATH", "env:NAME", "fd:N", "prompt"
 	Err    error
 }
 
@@ -85,63 +87,80 @@ func (e *sourceError) Error() string { return fmt.Sprintf("%s %s: %v", e.Flag, e
 // Unwrap gives the cause.
 func (e *sourceError) Unwrap() error { return e.Err }
 
+// String is the source as it was given, safe to print.
+func (s source) String() string {
+	if s.value == "" {
+		return s.kind
+	}
+	return s.kind + ":" + terminal.Printable(s.value)
+}
+
 // read takes the secret from a source that is not a question. One line end at its end is not part of it.
 func (a *App) read(flag string, s source) (*secret.Text, error) {
 	var text []byte
 	var err error
 	switch s.kind {
 	case "env":
-		value, set := os.LookupEnv(s.value)
-		if !set {
-			err = errors.New("the variable is not set")
-		} else if err = os.Unsetenv(s.value); err == nil { // no library loaded later shall read it
-			text = []byte(value)
-		}
+		text, err = readVariable(s.value)
 	case "file":
 		text, err = a.readSecretFile(s.value)
 	case "fd":
-		text, err = readDescriptor(s.value)
+		text, err = a.readDescriptor(s.value)
 	}
 	if err == nil && len(text) > maxSecret {
-		err = fmt.Errorf("it is longer than %d bytes", maxSecret)
-	}
-	if err == nil {
-		text = trimLineEnd(text)
+		err = errTooLong
 	}
 	if err != nil {
-		return nil, &sourceError{Flag: flag, Source: s.kind + ":" + terminal.Printable(s.value), Err: err}
+		secret.Wipe(text)
+		return nil, &sourceError{Flag: flag, Source: s.String(), Err: err}
 	}
-	return secret.New(text), nil
+	return secret.New(trimLineEnd(text)), nil
+}
+
+// checked refuses a secret that nobody can have meant, before a PIN is sent or a file is made.
+func checked(flag string, s source, text *secret.Text, err error) (*secret.Text, error) {
+	if err != nil {
+		return nil, err
+	}
+	if err := secret.Check(text.Bytes()); err != nil {
+		text.Wipe()
+		return nil, &sourceError{Flag: flag, Source: s.String(), Err: err}
+	}
+	return text, nil
 }
 
 func trimLineEnd(text []byte) []byte {
 	return bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
 }
 
-func (a *App) readSecretFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, withoutPath(err)
+// readVariable takes the variable out of the environment: no library that is loaded later shall read it.
+func readVariable(name string) ([]byte, error) {
+	value, set := os.LookupEnv(name)
+	if !set {
+		return nil, errNotSet
 	}
-	defer file.Close()
-	info, err := file.Stat()
+	return []byte(value), os.Unsetenv(name)
+}
+
+func (a *App) readSecretFile(path string) ([]byte, error) {
+	text, info, err := readFile(path, maxSecret+1, a.Timeout)
 	if err != nil {
 		return nil, withoutPath(err)
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
 		a.Notice("notice.world-readable", messages.Args{"Path": terminal.Printable(path)})
 	}
-	return io.ReadAll(io.LimitReader(file, maxSecret+2))
+	return text, nil
 }
 
-func readDescriptor(number string) ([]byte, error) {
+func (a *App) readDescriptor(number string) ([]byte, error) {
 	fd, err := strconv.Atoi(number)
 	if err != nil {
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), "fd:"+number)
-	if file == nil {
-		return nil, errors.New("no such file descriptor")
+	file, err := a.given.Take(fd)
+	if err != nil {
+		return nil, err
 	}
 	defer file.Close()
 	return io.ReadAll(io.LimitReader(file, maxSecret+2))
@@ -170,83 +189,4 @@ func CheckSource(flag, text string, kinds []string) error {
 	}
 	_, err := parseSource(flag, text, kinds...)
 	return err
-}
-
-// PasswordToSet gets a password that can protect a file, and says whom it shuts out.
-func (a *App) PasswordToSet(ctx context.Context, source string, allowEmpty bool) (*secret.Text, error) {
-	password, err := a.newPassword(ctx, source)
-	if err != nil {
-		return nil, err
-	}
-	if err := bridge.CheckPassword(password, allowEmpty); err != nil {
-		password.Wipe()
-		return nil, err
-	}
-	noticePassword(a, password)
-	return password, nil
-}
-
-// newPassword asks for a password that is about to be set, or makes one.
-func (a *App) newPassword(ctx context.Context, text string) (*secret.Text, error) {
-	const flag = "--password-source"
-	s, err := a.passwordSource(text, NewPasswordSources...)
-	if err != nil {
-		return nil, err
-	}
-	switch s.kind {
-	case "prompt":
-		return a.askTwice(ctx)
-	case "generate":
-		return a.generate()
-	}
-	return a.read(flag, s)
-}
-
-// KnownPassword asks for the password that a file has.
-func (a *App) KnownPassword(ctx context.Context, text, file string) (*secret.Text, error) {
-	s, err := a.passwordSource(text, PasswordSources...)
-	if err != nil {
-		return nil, err
-	}
-	if s.kind == "prompt" {
-		return terminal.Ask(ctx, a.Text("prompt.password", messages.Args{"File": terminal.Printable(file)})+" ", true)
-	}
-	return a.read("--password-source", s)
-}
-
-func (a *App) passwordSource(text string, kinds ...string) (source, error) {
-	if text == "" {
-		if !terminal.Present() {
-			return source{}, &passwordMissingError{}
-		}
-		text = "prompt"
-	}
-	return parseSource("--password-source", text, kinds...)
-}
-
-// passwordMissingError means that a password is needed and there is neither a source nor a terminal.
-type passwordMissingError struct{}
-
-// Error names what is missing.
-func (*passwordMissingError) Error() string { return "a password is needed" }
-
-// errPasswordsDiffer means that the password was typed differently the second time.
-var errPasswordsDiffer = errors.New("the two passwords differ")
-
-func (a *App) askTwice(ctx context.Context) (*secret.Text, error) {
-	first, err := terminal.Ask(ctx, a.Text("prompt.new-password.warning", nil)+"\n"+a.Text("prompt.new-password", nil)+" ", true)
-	if err != nil {
-		return nil, err
-	}
-	second, err := terminal.Ask(ctx, a.Text("prompt.new-password.again", nil)+" ", true)
-	if err != nil {
-		first.Wipe()
-		return nil, err
-	}
-	defer second.Wipe()
-	if !bytes.Equal(first.Bytes(), second.Bytes()) {
-		first.Wipe()
-		return nil, errPasswordsDiffer
-	}
-	return first, nil
 }

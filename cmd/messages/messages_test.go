@@ -412,6 +412,7 @@ func families(t *testing.T) map[string][]string {
 		"export.proof.":     constantsOf(t, "../../bridge/archive", "Proof"),
 		"error.load.":       both(constantsOf(t, "../../token", "LoadFault")),
 		"error.file.":       both(constantsOf(t, "../../bridge/archive", "FileFault")),
+		"source.fault.":     constantsOf(t, "../../token/secret", "Fault"),
 		"status.state.":     states,
 		"list.column.":      {"name", "id", "key", "certificate", "valid-until", "verdict"},
 		"list.verdict.":     {"yes", "no", "unknown"},

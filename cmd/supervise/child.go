@@ -22,10 +22,10 @@ type Child struct {
 // ErrIsParent means that this process was not started by another one of its kind.
 var ErrIsParent = errors.New("not a child process")
 
-// BecomeChild takes over the descriptors that the parent left and forbids core dumps. In the parent the error is
-// errIsParent. The
-// module gets the standard output and error that C code knows; ours move to other numbers.
-func BecomeChild() (*Child, error) {
+// BecomeChild takes over the descriptors that the parent left, which are none of the user's, and forbids core dumps. In the
+// parent the error is ErrIsParent. The module gets the standard output and error that C code knows; ours move to other
+// numbers.
+func BecomeChild(given Descriptors) (*Child, error) {
 	descriptors := os.Getenv(childVariable)
 	if descriptors == "" {
 		return nil, ErrIsParent
@@ -39,6 +39,7 @@ func BecomeChild() (*Child, error) {
 	}
 	for fd := first; fd < first+3; fd++ {
 		unix.CloseOnExec(fd)
+		given.forget(fd)
 	}
 	page, err := mapCallPage(os.NewFile(uintptr(first), "calls"))
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +26,12 @@ import (
 // childVariable tells the child the first of three file descriptors: the call page, the file for what the module prints,
 // and the file for what Go's runtime says of a crash. It is for this program's own use.
 const childVariable = "P11BRIDGE_CHILD"
+
+// self is this very program, even where its file was replaced or removed meanwhile.
+const self = "/proc/self/exe"
+
+// ErrNoProc means that the process file system is not mounted, by which this program starts itself again.
+var ErrNoProc = errors.New("/proc is not mounted")
 
 // NotReported is no exit code: the child had told no result when it died.
 const NotReported = -1
@@ -62,7 +67,7 @@ func (e *ModuleFailure) Error() string {
 type Task struct {
 	Arguments []string // of this program
 	Timeout   time.Duration
-	Inherited []int    // the file descriptors that the user named as a source
+	Inherited []int    // the file descriptors that the user named as a source; they keep their numbers
 	In, Out   *os.File // the child's standard input and output
 }
 
@@ -92,7 +97,10 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 		return end, err
 	}
 	defer crash.Close()
-	child := childCommand([]*os.File{pageFile, printed, crash}, e)
+	child, err := childCommand([]*os.File{pageFile, printed, crash}, e)
+	if err != nil {
+		return end, err
+	}
 	// Pdeathsig belongs to the thread that starts the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -100,6 +108,9 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer signal.Stop(signals)
 	if err := child.Start(); err != nil {
+		if _, missing := os.Stat(self); missing != nil {
+			return end, ErrNoProc
+		}
 		return end, fmt.Errorf("start the child process: %w", err)
 	}
 	watch := watchdog{page: page, process: child.Process, timeout: e.Timeout, signals: signals, done: make(chan struct{}), verdict: make(chan *ModuleFailure, 1)}
@@ -154,25 +165,18 @@ func removeUnfinished(path string) error {
 
 // childCommand is this program again. The file descriptors that the user named as a source keep their numbers; our own
 // come behind them.
-func childCommand(own []*os.File, e Task) *exec.Cmd {
-	highest := 2
-	for _, fd := range e.Inherited {
-		highest = max(highest, fd)
+func childCommand(own []*os.File, e Task) (*exec.Cmd, error) {
+	files, next, err := handDown(e.Inherited)
+	if err != nil {
+		return nil, err
 	}
-	files := make([]*os.File, highest-2, highest+len(own))
-	for _, fd := range e.Inherited {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); fd > 2 && err == nil {
-			files[fd-3] = os.NewFile(uintptr(fd), "fd:"+strconv.Itoa(fd))
-		}
-	}
-	files = append(files, own...)
-	child := exec.Command("/proc/self/exe", e.Arguments...)
+	child := exec.Command(self, e.Arguments...)
 	child.Args[0] = os.Args[0]
 	child.Stdin, child.Stdout, child.Stderr = e.In, e.Out, os.Stderr
-	child.ExtraFiles = files
-	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childVariable, highest+1))
+	child.ExtraFiles = append(files, own...)
+	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childVariable, next))
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
-	return child
+	return child, nil
 }
 
 // watchdog ends a child that stays in one call too long, or does not heed a signal.

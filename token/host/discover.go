@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"p11bridge/token"
 )
@@ -145,7 +146,7 @@ func readConfiguration(file string) Configuration {
 
 // readModuleFile reads "key: value" lines; a line that begins with # is a comment.
 func readModuleFile(path string) (map[string]string, error) {
-	file, err := os.Open(path)
+	file, err := openRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("module configuration: %w", err)
 	}
@@ -159,6 +160,25 @@ func readModuleFile(path string) (map[string]string, error) {
 		}
 	}
 	return settings, scanner.Err()
+}
+
+// errNotRegular means that a FIFO, a directory or a device stands where a file should.
+var errNotRegular = errors.New("it is not a regular file")
+
+// openRegular opens a file for reading, and nothing else: to read a FIFO may take for ever.
+func openRegular(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // modulePath resolves a module's name against p11-kit's module directory.

@@ -78,7 +78,7 @@ func faultOf(err error, missing, unreadable SoftHSMFault) SoftHSMFault {
 
 // softHSMTokenDirectory reads directories.tokendir.
 func softHSMTokenDirectory(file string) (string, error) {
-	configuration, err := os.Open(file)
+	configuration, err := openRegular(file)
 	if err != nil {
 		return "", err
 	}
