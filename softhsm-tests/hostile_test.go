@@ -107,6 +107,8 @@ var hostileRows = []hostileRow{
 	{"longer:0x102", "export wrap RSA", 0, nil}, // the public key links
 	{"another:0x102", "export wrap RSA", 0, nil},
 	{"close:3:99", "list", 1, nil},
+	{"close:3:99", "export wrap EC", 1, nil},
+	{"changing:0x11", "export attributes", 2, []string{"names several objects"}}, // a key, and a certificate that is another one each time
 }
 
 func (s *stage) testHostileRows(t *testing.T) {
