@@ -2,6 +2,7 @@ package softhsmtests
 
 import (
 	"crypto"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,10 +63,20 @@ func sweptCommands() []sweptCommand {
 	}
 }
 
-// isThere tells whether the product has the command.
-func (s *stage) isThere(c sweptCommand) bool {
-	r := s.run(s.directory, nil, c.args[0], "--help")
-	return r.code == 0 && strings.Contains(r.stdout, "p11bridge "+c.args[0])
+// commands are those that the product has, and that SWEEP_COMMAND lets through.
+func (s *stage) commands() (commands []sweptCommand) {
+	for _, c := range sweptCommands() {
+		help := s.run(s.directory, nil, c.args[0], "--help")
+		if help.code != 0 || !strings.Contains(help.stdout, "p11bridge "+c.args[0]) || !strings.HasPrefix(c.name, os.Getenv("SWEEP_COMMAND")) {
+			continue
+		}
+		// The scenes are in memory, which is no place for an only copy.
+		if volatile := "--allow-volatile"; slices.Contains(c.args, "--delete-key") && strings.Contains(help.stdout, volatile) {
+			c.args = append(c.args, volatile)
+		}
+		commands = append(commands, c)
+	}
+	return commands
 }
 
 func written(name string) func(*after) string {
