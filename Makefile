@@ -15,6 +15,8 @@ VCS := $(shell git rev-parse --verify HEAD >/dev/null 2>&1 && echo true || echo 
 
 # PKCS#11 modules are C libraries.
 export CGO_ENABLED := 1
+# Go overwrites what a private key left behind in memory (runtime/secret, Linux on amd64 and arm64). A build without it works.
+export GOEXPERIMENT := runtimesecret
 
 DEMO_PACKAGES := softhsm2
 # libnss3-tools brings libsoftokn3, opensc pkcs11-tool; the third line is a TPM 2.0 in software, behind tpm2-pkcs11.

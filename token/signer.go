@@ -206,7 +206,8 @@ func (m *Module) closeCrypto11() error {
 // crypto11Call is call for what crypto11 does with several C_* calls. Its errors hide the return value behind words.
 func (m *Module) crypto11Call(function, detail string, f func() error) error {
 	return m.call(function, detail, func() error {
-		err := f()
+		var err error
+		secret.Outside(func() { err = f() })
 		for cause := err; cause != nil; {
 			if code, ok := cause.(pkcs11.Error); ok {
 				return code

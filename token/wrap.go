@@ -150,6 +150,7 @@ func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.
 		return nil, attempt, nil
 	}
 	defer secret.Wipe(clear)
+	secret.Lock(clear)
 	carried, err := pki.ParsePrivateKey(keywrap.TrimPKCS7(clear))
 	var unsupported *pki.UnsupportedError
 	if errors.As(err, &unsupported) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"p11bridge/token/secret"
 )
 
 // Child is the working half of a supervised command.
@@ -58,6 +60,7 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	if err := debug.SetCrashOutput(os.NewFile(uintptr(first+2), "crash"), debug.CrashOptions{}); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)
 	}
+	secret.LockProcess()
 	return c, ForbidCoreDumps()
 }
 

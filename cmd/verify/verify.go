@@ -77,6 +77,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 func runVerify(ctx context.Context, a *frame.App, o *verifyOptions) error {
+	secret.LockProcess()
 	if err := supervise.ForbidCoreDumps(); err != nil {
 		return err
 	}

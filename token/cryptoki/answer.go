@@ -39,7 +39,7 @@ func bytesFrom(call func(out *C.CK_BYTE, written *C.CK_ULONG) C.p11b_result) ([]
 			return answer, err
 		}
 		if told <= offered { // it does not say how much it needs
-			if err := outcome(call(nil, &told)); err != nil {
+			if err := carryOut(func() C.p11b_result { return call(nil, &told) }); err != nil {
 				return nil, err
 			}
 		}
@@ -55,7 +55,7 @@ func bytesInto(offered C.CK_ULONG, call func(out *C.CK_BYTE, written *C.CK_ULONG
 	var m memory
 	defer m.free()
 	out, told := m.room(int(offered), 0), offered
-	switch err := outcome(call((*C.CK_BYTE)(out), &told)); {
+	switch err := carryOut(func() C.p11b_result { return call((*C.CK_BYTE)(out), &told) }); {
 	case err != nil:
 		return told, nil, err
 	case told > offered:
@@ -77,7 +77,7 @@ func listFrom(expected C.CK_ULONG, what string, call func(list, count *C.CK_ULON
 	for range mostTries {
 		offered := expected
 		if offered == 0 {
-			if err := outcome(call(nil, &offered)); err != nil && !tooSmall(err) { // some say so where there is no room at all
+			if err := carryOut(func() C.p11b_result { return call(nil, &offered) }); err != nil && !tooSmall(err) { // some say so where there is no room at all
 				return nil, err
 			}
 		}
@@ -100,7 +100,7 @@ func listInto(offered C.CK_ULONG, what string, call func(list, count *C.CK_ULONG
 	defer m.free()
 	// A list for none would be NULL, and that asks for the count.
 	room, told := (*C.CK_ULONG)(m.room(int(max(offered, 1))*int(unsafe.Sizeof(C.CK_ULONG(0))), 0)), offered
-	if err := outcome(call(room, &told)); err != nil {
+	if err := carryOut(func() C.p11b_result { return call(room, &told) }); err != nil {
 		return told, nil, err
 	}
 	if told > offered {
@@ -128,7 +128,9 @@ func (f *Functions) GetMechanismList(slot uint) ([]uint, error) {
 // GetMechanismInfo calls C_GetMechanismInfo.
 func (f *Functions) GetMechanismInfo(slot, mechanism uint) (pkcs11.MechanismInfo, error) {
 	var info C.CK_MECHANISM_INFO
-	if err := outcome(C.p11b_get_mechanism_info(f.list, C.CK_SLOT(slot), C.CK_ULONG(mechanism), &info)); err != nil {
+	if err := carryOut(func() C.p11b_result {
+		return C.p11b_get_mechanism_info(f.list, C.CK_SLOT(slot), C.CK_ULONG(mechanism), &info)
+	}); err != nil {
 		return pkcs11.MechanismInfo{}, err
 	}
 	return pkcs11.MechanismInfo{MinKeySize: uint(info.minKeySize), MaxKeySize: uint(info.maxKeySize), Flags: uint(info.flags)}, nil
@@ -137,7 +139,7 @@ func (f *Functions) GetMechanismInfo(slot, mechanism uint) (pkcs11.MechanismInfo
 // GetSlotInfo calls C_GetSlotInfo. Texts are as the module fills their fixed width.
 func (f *Functions) GetSlotInfo(slot uint) (pkcs11.SlotInfo, error) {
 	var info C.CK_SLOT_INFO
-	if err := outcome(C.p11b_get_slot_info(f.list, C.CK_SLOT(slot), &info)); err != nil {
+	if err := carryOut(func() C.p11b_result { return C.p11b_get_slot_info(f.list, C.CK_SLOT(slot), &info) }); err != nil {
 		return pkcs11.SlotInfo{}, err
 	}
 	return pkcs11.SlotInfo{SlotDescription: text(info.description[:]), ManufacturerID: text(info.manufacturer[:]), Flags: uint(info.flags)}, nil
@@ -147,7 +149,7 @@ func (f *Functions) GetSlotInfo(slot uint) (pkcs11.SlotInfo, error) {
 // CK_UNAVAILABLE_INFORMATION, which is ^uint(0) here whatever the size of CK_ULONG.
 func (f *Functions) GetTokenInfo(slot uint) (pkcs11.TokenInfo, error) {
 	var info C.CK_TOKEN_INFO
-	if err := outcome(C.p11b_get_token_info(f.list, C.CK_SLOT(slot), &info)); err != nil {
+	if err := carryOut(func() C.p11b_result { return C.p11b_get_token_info(f.list, C.CK_SLOT(slot), &info) }); err != nil {
 		return pkcs11.TokenInfo{}, err
 	}
 	number := func(n C.CK_ULONG) uint {
@@ -168,7 +170,8 @@ func (f *Functions) GetTokenInfo(slot uint) (pkcs11.TokenInfo, error) {
 func (f *Functions) SignInit(session pkcs11.SessionHandle, mechanism Mechanism, key pkcs11.ObjectHandle) error {
 	var m memory
 	defer m.free()
-	return outcome(C.p11b_sign_init(f.list, C.CK_SESSION(session), m.mechanism(mechanism), C.CK_OBJECT(key)))
+	with := m.mechanism(mechanism)
+	return carryOut(func() C.p11b_result { return C.p11b_sign_init(f.list, C.CK_SESSION(session), with, C.CK_OBJECT(key)) })
 }
 
 // Sign calls C_Sign.

@@ -2,12 +2,38 @@
 
 #include "cryptoki.h"
 
+/* clear_registers overwrites the vector registers. Copies of secrets go through them, nobody else clears the upper ones, and a
+ * signal has the kernel write all of them to memory. */
+static void clear_registers(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+	if (__builtin_cpu_supports("avx512f")) {
+#define CLEAR(n) __asm__ volatile("vpxord %%zmm" #n ", %%zmm" #n ", %%zmm" #n ::: "memory")
+		CLEAR(16); CLEAR(17); CLEAR(18); CLEAR(19); CLEAR(20); CLEAR(21); CLEAR(22); CLEAR(23);
+		CLEAR(24); CLEAR(25); CLEAR(26); CLEAR(27); CLEAR(28); CLEAR(29); CLEAR(30); CLEAR(31);
+#undef CLEAR
+	}
+	if (__builtin_cpu_supports("avx"))
+		__asm__ volatile("vzeroall" ::: "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+			"xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+#elif defined(__aarch64__)
+	/* The compiler saves and restores the lower halves of v8 to v15, which belong to the caller (AAPCS64). */
+#define CLEAR(n) __asm__ volatile("movi v" #n ".2d, #0" ::: "memory", "v" #n)
+	CLEAR(0); CLEAR(1); CLEAR(2); CLEAR(3); CLEAR(4); CLEAR(5); CLEAR(6); CLEAR(7);
+	CLEAR(8); CLEAR(9); CLEAR(10); CLEAR(11); CLEAR(12); CLEAR(13); CLEAR(14); CLEAR(15);
+	CLEAR(16); CLEAR(17); CLEAR(18); CLEAR(19); CLEAR(20); CLEAR(21); CLEAR(22); CLEAR(23);
+	CLEAR(24); CLEAR(25); CLEAR(26); CLEAR(27); CLEAR(28); CLEAR(29); CLEAR(30); CLEAR(31);
+#undef CLEAR
+#endif
+}
+
 /* CALL makes a call, if the module's list has the function. */
 #define CALL(name, ...) \
 	do { \
 		p11b_result result = { 0, list->name == NULL }; \
 		if (!result.missing) \
 			result.rv = list->name(__VA_ARGS__); \
+		clear_registers(); \
 		return result; \
 	} while (0)
 

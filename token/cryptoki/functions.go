@@ -17,6 +17,8 @@ import (
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/secret"
 )
 
 // Functions is a module's function list (CK_FUNCTION_LIST, PKCS#11 v2.40 §3.6). One goroutine at a time may use a session.
@@ -32,7 +34,7 @@ var errMissing = errors.New("the module's function list does not have it")
 // call: only the one that is initialised will answer.
 func GetFunctionList(get unsafe.Pointer) (*Functions, error) {
 	f := &Functions{}
-	if err := outcome(C.p11b_get_function_list(get, &f.list)); err != nil {
+	if err := carryOut(func() C.p11b_result { return C.p11b_get_function_list(get, &f.list) }); err != nil {
 		return nil, err
 	}
 	if f.list == nil {
@@ -41,8 +43,10 @@ func GetFunctionList(get unsafe.Pointer) (*Functions, error) {
 	return f, nil
 }
 
-// outcome is nil for CKR_OK.
-func outcome(r C.p11b_result) error {
+// carryOut makes a call. The error is nil for CKR_OK.
+func carryOut(call func() C.p11b_result) error {
+	var r C.p11b_result
+	secret.Outside(func() { r = call() })
 	switch {
 	case r.missing != 0:
 		return errMissing
@@ -57,18 +61,20 @@ func outcome(r C.p11b_result) error {
 func (f *Functions) Initialize(reserved string) error {
 	var kept unsafe.Pointer
 	if reserved != "" {
-		kept = unsafe.Pointer(C.CString(reserved))
+		secret.Outside(func() { kept = unsafe.Pointer(C.CString(reserved)) })
 	}
-	return outcome(C.p11b_initialize(f.list, kept))
+	return carryOut(func() C.p11b_result { return C.p11b_initialize(f.list, kept) })
 }
 
 // Finalize calls C_Finalize.
-func (f *Functions) Finalize() error { return outcome(C.p11b_finalize(f.list)) }
+func (f *Functions) Finalize() error {
+	return carryOut(func() C.p11b_result { return C.p11b_finalize(f.list) })
+}
 
 // GetInfo calls C_GetInfo. Texts are as the module fills their fixed width.
 func (f *Functions) GetInfo() (pkcs11.Info, error) {
 	var info C.p11b_info
-	if err := outcome(C.p11b_get_info(f.list, &info)); err != nil {
+	if err := carryOut(func() C.p11b_result { return C.p11b_get_info(f.list, &info) }); err != nil {
 		return pkcs11.Info{}, err
 	}
 	return pkcs11.Info{
@@ -79,12 +85,14 @@ func (f *Functions) GetInfo() (pkcs11.Info, error) {
 
 // Login calls C_Login. An empty PIN goes to the module as NULL: it is typed on the token's own keypad.
 func (f *Functions) Login(session pkcs11.SessionHandle, user uint, pin []byte) error {
-	return outcome(C.p11b_login(f.list, C.CK_SESSION(session), C.CK_ULONG(user), input(pin), C.CK_ULONG(len(pin))))
+	return carryOut(func() C.p11b_result {
+		return C.p11b_login(f.list, C.CK_SESSION(session), C.CK_ULONG(user), input(pin), C.CK_ULONG(len(pin)))
+	})
 }
 
 // Logout calls C_Logout.
 func (f *Functions) Logout(session pkcs11.SessionHandle) error {
-	return outcome(C.p11b_logout(f.list, C.CK_SESSION(session)))
+	return carryOut(func() C.p11b_result { return C.p11b_logout(f.list, C.CK_SESSION(session)) })
 }
 
 // InitToken calls C_InitToken. The label has 32 bytes.
@@ -93,18 +101,22 @@ func (f *Functions) InitToken(slot uint, soPIN []byte, label string) error {
 		return fmt.Errorf("a label of %d bytes", len(label))
 	}
 	padded := []byte(label)
-	return outcome(C.p11b_init_token(f.list, C.CK_SLOT(slot), input(soPIN), C.CK_ULONG(len(soPIN)), input(padded)))
+	return carryOut(func() C.p11b_result {
+		return C.p11b_init_token(f.list, C.CK_SLOT(slot), input(soPIN), C.CK_ULONG(len(soPIN)), input(padded))
+	})
 }
 
 // InitPIN calls C_InitPIN.
 func (f *Functions) InitPIN(session pkcs11.SessionHandle, pin []byte) error {
-	return outcome(C.p11b_init_pin(f.list, C.CK_SESSION(session), input(pin), C.CK_ULONG(len(pin))))
+	return carryOut(func() C.p11b_result {
+		return C.p11b_init_pin(f.list, C.CK_SESSION(session), input(pin), C.CK_ULONG(len(pin)))
+	})
 }
 
 // OpenSession calls C_OpenSession.
 func (f *Functions) OpenSession(slot, flags uint) (pkcs11.SessionHandle, error) {
 	var session C.CK_SESSION
-	err := outcome(C.p11b_open_session(f.list, C.CK_SLOT(slot), C.CK_ULONG(flags), &session))
+	err := carryOut(func() C.p11b_result { return C.p11b_open_session(f.list, C.CK_SLOT(slot), C.CK_ULONG(flags), &session) })
 	if err == nil && session == 0 {
 		err = errNoHandle
 	}
@@ -113,7 +125,7 @@ func (f *Functions) OpenSession(slot, flags uint) (pkcs11.SessionHandle, error) 
 
 // CloseSession calls C_CloseSession.
 func (f *Functions) CloseSession(session pkcs11.SessionHandle) error {
-	return outcome(C.p11b_close_session(f.list, C.CK_SESSION(session)))
+	return carryOut(func() C.p11b_result { return C.p11b_close_session(f.list, C.CK_SESSION(session)) })
 }
 
 func version(v C.CK_VERSION) pkcs11.Version {

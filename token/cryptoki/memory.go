@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/secret"
 )
 
 // errNoHandle means CK_INVALID_HANDLE with CKR_OK (PKCS#11 v2.40 §3.5).
@@ -21,7 +23,8 @@ func beyondError(told, offered C.CK_ULONG, what string) error {
 	return fmt.Errorf("the module's answer cannot be used: %d %s, where there was room for %d", uint64(told), what, uint64(offered))
 }
 
-// memory is C memory for one call. Every piece is an allocation of its own, so that AddressSanitizer sees whoever reads or
+// memory is C memory for one call. What is copied to it and from it is copied by Go code, since what C code leaves in registers
+// is not erased. Every piece is an allocation of its own, so that AddressSanitizer sees whoever reads or
 // writes past its end.
 type memory struct {
 	pieces []piece
@@ -37,8 +40,11 @@ func (m *memory) room(n int, fill byte) unsafe.Pointer {
 	if n == 0 {
 		return nil
 	}
-	at := C.malloc(C.size_t(n)) // never NULL: cgo ends the process first
-	C.memset(at, C.int(fill), C.size_t(n))
+	var at unsafe.Pointer
+	secret.Outside(func() {
+		at = C.malloc(C.size_t(n)) // never NULL: cgo ends the process first
+		C.memset(at, C.int(fill), C.size_t(n))
+	})
 	m.pieces = append(m.pieces, piece{at, n})
 	return at
 }
@@ -47,17 +53,21 @@ func (m *memory) room(n int, fill byte) unsafe.Pointer {
 func (m *memory) copy(b []byte) unsafe.Pointer {
 	at := m.room(len(b), 0)
 	if at != nil {
-		copy(unsafe.Slice((*byte)(at), len(b)), b)
+		to := unsafe.Slice((*byte)(at), len(b))
+		secret.Lock(to) // it may be a key
+		copy(to, b)
 	}
 	return at
 }
 
 // free wipes and frees every piece.
 func (m *memory) free() {
-	for _, p := range m.pieces {
-		C.p11b_wipe(p.at, C.size_t(p.size))
-		C.free(p.at)
-	}
+	secret.Outside(func() {
+		for _, p := range m.pieces {
+			C.p11b_wipe(p.at, C.size_t(p.size))
+			C.free(p.at)
+		}
+	})
 	m.pieces = nil
 }
 
@@ -65,9 +75,13 @@ func (m *memory) free() {
 func (m *memory) template(attributes []*pkcs11.Attribute) (*C.CK_ATTRIBUTE, C.CK_ULONG) {
 	list := (*C.CK_ATTRIBUTE)(m.room(len(attributes)*int(unsafe.Sizeof(C.CK_ATTRIBUTE{})), 0))
 	for i, a := range attributes {
-		C.p11b_set_attribute(list, C.size_t(i), C.CK_ULONG(a.Type), m.copy(a.Value), C.CK_ULONG(len(a.Value)))
+		setAttribute(list, i, a.Type, m.copy(a.Value), len(a.Value))
 	}
 	return list, C.CK_ULONG(len(attributes))
+}
+
+func setAttribute(template *C.CK_ATTRIBUTE, at int, a uint, value unsafe.Pointer, length int) {
+	secret.Outside(func() { C.p11b_set_attribute(template, C.size_t(at), C.CK_ULONG(a), value, C.CK_ULONG(length)) })
 }
 
 // Mechanism is a mechanism with its parameter (CK_MECHANISM, PKCS#11 v2.40 §3.5).
@@ -90,10 +104,12 @@ func (m *memory) mechanism(mechanism Mechanism) *C.CK_MECHANISM {
 		length = int(unsafe.Sizeof(C.CK_RSA_AES_KEY_WRAP_PARAMS{}))
 		parameter = m.room(length, 0)
 		oaep := m.room(int(unsafe.Sizeof(C.CK_RSA_PKCS_OAEP_PARAMS{})), 0)
-		C.p11b_set_rsa_aes_key_wrap((*C.CK_RSA_AES_KEY_WRAP_PARAMS)(parameter), (*C.CK_RSA_PKCS_OAEP_PARAMS)(oaep),
-			C.CK_ULONG(wrap.AESKeyBits), C.CK_ULONG(wrap.Hash), C.CK_ULONG(wrap.MGF))
+		secret.Outside(func() {
+			C.p11b_set_rsa_aes_key_wrap((*C.CK_RSA_AES_KEY_WRAP_PARAMS)(parameter), (*C.CK_RSA_PKCS_OAEP_PARAMS)(oaep),
+				C.CK_ULONG(wrap.AESKeyBits), C.CK_ULONG(wrap.Hash), C.CK_ULONG(wrap.MGF))
+		})
 	}
-	C.p11b_set_mechanism(at, C.CK_ULONG(mechanism.Type), parameter, C.CK_ULONG(length))
+	secret.Outside(func() { C.p11b_set_mechanism(at, C.CK_ULONG(mechanism.Type), parameter, C.CK_ULONG(length)) })
 	return at
 }
 

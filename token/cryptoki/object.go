@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/secret"
 )
 
 // unavailable is CK_UNAVAILABLE_INFORMATION.
@@ -21,12 +23,12 @@ func (f *Functions) FindObjectsInit(session pkcs11.SessionHandle, template []*pk
 	var m memory
 	defer m.free()
 	list, count := m.template(template)
-	return outcome(C.p11b_find_objects_init(f.list, C.CK_SESSION(session), list, count))
+	return carryOut(func() C.p11b_result { return C.p11b_find_objects_init(f.list, C.CK_SESSION(session), list, count) })
 }
 
 // FindObjectsFinal calls C_FindObjectsFinal.
 func (f *Functions) FindObjectsFinal(session pkcs11.SessionHandle) error {
-	return outcome(C.p11b_find_objects_final(f.list, C.CK_SESSION(session)))
+	return carryOut(func() C.p11b_result { return C.p11b_find_objects_final(f.list, C.CK_SESSION(session)) })
 }
 
 // CreateObject calls C_CreateObject.
@@ -35,12 +37,12 @@ func (f *Functions) CreateObject(session pkcs11.SessionHandle, template []*pkcs1
 	defer m.free()
 	list, count := m.template(template)
 	var object C.CK_OBJECT
-	return handleOf(C.p11b_create_object(f.list, C.CK_SESSION(session), list, count, &object), &object)
+	return handleOf(func() C.p11b_result { return C.p11b_create_object(f.list, C.CK_SESSION(session), list, count, &object) }, &object)
 }
 
 // DestroyObject calls C_DestroyObject.
 func (f *Functions) DestroyObject(session pkcs11.SessionHandle, object pkcs11.ObjectHandle) error {
-	return outcome(C.p11b_destroy_object(f.list, C.CK_SESSION(session), C.CK_OBJECT(object)))
+	return carryOut(func() C.p11b_result { return C.p11b_destroy_object(f.list, C.CK_SESSION(session), C.CK_OBJECT(object)) })
 }
 
 // SetAttributeValue calls C_SetAttributeValue.
@@ -48,7 +50,9 @@ func (f *Functions) SetAttributeValue(session pkcs11.SessionHandle, object pkcs1
 	var m memory
 	defer m.free()
 	list, count := m.template(template)
-	return outcome(C.p11b_set_attribute_value(f.list, C.CK_SESSION(session), C.CK_OBJECT(object), list, count))
+	return carryOut(func() C.p11b_result {
+		return C.p11b_set_attribute_value(f.list, C.CK_SESSION(session), C.CK_OBJECT(object), list, count)
+	})
 }
 
 // UnwrapKey calls C_UnwrapKey.
@@ -58,9 +62,12 @@ func (f *Functions) UnwrapKey(session pkcs11.SessionHandle, mechanism Mechanism,
 	var m memory
 	defer m.free()
 	list, count := m.template(template)
+	with := m.mechanism(mechanism)
 	var key C.CK_OBJECT
-	return handleOf(C.p11b_unwrap_key(f.list, C.CK_SESSION(session), m.mechanism(mechanism), C.CK_OBJECT(unwrapping), input(wrapped),
-		C.CK_ULONG(len(wrapped)), list, count, &key), &key)
+	return handleOf(func() C.p11b_result {
+		return C.p11b_unwrap_key(f.list, C.CK_SESSION(session), with, C.CK_OBJECT(unwrapping), input(wrapped),
+			C.CK_ULONG(len(wrapped)), list, count, &key)
+	}, &key)
 }
 
 // GenerateKeyPair calls C_GenerateKeyPair. Where only one of two handles can be used, it is given with the error.
@@ -69,9 +76,12 @@ func (f *Functions) GenerateKeyPair(session pkcs11.SessionHandle, mechanism Mech
 	defer m.free()
 	publicList, publics := m.template(public)
 	privateList, privates := m.template(private)
+	with := m.mechanism(mechanism)
 	var publicHandle, privateHandle C.CK_OBJECT
-	err = outcome(C.p11b_generate_key_pair(f.list, C.CK_SESSION(session), m.mechanism(mechanism), publicList, publics, privateList, privates,
-		&publicHandle, &privateHandle))
+	err = carryOut(func() C.p11b_result {
+		return C.p11b_generate_key_pair(f.list, C.CK_SESSION(session), with, publicList, publics, privateList, privates,
+			&publicHandle, &privateHandle)
+	})
 	if err == nil && (publicHandle == 0 || privateHandle == 0 || publicHandle == privateHandle) {
 		err = fmt.Errorf("public key %d, private key %d: %w", uint64(publicHandle), uint64(privateHandle), errNoHandle)
 	}
@@ -79,14 +89,19 @@ func (f *Functions) GenerateKeyPair(session pkcs11.SessionHandle, mechanism Mech
 }
 
 // handleOf is the handle of an object that a call has made. The pointer is read after the call.
-func handleOf(r C.p11b_result, made *C.CK_OBJECT) (pkcs11.ObjectHandle, error) {
-	if err := outcome(r); err != nil {
+func handleOf(call func() C.p11b_result, made *C.CK_OBJECT) (pkcs11.ObjectHandle, error) {
+	if err := carryOut(call); err != nil {
 		return 0, err
 	}
 	if *made == 0 {
 		return 0, errNoHandle
 	}
 	return pkcs11.ObjectHandle(*made), nil
+}
+
+// holdsKey tells the attributes of which a private key consists.
+func holdsKey(a uint) bool {
+	return a == pkcs11.CKA_VALUE || a >= pkcs11.CKA_PRIVATE_EXPONENT && a <= pkcs11.CKA_COEFFICIENT
 }
 
 // Told is what a module told of one attribute.
@@ -107,12 +122,18 @@ func (f *Functions) GetAttributeValue(session pkcs11.SessionHandle, object pkcs1
 	at := make([]unsafe.Pointer, len(wanted)) // whatever the module makes of the template's pointers
 	for i, a := range wanted {
 		at[i] = m.room(room[i], fill)
-		C.p11b_set_attribute(template, C.size_t(i), C.CK_ULONG(a), at[i], C.CK_ULONG(room[i]))
+		if holdsKey(a) && at[i] != nil {
+			secret.Lock(unsafe.Slice((*byte)(at[i]), room[i]))
+		}
+		setAttribute(template, i, a, at[i], room[i])
 	}
-	err := outcome(C.p11b_get_attribute_value(f.list, C.CK_SESSION(session), C.CK_OBJECT(object), template, C.CK_ULONG(len(wanted))))
+	err := carryOut(func() C.p11b_result {
+		return C.p11b_get_attribute_value(f.list, C.CK_SESSION(session), C.CK_OBJECT(object), template, C.CK_ULONG(len(wanted)))
+	})
 	told := make([]Told, len(wanted))
 	for i := range told {
-		length := C.p11b_attribute_length(template, C.size_t(i))
+		var length C.CK_ULONG
+		secret.Outside(func() { length = C.p11b_attribute_length(template, C.size_t(i)) })
 		if told[i].Length = uint(length); length == unavailable {
 			told[i].Length = ^uint(0)
 		}

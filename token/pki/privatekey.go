@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"p11bridge/token/secret"
 )
 
 // PrivateKey is one private key in clear, as C_WrapKey or its attributes gave it. It prints and serialises as
@@ -183,5 +185,6 @@ func encodePrivateKey(public PublicKey, algorithm func(*cryptobyte.Builder), siz
 		clear(buffer[:cap(buffer)])
 		return nil, &MalformedError{What: privateKeyInfo, Err: err}
 	}
+	secret.Lock(der)
 	return &PrivateKey{DER: der, Public: public}, nil
 }

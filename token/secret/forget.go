@@ -7,8 +7,13 @@ import "runtime"
 // in other builds Forget is f and no more. It does not reach what a goroutine that f starts leaves behind, nor the memory of
 // C code.
 //
-// What f gives to its caller lives on, and is erased once nothing refers to it.
+// What f gives to its caller lives on, and is erased once nothing refers to it. C code must not be called within f but by
+// Outside: Go 1.26 crashes.
 func Forget(f func()) { forget(f) }
+
+// Outside runs f, which calls C code, on a goroutine of its own where Forget is under way, and waits for it. f itself has to
+// wipe what it leaves.
+func Outside(f func()) { outside(f) }
 
 // collections are enough to let go of what a pool or a cache of the standard library holds: such things outlive one.
 const collections = 3

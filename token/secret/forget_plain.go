@@ -6,3 +6,5 @@ package secret
 const forgets = false
 
 func forget(f func()) { f() }
+
+func outside(f func()) { f() }

@@ -19,8 +19,11 @@ type Text struct {
 // None is no secret at all.
 var None *Text
 
-// New takes ownership of b; the caller must not use it afterwards.
-func New(b []byte) *Text { return &Text{bytes: b, given: true} }
+// New takes ownership of b; the caller must not use it afterwards. It is locked in memory, as Lock does.
+func New(b []byte) *Text {
+	Lock(b)
+	return &Text{bytes: b, given: true}
+}
 
 // Bytes returns the secret itself, not a copy: it becomes zeros at Wipe.
 func (t *Text) Bytes() []byte {
