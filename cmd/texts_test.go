@@ -22,7 +22,7 @@ func tree(t *testing.T, language string) *cobra.Command {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newRootCommand(&frame.App{Getenv: os.Getenv, Now: time.Now, Out: os.Stdout, Err: os.Stderr, Catalog: catalog})
+	return (&frame.App{Getenv: os.Getenv, Now: time.Now, Err: os.Stderr, Catalog: catalog}).Root(commands)
 }
 
 // namesOf lists the commands and, for each, its flags; "" has the flags of all.

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -17,7 +15,6 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 )
 
@@ -38,12 +35,10 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Long:    a.Text("command.demo.long", nil),
 		Example: frame.Examples("demo", `demo --dir "$HOME/softhsm-demo" --keep`),
 		Args:    frame.NoArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if a.Child != nil {
-				return makeDemoToken(c.Context(), a, o)
-			}
-			return runDemo(c.Context(), a, o)
-		},
+		RunE: a.ByHand(func(ctx context.Context) (frame.Result, error) { return runDemo(ctx, a, o) },
+			func(ctx context.Context, w *frame.Worker) (frame.Result, error) {
+				return frame.Result{}, makeDemoToken(ctx, w, o)
+			}),
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.demo-dir", nil))
 	c.Flags().BoolVar(&o.keep, "keep", false, a.Text("flag.keep", nil))
@@ -51,50 +46,47 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 // runDemo lets a child make the token and then does the main job on it, by the commands that a person would type.
-func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (err error) {
+func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Result, err error) {
 	if o.keep && o.dir == "" {
-		return frame.Usage("error.keep-without-dir", nil)
+		return frame.Result{}, frame.Usage("error.keep-without-dir", nil)
 	}
 	if a.JSON && !o.keep {
-		return frame.Usage("error.demo-json", nil)
+		return frame.Result{}, frame.Usage("error.demo-json", nil)
 	}
 	if _, err := demo.FindSoftHSM(); err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	if o.dir == "" {
 		if o.dir, err = os.MkdirTemp("", "p11bridge-demo-"); err != nil {
-			return fmt.Errorf("make a directory: %w", err)
+			return frame.Result{}, fmt.Errorf("make a directory: %w", err)
 		}
 	}
 	dir, err := filepath.Abs(o.dir)
 	if err != nil {
-		return fmt.Errorf("make a directory: %w", err)
+		return frame.Result{}, fmt.Errorf("make a directory: %w", err)
 	}
 	fmt.Fprintln(a.Err, a.Text("demo.making", messages.Args{"Directory": dir}))
-	args := []string{"demo", "--lang", a.Catalog.Language, "--dir", dir}
+	args := []string{"demo", "--dir", dir}
 	if a.JSON {
 		args = append(args, "--json")
 	}
-	if a.Trace != "" {
-		args = append(args, "--trace", a.Trace)
-	}
-	err = a.AfterChild(supervise.Run(ctx, supervise.Task{Arguments: args, Timeout: a.Timeout, In: os.Stdin, Out: os.Stdout}))
+	err = a.AfterChild(a.InChild(ctx, supervise.Task{Arguments: args, In: os.Stdin, Out: os.Stdout}))
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	place, err := demo.ExistingPlace(dir)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	if o.keep {
-		return tellEnvironment(a, place)
+		return environmentResult(place), nil
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	return showMainJob(ctx, a, place)
+	return frame.Result{}, showMainJob(ctx, a, place)
 }
 
 // makeDemoToken runs in the child.
-func makeDemoToken(ctx context.Context, a *frame.App, o *demoOptions) error {
+func makeDemoToken(ctx context.Context, w *frame.Worker, o *demoOptions) error {
 	pin, err := demo.NewPIN()
 	if err != nil {
 		return err
@@ -106,15 +98,11 @@ func makeDemoToken(ctx context.Context, a *frame.App, o *demoOptions) error {
 	if err := os.Setenv("SOFTHSM2_CONF", place.Configuration()); err != nil {
 		return fmt.Errorf("set SOFTHSM2_CONF: %w", err)
 	}
-	observer, err := a.Observer()
+	observer, err := w.Observer()
 	if err != nil {
 		return err
 	}
-	err = place.AddToken(ctx, observer, demoLabel, demo.Everything())
-	if observer.Trace != nil {
-		err = errors.Join(err, observer.Trace.Close())
-	}
-	return err
+	return place.AddToken(ctx, observer, demoLabel, demo.Everything())
 }
 
 // environment is what a pipeline sets to use the token.
@@ -130,23 +118,21 @@ type demoView struct {
 	Environment map[string]string `json:"environment"`
 }
 
-// tellEnvironment prints lines that a shell can evaluate, and nothing else, on standard output.
-func tellEnvironment(a *frame.App, place demo.Place) error {
+// environmentResult gives lines that a shell can evaluate, and nothing else, on standard output.
+func environmentResult(place demo.Place) frame.Result {
 	variables := append(environment(place), "P11BRIDGE_DEMO_PIN_SOURCE=file:"+place.PINFile())
-	if a.JSON {
-		shown := demoView{Schema: "p11bridge.demo/1", Directory: place.Directory, Token: demoLabel, Environment: map[string]string{}}
-		for _, assignment := range variables {
-			name, value, _ := strings.Cut(assignment, "=")
-			shown.Environment[name] = value
-		}
-		return a.WriteJSON(shown)
-	}
+	shown := demoView{Schema: "p11bridge.demo/1", Directory: place.Directory, Token: demoLabel, Environment: map[string]string{}}
 	for _, assignment := range variables {
 		name, value, _ := strings.Cut(assignment, "=")
-		fmt.Fprintf(a.Out, "export %s=%s\n", name, view.ShellQuote(value))
+		shown.Environment[name] = value
 	}
-	fmt.Fprintln(a.Err, a.Text("demo.kept", messages.Args{"Directory": place.Directory}))
-	return nil
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+		for _, assignment := range variables {
+			name, value, _ := strings.Cut(assignment, "=")
+			fmt.Fprintf(p.Out, "export %s=%s\n", name, view.ShellQuote(value))
+		}
+		fmt.Fprintln(p.Err, p.Text("demo.kept", messages.Args{"Directory": place.Directory}))
+	}}
 }
 
 // demoStep is one command of the demo and the exit code that shows that it did its job.
@@ -177,11 +163,14 @@ func demoSteps(place demo.Place) []demoStep {
 }
 
 func showMainJob(ctx context.Context, a *frame.App, place demo.Place) error {
-	colour := terminal.ColoursFor(a.Out, a.Getenv)
-	steps := demoSteps(place)
-	for _, step := range steps {
-		fmt.Fprintf(a.Out, "\n%s\n%s\n", colour.Bold(a.Text(step.title, nil)), "$ "+view.CommandLine(step.args))
-		code, err := runSelf(ctx, a, place, step.args)
+	for _, step := range demoSteps(place) {
+		err := a.Deliver(frame.Result{Text: func(p *frame.Printer) {
+			fmt.Fprintf(p.Out, "\n%s\n%s\n", p.Colours().Bold(p.Text(step.title, nil)), "$ "+view.CommandLine(step.args))
+		}})
+		if err != nil {
+			return err
+		}
+		code, err := a.RunSelf(ctx, environment(place), step.args)
 		if err != nil {
 			return err
 		}
@@ -189,31 +178,20 @@ func showMainJob(ctx context.Context, a *frame.App, place demo.Place) error {
 			return fmt.Errorf("the step ended with exit code %d instead of %d", code, step.code)
 		}
 	}
-	fmt.Fprintf(a.Out, "\n%s\n", colour.Bold(a.Text("demo.repeat", nil)))
-	fmt.Fprintln(a.Out, `p11bridge demo --dir "$HOME/p11bridge-demo" --keep > demo.env && . ./demo.env`)
-	kept := place
-	kept.Directory = "$HOME/p11bridge-demo"
-	for _, step := range demoSteps(kept) {
-		fmt.Fprintln(a.Out, strings.ReplaceAll(view.CommandLine(step.args), "'file:"+kept.PINFile()+"'", `"$P11BRIDGE_DEMO_PIN_SOURCE"`))
-	}
-	return nil
+	return a.Deliver(frame.Result{Text: printRepeat(place)})
 }
 
-// runSelf runs this program on the demo's token as a command of its own.
-func runSelf(ctx context.Context, a *frame.App, place demo.Place, args []string) (int, error) {
-	command := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"--lang", a.Catalog.Language}, args...)...)
-	command.Args[0] = os.Args[0]
-	command.Env = append(os.Environ(), environment(place)...)
-	command.Stdout, command.Stderr = io.Writer(a.Out), io.Writer(a.Out)
-	err := command.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode(), nil
+// printRepeat writes the commands that do the same on a token that stays.
+func printRepeat(place demo.Place) func(*frame.Printer) {
+	return func(p *frame.Printer) {
+		fmt.Fprintf(p.Out, "\n%s\n", p.Colours().Bold(p.Text("demo.repeat", nil)))
+		fmt.Fprintln(p.Out, `p11bridge demo --dir "$HOME/p11bridge-demo" --keep > demo.env && . ./demo.env`)
+		kept := place
+		kept.Directory = "$HOME/p11bridge-demo"
+		for _, step := range demoSteps(kept) {
+			fmt.Fprintln(p.Out, strings.ReplaceAll(view.CommandLine(step.args), "'file:"+kept.PINFile()+"'", `"$P11BRIDGE_DEMO_PIN_SOURCE"`))
+		}
 	}
-	if err != nil {
-		return frame.ExitFailed, fmt.Errorf("run a step: %w", err)
-	}
-	return frame.ExitDone, nil
 }
 
 // demoErrors are the words for what keeps the demo from its token.

@@ -4,7 +4,6 @@ package diagnose
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,13 +63,16 @@ func NewCommand(a *frame.App) *cobra.Command {
 	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
 	c.Flags().BoolVar(&o.probe, "probe", false, a.Text("flag.probe", nil))
 	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
-	live := a.Supervised(nil, func(ctx context.Context, _ []string) error { return diagnoseLive(ctx, a, o) })
+	live := a.Supervised(nil, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
+		return diagnoseLive(ctx, w, o)
+	})
+	fromFile := a.Unsupervised(func(context.Context, []string) (frame.Result, error) { return diagnoseSnapshot(a, o) })
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			o.object = args[0]
 		}
 		if o.from != "" { // no module, nothing to supervise
-			return diagnoseSnapshot(a, o)
+			return fromFile(c, args)
 		}
 		return live(c, args)
 	}
@@ -88,39 +90,39 @@ func (o *diagnoseOptions) selector() (*token.Selector, *token.URI, error) {
 	return selector, selector.URI, nil
 }
 
-func diagnoseLive(ctx context.Context, a *frame.App, o *diagnoseOptions) error {
+func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (frame.Result, error) {
 	selector, uri, err := o.selector()
 	if err != nil {
-		return err
+		return frame.Result{}, err
+	}
+	tokens, err := w.Inventories(ctx, uri, o.noLogin)
+	if err != nil {
+		return frame.Result{}, err
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
-	err = a.EachInventory(ctx, uri, o.noLogin, func(s *token.Session, inventory *token.Inventory) error {
-		diagnosed := viewDiagnosis(inventory, selector, a.Now())
+	for _, t := range tokens {
+		diagnosed := viewDiagnosis(t.Inventory, selector, w.Now())
 		if o.probe {
-			if err := probe(ctx, s, inventory, selector, &diagnosed); err != nil {
-				return err
+			if err := probe(ctx, t.Session, t.Inventory, selector, &diagnosed); err != nil {
+				return frame.Result{}, err
 			}
 		}
 		shown.Tokens = append(shown.Tokens, diagnosed)
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	return a.Told(tellDiagnosis(a, o, shown))
+	return diagnosisResult(w.App, o, shown)
 }
 
-func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) error {
+func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 	if o.probe {
-		return frame.Usage("error.probe-snapshot", nil)
+		return frame.Result{}, frame.Usage("error.probe-snapshot", nil)
 	}
 	selector, uri, err := o.selector()
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	snapshot, err := view.ReadSnapshot(o.from)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
 	for _, inventory := range snapshot.Tokens {
@@ -129,7 +131,7 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) error {
 			shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created))
 		}
 	}
-	return tellDiagnosis(a, o, shown)
+	return diagnosisResult(a, o, shown)
 }
 
 func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time) diagnosedTokenView {
@@ -183,7 +185,8 @@ func nextCommand(identity view.Identity) []string {
 	return nil
 }
 
-func tellDiagnosis(a *frame.App, o *diagnoseOptions, shown diagnosisView) error {
+// diagnosisResult writes the page, where one is wanted, and gives what is to be told.
+func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView) (frame.Result, error) {
 	found := 0
 	hidden := false
 	for _, t := range shown.Tokens {
@@ -191,20 +194,18 @@ func tellDiagnosis(a *frame.App, o *diagnoseOptions, shown diagnosisView) error 
 		hidden = hidden || !t.LoggedIn
 	}
 	if o.object != "" && found == 0 {
-		return &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
+		return frame.Result{}, &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
 	}
 	if o.html != "" {
 		if err := writeDiagnosisPage(a, o, shown); err != nil {
-			return err
+			return frame.Result{}, err
 		}
 	}
-	switch {
-	case a.JSON:
-		return a.WriteJSON(shown)
-	case o.html != "":
-		fmt.Fprintln(a.Out, a.Text("diagnose.page", messages.Args{"File": terminal.Printable(o.html)}))
-		return nil
-	}
-	printDiagnosis(a, shown)
-	return nil
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+		if o.html != "" {
+			p.Line("", messages.Args{"File": terminal.Printable(o.html)}, "diagnose.page")
+			return
+		}
+		printDiagnosis(p, shown)
+	}}, nil
 }

@@ -11,26 +11,26 @@ import (
 )
 
 // printDiagnosis writes for every identity the verdict, each reason with its evidence and remedy, and the next command.
-func printDiagnosis(a *frame.App, shown diagnosisView) {
-	colour := terminal.ColoursFor(a.Out, a.Getenv)
+func printDiagnosis(p *frame.Printer, shown diagnosisView) {
+	colour := p.Colours()
 	for i, t := range shown.Tokens {
 		if i > 0 {
-			fmt.Fprintln(a.Out)
+			fmt.Fprintln(p.Out)
 		}
-		fmt.Fprintln(a.Out, colour.Bold(view.TokenHeading(a, t.Token)))
+		fmt.Fprintln(p.Out, colour.Bold(view.TokenHeading(p.App, t.Token)))
 		for _, reason := range t.Reasons {
-			fmt.Fprint(a.Out, a.ReasonParagraph(reason))
+			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
 		}
 		if len(t.Identities) == 0 {
-			fmt.Fprintln(a.Out, "  "+a.Text("list.empty", nil))
+			fmt.Fprintln(p.Out, "  "+p.Text("list.empty", nil))
 		}
 		for j, identity := range t.Identities {
-			printDiagnosed(a, identity, t.Diagnoses[j], colour)
+			printDiagnosed(p, identity, t.Diagnoses[j], colour)
 		}
 	}
 }
 
-func printDiagnosed(a *frame.App, identity view.Identity, d diagnosedView, colour terminal.Colours) {
+func printDiagnosed(p *frame.Printer, identity view.Identity, d diagnosedView, colour terminal.Colours) {
 	name := terminal.Printable(identity.Label)
 	if name == "" {
 		name = identity.ID
@@ -39,17 +39,17 @@ func printDiagnosed(a *frame.App, identity view.Identity, d diagnosedView, colou
 	if identity.Certificate != nil {
 		heading += ", " + terminal.Printable(identity.Certificate.Subject)
 	}
-	verdict := view.VerdictCell(a, identity, colour)
-	fmt.Fprintf(a.Out, "\n%s: %s\n", colour.Bold(heading), verdict.Paint(view.VerdictSentence(a, identity)))
-	fmt.Fprintln(a.Out, "  "+terminal.Printable(identity.URI))
+	verdict := view.VerdictCell(p.App, identity, colour)
+	fmt.Fprintf(p.Out, "\n%s: %s\n", colour.Bold(heading), verdict.Paint(view.VerdictSentence(p.App, identity)))
+	fmt.Fprintln(p.Out, "  "+terminal.Printable(identity.URI))
 	for _, reason := range identity.Verdict.Reasons {
-		fmt.Fprint(a.Out, a.ReasonParagraph(reason))
+		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
 	}
 	for _, attempt := range d.Probe {
-		fmt.Fprintln(a.Out, "    "+a.Text("diagnose.probe", messages.Args{"Mechanism": attempt.Mechanism, "Function": attempt.Function, "Answer": terminal.Printable(attempt.Answer)}))
+		fmt.Fprintln(p.Out, "    "+p.Text("diagnose.probe", messages.Args{"Mechanism": attempt.Mechanism, "Function": attempt.Function, "Answer": terminal.Printable(attempt.Answer)}))
 	}
 	if len(d.Next) > 0 {
-		fmt.Fprintf(a.Out, "  %s %s\n", a.Text("diagnose.next", nil), view.CommandLine(d.Next[1:]))
+		fmt.Fprintf(p.Out, "  %s %s\n", p.Text("diagnose.next", nil), view.CommandLine(d.Next[1:]))
 	}
 }
 

@@ -27,10 +27,7 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) e
 	for _, light := range []string{view.LightGood, view.LightDoubt, view.LightBad} {
 		p.Lights = append(p.Lights, view.PageLight{Light: light, Count: counts[light], Text: a.Text("page.light."+light, messages.Args{"Count": counts[light]})})
 	}
-	target := archive.Target{Path: o.html, Force: o.force}
-	if a.Child != nil {
-		target.Scratch = a.Child.Page.SetScratch
-	}
+	target := archive.Target{Path: o.html, Force: o.force, Scratch: a.Scratch}
 	return view.WritePage(a, target, p)
 }
 

@@ -31,12 +31,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Long:    a.Text("command.doctor.long", nil),
 		Example: frame.Examples("doctor", "doctor --module /usr/lib/opensc-pkcs11.so --timeout 20s", "doctor --json", "doctor --html doctor.html"),
 		Args:    frame.NoArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if a.Child != nil {
-				return inspectForParent(c.Context(), a)
-			}
-			return runDoctor(c.Context(), a, o)
-		},
+		RunE:    a.ByHand(func(ctx context.Context) (frame.Result, error) { return runDoctor(ctx, a, o) }, inspectForParent),
 	}
 	c.Flags().StringVar(&o.html, "html", "", a.Text("flag.html", nil))
 	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
@@ -44,34 +39,31 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 // runDoctor asks the modules one after the other: two that speak to one reader at the same time keep each other out.
-func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) error {
-	if err := a.CheckModuleFlags(); err != nil {
-		return err
-	}
+func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) (frame.Result, error) {
 	target := archive.Target{Path: o.html, Force: o.force}
 	if o.html != "" {
 		if err := target.Check(); err != nil {
-			return err
+			return frame.Result{}, err
 		}
 	}
-	libraries, named, err := a.Libraries(nil)
+	libraries, named, err := a.Libraries(nil, token.ReadOnly)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	if a.Trace != "" { // each child adds to it
 		trace, err := supervise.OpenTrace(a.Trace)
 		if err != nil {
-			return err
+			return frame.Result{}, err
 		}
 		if err := trace.Close(); err != nil {
-			return fmt.Errorf("write the trace file: %w", err)
+			return frame.Result{}, fmt.Errorf("write the trace file: %w", err)
 		}
 	}
 	runs := make([]verdict.ModuleRun, 0, len(libraries))
 	for _, library := range libraries {
 		run, err := inspectInChild(ctx, a, library)
 		if err != nil {
-			return err
+			return frame.Result{}, err
 		}
 		runs = append(runs, run)
 	}
@@ -82,21 +74,20 @@ func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) error {
 	shown := viewDoctor(a, runs, named, configurations, host.FindPCSCDaemon(), host.FindSoftHSMConfiguration())
 	if o.html != "" {
 		if err := writeHealthPage(a, target, shown); err != nil {
-			return err
+			return frame.Result{}, err
 		}
 	}
-	switch {
-	case a.JSON:
-		err = a.WriteJSON(shown)
-	case o.html != "":
-		fmt.Fprintln(a.Out, a.Text("diagnose.page", messages.Args{"File": terminal.Printable(o.html)}))
-	default:
-		err = printDoctor(a, shown)
+	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+		if o.html != "" {
+			p.Line("", messages.Args{"File": terminal.Printable(o.html)}, "diagnose.page")
+			return
+		}
+		printDoctor(p, shown)
+	}}
+	if !shown.healthy(named) {
+		result.Code = frame.ExitFailed
 	}
-	if err == nil && !shown.healthy(named) {
-		err = &frame.ReportedError{Code: frame.ExitFailed}
-	}
-	return err
+	return result, nil
 }
 
 // inspectInChild has a child ask one module. A module that takes the child along is a result like any other.
@@ -115,11 +106,7 @@ func inspectInChild(ctx context.Context, a *frame.App, library token.Library) (v
 		return run, err
 	}
 	defer answer.Close()
-	arguments := []string{"doctor", "--lang", a.Catalog.Language}
-	if a.Trace != "" {
-		arguments = append(arguments, "--trace", a.Trace)
-	}
-	end, err := supervise.Run(ctx, supervise.Task{Arguments: arguments, Timeout: a.Timeout, In: order, Out: answer})
+	end, err := a.InChild(ctx, supervise.Task{Arguments: []string{"doctor"}, In: order, Out: answer})
 	if ctx.Err() != nil {
 		return run, context.Cause(ctx)
 	}

@@ -21,21 +21,18 @@ type healthText struct {
 }
 
 // printDoctor writes the view: what is broken first, what works last, and what is around it at the end.
-func printDoctor(a *frame.App, shown doctorView) error {
-	t := healthText{a, &strings.Builder{}, terminal.ColoursFor(a.Out, a.Getenv), map[verdict.Code]bool{}}
-	t.line("", a.Text("doctor.counts", messages.Args{"Modules": len(shown.Modules), "Usable": shown.Usable}))
+func printDoctor(p *frame.Printer, shown doctorView) {
+	t := healthText{p.App, &strings.Builder{}, p.Colours(), map[verdict.Code]bool{}}
+	t.line("", p.Text("doctor.counts", messages.Args{"Modules": len(shown.Modules), "Usable": shown.Usable}))
 	if shown.wanted != "" && !shown.healthy(false) {
-		t.line("", t.colour.Doubt(a.Text("doctor.no-such-token", messages.Args{"Label": terminal.Printable(shown.wanted)})))
+		t.line("", t.colour.Doubt(p.Text("doctor.no-such-token", messages.Args{"Label": terminal.Printable(shown.wanted)})))
 	}
 	t.reasons("", shown.Reasons)
 	for _, module := range shown.Modules {
 		t.module(module)
 	}
 	t.surroundings(shown)
-	if _, err := a.Out.WriteString(t.out.String()); err != nil {
-		return fmt.Errorf("write the result: %w", err)
-	}
-	return nil
+	fmt.Fprint(p.Out, t.out.String())
 }
 
 func (t healthText) line(indent, text string) { fmt.Fprintln(t.out, indent+text) }

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"p11bridge/cmd/frame"
-	"p11bridge/cmd/supervise"
 	"p11bridge/token"
 	"p11bridge/token/host"
 )
@@ -27,28 +26,21 @@ func writeOrder(order *os.File, library token.Library) error {
 }
 
 // inspectForParent is the child's half.
-func inspectForParent(ctx context.Context, a *frame.App) error {
+func inspectForParent(ctx context.Context, w *frame.Worker) (frame.Result, error) {
 	var library token.Library
 	if err := gob.NewDecoder(os.Stdin).Decode(&library); err != nil {
-		return fmt.Errorf("read what to do: %w", err)
+		return frame.Result{}, fmt.Errorf("read what to do: %w", err)
 	}
-	observer := &supervise.Observer{Page: a.Child.Page}
-	if a.Trace != "" {
-		trace, err := supervise.ContinueTrace(a.Trace, library.Path)
-		if err != nil {
-			return err
-		}
-		observer.Trace = trace
+	observer, err := w.ObserverOf(library.Path)
+	if err != nil {
+		return frame.Result{}, err
 	}
-	encoder := gob.NewEncoder(a.Out)
-	_, err := host.Inspect(ctx, library, observer, func(known *host.Inspection) error { return encoder.Encode(known) })
-	if observer.Trace != nil {
-		err = a.Closed(err, observer.Trace.Close())
-	}
+	encoder := gob.NewEncoder(w.ToParent())
+	_, err = host.Inspect(ctx, library, observer, func(known *host.Inspection) error { return encoder.Encode(known) })
 	if ctx.Err() != nil { // the parent says so
-		return &frame.ReportedError{Code: frame.ExitFailed}
+		return frame.Result{}, &frame.ReportedError{Code: frame.ExitFailed}
 	}
-	return err
+	return frame.Result{}, err
 }
 
 // lastInspection is the last that the child told whole, nil for nothing.

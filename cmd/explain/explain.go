@@ -2,6 +2,7 @@
 package explain
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -33,41 +34,46 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Long:    a.Text("command.explain.long", nil),
 		Example: frame.Examples("explain", "explain key-not-extractable"),
 		Args:    frame.AtMostOne("CODE"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return runExplain(a, args)
-		},
+		RunE: a.Unsupervised(func(_ context.Context, args []string) (frame.Result, error) {
+			return runExplain(args)
+		}),
 	}
 }
 
-func runExplain(a *frame.App, args []string) error {
+func runExplain(args []string) (frame.Result, error) {
 	entries := verdict.Table()
 	if len(args) == 1 {
 		entry, known := verdict.Lookup(verdict.Code(strings.ToLower(args[0])))
 		if !known {
-			return frame.Usage("error.unknown-code", messages.Args{"Code": terminal.Printable(args[0])})
+			return frame.Result{}, frame.Usage("error.unknown-code", messages.Args{"Code": terminal.Printable(args[0])})
 		}
 		entries = []verdict.Entry{entry}
 	}
-	if a.JSON {
-		shown := explainView{Schema: "p11bridge.explain/1"}
-		for _, e := range entries {
-			shown.Reasons = append(shown.Reasons, entryView{e.Code, e.Kind, frame.NoNil(e.Evidence), e.Specification})
-		}
-		return a.WriteJSON(shown)
+	shown := explainView{Schema: "p11bridge.explain/1"}
+	for _, e := range entries {
+		shown.Reasons = append(shown.Reasons, entryView{e.Code, e.Kind, frame.NoNil(e.Evidence), e.Specification})
 	}
-	if len(args) == 0 {
-		var rows [][]terminal.Cell
-		for _, e := range entries {
-			rows = append(rows, []terminal.Cell{{Text: string(e.Code)}, {Text: a.ReasonText(verdict.Reason{Code: e.Code}, "summary")}})
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+		if len(args) == 0 {
+			printAll(p, entries)
+		} else {
+			printOne(p, entries[0])
 		}
-		fmt.Fprint(a.Out, terminal.Table("", rows))
-		return nil
+	}}, nil
+}
+
+func printAll(p *frame.Printer, entries []verdict.Entry) {
+	var rows [][]terminal.Cell
+	for _, e := range entries {
+		rows = append(rows, []terminal.Cell{{Text: string(e.Code)}, {Text: p.ReasonText(verdict.Reason{Code: e.Code}, "summary")}})
 	}
-	e := entries[0]
-	fmt.Fprint(a.Out, a.ReasonParagraph(verdict.Reason{Code: e.Code}))
+	fmt.Fprint(p.Out, terminal.Table("", rows))
+}
+
+func printOne(p *frame.Printer, e verdict.Entry) {
+	fmt.Fprint(p.Out, p.ReasonParagraph(verdict.Reason{Code: e.Code}))
 	if len(e.Evidence) > 0 {
-		fmt.Fprintf(a.Out, "    %s %s\n", a.Text("label.evidence", nil), strings.Join(e.Evidence, ", "))
+		fmt.Fprintf(p.Out, "    %s %s\n", p.Text("label.evidence", nil), strings.Join(e.Evidence, ", "))
 	}
-	fmt.Fprintf(a.Out, "    %s %s\n", a.Text("label.specification", nil), e.Specification)
-	return nil
+	fmt.Fprintf(p.Out, "    %s %s\n", p.Text("label.specification", nil), e.Specification)
 }

@@ -83,16 +83,9 @@ func viewAll(o *exportOptions, items []*bridge.Item) exportAllView {
 	return shown
 }
 
-// tellAll tells the result: what was written, what needed nothing, and what could not be done and why.
-func tellAll(a *frame.App, o *exportOptions, items []*bridge.Item) error {
-	shown := viewAll(o, items)
-	if a.JSON {
-		if err := a.WriteJSON(shown); err != nil {
-			return err
-		}
-		return partly(items)
-	}
-	colour := terminal.ColoursFor(a.Out, a.Getenv)
+// printAll writes the result: what was written, what needed nothing, and what could not be done and why.
+func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown exportAllView) {
+	colour := p.Colours()
 	for _, item := range items {
 		file := filepath.Join(o.dir, item.Name+".pfx")
 		args := messages.Args{"File": terminal.Printable(file), "Label": terminal.Printable(item.Identity.Label())}
@@ -101,14 +94,14 @@ func tellAll(a *frame.App, o *exportOptions, items []*bridge.Item) error {
 			args["Subject"] = terminal.Printable(item.Receipt.Certificate.Subject)
 			switch {
 			case item.Receipt.KeyDeleted:
-				fmt.Fprintln(a.Out, colour.Good(a.Text("export-all.deleted", args)))
+				fmt.Fprintln(p.Out, colour.Good(p.Text("export-all.deleted", args)))
 			case item.Receipt.Verified():
-				fmt.Fprintln(a.Out, colour.Good(a.Text("export-all.exported", args)))
+				fmt.Fprintln(p.Out, colour.Good(p.Text("export-all.exported", args)))
 			default:
-				fmt.Fprintln(a.Out, colour.Doubt(a.Text("export.unproven", args)))
+				fmt.Fprintln(p.Out, colour.Doubt(p.Text("export.unproven", args)))
 			}
 		case bridge.Pending:
-			fmt.Fprintln(a.Out, a.Text("export-all.would", args))
+			fmt.Fprintln(p.Out, p.Text("export-all.would", args))
 		}
 	}
 	for _, item := range items {
@@ -118,11 +111,11 @@ func tellAll(a *frame.App, o *exportOptions, items []*bridge.Item) error {
 		}
 		switch {
 		case item.Outcome == bridge.Refused:
-			fmt.Fprintln(a.Out, colour.Bad(a.Text("export-all.refused", args)))
-			tellReasons(a, item.Verdict.Reasons)
+			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.refused", args)))
+			printReasons(p, item.Verdict.Reasons)
 		case item.Err != nil:
-			args["Problem"] = a.Describe(item.Err).Text(a)
-			fmt.Fprintln(a.Out, colour.Bad(a.Text("export-all.failed", args)))
+			args["Problem"] = p.Describe(item.Err).Text(p.App)
+			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.failed", args)))
 		}
 	}
 	counts := messages.Args{
@@ -133,19 +126,18 @@ func tellAll(a *frame.App, o *exportOptions, items []*bridge.Item) error {
 	if o.dryRun {
 		summary = "export-all.summary-dry-run"
 	}
-	fmt.Fprintln(a.Out, colour.Bold(a.Text(summary, counts)))
+	fmt.Fprintln(p.Out, colour.Bold(p.Text(summary, counts)))
 	if !o.dryRun && shown.Counts.Exported > 0 {
-		fmt.Fprintln(a.Out, frame.IndentLines(a.Text("export-all.keep-safe", nil), "  "))
+		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.keep-safe", nil), "  "))
 	}
 	if shown.Counts.Refused > 0 {
-		fmt.Fprintln(a.Out, frame.IndentLines(a.Text("export-all.explain", nil), "  "))
+		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.explain", nil), "  "))
 	}
-	return partly(items)
 }
 
-// tellReasons gives each reason one line.
-func tellReasons(a *frame.App, reasons []verdict.Reason) {
+// printReasons gives each reason one line.
+func printReasons(p *frame.Printer, reasons []verdict.Reason) {
 	for _, reason := range reasons {
-		fmt.Fprintf(a.Out, "  %s [%s]\n", a.ReasonText(reason, "summary"), reason.Code)
+		fmt.Fprintf(p.Out, "  %s [%s]\n", p.ReasonText(reason, "summary"), reason.Code)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
-	"p11bridge/token"
 	"p11bridge/token/pki"
 )
 
@@ -75,29 +74,32 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, a.Text("flag.allow-empty-password", nil))
 	flags.BoolVar(&o.deleteKey, "delete-key", false, a.Text("flag.delete-key", nil))
 	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
-	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
+	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		if err := o.checkAll(); err != nil {
-			return err
+			return frame.Result{}, err
 		}
+		w.Writes = o.deleteKey && !o.dryRun
 		if o.all {
-			return runExportAll(ctx, a, o)
+			return runExportAll(ctx, w, o)
 		}
-		o.object, a.Writes = args[0], o.deleteKey && !o.dryRun
-		return runExport(ctx, a, o)
+		o.object = args[0]
+		return runExport(ctx, w, o)
 	})
 	return c
 }
 
-func runExport(ctx context.Context, a *frame.App, o *exportOptions) error {
-	request, err := exportRequest(a, o)
+func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Result, error) {
+	request, err := exportRequest(w.App, o)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
-	return a.WithIdentity(ctx, o.object, o.certificateOnly, func(session *token.Session, inventory *token.Inventory, identity token.Identity) error {
-		request.Session, request.Inventory, request.Identity = session, inventory, identity
-		request.Verdict = verdict.Judge(inventory, identity, a.Now())
-		return a.Told(export(ctx, a, o, request))
-	})
+	found, err := w.Identity(ctx, o.object, o.certificateOnly)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	request.Session, request.Inventory, request.Identity = found.Session, found.Inventory, found.Identity
+	request.Verdict = verdict.Judge(found.Inventory, found.Identity, w.Now())
+	return export(ctx, w.App, o, request)
 }
 
 // exportRequest reads what the command line and the files say, before any token is touched.
@@ -105,7 +107,7 @@ func exportRequest(a *frame.App, o *exportOptions) (bridge.ExportRequest, error)
 	r := bridge.ExportRequest{
 		Profile: bridge.Profile(o.profile), Iterations: o.iterations, Random: rand.Reader,
 		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof),
-		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Child.Page.SetScratch},
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
 	}
 	switch {
 	case o.out == "" && !o.all:
@@ -151,25 +153,25 @@ func exportRequest(a *frame.App, o *exportOptions) (bridge.ExportRequest, error)
 	return r, r.Target.Check()
 }
 
-func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.ExportRequest) error {
+func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.ExportRequest) (frame.Result, error) {
 	if o.certificateOnly {
-		return exportCertificate(a, o, r)
+		return exportCertificate(o, r)
 	}
 	if r.Verdict.Final() {
-		return &bridge.RefusedError{Verdict: r.Verdict}
+		return frame.Result{}, &bridge.RefusedError{Verdict: r.Verdict}
 	}
 	if o.dryRun {
-		return tellDryRun(a, r)
+		return dryRunResult(r), nil
 	}
 	if o.deleteKey {
 		if err := confirmDeletion(ctx, a, o, r); err != nil {
-			return err
+			return frame.Result{}, err
 		}
 		r.DeleteKey = true
 	}
 	password, err := a.PasswordToSet(ctx, o.password, o.allowEmpty)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	defer password.Wipe()
 	r.Password = password
@@ -177,32 +179,30 @@ func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.Export
 	receipt, err := bridge.Export(ctx, r)
 	done()
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	if o.deleteKey && !receipt.KeyDeleted {
 		a.Notice("notice.key-not-deleted", nil)
 	}
-	return tellReceipt(a, receipt, r.Verdict)
+	return receiptResult(receipt, r.Verdict), nil
 }
 
 // exportCertificate writes the certificate alone, and says that this is no backup.
-func exportCertificate(a *frame.App, o *exportOptions, r bridge.ExportRequest) error {
+func exportCertificate(o *exportOptions, r bridge.ExportRequest) (frame.Result, error) {
 	var certificate *pki.Certificate
 	if c := r.Identity.Certificate; c != nil {
 		certificate = c.Parsed
 	}
 	if certificate == nil {
-		return bridge.ErrNoCertificate
+		return frame.Result{}, bridge.ErrNoCertificate
 	}
 	if !o.dryRun {
 		if err := bridge.WriteCertificate(r.Target, certificate); err != nil {
-			return err
+			return frame.Result{}, err
 		}
 	}
-	if a.JSON {
-		return a.WriteJSON(viewCertificateOnly(o.out, certificate))
-	}
-	fmt.Fprintln(a.Out, a.Text("export.certificate-only", messages.Args{"File": terminal.Printable(o.out), "Subject": terminal.Printable(certificate.Subject)}))
-	fmt.Fprint(a.Out, a.ReasonParagraph(verdict.Reason{Code: verdict.CertificateOnly}))
-	return nil
+	return frame.Result{JSON: viewCertificateOnly(o.out, certificate), Text: func(p *frame.Printer) {
+		p.Line("", messages.Args{"File": terminal.Printable(o.out), "Subject": terminal.Printable(certificate.Subject)}, "export.certificate-only")
+		fmt.Fprint(p.Out, p.ReasonParagraph(verdict.Reason{Code: verdict.CertificateOnly}))
+	}}, nil
 }

@@ -31,24 +31,24 @@ func (o *exportOptions) checkAll() error {
 }
 
 // runExportAll exports every identity that has no backup in the directory yet.
-func runExportAll(ctx context.Context, a *frame.App, o *exportOptions) (result error) {
-	each, err := exportRequest(a, o)
+func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Result, error) {
+	each, err := exportRequest(w.App, o)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
-	each.DeleteKey, a.Writes = o.deleteKey, o.deleteKey && !o.dryRun
-	request := bridge.ExportAllRequest{Each: each, Directory: o.dir, Now: a.Now}
+	each.DeleteKey = o.deleteKey
+	request := bridge.ExportAllRequest{Each: each, Directory: o.dir, Now: w.Now}
 	if !o.dryRun {
 		if request.DraftName, err = archive.NewDraftName(); err != nil {
-			return err
+			return frame.Result{}, err
 		}
 		release, err := archive.Reserve(o.dir)
 		if err != nil {
-			return err
+			return frame.Result{}, err
 		}
-		defer func() { result = a.Closed(result, release()) }()
-		a.Child.Page.SetScratch(filepath.Join(o.dir, request.DraftName))
-		defer a.Child.Page.SetScratch("")
+		w.Opened(release)
+		w.Scratch(filepath.Join(o.dir, request.DraftName))
+		defer w.Scratch("")
 	}
 	backups, err := archive.Read(ctx, o.dir)
 	var missing *archive.FileError
@@ -56,17 +56,20 @@ func runExportAll(ctx context.Context, a *frame.App, o *exportOptions) (result e
 		backups, err = &archive.Archive{Directory: o.dir}, nil // it would be made
 	}
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
-	return frame.WithTokens(ctx, a, false, false, func(tokens []bridge.OpenToken) error {
-		items := bridge.PlanExport(tokens, backups, o.force || o.deleteKey, a.Now()) // a key leaves for good only with a copy proven now
-		if !o.dryRun {
-			if err := exportPending(ctx, a, o, request, items); err != nil {
-				return err
-			}
+	tokens, err := w.Tokens(ctx, false, false)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	items := bridge.PlanExport(tokens, backups, o.force || o.deleteKey, w.Now()) // a key leaves for good only with a copy proven now
+	if !o.dryRun {
+		if err := exportPending(ctx, w.App, o, request, items); err != nil {
+			return frame.Result{}, err
 		}
-		return a.Told(tellAll(a, o, items))
-	})
+	}
+	shown := viewAll(o, items)
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(items)}, nil
 }
 
 // exportPending asks for the password, once for all files, where there is one to be written.
@@ -120,17 +123,17 @@ func countOutcome(items []*bridge.Item, outcome bridge.Outcome) int {
 
 // partly is the exit code for a run that left something undone, or a file whose key nobody could prove; a run that failed
 // with everything that it tried, and found nothing up to date, did nothing in part.
-func partly(items []*bridge.Item) error {
-	var result error
+func partly(items []*bridge.Item) int {
+	result := frame.ExitDone
 	for _, item := range items {
 		unproven := item.Receipt != nil && !item.Receipt.Verified() ||
 			item.Outcome == bridge.UpToDate && item.Backup.Record.Proof == archive.ProofStructure
 		if item.Outcome == bridge.Refused || item.Err != nil || unproven {
-			result = &frame.ReportedError{Code: frame.ExitPartly}
+			result = frame.ExitPartly
 		}
 	}
 	if countOutcome(items, bridge.Failed) > 0 && countOutcome(items, bridge.Exported)+countOutcome(items, bridge.UpToDate) == 0 {
-		return &frame.ReportedError{Code: frame.ExitFailed}
+		return frame.ExitFailed
 	}
 	return result
 }

@@ -34,14 +34,17 @@ type exportView struct {
 
 const exportSchema = "p11bridge.export/1"
 
-func tellReceipt(a *frame.App, receipt *bridge.Receipt, judged verdict.Verdict) error {
+// receiptResult is what is to be told of an export. A file whose key nobody could prove is done in part.
+func receiptResult(receipt *bridge.Receipt, judged verdict.Verdict) frame.Result {
 	reasons := append(judged.Notices(), receipt.Notices...)
-	if a.JSON {
-		if err := a.WriteJSON(viewReceipt(receipt, reasons)); err != nil {
-			return err
-		}
-		return unproven(receipt)
+	result := frame.Result{JSON: viewReceipt(receipt, reasons), Text: func(p *frame.Printer) { printReceipt(p, receipt, reasons) }}
+	if !receipt.Verified() {
+		result.Code = frame.ExitPartly
 	}
+	return result
+}
+
+func printReceipt(p *frame.Printer, receipt *bridge.Receipt, reasons []verdict.Reason) {
 	method := string(receipt.Method)
 	if receipt.Mechanism != "" {
 		method += " (" + receipt.Mechanism + ")"
@@ -49,28 +52,27 @@ func tellReceipt(a *frame.App, receipt *bridge.Receipt, judged verdict.Verdict) 
 	args := messages.Args{
 		"File": terminal.Printable(receipt.File), "Subject": terminal.Printable(receipt.Certificate.Subject), "Method": method, "SHA256": receipt.SHA256,
 		"Profile": string(receipt.Profile), "Iterations": receipt.Iterations, "Chain": receipt.ChainLength, "Name": terminal.Printable(receipt.FriendlyName),
-		"Until": a.Date(receipt.Certificate.NotAfter),
+		"Until": p.Date(receipt.Certificate.NotAfter),
 	}
-	colour := terminal.ColoursFor(a.Out, a.Getenv)
+	colour := p.Colours()
 	if receipt.Verified() {
-		fmt.Fprintln(a.Out, colour.Good(a.Text("export.done", args)))
+		fmt.Fprintln(p.Out, colour.Good(p.Text("export.done", args)))
 	} else {
-		fmt.Fprintln(a.Out, colour.Doubt(a.Text("export.unproven", args)))
+		fmt.Fprintln(p.Out, colour.Doubt(p.Text("export.unproven", args)))
 	}
 	keep := "export.keep-safe"
 	if receipt.KeyDeleted {
 		keep = "export.only-copy"
 	}
 	for _, id := range []string{"export.proof." + string(receipt.Proof), "export.details", keep} {
-		fmt.Fprintln(a.Out, frame.IndentLines(a.Text(id, args), "  "))
+		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 	for _, reason := range reasons {
-		fmt.Fprintf(a.Out, "  %s %s [%s]\n", a.Text("label.notice", nil), a.ReasonText(reason, "summary"), reason.Code)
+		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
 	}
 	if receipt.Profile == bridge.ProfileLegacy {
-		a.Notice("notice.legacy", nil)
+		p.Notice("notice.legacy", nil)
 	}
-	return unproven(receipt)
 }
 
 func viewReceipt(receipt *bridge.Receipt, reasons []verdict.Reason) exportView {
@@ -86,27 +88,17 @@ func viewReceipt(receipt *bridge.Receipt, reasons []verdict.Reason) exportView {
 	return shown
 }
 
-// unproven is the exit code for a file that was written and whose key nobody could prove: done in part.
-func unproven(receipt *bridge.Receipt) error {
-	if receipt.Verified() {
-		return nil
-	}
-	return &frame.ReportedError{Code: frame.ExitPartly}
-}
-
-func tellDryRun(a *frame.App, r bridge.ExportRequest) error {
-	if a.JSON {
-		return a.WriteJSON(viewDryRun(r.Target.Path, r.Verdict))
-	}
-	id := "export.dry-run"
-	if !r.Verdict.Exportable {
-		id = "export.dry-run-untried"
-	}
-	fmt.Fprintln(a.Out, a.Text(id, messages.Args{"File": terminal.Printable(r.Target.Path), "Method": string(r.Verdict.Method)}))
-	for _, reason := range r.Verdict.Reasons {
-		fmt.Fprint(a.Out, a.ReasonParagraph(reason))
-	}
-	return nil
+func dryRunResult(r bridge.ExportRequest) frame.Result {
+	return frame.Result{JSON: viewDryRun(r.Target.Path, r.Verdict), Text: func(p *frame.Printer) {
+		id := "export.dry-run"
+		if !r.Verdict.Exportable {
+			id = "export.dry-run-untried"
+		}
+		p.Line("", messages.Args{"File": terminal.Printable(r.Target.Path), "Method": string(r.Verdict.Method)}, id)
+		for _, reason := range r.Verdict.Reasons {
+			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
+		}
+	}}
 }
 
 func viewDryRun(file string, judged verdict.Verdict) exportView {

@@ -5,7 +5,6 @@ package frame
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"p11bridge/cmd/messages"
@@ -38,27 +38,27 @@ type App struct {
 	globals
 	Getenv    func(string) string
 	Now       func() time.Time
-	Out       *os.File // the result
+	out       *os.File // the result
 	Err       *os.File // notices and errors
 	Catalog   *messages.Catalog
-	Child     *supervise.Child // nil in the supervising parent
+	child     *supervise.Child // nil in the supervising parent
+	flags     *pflag.FlagSet   // of every command
 	given     supervise.Descriptors
 	pins      usedPINs
 	described []Description // the errors of commands
-	Writes    bool          // the command changes what is on a token
 }
 
-// Main runs the command line that newRoot makes and gives the exit code.
-func Main(newRoot func(*App) *cobra.Command) int {
+// Main runs the command line that consists of the commands and gives the exit code.
+func Main(commands func(*App) []*cobra.Command) int {
 	given := supervise.FindDescriptors() // before anything is opened
 	worker, err := supervise.BecomeChild(given)
-	a := &App{Getenv: os.Getenv, Now: time.Now, Out: os.Stdout, Err: os.Stderr, Child: worker, given: given}
+	a := &App{Getenv: os.Getenv, Now: time.Now, out: os.Stdout, Err: os.Stderr, child: worker, given: given}
 	if worker != nil {
-		a.Out, a.Err = worker.Out, worker.Err
+		a.out, a.Err = worker.Out, worker.Err
 	}
 	code := ExitFailed
 	if err == nil || errors.Is(err, supervise.ErrIsParent) {
-		code, err = a.run(newRoot, os.Args[1:])
+		code, err = a.run(commands, os.Args[1:])
 	}
 	if err != nil {
 		code = a.report(err)
@@ -69,10 +69,10 @@ func Main(newRoot func(*App) *cobra.Command) int {
 	return code
 }
 
-func (a *App) run(newRoot func(*App) *cobra.Command, args []string) (int, error) {
+func (a *App) run(commands func(*App) []*cobra.Command, args []string) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
-	if a.Child != nil {
+	if a.child != nil {
 		go supervise.EndUnheeded(ctx)
 	}
 	lang, spoken := messages.Choose(langFlag(args), a.Getenv)
@@ -86,10 +86,10 @@ func (a *App) run(newRoot func(*App) *cobra.Command, args []string) (int, error)
 	if !spoken {
 		return exitUsage, Usage("error.language", messages.Args{"Asked": terminal.Printable(langFlag(args)), "Spoken": strings.Join(messages.Languages(), ", ")})
 	}
-	root := newRoot(a)
+	root := a.Root(commands)
 	a.JSON = slices.Contains(args, "--json") // also where the flags before it cannot be understood
 	root.SetArgs(args)
-	root.SetOut(a.Out)
+	root.SetOut(a.out)
 	root.SetErr(a.Err)
 	return ExitDone, root.ExecuteContext(ctx)
 }
@@ -113,25 +113,6 @@ func langFlag(args []string) string {
 // Text gives a message in the person's language.
 func (a *App) Text(id string, args messages.Args) string { return a.Catalog.Text(id, args) }
 
-// Supervised wraps the work of a command that opens a module: the parent watches a child that does it.
-func (a *App) Supervised(sources func() []string, work func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
-	return func(c *cobra.Command, args []string) error {
-		if err := a.CheckModuleFlags(); err != nil {
-			return err
-		}
-		if a.Child != nil {
-			return work(c.Context(), args)
-		}
-		var named []string
-		if sources != nil {
-			named = sources()
-		}
-		return a.AfterChild(supervise.Run(c.Context(), supervise.Task{
-			Arguments: os.Args[1:], Timeout: a.Timeout, Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
-		}))
-	}
-}
-
 // CheckModuleFlags refuses what no command that opens a module can use.
 func (a *App) CheckModuleFlags() error {
 	switch {
@@ -143,47 +124,20 @@ func (a *App) CheckModuleFlags() error {
 	return CheckSource("--pin-source", a.PinSource, pinSources)
 }
 
-// AfterChild turns a child's end into the command's. A module that fails while it is being closed, after the result was
-// told, is worth a note and changes nothing.
-func (a *App) AfterChild(end supervise.Outcome, err error) error {
-	if err != nil && end.Code == supervise.NotReported {
-		return err
-	}
-	if err != nil {
-		fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Describe(err).Text(a))
-	}
-	if end.Code != ExitDone {
-		return &ReportedError{Code: end.Code}
-	}
-	return nil
-}
-
-// Told notes in the child that the result is out. err is nil or carries the exit code that goes with the result.
-func (a *App) Told(err error) error {
-	var reported *ReportedError
-	if err == nil {
-		a.Child.Page.SetTold(ExitDone)
-	} else if errors.As(err, &reported) {
-		a.Child.Page.SetTold(reported.Code)
-	}
-	return err
-}
-
-// Closed joins what went wrong while something was being closed: to an error, or as a note where the work was done.
-func (a *App) Closed(err, closing error) error {
-	var reported *ReportedError
-	switch {
-	case closing == nil:
-		return err
-	case err == nil || errors.As(err, &reported):
-		fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Describe(closing).Text(a))
-		return err
-	}
-	return errors.Join(err, closing)
-}
-
 // ReportedError carries the exit code of a child that has told its own story.
 type ReportedError struct{ Code int }
 
 // Error is for logs only; nobody prints it.
 func (e *ReportedError) Error() string { return "reported by the child process" }
+
+// givenGlobals are the flags of every command that were given, as arguments: a child that does a part of a command's work
+// is started with them. Its results and errors are read by the parent, so that they are never JSON.
+func (a *App) givenGlobals() []string {
+	arguments := []string{"--lang=" + a.Catalog.Language}
+	a.flags.VisitAll(func(f *pflag.Flag) { // a subcommand parses them into a set of its own, which Visit would not see
+		if f.Changed && f.Name != "lang" && f.Name != "json" {
+			arguments = append(arguments, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	return arguments
+}

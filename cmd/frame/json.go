@@ -8,9 +8,9 @@ import (
 	"p11bridge/cmd/terminal"
 )
 
-// WriteJSON writes the one document that --json promises. Characters that a terminal would act on are written as \u
+// writeJSON writes the one document that --json promises. Characters that a terminal would act on are written as \u
 // escapes: labels come from tokens, and the document may be read on a screen.
-func (a *App) WriteJSON(document any) error {
+func (a *App) writeJSON(document any) error {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
@@ -18,10 +18,7 @@ func (a *App) WriteJSON(document any) error {
 	if err := encoder.Encode(document); err != nil {
 		return fmt.Errorf("encode JSON: %w", err)
 	}
-	if _, err := a.Out.Write(terminal.EscapeInvisible(out.Bytes())); err != nil {
-		return fmt.Errorf("write the result: %w", err)
-	}
-	return nil
+	return a.write(terminal.EscapeInvisible(out.Bytes()))
 }
 
 // NoNil makes an absent list an empty one, since JSON tells null from [].

@@ -30,24 +30,24 @@ func (e *BlockedError) Unwrap() error { return e.Err }
 
 // Login logs the user in where the token asks for it: one attempt, after a look at the token's flags. An optional login is
 // not made where nobody gave a PIN, or where something stands in its way.
-func (a *App) Login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) error {
+func (w *Worker) Login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) error {
 	info := s.Slot.Token
 	if !info.Flags.Has(token.CKFLoginRequired) {
 		return nil
 	}
-	sourceText := a.pinSourceFor(uri)
+	sourceText := w.pinSourceFor(uri)
 	present := terminal.Present()
 	unasked := sourceText == "" && optional
 	if unasked && !present {
 		return nil
 	}
-	if blocked := a.blocking(info); len(blocked) > 0 {
+	if blocked := w.blocking(info); len(blocked) > 0 {
 		if unasked {
 			return nil
 		}
 		return &BlockedError{Reasons: blocked}
 	}
-	pin, skipped, err := a.pin(ctx, info, sourceText, present, optional)
+	pin, skipped, err := w.pin(ctx, info, sourceText, present, optional)
 	if err != nil || skipped {
 		return err
 	}
@@ -129,4 +129,25 @@ func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, pres
 		return nil, false, err
 	}
 	return pin, false, nil
+}
+
+// LoginKeeping is login for a command that may need the PIN once more, for a key with CKA_ALWAYS_AUTHENTICATE. The caller
+// wipes it; it is secret.None where the token has a keypad of its own or asks for none.
+func (w *Worker) LoginKeeping(ctx context.Context, s *token.Session, uri *token.URI) (*secret.Text, error) {
+	info := s.Slot.Token
+	if !info.Flags.Has(token.CKFLoginRequired) {
+		return secret.None, nil
+	}
+	if blocked := w.blocking(info); len(blocked) > 0 {
+		return nil, &BlockedError{Reasons: blocked}
+	}
+	pin, _, err := w.pin(ctx, info, w.pinSourceFor(uri), terminal.Present(), false)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Login(pin); err != nil {
+		pin.Wipe()
+		return nil, &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
+	}
+	return pin, nil
 }

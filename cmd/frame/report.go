@@ -30,6 +30,18 @@ func (a *App) report(err error) int {
 		return ExitFailed
 	}
 	f := a.Describe(err)
+	a.tell(f)
+	if a.JSON {
+		view := errorView{"p11bridge.error/1", f.Code, OneLine(err), NoNil(append(f.Reasons, f.Stated...))}
+		if err := a.writeJSON(view); err != nil {
+			fmt.Fprintln(a.Err, "p11bridge:", err)
+		}
+	}
+	return f.Code
+}
+
+// tell writes a failure for people.
+func (a *App) tell(f Failure) {
 	fmt.Fprintln(a.Err, "p11bridge: "+f.Text(a)+codes(f.Stated))
 	for _, reason := range f.Reasons {
 		fmt.Fprint(a.Err, a.ReasonParagraph(reason))
@@ -37,13 +49,6 @@ func (a *App) report(err error) int {
 	if remedy := f.Remedy(a); remedy != "" {
 		fmt.Fprintln(a.Err, IndentLines(remedy, "  "))
 	}
-	if a.JSON {
-		view := errorView{"p11bridge.error/1", f.Code, OneLine(err), NoNil(append(f.Reasons, f.Stated...))}
-		if err := a.WriteJSON(view); err != nil {
-			fmt.Fprintln(a.Err, "p11bridge:", err)
-		}
-	}
-	return f.Code
 }
 
 // codes are the codes of reasons in brackets.

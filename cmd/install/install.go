@@ -33,49 +33,53 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.withChain, "with-chain", false, a.Text("flag.with-chain", nil))
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.install-dry-run", nil))
-	c.RunE = a.Supervised(nil, func(ctx context.Context, args []string) error {
-		o.file = args[0]
-		return runInstall(ctx, a, o)
+	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
+		o.file, w.Writes = args[0], !o.dryRun
+		return runInstall(ctx, w, o)
 	})
 	return c
 }
 
-func runInstall(ctx context.Context, a *frame.App, o *installOptions) error {
+func runInstall(ctx context.Context, w *frame.Worker, o *installOptions) (frame.Result, error) {
 	certificates, err := frame.ReadCertificates(o.file)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
-	a.Writes = !o.dryRun
-	return a.WithToken(ctx, nil, func(slot token.Slot) error {
-		access := token.ReadWrite
-		if o.dryRun || slot.Token.Flags.Has(token.CKFWriteProtected) { // what is there already needs no writing
-			access = token.ReadOnly
-		}
-		return a.WithAccess(slot, access, func(s *token.Session) error {
-			if err := a.Login(ctx, s, nil, false); err != nil {
-				return err
-			}
-			return a.Told(install(ctx, a, o, s, certificates))
-		})
-	})
+	slot, err := w.Token(ctx, nil)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	access := token.ReadWrite
+	if o.dryRun || slot.Token.Flags.Has(token.CKFWriteProtected) { // what is there already needs no writing
+		access = token.ReadOnly
+	}
+	session, err := w.Session(slot, access)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	if err := w.Login(ctx, session, nil, false); err != nil {
+		return frame.Result{}, err
+	}
+	return install(ctx, w.App, o, session, certificates)
 }
 
-func install(ctx context.Context, a *frame.App, o *installOptions, s *token.Session, certificates []*pki.Certificate) error {
+func install(ctx context.Context, a *frame.App, o *installOptions, s *token.Session, certificates []*pki.Certificate) (frame.Result, error) {
 	inventory, err := s.Inventory(ctx)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	order := bridge.InstallOrder{Session: s, Inventory: inventory, Certificates: certificates, WithChain: o.withChain, Now: a.Now()}
 	plan, err := order.Plan(ctx)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	if !o.dryRun {
 		if err := bridge.Install(ctx, order, plan); err != nil {
-			return installFailure(err)
+			return frame.Result{}, installFailure(err)
 		}
 	}
-	return tellInstall(a, o, &inventory.Token, plan)
+	info := &inventory.Token
+	return frame.Result{JSON: viewInstall(o, info, plan), Text: func(p *frame.Printer) { printInstall(p, o, info, plan) }}, nil
 }
 
 // installRemainsError is a failure after which certificates could not be removed again. What it wraps is not for errors.As.

@@ -51,60 +51,60 @@ func stateOf(c bridge.PlacedCertificate, dryRun bool) string {
 	return "installed"
 }
 
-func tellInstall(a *frame.App, o *installOptions, info *token.Info, plan *bridge.InstallPlan) error {
-	if a.JSON {
-		shown := installView{
-			Schema: installSchema, File: o.file, Token: info.URI().String(), URI: info.URI().With(plan.Key).String(),
-			Certificate: view.CertificateOf(plan.Certificate), ID: hex.EncodeToString(plan.Name.ID), Label: plan.Name.Label,
-			State: stateOf(plan.PlacedCertificate, o.dryRun), Proof: plan.Proof, Chain: []placedView{}, LeftOut: plan.LeftOut, DryRun: o.dryRun,
-			Reasons: frame.NoNil(plan.Notices),
-		}
-		for _, c := range plan.Chain {
-			shown.Chain = append(shown.Chain, placedView{c.Certificate.Subject, c.Certificate.SHA256(), c.Name.Label, stateOf(c, o.dryRun)})
-		}
-		return a.WriteJSON(shown)
+func viewInstall(o *installOptions, info *token.Info, plan *bridge.InstallPlan) installView {
+	shown := installView{
+		Schema: installSchema, File: o.file, Token: info.URI().String(), URI: info.URI().With(plan.Key).String(),
+		Certificate: view.CertificateOf(plan.Certificate), ID: hex.EncodeToString(plan.Name.ID), Label: plan.Name.Label,
+		State: stateOf(plan.PlacedCertificate, o.dryRun), Proof: plan.Proof, Chain: []placedView{}, LeftOut: plan.LeftOut, DryRun: o.dryRun,
+		Reasons: frame.NoNil(plan.Notices),
 	}
+	for _, c := range plan.Chain {
+		shown.Chain = append(shown.Chain, placedView{c.Certificate.Subject, c.Certificate.SHA256(), c.Name.Label, stateOf(c, o.dryRun)})
+	}
+	return shown
+}
+
+func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *bridge.InstallPlan) {
 	c := plan.Certificate
 	state := stateOf(plan.PlacedCertificate, o.dryRun)
 	args := messages.Args{
-		"Subject": terminal.Printable(c.Subject), "Issuer": terminal.Printable(c.Issuer), "Until": a.Date(c.NotAfter), "Token": terminal.Printable(info.Label),
+		"Subject": terminal.Printable(c.Subject), "Issuer": terminal.Printable(c.Issuer), "Until": p.Date(c.NotAfter), "Token": terminal.Printable(info.Label),
 		"Label": terminal.Printable(plan.Name.Label), "ID": hex.EncodeToString(plan.Name.ID), "LeftOut": plan.LeftOut,
 		"OtherID": "", "Fingerprint": "sha256:" + c.SHA256()[:16],
 	}
-	text := a.Text("install."+state, args)
+	text := p.Text("install."+state, args)
 	if state == "installed" {
-		text = terminal.ColoursFor(a.Out, a.Getenv).Good(text)
+		text = p.Colours().Good(text)
 	}
-	fmt.Fprintln(a.Out, text)
+	fmt.Fprintln(p.Out, text)
 	lines := []string{"install.proof." + string(plan.Proof)}
 	if plan.OtherID() {
 		args["OtherID"] = hex.EncodeToString(plan.There.ID())
 		lines = append(lines, "install.other-id")
 	}
 	for _, id := range lines {
-		fmt.Fprintln(a.Out, frame.IndentLines(a.Text(id, args), "  "))
+		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 	for _, above := range plan.Chain {
-		text := a.Text("install.chain."+stateOf(above, o.dryRun), messages.Args{"Subject": terminal.Printable(above.Certificate.Subject)})
-		fmt.Fprintln(a.Out, "  "+text)
+		text := p.Text("install.chain."+stateOf(above, o.dryRun), messages.Args{"Subject": terminal.Printable(above.Certificate.Subject)})
+		fmt.Fprintln(p.Out, "  "+text)
 	}
 	if plan.LeftOut > 0 {
 		id := "install.left-out"
 		if o.withChain {
 			id = "install.not-in-chain"
 		}
-		fmt.Fprintln(a.Out, "  "+a.Text(id, args))
+		fmt.Fprintln(p.Out, "  "+p.Text(id, args))
 	}
 	for _, reason := range plan.Notices {
-		fmt.Fprintf(a.Out, "  %s %s [%s]\n", a.Text("label.notice", nil), a.ReasonText(reason, "summary"), reason.Code)
+		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
 	}
 	if o.dryRun {
-		return nil
+		return
 	}
 	next := "install.next-held"
 	if may := plan.Key.Attributes.Bool(token.CKAExtractable).Value(); may == nil || *may {
 		next = "install.next-export"
 	}
-	fmt.Fprintln(a.Out, frame.IndentLines(a.Text(next, args), "  "))
-	return nil
+	fmt.Fprintln(p.Out, frame.IndentLines(p.Text(next, args), "  "))
 }

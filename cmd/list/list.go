@@ -37,48 +37,48 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.by, "by", "token", a.Text("flag.by", nil))
 	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
-	c.RunE = a.Supervised(nil, func(ctx context.Context, args []string) error {
+	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		if len(args) == 1 {
 			o.object = args[0]
 		}
-		return runList(ctx, a, o)
+		return runList(ctx, w, o)
 	})
 	return c
 }
 
-func runList(ctx context.Context, a *frame.App, o *listOptions) error {
+func runList(ctx context.Context, w *frame.Worker, o *listOptions) (frame.Result, error) {
 	if o.by != "token" && o.by != "purpose" {
-		return frame.Usage("error.by", messages.Args{"Given": terminal.Printable(o.by)})
+		return frame.Result{}, frame.Usage("error.by", messages.Args{"Given": terminal.Printable(o.by)})
 	}
 	var selector *token.Selector
 	var uri *token.URI
 	if o.object != "" {
 		var err error
 		if selector, err = token.ParseSelector(o.object); err != nil {
-			return err
+			return frame.Result{}, err
 		}
 		uri = selector.URI
 	}
+	tokens, err := w.Inventories(ctx, uri, o.noLogin)
+	if err != nil {
+		return frame.Result{}, err
+	}
 	shown := listView{Schema: "p11bridge.list/1", Tokens: []view.Token{}}
 	found, hidden := 0, false
-	err := a.EachInventory(ctx, uri, o.noLogin, func(_ *token.Session, inventory *token.Inventory) error {
-		listed := view.TokenOf(inventory, selector, a.Now())
+	for _, t := range tokens {
+		listed := view.TokenOf(t.Inventory, selector, w.Now())
 		found += len(listed.Identities)
-		hidden = hidden || verdict.Hides(inventory)
+		hidden = hidden || verdict.Hides(t.Inventory)
 		shown.Tokens = append(shown.Tokens, listed)
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	if selector != nil && found == 0 {
-		return &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
+		return frame.Result{}, &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
 	}
-	if a.JSON {
-		return a.WriteJSON(shown)
-	}
-	if o.by == "purpose" {
-		return printByPurpose(a, shown)
-	}
-	return printList(a, shown)
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+		if o.by == "purpose" {
+			printByPurpose(p, shown)
+		} else {
+			printList(p, shown)
+		}
+	}}, nil
 }

@@ -11,31 +11,30 @@ import (
 )
 
 // printList writes the tokens and their identities as tables for people.
-func printList(a *frame.App, shown listView) error {
-	colour := terminal.ColoursFor(a.Out, a.Getenv)
+func printList(p *frame.Printer, shown listView) {
+	colour := p.Colours()
 	for i, t := range shown.Tokens {
 		if i > 0 {
-			fmt.Fprintln(a.Out)
+			fmt.Fprintln(p.Out)
 		}
-		fmt.Fprintln(a.Out, colour.Bold(view.TokenHeading(a, t)))
+		fmt.Fprintln(p.Out, colour.Bold(view.TokenHeading(p.App, t)))
 		if len(t.Identities) == 0 {
-			fmt.Fprintln(a.Out, "  "+a.Text("list.empty", nil))
+			fmt.Fprintln(p.Out, "  "+p.Text("list.empty", nil))
 		} else {
-			fmt.Fprint(a.Out, terminal.Table("  ", identityRows(a, t.Identities, colour)))
+			fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, t.Identities, colour)))
 		}
 		for _, o := range t.Objects {
-			fmt.Fprintln(a.Out, "  "+a.Text("list.other-object", messages.Args{"Class": o.Class, "Label": terminal.Printable(o.Label)}))
+			fmt.Fprintln(p.Out, "  "+p.Text("list.other-object", messages.Args{"Class": o.Class, "Label": terminal.Printable(o.Label)}))
 		}
 		for _, reason := range t.Reasons {
-			fmt.Fprintln(a.Out, "  "+colour.Doubt(a.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
+			fmt.Fprintln(p.Out, "  "+colour.Doubt(p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
 		}
 	}
-	return nil
 }
 
 // printByPurpose groups the certificates by extended key usage.
-func printByPurpose(a *frame.App, shown listView) error {
-	colour := terminal.ColoursFor(a.Out, a.Getenv)
+func printByPurpose(p *frame.Printer, shown listView) {
+	colour := p.Colours()
 	groups := map[string][]view.Identity{}
 	for _, t := range shown.Tokens {
 		for _, identity := range t.Identities {
@@ -51,17 +50,16 @@ func printByPurpose(a *frame.App, shown listView) error {
 	slices.Sort(purposes)
 	for i, purpose := range purposes {
 		if i > 0 {
-			fmt.Fprintln(a.Out)
+			fmt.Fprintln(p.Out)
 		}
-		fmt.Fprintln(a.Out, colour.Bold(purposeText(a, purpose)))
-		fmt.Fprint(a.Out, terminal.Table("  ", identityRows(a, groups[purpose], colour)))
+		fmt.Fprintln(p.Out, colour.Bold(purposeText(p.App, purpose)))
+		fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, groups[purpose], colour)))
 	}
 	for _, t := range shown.Tokens {
 		for _, reason := range t.Reasons {
-			fmt.Fprintln(a.Out, colour.Doubt(a.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
+			fmt.Fprintln(p.Out, colour.Doubt(p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
 		}
 	}
-	return nil
 }
 
 // purposesOf lists the extended key usages of an identity's certificate; a certificate without any may serve every

@@ -55,65 +55,65 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.StringVar(&o.subject, "subject", "", a.Text("flag.subject", nil))
 	flags.StringArrayVar(&o.altNames, "san", nil, a.Text("flag.san", nil))
 	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.request-dry-run", nil))
-	c.RunE = a.Supervised(nil, func(ctx context.Context, args []string) error {
+	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		o.object = args[0]
 		if c.Flags().Changed("label") {
 			o.label = &label
 		}
-		return runRequest(ctx, a, o)
+		return runRequest(ctx, w, o)
 	})
 	return c
 }
 
-func runRequest(ctx context.Context, a *frame.App, o *requestOptions) error {
-	order, err := requestOrder(a, o)
+func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.Result, error) {
+	order, err := requestOrder(w.App, o)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	selector, err := token.ParseSelector(o.object)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	access := token.ReadWrite
 	if o.sameKey || o.dryRun {
 		access = token.ReadOnly
 	}
-	a.Writes = access == token.ReadWrite
-	return a.WithToken(ctx, selector.URI, func(slot token.Slot) error {
-		if access == token.ReadWrite && slot.Token.Flags.Has(token.CKFWriteProtected) {
-			return bridge.ErrWriteProtected
+	w.Writes = access == token.ReadWrite
+	slot, err := w.Token(ctx, selector.URI)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	if w.Writes && slot.Token.Flags.Has(token.CKFWriteProtected) {
+		return frame.Result{}, bridge.ErrWriteProtected
+	}
+	if !o.dryRun {
+		if err := slot.ShareWithCrypto11(ctx); err != nil {
+			return frame.Result{}, err
 		}
-		if !o.dryRun {
-			if err := slot.ShareWithCrypto11(ctx); err != nil {
-				return err
-			}
-		}
-		return a.WithAccess(slot, access, func(s *token.Session) error {
-			pin, err := a.LoginKeeping(ctx, s, selector.URI)
-			if err != nil {
-				return err
-			}
-			defer pin.Wipe()
-			inventory, err := s.Inventory(ctx)
-			if err != nil {
-				return err
-			}
-			identity, err := frame.Choose(inventory, selector, o.object)
-			if err != nil {
-				return err
-			}
-			order.Session, order.Inventory, order.Identity = s, inventory, identity
-			order.Authenticate = func() (*secret.Text, error) { return pin, nil }
-			return a.Told(request(ctx, a, o, order))
-		})
-	})
+	}
+	if order.Session, err = w.Session(slot, access); err != nil {
+		return frame.Result{}, err
+	}
+	pin, err := w.LoginKeeping(ctx, order.Session, selector.URI)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	defer pin.Wipe()
+	order.Authenticate = func() (*secret.Text, error) { return pin, nil }
+	if order.Inventory, err = order.Session.Inventory(ctx); err != nil {
+		return frame.Result{}, err
+	}
+	if order.Identity, err = frame.Choose(order.Inventory, selector, o.object); err != nil {
+		return frame.Result{}, err
+	}
+	return request(ctx, w.App, o, order)
 }
 
 // requestOrder reads what the command line says, before any token is touched.
 func requestOrder(a *frame.App, o *requestOptions) (order bridge.RequestOrder, err error) {
 	order = bridge.RequestOrder{
 		SameKey: o.sameKey, KeyType: strings.ToLower(o.keyType), Exportable: o.exportable, Label: o.label,
-		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Child.Page.SetScratch},
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
 	}
 	switch {
 	case o.sameKey && (o.keyType != "" || o.exportable || o.label != nil):
@@ -137,29 +137,32 @@ func requestOrder(a *frame.App, o *requestOptions) (order bridge.RequestOrder, e
 	return order, order.Target.Check()
 }
 
-func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.RequestOrder) error {
+func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.RequestOrder) (frame.Result, error) {
 	plan, err := order.Plan()
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	info := &order.Inventory.Token
 	if o.dryRun {
-		return tellRequestPlan(a, o, order, plan)
+		return planResult(o, order, plan), nil
 	}
-	order.Deliver = func(receipt *bridge.RequestReceipt) error { return writeRequest(a, o, info, receipt) }
+	// Without a file the request itself is the result. It is out before the new key is kept for it.
+	order.Deliver = func(receipt *bridge.RequestReceipt) error {
+		return a.Deliver(frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { p.Raw(receipt.PEM) }})
+	}
 	done := frame.Slowly(a, "progress.request")
 	receipt, err := bridge.Request(ctx, order, plan)
 	done()
 	if err != nil {
-		return requestFailure(err)
+		return frame.Result{}, requestFailure(err)
 	}
-	if o.out != "" && a.JSON {
-		return writeRequest(a, o, info, receipt)
+	if o.out != "" {
+		return frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { printRequest(p, o, info, receipt) }}, nil
 	}
 	if !a.JSON {
-		tellRequest(a, o, info, receipt)
+		printRequest(&frame.Printer{App: a, Out: a.Err}, o, info, receipt)
 	}
-	return nil
+	return frame.Result{}, nil
 }
 
 // requestFailure tells a PIN that was refused the second time, and a key pair that could not be removed again, from what

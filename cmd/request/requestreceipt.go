@@ -3,7 +3,6 @@ package request
 import (
 	"encoding/hex"
 	"fmt"
-	"io"
 
 	"p11bridge/bridge"
 	"p11bridge/cmd/frame"
@@ -48,15 +47,8 @@ func viewRequestPlan(o *requestOptions, plan *bridge.RequestPlan) requestView {
 	return shown
 }
 
-// writeRequest writes the result: the request itself, or the document that --json promises. The document has the request
-// in it where there is no file.
-func writeRequest(a *frame.App, o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) error {
-	if !a.JSON {
-		if _, err := a.Out.Write(receipt.PEM); err != nil {
-			return fmt.Errorf("write the result: %w", err)
-		}
-		return nil
-	}
+// viewRequest is the document of a request. It has the request in it where there is no file.
+func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) requestView {
 	shown := viewRequestPlan(o, &receipt.RequestPlan)
 	uri, text := info.URI().With(receipt.PrivateKey).String(), string(receipt.PEM)
 	shown.Key = view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}
@@ -65,15 +57,11 @@ func writeRequest(a *frame.App, o *requestOptions, info *token.Info, receipt *br
 	if o.out == "" {
 		shown.Request = &text
 	}
-	return a.WriteJSON(shown)
+	return shown
 }
 
-// tellRequest says what was made and what comes next: on standard output, or beside the request where that is there.
-func tellRequest(a *frame.App, o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) {
-	out := io.Writer(a.Err)
-	if o.out != "" {
-		out = a.Out
-	}
+// printRequest says what was made and what comes next.
+func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) {
 	args := requestArgs(o, &receipt.RequestPlan)
 	args["Key"] = view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}})
 	args["ID"], args["URI"] = hex.EncodeToString(receipt.PrivateKey.ID()), info.URI().With(receipt.PrivateKey).String()
@@ -87,7 +75,7 @@ func tellRequest(a *frame.App, o *requestOptions, info *token.Info, receipt *bri
 	if receipt.Weak > 0 {
 		lines = append(lines, "request.weak")
 	}
-	lines = append(lines, fateOf(a, o, receipt)...)
+	lines = append(lines, fateOf(o, receipt)...)
 	lines = append(lines, sendTo(&receipt.RequestPlan), "request.next")
 	if may := receipt.Exportable(); may != nil && *may {
 		lines = append(lines, "request.then-export")
@@ -99,9 +87,9 @@ func tellRequest(a *frame.App, o *requestOptions, info *token.Info, receipt *bri
 	case receipt.Issuer != "":
 		lines = append(lines, "request.old-stays-same")
 	}
-	fmt.Fprintln(out, terminal.ColoursFor(a.Out, a.Getenv).Good(a.Text(head, args)))
+	fmt.Fprintln(p.Out, p.Colours().Good(p.Text(head, args)))
 	for _, id := range lines {
-		fmt.Fprintln(out, frame.IndentLines(a.Text(id, args), "  "))
+		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 }
 
@@ -113,7 +101,7 @@ func requestArgs(o *requestOptions, plan *bridge.RequestPlan) messages.Args {
 }
 
 // fateOf says whether the key can leave the token, and what that means.
-func fateOf(a *frame.App, o *requestOptions, receipt *bridge.RequestReceipt) []string {
+func fateOf(o *requestOptions, receipt *bridge.RequestReceipt) []string {
 	may := receipt.Exportable()
 	switch {
 	case may == nil:
@@ -137,7 +125,7 @@ func sendTo(plan *bridge.RequestPlan) string {
 	return "request.send-to"
 }
 
-func tellRequestPlan(a *frame.App, o *requestOptions, order bridge.RequestOrder, plan *bridge.RequestPlan) error {
+func planResult(o *requestOptions, order bridge.RequestOrder, plan *bridge.RequestPlan) frame.Result {
 	args := requestArgs(o, plan)
 	head, lines := "request.dry-run-new", []string{"request.held"}
 	if o.exportable {
@@ -155,17 +143,13 @@ func tellRequestPlan(a *frame.App, o *requestOptions, order bridge.RequestOrder,
 		args["Key"] = view.KeyText(view.Identity{PublicKey: &shown.Key})
 		head, lines = "request.dry-run-same", nil
 	}
-	if a.JSON {
-		return a.WriteJSON(shown)
-	}
 	if plan.Weak > 0 {
 		lines = append(lines, "request.weak")
 	}
-	fmt.Fprintln(a.Out, a.Text(head, args))
-	for _, id := range append(lines, sendTo(plan)) {
-		fmt.Fprintln(a.Out, frame.IndentLines(a.Text(id, args), "  "))
-	}
-	return nil
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+		p.Line("", args, head)
+		p.Line("  ", args, append(lines, sendTo(plan))...)
+	}}
 }
 
 // pairRemainsError is a failure after which the new key pair could not be removed again. What it wraps is not for errors.As:

@@ -47,46 +47,47 @@ func NewCommand(a *frame.App) *cobra.Command {
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.restore-dry-run", nil))
 	c.Flags().StringVar(&o.key, "key", "", a.Text("flag.restore-key", nil))
 	c.Flags().BoolVar(&o.all, "all", false, a.Text("flag.restore-all", nil))
-	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
-		o.file, a.Writes = args[0], !o.dryRun
-		return runRestore(ctx, a, o)
+	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
+		o.file, w.Writes = args[0], !o.dryRun
+		return runRestore(ctx, w, o)
 	})
 	return c
 }
 
-func runRestore(ctx context.Context, a *frame.App, o *restoreOptions) error {
+func runRestore(ctx context.Context, w *frame.Worker, o *restoreOptions) (frame.Result, error) {
 	request := bridge.RestoreRequest{Exportable: o.exportable, Random: rand.Reader}
-	copies, password, err := openCopies(ctx, a, o)
+	copies, password, err := openCopies(ctx, w.App, o)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
 	defer password.Wipe()
-	if request.Record, err = recordBeside(a, o.file); err != nil {
-		return err
+	if request.Record, err = recordBeside(w.App, o.file); err != nil {
+		return frame.Result{}, err
+	}
+	slot, err := w.Token(ctx, nil)
+	if err != nil {
+		return frame.Result{}, err
 	}
 	access := token.ReadWrite
 	if o.dryRun {
 		access = token.ReadOnly
+	} else if slot.Token.Flags.Has(token.CKFWriteProtected) {
+		return frame.Result{}, bridge.ErrWriteProtected
 	}
-	return a.WithToken(ctx, nil, func(slot token.Slot) error {
-		if !o.dryRun && slot.Token.Flags.Has(token.CKFWriteProtected) {
-			return bridge.ErrWriteProtected
-		}
-		return a.WithAccess(slot, access, func(s *token.Session) error {
-			if err := a.Login(ctx, s, nil, false); err != nil {
-				return err
-			}
-			request.Session = s
-			if o.all {
-				return a.Told(restoreAll(ctx, a, o, request, copies))
-			}
-			if request.Inventory, err = s.Inventory(ctx); err != nil {
-				return err
-			}
-			request.Copy = copies[0]
-			return a.Told(restore(ctx, a, o, request))
-		})
-	})
+	if request.Session, err = w.Session(slot, access); err != nil {
+		return frame.Result{}, err
+	}
+	if err := w.Login(ctx, request.Session, nil, false); err != nil {
+		return frame.Result{}, err
+	}
+	if o.all {
+		return restoreAll(ctx, w.App, o, request, copies)
+	}
+	if request.Inventory, err = request.Session.Inventory(ctx); err != nil {
+		return frame.Result{}, err
+	}
+	request.Copy = copies[0]
+	return restore(ctx, w.App, o, request)
 }
 
 // openCopies opens the file, before any token is touched: the copy that is meant, or all of them. The caller wipes the
@@ -135,19 +136,19 @@ func recordBeside(a *frame.App, file string) (*archive.Record, error) {
 	return record, err
 }
 
-func restore(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.RestoreRequest) error {
+func restore(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.RestoreRequest) (frame.Result, error) {
 	if o.dryRun {
 		plan, err := r.Plan(ctx)
 		if err != nil {
-			return err
+			return frame.Result{}, err
 		}
-		return tellRestorePlan(a, o, r, plan)
+		return planResult(o, r, plan), nil
 	}
 	restoration, err := restoreOne(ctx, a, o, r)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
-	return tellRestoration(a, o, r, restoration)
+	return restorationResult(o, r, restoration), nil
 }
 
 // restoreOne puts one copy on the token.

@@ -31,7 +31,7 @@ type failedView struct {
 
 // restoreAll puts every copy on the token, one after the other. A key that does not get there for a reason of its own does not
 // keep the others from it; whatever concerns the token ends the run, after what was done has been told.
-func restoreAll(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.RestoreRequest, copies []*bridge.Copy) error {
+func restoreAll(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.RestoreRequest, copies []*bridge.Copy) (frame.Result, error) {
 	shown := restoreAllView{Schema: "p11bridge.restore-all/1", File: o.file, Restored: []restoreView{}, Failed: []failedView{}}
 	unproven := false
 	var ended error
@@ -51,23 +51,19 @@ func restoreAll(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.R
 		}
 		break
 	}
-	if ended != nil {
-		if len(shown.Restored) == 0 {
-			return ended
-		}
-		text := frame.OneLine(ended)
-		shown.Error = &text
-	}
-	if err := tellAll(a, shown); err != nil {
-		return err
-	}
+	result := frame.Result{JSON: &shown, Text: func(p *frame.Printer) { printFailed(p, shown.Failed) }}
 	switch {
-	case ended != nil && a.JSON: // the one document says it
-		return &frame.ReportedError{Code: frame.ExitFailed}
-	case ended == nil && (unproven || len(shown.Failed) > 0):
-		return &frame.ReportedError{Code: frame.ExitPartly}
+	case ended != nil && len(shown.Restored) == 0:
+		return frame.Result{}, ended
+	case ended != nil && !a.JSON:
+		return frame.Result{}, errors.Join(ended, a.Deliver(result))
+	case ended != nil: // the one document says it
+		text := frame.OneLine(ended)
+		shown.Error, result.Code = &text, frame.ExitFailed
+	case unproven || len(shown.Failed) > 0:
+		result.Code = frame.ExitPartly
 	}
-	return ended
+	return result, nil
 }
 
 // oneOfAll restores one copy, on a fresh look at the token: the copy before it has left something there. Text is told at once.
@@ -82,31 +78,29 @@ func oneOfAll(ctx context.Context, a *frame.App, o *restoreOptions, r *bridge.Re
 			return nil, err
 		}
 		shown := viewPlan(o, *r, plan)
-		if !a.JSON {
-			err = tellRestorePlan(a, o, *r, plan)
-		}
-		return &shown, err
+		return &shown, atOnce(a, planResult(o, *r, plan))
 	}
 	done, err := restoreOne(ctx, a, o, *r)
 	if err != nil {
 		return nil, err
 	}
 	shown := viewRestoration(o, *r, done)
-	if !a.JSON {
-		tellRestored(a, o, *r, done)
-	}
-	return &shown, nil
+	return &shown, atOnce(a, restorationResult(o, *r, done))
 }
 
-func tellAll(a *frame.App, shown restoreAllView) error {
+// atOnce writes the text of one key while the others wait. The document is one for all.
+func atOnce(a *frame.App, one frame.Result) error {
 	if a.JSON {
-		return a.WriteJSON(shown)
+		return nil
 	}
-	for _, failed := range shown.Failed {
-		fmt.Fprintln(a.Out, terminal.ColoursFor(a.Out, a.Getenv).Doubt(a.Text("restore.failed-key", messages.Args{"Name": terminal.Printable(failed.Key)})))
+	return a.Deliver(one)
+}
+
+func printFailed(p *frame.Printer, failures []failedView) {
+	for _, failed := range failures {
+		fmt.Fprintln(p.Out, p.Colours().Doubt(p.Text("restore.failed-key", messages.Args{"Name": terminal.Printable(failed.Key)})))
 		for _, reason := range failed.Reasons {
-			fmt.Fprint(a.Out, a.ReasonParagraph(reason))
+			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
 		}
 	}
-	return nil
 }

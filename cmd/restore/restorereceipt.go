@@ -36,6 +36,16 @@ type restoreView struct {
 
 const restoreSchema = "p11bridge.restore/1"
 
+// restorationResult is what is to be told of a restore. A key that is on the token and could not be asked for a signature
+// is done in part.
+func restorationResult(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) frame.Result {
+	result := frame.Result{JSON: viewRestoration(o, r, done), Text: func(p *frame.Printer) { printRestoration(p, o, r, done) }}
+	if !done.Verified {
+		result.Code = frame.ExitPartly
+	}
+	return result
+}
+
 func viewRestoration(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) restoreView {
 	info := &r.Inventory.Token
 	uri := info.URI().With(done.Key).String()
@@ -50,44 +60,33 @@ func viewRestoration(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Re
 	return shown
 }
 
-func tellRestoration(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) error {
-	if a.JSON {
-		if err := a.WriteJSON(viewRestoration(o, r, done)); err != nil {
-			return err
-		}
-		return unprovenRestore(done)
-	}
-	tellRestored(a, o, r, done)
-	return unprovenRestore(done)
-}
-
-func tellRestored(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) {
+func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) {
 	info := &r.Inventory.Token
 	uri := info.URI().With(done.Key).String()
 	args := messages.Args{
 		"File": terminal.Printable(o.file), "Subject": terminal.Printable(done.Certificate.Subject), "Token": terminal.Printable(info.Label), "URI": terminal.Printable(uri),
 		"Method": string(done.Method), "Mechanism": done.Mechanism, "Chain": done.ChainLength, "Label": terminal.Printable(done.Key.Label()),
-		"ID": hex.EncodeToString(done.Key.ID()), "Until": a.Date(done.Certificate.NotAfter),
+		"ID": hex.EncodeToString(done.Key.ID()), "Until": p.Date(done.Certificate.NotAfter),
 	}
-	colour := terminal.ColoursFor(a.Out, a.Getenv)
+	colour := p.Colours()
 	lines := []string{"restore.way." + string(done.Method), "restore.details"}
 	if done.Verified {
-		fmt.Fprintln(a.Out, colour.Good(a.Text("restore.done", args)))
+		fmt.Fprintln(p.Out, colour.Good(p.Text("restore.done", args)))
 		lines = append(lines, "restore.proven")
 	} else {
-		fmt.Fprintln(a.Out, colour.Doubt(a.Text("restore.unproven", args)))
+		fmt.Fprintln(p.Out, colour.Doubt(p.Text("restore.unproven", args)))
 	}
 	if done.Kept {
 		lines = append(lines, "restore.kept")
 	}
 	for _, id := range append(lines, policyText(done.Key)) {
-		fmt.Fprintln(a.Out, frame.IndentLines(a.Text(id, args), "  "))
+		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 	for _, d := range done.Differences {
-		fmt.Fprintln(a.Out, "  "+a.Text("restore.difference", messages.Args{"Attribute": d.Attribute.String(), "Wanted": valueText(d.Wanted), "Found": valueText(d.Found)}))
+		fmt.Fprintln(p.Out, "  "+p.Text("restore.difference", messages.Args{"Attribute": d.Attribute.String(), "Wanted": valueText(d.Wanted), "Found": valueText(d.Found)}))
 	}
 	for _, reason := range done.Notices {
-		fmt.Fprintf(a.Out, "  %s %s [%s]\n", a.Text("label.notice", nil), a.ReasonText(reason, "summary"), reason.Code)
+		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
 	}
 }
 
@@ -109,14 +108,6 @@ func valueText(value any) string {
 	return terminal.Printable(fmt.Sprint(value))
 }
 
-// unprovenRestore is the exit code for a key that is on the token and could not be asked for a signature: done in part.
-func unprovenRestore(done *bridge.Restoration) error {
-	if done.Verified {
-		return nil
-	}
-	return &frame.ReportedError{Code: frame.ExitPartly}
-}
-
 func viewPlan(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) restoreView {
 	return restoreView{
 		Schema: restoreSchema, File: o.file, Token: r.Inventory.Token.URI().String(), Method: plan.Method, Label: plan.Name.Label,
@@ -125,19 +116,19 @@ func viewPlan(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePl
 	}
 }
 
-func tellRestorePlan(a *frame.App, o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) error {
+func planResult(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) frame.Result {
+	return frame.Result{JSON: viewPlan(o, r, plan), Text: func(p *frame.Printer) { printPlan(p, o, r, plan) }}
+}
+
+func printPlan(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) {
 	info := &r.Inventory.Token
-	if a.JSON {
-		return a.WriteJSON(viewPlan(o, r, plan))
-	}
-	fmt.Fprintln(a.Out, a.Text("restore.dry-run", messages.Args{
+	fmt.Fprintln(p.Out, p.Text("restore.dry-run", messages.Args{
 		"File": terminal.Printable(o.file), "Subject": terminal.Printable(r.Copy.Certificate.Subject), "Token": terminal.Printable(info.Label), "Method": string(plan.Method),
 		"Label": terminal.Printable(plan.Name.Label), "ID": hex.EncodeToString(plan.Name.ID), "Chain": len(r.Copy.Chain),
 	}))
 	for _, reason := range r.Copy.Notices {
-		fmt.Fprint(a.Out, a.ReasonParagraph(reason))
+		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
 	}
-	return nil
 }
 
 // leftBehindError is a failed restore that left something on the token. What it wraps is not for errors.As.

@@ -14,7 +14,6 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
-	"p11bridge/token"
 )
 
 type snapshotOptions struct {
@@ -33,8 +32,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Long:    a.Text("command.snapshot.long", nil),
 		Example: frame.Examples("snapshot -o token.json", "snapshot -o token.json --redact --token demo --pin-source file:pin.txt"),
 		Args:    frame.NoArguments,
-		RunE: a.Supervised(nil, func(ctx context.Context, _ []string) error {
-			return runSnapshot(ctx, a, o)
+		RunE: a.Supervised(nil, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
+			return runSnapshot(ctx, w, o)
 		}),
 	}
 	c.Flags().StringVarP(&o.out, "out", "o", "", a.Text("flag.out", nil))
@@ -44,39 +43,40 @@ func NewCommand(a *frame.App) *cobra.Command {
 	return c
 }
 
-func runSnapshot(ctx context.Context, a *frame.App, o *snapshotOptions) error {
+func runSnapshot(ctx context.Context, w *frame.Worker, o *snapshotOptions) (frame.Result, error) {
 	if o.out == "" {
-		return frame.Usage("error.out-missing", nil)
+		return frame.Result{}, frame.Usage("error.out-missing", nil)
 	}
-	target := archive.Target{Path: o.out, Force: o.force, Scratch: a.Child.Page.SetScratch}
+	target := archive.Target{Path: o.out, Force: o.force, Scratch: w.Scratch}
 	if err := target.Check(); err != nil {
-		return err
+		return frame.Result{}, err
 	}
-	shown := view.Snapshot{Schema: view.SnapshotSchema, Created: a.Now().UTC().Truncate(time.Second), Redacted: o.redact}
-	err := a.EachInventory(ctx, nil, o.noLogin, func(_ *token.Session, inventory *token.Inventory) error {
-		snapshot := inventory.Snapshot()
+	shown := view.Snapshot{Schema: view.SnapshotSchema, Created: w.Now().UTC().Truncate(time.Second), Redacted: o.redact}
+	tokens, err := w.Inventories(ctx, nil, o.noLogin)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	for _, t := range tokens {
+		snapshot := t.Inventory.Snapshot()
 		if o.redact {
 			snapshot.Redact()
 		}
 		shown.Tokens = append(shown.Tokens, snapshot)
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	text, err := json.MarshalIndent(shown, "", "  ")
 	if err != nil {
-		return fmt.Errorf("encode the snapshot: %w", err)
+		return frame.Result{}, fmt.Errorf("encode the snapshot: %w", err)
 	}
 	if len(text) > view.MaxSnapshot {
-		return &view.SnapshotError{Path: o.out, Err: fmt.Errorf("it would be larger than %d MiB", view.MaxSnapshot>>20)}
+		return frame.Result{}, &view.SnapshotError{Path: o.out, Err: fmt.Errorf("it would be larger than %d MiB", view.MaxSnapshot>>20)}
 	}
 	if err := archive.WriteFile(target, append(terminal.EscapeInvisible(text), '\n')); err != nil {
-		return err
+		return frame.Result{}, err
 	}
-	if a.JSON {
-		return a.Told(a.WriteJSON(map[string]any{"schema": "p11bridge.snapshot-written/1", "file": o.out, "tokens": len(shown.Tokens), "redacted": o.redact}))
-	}
-	fmt.Fprintln(a.Out, a.Text("snapshot.done", messages.Args{"File": terminal.Printable(o.out), "Count": len(shown.Tokens)}))
-	return a.Told(nil)
+	return frame.Result{
+		JSON: map[string]any{"schema": "p11bridge.snapshot-written/1", "file": o.out, "tokens": len(shown.Tokens), "redacted": o.redact},
+		Text: func(p *frame.Printer) {
+			p.Line("", messages.Args{"File": terminal.Printable(o.out), "Count": len(shown.Tokens)}, "snapshot.done")
+		},
+	}, nil
 }

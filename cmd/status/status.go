@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
@@ -77,38 +76,35 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
 	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
-	c.RunE = a.Supervised(nil, func(ctx context.Context, _ []string) error { return runStatus(ctx, a, o) })
+	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
+		return runStatus(ctx, w, o)
+	})
 	return c
 }
 
-func runStatus(ctx context.Context, a *frame.App, o *statusOptions) error {
+func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Result, error) {
 	if o.dir == "" {
-		return frame.Usage("error.status-dir", nil)
+		return frame.Result{}, frame.Usage("error.status-dir", nil)
 	}
 	backups, err := archive.Read(ctx, o.dir)
 	if err != nil {
-		return err
+		return frame.Result{}, err
 	}
-	return frame.WithTokens(ctx, a, true, o.noLogin, func(tokens []bridge.OpenToken) error {
-		var inventories []*token.Inventory
-		for _, t := range tokens {
-			inventories = append(inventories, t.Inventory)
-		}
-		status := archive.Status(inventories, backups, a.Now())
-		shown := viewStatus(o, inventories, status)
-		var result error
-		if !shown.Complete {
-			result = &frame.ReportedError{Code: frame.ExitPartly}
-		}
-		if !a.JSON {
-			printStatus(a, status, shown)
-			return a.Told(result)
-		}
-		if err := a.WriteJSON(shown); err != nil {
-			return err
-		}
-		return a.Told(result)
-	})
+	tokens, err := w.Tokens(ctx, true, o.noLogin)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	var inventories []*token.Inventory
+	for _, t := range tokens {
+		inventories = append(inventories, t.Inventory)
+	}
+	status := archive.Status(inventories, backups, w.Now())
+	shown := viewStatus(o, inventories, status)
+	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printStatus(p, status, shown) }}
+	if !shown.Complete {
+		result.Code = frame.ExitPartly
+	}
+	return result, nil
 }
 
 func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archive.BackupStatus) statusView {

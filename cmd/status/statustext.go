@@ -13,8 +13,8 @@ import (
 
 // printStatus writes one line a key, then the backups that belong to no key here, and once for each state that needs
 // something what it means and what to do.
-func printStatus(a *frame.App, status *archive.BackupStatus, shown statusView) {
-	colour := terminal.ColoursFor(a.Out, a.Getenv)
+func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusView) {
+	colour := p.Colours()
 	paints := map[archive.BackupState]func(string) string{archive.StateUpToDate: colour.Good, archive.StateCannotLeave: colour.Doubt, archive.StateUnknown: colour.Doubt}
 	var rows [][]terminal.Cell
 	var explained []verdict.Reason
@@ -27,35 +27,35 @@ func printStatus(a *frame.App, status *archive.BackupStatus, shown statusView) {
 		if key.Backup != nil {
 			file = terminal.Printable(key.Backup.Path())
 		}
-		rows = append(rows, []terminal.Cell{{Text: terminal.Shorten(terminal.Printable(shown.Keys[i].Label), 32)}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(a, key), Paint: paint}, {Text: file}})
+		rows = append(rows, []terminal.Cell{{Text: terminal.Shorten(terminal.Printable(shown.Keys[i].Label), 32)}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(p.App, key), Paint: paint}, {Text: file}})
 		if key.NeedsAttention() && len(key.Reasons) > 0 {
 			explained = append(explained, key.Reasons[0])
 		}
 	}
-	fmt.Fprint(a.Out, terminal.Table("", rows))
-	printBackups(a, "status.earlier", status.Earlier)
-	printBackups(a, "status.elsewhere", status.Elsewhere)
+	fmt.Fprint(p.Out, terminal.Table("", rows))
+	printBackups(p, "status.earlier", status.Earlier)
+	printBackups(p, "status.elsewhere", status.Elsewhere)
 	for _, record := range status.Unreadable {
-		fmt.Fprintln(a.Out, colour.Bad(a.Text("status.unreadable", messages.Args{"Record": terminal.Printable(record.Path), "Problem": terminal.Printable(record.Problem)})))
+		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": terminal.Printable(record.Path), "Problem": terminal.Printable(record.Problem)})))
 		explained = append(explained, verdict.Reason{Code: verdict.BackupRecordUnreadable})
 	}
 	for _, t := range shown.Tokens {
 		for _, reason := range t.Reasons {
-			fmt.Fprintln(a.Out, colour.Doubt(a.Text("status.token", messages.Args{"Token": terminal.Printable(t.Label)})+" "+a.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
+			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": terminal.Printable(t.Label)})+" "+p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
 		}
 	}
 	told := map[verdict.Code]bool{}
 	for _, reason := range explained {
 		if !told[reason.Code] {
 			told[reason.Code] = true
-			fmt.Fprint(a.Out, a.ReasonParagraph(verdict.Reason{Code: reason.Code}))
+			fmt.Fprint(p.Out, p.ReasonParagraph(verdict.Reason{Code: reason.Code}))
 		}
 	}
 	id := "status.complete"
 	if !shown.Complete {
 		id = "status.incomplete"
 	}
-	fmt.Fprintln(a.Out, colour.Bold(a.Text(id, messages.Args{
+	fmt.Fprintln(p.Out, colour.Bold(p.Text(id, messages.Args{
 		"UpToDate": shown.Counts[string(archive.StateUpToDate)], "CannotLeave": shown.Counts[string(archive.StateCannotLeave)], "Keys": len(shown.Keys),
 	})))
 }
@@ -68,11 +68,11 @@ func stateText(a *frame.App, key archive.KeyStatus) string {
 	return text
 }
 
-func printBackups(a *frame.App, id string, backups []*archive.Backup) {
+func printBackups(p *frame.Printer, id string, backups []*archive.Backup) {
 	for _, b := range backups {
-		fmt.Fprintln(a.Out, a.Text(id, messages.Args{
-			"File": terminal.Printable(b.Path()), "Subject": terminal.Printable(b.Record.Certificate.Subject), "Created": a.DateOf(b.Record.Created),
-			"State": a.Text("status.file."+string(b.File), nil),
+		fmt.Fprintln(p.Out, p.Text(id, messages.Args{
+			"File": terminal.Printable(b.Path()), "Subject": terminal.Printable(b.Record.Certificate.Subject), "Created": p.DateOf(b.Record.Created),
+			"State": p.Text("status.file."+string(b.File), nil),
 		}))
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
-	"p11bridge/token"
 )
 
 // againstView is the key that a copy was held against.
@@ -16,14 +15,16 @@ type againstView struct {
 }
 
 // holdAgainst has the key on the token sign a challenge, which the copy's certificate verifies.
-func holdAgainst(ctx context.Context, a *frame.App, o *verifyOptions, v *bridge.Verification) error {
-	return a.WithIdentity(ctx, o.against, false, func(session *token.Session, inventory *token.Inventory, identity token.Identity) error {
-		uri := frame.IdentityURI(inventory, identity)
-		if err := v.Against(session, identity, verdict.Judge(inventory, identity, a.Now()), uri); err != nil {
-			return err
-		}
-		return a.Told(tellVerification(a, o.file, v, &againstView{uri, v.Valid}))
-	})
+func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *bridge.Verification) (frame.Result, error) {
+	found, err := w.Identity(ctx, o.against, false)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	uri := frame.IdentityURI(found.Inventory, found.Identity)
+	if err := v.Against(found.Session, found.Identity, verdict.Judge(found.Inventory, found.Identity, w.Now()), uri); err != nil {
+		return frame.Result{}, err
+	}
+	return verification(o.file, v, &againstView{uri, v.Valid}), nil
 }
 
 // againstErrors are the words for a key that a copy cannot be held against.

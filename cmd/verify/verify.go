@@ -60,33 +60,42 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice"),
 		Args:    frame.ExactlyOne("FILE"),
 	}
-	supervised := a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, args []string) error {
+	supervised := a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		o.file = args[0]
-		return runVerify(ctx, a, o)
+		v, err := verifyFile(ctx, a, o)
+		if err != nil || !v.Valid {
+			return verification(o.file, v, nil), err
+		}
+		return holdAgainst(ctx, w, o, v)
+	})
+	unsupervised := a.Unsupervised(func(ctx context.Context, args []string) (frame.Result, error) {
+		o.file = args[0]
+		v, err := verifyFile(ctx, a, o)
+		return verification(o.file, v, nil), err
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if o.against != "" { // the only time that a module is opened
 			return supervised(c, args)
 		}
-		o.file = args[0]
-		return runVerify(c.Context(), a, o)
+		return unsupervised(c, args)
 	}
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
 	c.Flags().StringVar(&o.against, "against", "", a.Text("flag.against", nil))
 	return c
 }
 
-func runVerify(ctx context.Context, a *frame.App, o *verifyOptions) error {
+// verifyFile asks for the password and judges the file.
+func verifyFile(ctx context.Context, a *frame.App, o *verifyOptions) (*bridge.Verification, error) {
 	secret.LockProcess()
 	if err := supervise.ForbidCoreDumps(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
-		return err
+		return nil, err
 	}
 	file, err := frame.ReadInput(o.file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	done := func() {}
 	v, err := bridge.Verify(ctx, file, func() (*secret.Text, error) {
@@ -95,36 +104,23 @@ func runVerify(ctx context.Context, a *frame.App, o *verifyOptions) error {
 		return password, err
 	}, a.Now())
 	done()
-	if err != nil {
-		return err
-	}
-	if o.against == "" || !v.Valid {
-		return tellVerification(a, o.file, v, nil)
-	}
-	return holdAgainst(ctx, a, o, v)
+	return v, err
 }
 
-func tellVerification(a *frame.App, file string, v *bridge.Verification, against *againstView) error {
-	if a.JSON {
-		shown := viewVerification(file, v)
-		shown.Against = against
-		if err := a.WriteJSON(shown); err != nil || v.Valid {
-			return err
-		}
-		code := frame.ExitNotACopy
-		if v.Unjudged {
-			code = frame.ExitPartly
-		}
-		return &frame.ReportedError{Code: code}
+// verification is what is to be told of a file. One that is no valid copy is told on standard error, as every refusal is,
+// unless a document was asked for.
+func verification(file string, v *bridge.Verification, against *againstView) frame.Result {
+	if v == nil {
+		return frame.Result{}
 	}
+	shown := viewVerification(file, v)
+	shown.Against = against
+	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printValid(p, file, v, against) }}
 	if !v.Valid {
-		return view.NotACopy(file, v)
+		invalid := view.NotACopy(file, v)
+		result.Code, result.Err = invalid.Code(), invalid
 	}
-	tellValid(a, file, v)
-	if against != nil {
-		fmt.Fprintln(a.Out, "  "+a.Text("verify.against", messages.Args{"URI": terminal.Printable(against.URI)}))
-	}
-	return nil
+	return result
 }
 
 func viewVerification(file string, v *bridge.Verification) verifyView {
@@ -157,8 +153,8 @@ func viewKey(key *bridge.FileKey) keyView {
 	return shown
 }
 
-// tellKeys lists the keys of a file that has several.
-func tellKeys(a *frame.App, keys []*bridge.FileKey) {
+// printKeys lists the keys of a file that has several.
+func printKeys(p *frame.Printer, keys []*bridge.FileKey) {
 	if len(keys) < 2 {
 		return
 	}
@@ -168,19 +164,22 @@ func tellKeys(a *frame.App, keys []*bridge.FileKey) {
 		if key.Certificate != nil {
 			id, args["Subject"], args["Fingerprint"] = "verify.key", terminal.Printable(key.Certificate.Subject), key.Certificate.SHA256()
 		}
-		fmt.Fprintln(a.Out, "  "+a.Text(id, args))
+		p.Line("  ", args, id)
 	}
 }
 
-func tellValid(a *frame.App, file string, v *bridge.Verification) {
+func printValid(p *frame.Printer, file string, v *bridge.Verification, against *againstView) {
 	args := messages.Args{"File": terminal.Printable(file), "Profile": v.Profile, "Iterations": v.Iterations, "Chain": v.OtherCertificates, "Name": terminal.Printable(v.FriendlyName), "Subject": "–", "Until": "–"}
 	if v.Certificate != nil {
-		args["Subject"], args["Until"] = terminal.Printable(v.Certificate.Subject), a.Date(v.Certificate.NotAfter)
+		args["Subject"], args["Until"] = terminal.Printable(v.Certificate.Subject), p.Date(v.Certificate.NotAfter)
 	}
-	fmt.Fprintln(a.Out, terminal.ColoursFor(a.Out, a.Getenv).Good(a.Text("verify.valid", args)))
-	fmt.Fprintln(a.Out, frame.IndentLines(a.Text("verify.details", args), "  "))
-	tellKeys(a, v.Keys)
+	fmt.Fprintln(p.Out, p.Colours().Good(p.Text("verify.valid", args)))
+	fmt.Fprintln(p.Out, frame.IndentLines(p.Text("verify.details", args), "  "))
+	printKeys(p, v.Keys)
 	for _, reason := range v.Reasons {
-		fmt.Fprint(a.Out, a.ReasonParagraph(reason))
+		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
+	}
+	if against != nil {
+		p.Line("  ", messages.Args{"URI": terminal.Printable(against.URI)}, "verify.against")
 	}
 }

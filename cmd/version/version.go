@@ -2,6 +2,7 @@
 package version
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -25,13 +26,13 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Short:   a.Text("command.version.short", nil),
 		Example: frame.Examples("version", "version --json"),
 		Args:    frame.NoArguments,
-		RunE: func(*cobra.Command, []string) error {
-			return runVersion(a)
-		},
+		RunE: a.Unsupervised(func(context.Context, []string) (frame.Result, error) {
+			return runVersion(), nil
+		}),
 	}
 }
 
-func runVersion(a *frame.App) error {
+func runVersion() frame.Result {
 	shown := versionView{Schema: "p11bridge.version/1", Version: "unknown", Commit: "unknown", Go: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		shown.Version = info.Main.Version
@@ -41,9 +42,7 @@ func runVersion(a *frame.App) error {
 			}
 		}
 	}
-	if a.JSON {
-		return a.WriteJSON(shown)
-	}
-	fmt.Fprintf(a.Out, "p11bridge %s (%s, %s)\n", shown.Version, shown.Commit, shown.Go)
-	return nil
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+		fmt.Fprintf(p.Out, "p11bridge %s (%s, %s)\n", shown.Version, shown.Commit, shown.Go)
+	}}
 }

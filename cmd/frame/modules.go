@@ -1,0 +1,105 @@
+package frame
+
+import (
+	"fmt"
+	"strings"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+	"p11bridge/token/host"
+)
+
+// ModuleVariable names the module for those who do not want to say --module each time.
+const ModuleVariable = "P11BRIDGE_MODULE"
+
+// Libraries are the PKCS#11 libraries to open; named tells that the user named one, so that its failure is the command's.
+func (a *App) Libraries(uri *token.URI, access token.Access) (found []token.Library, named bool, err error) {
+	path := a.Module
+	if path == "" && uri != nil {
+		path = uri.Query["module-path"]
+	}
+	switch {
+	case path != "":
+		return []token.Library{{Path: path}}, true, nil
+	case a.NSSDB != "":
+		library, err := host.NSSDatabase(a.NSSDB, access)
+		return []token.Library{library}, true, err
+	}
+	if path := a.Getenv(ModuleVariable); path != "" {
+		return []token.Library{{Path: path}}, true, nil
+	}
+	return host.Discover(), false, nil
+}
+
+// noModuleError means that no module was named and none was found.
+type noModuleError struct{}
+
+// Error says so.
+func (noModuleError) Error() string { return "no PKCS#11 module found" }
+
+// noTokenError means that no token is there, or none of those that are there is meant.
+type noTokenError struct {
+	Wanted         string   // the label or URI asked for, empty for any
+	Present        []string // URIs of the tokens that are there
+	Slots          int
+	Uninitialised  int
+	ModuleProblems []string
+}
+
+// Error says what was looked for.
+func (e *noTokenError) Error() string {
+	if e.Wanted != "" {
+		return "no such token: " + e.Wanted
+	}
+	return "no token"
+}
+
+// severalTokensError means that a command for one token found several.
+type severalTokensError struct{ Present []string }
+
+func severalTokens(slots []token.Slot) error {
+	several := &severalTokensError{}
+	for _, slot := range slots {
+		several.Present = append(several.Present, slot.Token.URI().String())
+	}
+	return several
+}
+
+// Error counts them.
+func (e *severalTokensError) Error() string {
+	return fmt.Sprintf("%d tokens and none named", len(e.Present))
+}
+
+// Meant tells whether --token and the URI name the slot's token.
+func (a *App) Meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bool {
+	if a.TokenLabel != "" && slot.Token.Label != a.TokenLabel {
+		return false
+	}
+	return uri == nil || uri.MatchesToken(module, slot)
+}
+
+// reasons are the reasons that a missing token gives.
+func (e *noTokenError) reasons() []verdict.Reason {
+	switch {
+	case len(e.Present) > 0:
+		return nil
+	case e.Uninitialised > 0:
+		return []verdict.Reason{{Code: verdict.TokenNotInitialised, Evidence: verdict.Evidence{{Name: "CKF_TOKEN_INITIALIZED", Value: false}}}}
+	}
+	return []verdict.Reason{{Code: verdict.TokenAbsent, Evidence: verdict.Evidence{{Name: "slots", Value: e.Slots}}}}
+}
+
+// Notice writes a line for the person that is no error.
+func (a *App) Notice(id string, args messages.Args) {
+	fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Text(id, args))
+}
+
+func PrintableList(texts []string) string {
+	lines := make([]string, len(texts))
+	for i, text := range texts {
+		lines[i] = "  " + terminal.Printable(text)
+	}
+	return strings.Join(lines, "\n")
+}

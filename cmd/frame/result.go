@@ -1,0 +1,73 @@
+package frame
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+)
+
+// Result is what a command has to tell. The command gathers it; the frame prints it, notes that it was told, and only then
+// closes the modules. So no module that crashes, hangs or exits while it is closed can take a result away.
+type Result struct {
+	JSON any            // the one document of --json
+	Text func(*Printer) // writes the same for people
+	Err  error          // told on standard error in place of the text, as a failure is
+	Code int            // the exit code that goes with it
+}
+
+// Printer gathers the text of a result. It is written in one piece, and a write that fails is an error of the command.
+type Printer struct {
+	*App
+	Out io.Writer
+}
+
+// Colours paints where the result goes to a terminal.
+func (a *App) Colours() terminal.Colours { return terminal.ColoursFor(a.out, a.Getenv) }
+
+// Line writes texts of the catalog with an indent, one below the other.
+func (p *Printer) Line(indent string, args messages.Args, ids ...string) {
+	for _, id := range ids {
+		fmt.Fprintln(p.Out, IndentLines(p.Text(id, args), indent))
+	}
+}
+
+// Deliver writes a result before the run is at its end, where what follows depends on it being out. The command then
+// returns an empty Result.
+func (a *App) Deliver(r Result) error { return a.print(r) }
+
+// Raw writes bytes of our own making as they are: a request in PEM.
+func (p *Printer) Raw(text []byte) {
+	// A Printer's writer keeps what it gets in memory; standard error has nobody to tell of its own failure.
+	_, _ = p.Out.Write(text)
+}
+
+// print writes the result in the form that was asked for. An empty one was delivered before.
+func (a *App) print(r Result) error {
+	switch {
+	case r.JSON == nil && r.Text == nil:
+		return nil
+	case a.JSON:
+		return a.writeJSON(r.JSON)
+	}
+	if r.Err != nil {
+		a.tell(a.Describe(r.Err))
+		return nil
+	}
+	var text bytes.Buffer
+	r.Text(&Printer{a, &text})
+	return a.write(text.Bytes())
+}
+
+// write writes to standard output; nothing is done before it is out.
+func (a *App) write(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	if _, err := a.out.Write(text); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}

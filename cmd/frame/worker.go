@@ -1,0 +1,168 @@
+package frame
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/cmd/supervise"
+)
+
+// Worker is the half of a supervised command that does the work, in a child process of its own. Only a worker opens
+// modules, and only Supervised makes one: a command that forgets its supervisor does not compile.
+type Worker struct {
+	*App
+	Writes bool // the command changes what is on a token
+
+	child   *supervise.Child
+	closers []func() error // of what was opened, in that order
+}
+
+// Work is what a command does as a worker: it gathers its result and closes nothing that the worker opened for it.
+type Work func(ctx context.Context, w *Worker, args []string) (Result, error)
+
+// Supervised makes the run of a command that opens a module: the parent watches a child that does the work. sources are
+// those of the command's own secrets, so that a file descriptor named there reaches the child; nil for none.
+func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		if err := a.CheckModuleFlags(); err != nil {
+			return err
+		}
+		if a.child != nil {
+			return a.work(c.Context(), func(ctx context.Context, w *Worker) (Result, error) { return work(ctx, w, args) })
+		}
+		var named []string
+		if sources != nil {
+			named = sources()
+		}
+		return a.AfterChild(supervise.Run(c.Context(), supervise.Task{
+			Arguments: os.Args[1:], Timeout: a.Timeout, Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
+		}))
+	}
+}
+
+// Unsupervised makes the run of a command that opens no module.
+func (a *App) Unsupervised(work func(ctx context.Context, args []string) (Result, error)) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		result, err := work(c.Context(), args)
+		if err != nil {
+			return err
+		}
+		return a.finish(result)
+	}
+}
+
+// finish prints a result and gives its exit code.
+func (a *App) finish(result Result) error {
+	if err := a.print(result); err != nil {
+		return err
+	}
+	if result.Code != ExitDone {
+		return &ReportedError{Code: result.Code}
+	}
+	return nil
+}
+
+// work does a child's work: it tells the result, or the error, before it closes what was opened.
+func (a *App) work(ctx context.Context, work func(context.Context, *Worker) (Result, error)) error {
+	w := &Worker{App: a, child: a.child}
+	result, err := work(ctx, w)
+	if err == nil {
+		err = a.finish(result)
+	}
+	code := ExitDone
+	if err != nil {
+		code = a.report(err)
+		err = &ReportedError{Code: code}
+	}
+	a.child.Page.SetTold(code)
+	if closing := w.close(); closing != nil {
+		a.note(closing)
+	}
+	return err
+}
+
+// Opened notes how to close what was opened. The frame closes it once the result is told.
+func (w *Worker) Opened(closer func() error) { w.closers = append(w.closers, closer) }
+
+// close closes everything, the last first.
+func (w *Worker) close() error {
+	var result error
+	for _, closer := range slices.Backward(w.closers) {
+		result = errors.Join(result, closer())
+	}
+	w.closers = nil
+	return result
+}
+
+// InChild runs this program once more, with the arguments of a command and all flags of every command that were given.
+func (a *App) InChild(ctx context.Context, task supervise.Task) (supervise.Outcome, error) {
+	task.Arguments = append(a.givenGlobals(), task.Arguments...)
+	task.Timeout = a.Timeout
+	return supervise.Run(ctx, task)
+}
+
+// AfterChild turns a child's end into the command's. A module that fails while it is being closed, after the result was
+// told, is worth a note and changes nothing.
+func (a *App) AfterChild(end supervise.Outcome, err error) error {
+	if err != nil && end.Code == supervise.NotReported {
+		return err
+	}
+	if err != nil {
+		a.note(err)
+	}
+	if end.Code != ExitDone {
+		return &ReportedError{Code: end.Code}
+	}
+	return nil
+}
+
+// ByHand makes the run of a command that decides by itself what its children do: parent starts them by InChild, and child is
+// the work of one.
+func (a *App) ByHand(parent func(ctx context.Context) (Result, error), child func(ctx context.Context, w *Worker) (Result, error)) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, _ []string) error {
+		if err := a.CheckModuleFlags(); err != nil {
+			return err
+		}
+		if a.child != nil {
+			return a.work(c.Context(), child)
+		}
+		result, err := parent(c.Context())
+		if err != nil {
+			return err
+		}
+		return a.finish(result)
+	}
+}
+
+// ToParent is where a child's work writes what its parent reads.
+func (w *Worker) ToParent() io.Writer { return w.out }
+
+// note tells an error that changes nothing.
+func (a *App) note(err error) {
+	fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Describe(err).Text(a))
+}
+
+// RunSelf runs this program as a command of its own, in the person's language, with more environment. What it says goes to
+// standard output. It gives the exit code.
+func (a *App) RunSelf(ctx context.Context, environment, args []string) (int, error) {
+	command := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"--lang", a.Catalog.Language}, args...)...)
+	command.Args[0] = os.Args[0]
+	command.Env = append(os.Environ(), environment...)
+	command.Stdout, command.Stderr = a.out, a.out
+	err := command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode(), nil
+	}
+	if err != nil {
+		return ExitFailed, fmt.Errorf("run a step: %w", err)
+	}
+	return ExitDone, nil
+}
