@@ -49,8 +49,8 @@ label="ec" id=02 key=p256 policy=readable certificate=valid
 		key, certificate := openedBy(t, first, password)
 		s := newSearch(t, certificate.Signature, secretsOf(t, key))
 		for way, args := range map[string][]string{
-			"wrap": append(export, "--method", "wrap"), "attributes": append(export, "--method", "attributes"),
-			"verify": append([]string{"verify", first, "--against", label}, access...),
+			"wrap": slices.Concat(export, []string{"--method", "wrap"}), "attributes": slices.Concat(export, []string{"--method", "attributes"}),
+			"verify": slices.Concat([]string{"verify", first, "--against", label}, access),
 		} {
 			t.Run(way+" "+label, func(t *testing.T) { forgotten(t, token, s, program, filepath.Join(directory, way+label+".pfx"), args) })
 		}
@@ -70,6 +70,9 @@ func forgotten(t *testing.T, token *apart, s *search, program, target string, ar
 		g, r := runWatched(t, token, s, program, run...)
 		if r.code != 0 {
 			t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+		}
+		if at := slices.Index(args, "--method"); at >= 0 {
+			r.exported(t, args[at+1], "independent-reader")
 		}
 		if args[0] == "export" {
 			if err := os.Remove(target); err != nil {

@@ -306,7 +306,7 @@ const slowIterations = 3_000_000
 // controlIterations are enough where the key only has to be found once.
 const controlIterations = 1_000_000
 
-// buildHoarder builds the product so that it forgets nothing: wiping does nothing, and with GOGC=off, under which all runs
+// buildHoarder builds the product so that it forgets nothing: wiping does nothing, runtime/secret is not there, and with GOGC=off, under which all runs
 // here are, no memory is used twice. What was ever on its heap is still there when it ends.
 func buildHoarder(t *testing.T) string {
 	t.Helper()
@@ -316,7 +316,7 @@ func buildHoarder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	files := map[string]string{}
-	for _, name := range []string{"bridge", "bridge/pfx", "token", "token/pki", "token/secret"} {
+	for _, name := range []string{"bridge", "bridge/pfx", "token", "token/keywrap", "token/pki", "token/secret"} {
 		// A function of the package hides the predeclared one.
 		text := "package " + filepath.Base(name) + "\n\nfunc clear[T any](T) {}\n"
 		files[filepath.Join(root, name, "hoard.go")] = write(t, directory, strings.ReplaceAll(name, "/", "-")+".go", []byte(text))
@@ -326,7 +326,7 @@ func buildHoarder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	program := filepath.Join(directory, "p11bridge")
-	mustForeign(t, root, "go", "build", "-buildvcs=false", "-overlay", write(t, directory, "overlay.json", overlay), "-o", program, "./cmd/p11bridge")
+	mustForeign(t, root, "env", "GOEXPERIMENT=", "go", "build", "-buildvcs=false", "-overlay", write(t, directory, "overlay.json", overlay), "-o", program, "./cmd/p11bridge")
 	return program
 }
 
@@ -439,8 +439,7 @@ func (g *guard) checkSight(t *testing.T, calls ...string) {
 }
 
 // checkFound wants the key in the working process while it carries the key, and never in the parent. What is left of it
-// when the session is closed, after the key was wiped, is told and not judged: the binding's C memory and math/big cannot
-// be overwritten from Go.
+// when the session is closed, after the key was wiped, is told and not judged: TestKeyIsForgottenLong does.
 func (g *guard) checkFound(t *testing.T) {
 	t.Helper()
 	g.checkSight(t, "C_Login", "C_CloseSession", "C_Finalize")

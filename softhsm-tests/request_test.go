@@ -87,6 +87,8 @@ func TestRequestOnFaultyModules(t *testing.T) {
 		{"is write-protected, same key", "flags:+0x2", "rita", []string{"--same-key"}, 0, []string{"by p11bridge"}, false},
 		{"opens no read-write session", "error:C_OpenSession:0xE2", "rita", nil, 1, []string{"The token is write-protected"}, false},
 		{"generates nothing", "error:C_GenerateKeyPair:0x54", "rita", nil, 1, []string{"would not make a key pair (RSA 2048)", "CKR_FUNCTION_NOT_SUPPORTED", "Try another --key-type"}, false},
+		{"gives no handle", "no-handle:C_GenerateKeyPair", "rita", nil, 1, []string{"C_GenerateKeyPair", "CK_INVALID_HANDLE"}, false},
+		{"gives no handle and destroys nothing", "no-handle:C_GenerateKeyPair,destroy-lies", "rita", nil, 1, []string{"C_GenerateKeyPair", "CKA_ID "}, true},
 		{"loses the connection", "error:C_SignInit:0x32", "rita", nil, 1, []string{"CKR_DEVICE_REMOVED"}, false},
 		{"sets no attribute", "error:C_SetAttributeValue:0x10", "rita", nil, 0, []string{"by crypto11", "CKA_ID "}, false},
 		{"sets one attribute", "error:C_SetAttributeValue@2:0x10", "rita", nil, 0, []string{"CKA_ID "}, false},
