@@ -25,7 +25,7 @@ func (p *PrivateParts) Wipe() {
 }
 
 // Parts takes the key apart. The result shares memory with DER: wiping either wipes both. The errors are *UnsupportedError
-// for keys that are neither RSA, EC nor Ed25519, and *MalformedError for a key that was wiped.
+// for keys that are neither RSA of two primes, EC nor Ed25519, and *MalformedError for a key that was wiped.
 func (k *PrivateKey) Parts() (*PrivateParts, error) {
 	s := cryptobyte.String(k.DER)
 	var content, algorithm, value cryptobyte.String
@@ -57,8 +57,12 @@ func (k *PrivateKey) Parts() (*PrivateParts, error) {
 
 func (p *PrivateParts) readRSA(value cryptobyte.String) error {
 	var content cryptobyte.String
-	if !value.ReadASN1(&content, cbasn1.SEQUENCE) || !content.SkipASN1(cbasn1.INTEGER) {
+	var version int64
+	if !value.ReadASN1(&content, cbasn1.SEQUENCE) || !content.ReadASN1Integer(&version) {
 		return malformed("RSA private key", "not an RSAPrivateKey")
+	}
+	if version != 0 { // a token has places for two primes
+		return &UnsupportedError{Algorithm: multiPrime}
 	}
 	for _, part := range []*[]byte{&p.Modulus, &p.PublicExponent, &p.PrivateExponent, &p.Prime1, &p.Prime2, &p.Exponent1, &p.Exponent2, &p.Coefficient} {
 		var number cryptobyte.String

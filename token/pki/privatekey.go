@@ -49,10 +49,10 @@ const privateKeyInfo = "PrivateKeyInfo"
 // Attributes are dropped. The caller keeps der, and wipes it.
 //
 // RSA parts must agree with each other: n = pq, e and d inverse, both primes prime. Parts that are missing or zero are
-// computed. EC works on every curve of the table, Ed25519 and X25519 as in RFC 8410. A public key that the file carries and
+// computed, but not where there are more than two primes. EC works on every curve of the table, Ed25519 and X25519 as in RFC 8410. A public key that the file carries and
 // that is another one than the private part's means damage, and is an error.
 //
-// Errors: *MalformedError; *UnsupportedError for Ed448, X448, DSA, unknown curves, multi-prime RSA and the rest.
+// Errors: *MalformedError; *UnsupportedError for Ed448, X448, DSA, unknown curves and the rest.
 func ParsePrivateKey(der []byte) (*PrivateKey, error) {
 	whole, rest, ok := outerElement(der)
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -186,8 +187,8 @@ func TestRSAPrivateForms(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := ParsePrivateKey(pkcs8(t, 0, algorithm, numbers(1, 8, true), nil)); !isUnsupported(err) {
-		t.Errorf("multi-prime: %v", err)
+	if _, err := ParsePrivateKey(pkcs8(t, 0, algorithm, numbers(2, 8, true), nil)); !isUnsupported(err) {
+		t.Errorf("a later version: %v", err)
 	}
 	nine := bytes.Clone(numbers(0, 8, true))
 	nine = sequence(t, nine[4:], []byte{2, 1, 0})
@@ -347,6 +348,7 @@ func FuzzParsePrivateKeyTrim(f *testing.F) {
 		f.Add(file(f, name), uint8(5), []byte{0})
 		f.Add(file(f, name), uint8(0), []byte{1})
 	}
+	f.Add(multiPrimeKey(f, 3, func([]*big.Int, [][3]*big.Int) {}), uint8(0), []byte{})
 	f.Fuzz(func(t *testing.T, der []byte, zeros uint8, trailer []byte) {
 		checkTrim(t, der, append(make([]byte, zeros), trailer...))
 		key, err := ParsePrivateKey(der)

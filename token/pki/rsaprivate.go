@@ -35,8 +35,11 @@ func parseRSAPrivateKey(name string, value []byte, algorithm func(*cryptobyte.Bu
 	if !s.ReadASN1(&content, cbasn1.SEQUENCE) || !s.Empty() || !readUnsigned(&content, &version) {
 		return nil, malformed("RSA private key", "not an RSAPrivateKey")
 	}
+	if version.Cmp(one) == 0 {
+		return parseMultiPrime(name, content, algorithm)
+	}
 	if version.Sign() != 0 {
-		return nil, &UnsupportedError{Algorithm: "multi-prime RSA"}
+		return nil, &UnsupportedError{Algorithm: "RSA private key of a later version"}
 	}
 	parts := &rsaParts{}
 	defer parts.wipe()
