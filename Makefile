@@ -97,5 +97,6 @@ help: ## Show this list
 
 # A missing compiler shows otherwise as an error about cgo that nobody understands.
 toolchain:
+	@[[ -e /proc/self/exe ]] || { echo "/proc is not mounted, and Go needs it: mount -t proc proc /proc"; exit 1; }
 	@command -v $(GO) >/dev/null || { echo "Go is missing: https://go.dev/doc/install (1.26 or later)"; exit 1; }
 	@command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null || { echo "The C compiler is missing (Debian: apt install gcc libc6-dev)"; exit 1; }

@@ -36,10 +36,14 @@ func (p Place) Configuration() string { return filepath.Join(p.Directory, "softh
 // PINFile is the path of the file with the user PIN.
 func (p Place) PINFile() string { return filepath.Join(p.Directory, "pin.txt") }
 
-// FindSoftHSM looks for SoftHSM2's library where distributions put it.
+// FindSoftHSM looks for SoftHSM2's library where distributions put it. A configuration that names one that is gone, as the
+// package softhsm2-common leaves it behind, is passed over.
 func FindSoftHSM() (token.Library, error) {
 	for _, library := range host.Discover() {
-		if filepath.Base(library.Path) == "libsofthsm2.so" {
+		if filepath.Base(library.Path) != "libsofthsm2.so" {
+			continue
+		}
+		if _, err := os.Stat(library.Path); err == nil {
 			return library, nil
 		}
 	}

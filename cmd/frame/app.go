@@ -70,7 +70,7 @@ func Main(commands func(*App) []*cobra.Command) int {
 }
 
 func (a *App) run(commands func(*App) []*cobra.Command, args []string) (int, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	ctx, stop := untilSignal(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	if a.child != nil {
 		go supervise.EndUnheeded(ctx)
@@ -92,6 +92,25 @@ func (a *App) run(commands func(*App) []*cobra.Command, args []string) (int, err
 	root.SetOut(a.out)
 	root.SetErr(a.Err)
 	return ExitDone, root.ExecuteContext(ctx)
+}
+
+// untilSignal is a context that one of the signals cancels. Its cause is context.Canceled: the cause that signal.NotifyContext
+// sets is no context.Canceled to errors.Is in Go 1.26.0.
+func untilSignal(signals ...os.Signal) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, signals...)
+	go func() {
+		select {
+		case <-received:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(received)
+		cancel()
+	}
 }
 
 // langFlag finds --lang before the command line is parsed, because the help texts are made before.
