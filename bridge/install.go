@@ -2,8 +2,8 @@ package bridge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,14 +64,6 @@ func (e *InstallRefusedError) Error() string { return "not installed: " + string
 
 // ErrNotStored means that what the token stored is not what it was given. It was removed.
 var ErrNotStored = errors.New("the token stored something else")
-
-// CertificatesRemainError means that certificates could not be removed again after a failure.
-type CertificatesRemainError struct{ Subjects []string }
-
-// Error counts them.
-func (e *CertificatesRemainError) Error() string {
-	return fmt.Sprintf("%d new certificates are still on the token", len(e.Subjects))
-}
 
 // Plan finds the key of the first certificate that has one on the token. The others are its chain as far as they are its
 // issuers. The error is an *InstallRefusedError, ErrWriteProtected, or comes from the token or the context.
@@ -164,7 +156,8 @@ func (r InstallOrder) privateKeys() []*token.Object {
 }
 
 // holder finds the private key of a public key. An object that tells its own public key proves itself; one that does not,
-// as EC keys on many tokens, signs a challenge. A key that cannot sign is believed by its public key object.
+// as EC keys on many tokens, signs a challenge. A key that cannot sign is believed by its public key object. Where no key proves
+// itself, and one of them would not sign, the error says so: only a signature of another key refutes.
 func (r InstallOrder) holder(ctx context.Context, public pki.PublicKey) (*token.Object, HolderProof, error) {
 	if len(public.SPKI) == 0 {
 		return nil, "", nil
@@ -176,6 +169,7 @@ func (r InstallOrder) holder(ctx context.Context, public pki.PublicKey) (*token.
 		}
 	}
 	var byID *token.Object
+	var unasked error
 	var silent []*token.Object
 	for _, key := range r.privateKeys() {
 		own, told := token.PublicKeyOf(key)
@@ -199,104 +193,61 @@ func (r InstallOrder) holder(ctx context.Context, public pki.PublicKey) (*token.
 		if cannotSign(key) {
 			continue
 		}
-		proven, err := r.challenge(ctx, key, public)
-		if err != nil {
-			return nil, "", err
+		if ctx.Err() != nil {
+			return nil, "", context.Cause(ctx)
 		}
-		if proven {
+		switch err := proveHeld(r.Session, key, public); {
+		case err == nil:
 			return key, HeldBySignature, nil
+		case errors.Is(err, errOtherKey) || lacksMechanism(err):
+		case token.Lost(err):
+			return nil, "", err
+		default:
+			unasked = cmp.Or(unasked, err)
 		}
 	}
 	if byID != nil {
 		return byID, HeldByID, nil
 	}
-	return nil, "", nil
+	return nil, "", unasked
 }
 
 func cannotSign(key *token.Object) bool {
 	return key.Attributes.Bool(token.CKASign) == token.False || key.Attributes.Bool(token.CKAAlwaysAuthenticate) == token.True
 }
 
-// challenge lets a key sign something fresh. The error is a lost connection or a cancelled context.
-func (r InstallOrder) challenge(ctx context.Context, key *token.Object, public pki.PublicKey) (bool, error) {
-	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
-	}
-	challenge := make([]byte, 32)
-	if _, err := rand.Read(challenge); err != nil {
-		return false, fmt.Errorf("make a challenge: %w", err)
-	}
-	signature, scheme, err := r.Session.Sign(key, public, challenge)
-	if err != nil {
-		if token.Lost(err) {
-			return false, err
-		}
-		return false, nil
-	}
-	return public.Verify(challenge, signature, scheme) == nil, nil
-}
-
 // Install stores what the plan says, in a read-write session, and reads the token again: every certificate must be there
 // byte for byte and under its CKA_ID. Whatever fails removes what was stored. The error is ErrNotStored, a
-// *CertificatesRemainError, or comes from the token or the context.
-func Install(ctx context.Context, r InstallOrder, plan *InstallPlan) (err error) {
-	var made []*token.Object
-	var subjects []string
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, r.takeBack(made, subjects))
-		}
-	}()
+// *token.RemainsError, or comes from the token or the context.
+func Install(ctx context.Context, r InstallOrder, plan *InstallPlan) error {
 	missing := slices.DeleteFunc(append([]PlacedCertificate{plan.PlacedCertificate}, plan.Chain...), func(c PlacedCertificate) bool { return c.There != nil })
-	for _, c := range missing {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+	if len(missing) == 0 {
+		return nil
+	}
+	return r.Session.Adding(ctx, func(added *token.Additions) error {
+		for _, c := range missing {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if _, err := added.StoreCertificate(c.Name, c.Certificate); err != nil {
+				return err
+			}
 		}
-		o, err := r.Session.StoreCertificate(c.Name, c.Certificate)
+		after, err := r.Session.Inventory(ctx)
 		if err != nil {
 			return err
 		}
-		made, subjects = append(made, o), append(subjects, c.Certificate.Subject)
-	}
-	after, err := r.Session.Inventory(ctx)
-	if err != nil {
-		return err
-	}
-	for _, c := range missing {
-		if !stored(after, c) {
-			return fmt.Errorf("%w: the certificate %s", ErrNotStored, c.Certificate.Subject)
+		for _, c := range missing {
+			if !stored(after, c) {
+				return fmt.Errorf("%w: the certificate %s", ErrNotStored, c.Certificate.Subject)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func stored(inventory *token.Inventory, c PlacedCertificate) bool {
 	return slices.ContainsFunc(inventory.Objects, func(o *token.Object) bool {
 		return o.Class == token.CKOCertificate && bytes.Equal(o.Attributes.Bytes(token.CKAValue), c.Certificate.Raw) && bytes.Equal(o.ID(), c.Name.ID)
 	})
-}
-
-// takeBack removes what was stored and looks whether it is gone.
-func (r InstallOrder) takeBack(made []*token.Object, subjects []string) error {
-	if len(made) == 0 {
-		return nil
-	}
-	var destroyed error
-	for _, o := range made {
-		destroyed = errors.Join(destroyed, r.Session.Destroy(o))
-	}
-	remaining, err := r.Session.Remaining(made)
-	switch {
-	case err != nil:
-		return errors.Join(&CertificatesRemainError{subjects}, destroyed, err)
-	case len(remaining) > 0:
-		var left []string
-		for i, o := range made {
-			if slices.Contains(remaining, o) {
-				left = append(left, subjects[i])
-			}
-		}
-		return errors.Join(&CertificatesRemainError{left}, destroyed)
-	}
-	return nil
 }

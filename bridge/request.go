@@ -229,48 +229,47 @@ func oldLabel(identity token.Identity) string {
 // Request makes the signing request (PKCS#10, RFC 2986) that the plan describes, has it signed on the token, verifies the
 // signature with the public key that was read here, and gives it out. Whatever fails after a new key pair was made removes
 // that again. The error is one of those above, a *GenerateError, a *FileError, a *token.LoginError for a key that wants its
-// PIN for each signature, a *token.PairRemainsError, or comes from the token or the context.
-func Request(ctx context.Context, r RequestOrder, plan *RequestPlan) (receipt *RequestReceipt, err error) {
+// PIN for each signature, a *token.RemainsError, or comes from the token or the context.
+func Request(ctx context.Context, r RequestOrder, plan *RequestPlan) (*RequestReceipt, error) {
 	if r.Target.Path != "" {
 		if err := r.Target.Check(); err != nil {
 			return nil, err
 		}
 	}
-	receipt = &RequestReceipt{RequestPlan: *plan, Key: r.Identity.Public, PrivateKey: r.Identity.PrivateKey}
-	if plan.NewKey {
-		pair, failure := r.Session.NewKeyPair(ctx, plan.Kind, plan.Label, token.Policy{Sensitive: true, Extractable: r.Exportable})
-		if failure != nil {
-			return nil, r.notGenerated(ctx, plan, failure)
+	receipt := &RequestReceipt{RequestPlan: *plan, Key: r.Identity.Public, PrivateKey: r.Identity.PrivateKey}
+	if !plan.NewKey {
+		return receipt, r.giveOut(ctx, receipt)
+	}
+	err := r.Session.Adding(ctx, func(added *token.Additions) error {
+		pair, err := added.NewKeyPair(ctx, plan.Kind, plan.Label, token.Policy{Sensitive: true, Extractable: r.Exportable})
+		if err != nil && ctx.Err() == nil {
+			return &GenerateError{Kind: plan.Kind, Err: err}
+		}
+		if err != nil {
+			return err
 		}
 		receipt.Key, receipt.PrivateKey = pair.Key, pair.Private
-		defer func() {
-			if err != nil {
-				err = errors.Join(err, r.Session.DestroyPair(pair))
-			}
-		}()
-	}
+		return r.giveOut(ctx, receipt)
+	})
+	return receipt, err
+}
+
+// giveOut signs the request and gives it out as the last act.
+func (r RequestOrder) giveOut(ctx context.Context, receipt *RequestReceipt) error {
 	der, err := r.sign(receipt)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	digest := sha256.Sum256(der)
 	receipt.SHA256 = hex.EncodeToString(digest[:])
 	receipt.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	if r.Target.Path == "" {
-		return receipt, r.Deliver(receipt)
+		return r.Deliver(receipt)
 	}
-	return receipt, archive.WriteFile(r.Target, receipt.PEM)
-}
-
-func (r RequestOrder) notGenerated(ctx context.Context, plan *RequestPlan, err error) error {
-	var remains *token.PairRemainsError
-	if ctx.Err() != nil || errors.As(err, &remains) {
-		return err
-	}
-	return &GenerateError{Kind: plan.Kind, Err: err}
+	return archive.WriteFile(r.Target, receipt.PEM)
 }
 
 // sign has the first signer that can sign do it, and believes none of them.

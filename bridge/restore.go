@@ -64,34 +64,20 @@ func notRestored(code verdict.Code, evidence ...verdict.Fact) error {
 	return &NotRestoredError{[]verdict.Reason{verdict.Because(code, evidence...)}}
 }
 
-// LeftoverError means that a restore failed, and that something it had put on the token could not be removed again.
-type LeftoverError struct {
-	URIs []string // of what is still there; empty where the token would not list it
-	Err  error    // why the restore failed
-}
-
-// Error counts what is left.
-func (e *LeftoverError) Error() string {
-	return fmt.Sprintf("%v; %d objects are left on the token", e.Err, len(e.URIs))
-}
-
-// Unwrap gives the reason of the failure.
-func (e *LeftoverError) Unwrap() error { return e.Err }
-
 // Restore puts the copy's key, its certificate and its chain on the token. Everything is checked before anything is put
 // there; the key counts once the token has signed with it and the certificate has verified the signature; whatever fails
 // takes away again what was put there. The error is a *NotRestoredError, an *InvalidCopyError where the key turns out to be
-// another one, a *LeftoverError, or comes from the token or the context.
+// another one, a *token.RemainsError, or comes from the token or the context.
 func Restore(ctx context.Context, r RestoreRequest) (*Restoration, error) {
 	result, err := r.restore(ctx)
 	var other *otherCertificateError
-	var leftover *LeftoverError
-	if errors.As(err, &other) && !errors.As(err, &leftover) { // the file called another certificate the key's own
+	var remains *token.RemainsError
+	if errors.As(err, &other) && !errors.As(err, &remains) { // the file called another certificate the key's own
 		if err = r.Copy.settle(other.certificate); err == nil {
 			result, err = r.restore(ctx)
 		}
 	}
-	if code, told := token.CodeOf(err); told && code == token.CKRDeviceMemory {
+	if code, told := token.CodeOf(err); told && code == token.CKRDeviceMemory && !errors.As(err, &remains) {
 		err = errors.Join(notRestored(verdict.TokenFull, verdict.Fact{Name: "CKR", Value: code.String()}), err)
 	}
 	return result, err
@@ -102,27 +88,33 @@ func (r RestoreRequest) restore(ctx context.Context) (result *Restoration, err e
 	if err != nil {
 		return nil, err
 	}
-	put := &placed{request: r}
-	defer func() {
-		if err != nil {
-			result, err = nil, put.undo(err)
-		}
-	}()
-	entered, err := r.enter(ctx, plan, put)
+	err = r.Session.Adding(ctx, func(added *token.Additions) error {
+		result, err = r.add(ctx, plan, added)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	result = &Restoration{
+	return result, nil
+}
+
+// add puts everything on the token, the private key first.
+func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token.Additions) (*Restoration, error) {
+	entered, err := r.enter(ctx, plan, added)
+	if err != nil {
+		return nil, err
+	}
+	result := &Restoration{
 		Public: r.Copy.Certificate.PublicKey, Certificate: r.Copy.Certificate, Name: plan.Name, Method: entered.method, Mechanism: entered.mechanism,
 		Verified: entered.proven, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, Notices: r.Copy.Notices,
 	}
 	if err := r.settleAttributes(plan, entered, result); err != nil {
 		return nil, err
 	}
-	if err := r.company(ctx, plan, put, result); err != nil {
+	if err := r.company(ctx, plan, added, result); err != nil {
 		return nil, err
 	}
-	missing, err := put.missing()
+	missing, err := added.Missing()
 	if err != nil {
 		return nil, err
 	}
@@ -133,14 +125,13 @@ func (r RestoreRequest) restore(ctx context.Context) (result *Restoration, err e
 }
 
 // company puts the public key, the certificate and the chain beside the private key, as far as they are not there.
-func (r RestoreRequest) company(ctx context.Context, plan *RestorePlan, put *placed, result *Restoration) error {
+func (r RestoreRequest) company(ctx context.Context, plan *RestorePlan, added *token.Additions, result *Restoration) error {
 	if plan.publicKey == nil {
-		o, err := r.Session.StorePublicKey(plan.Name, result.Public, plan.Usage)
-		code, told := token.CodeOf(err)
+		_, err := added.StorePublicKey(plan.Name, result.Public, plan.Usage)
+		code, refused := refusal(err)
 		switch {
 		case err == nil:
-			put.add(o)
-		case told && !token.Lost(err): // a card may have no place for one
+		case refused: // a card may have no place for one
 			result.Notices = append(result.Notices, verdict.Because(verdict.PublicKeyNotStored, verdict.Fact{Name: "CKR", Value: code.String()}))
 		default:
 			return err
@@ -156,56 +147,18 @@ func (r RestoreRequest) company(ctx context.Context, plan *RestorePlan, put *pla
 		}
 		name := plan.Name
 		if certificate != r.Copy.Certificate {
-			name = token.Name{Label: shortLabel(certificate.Subject), ID: keyDigest(certificate.PublicKey)}
+			name = token.Name{Label: shortLabel(certificate.Subject), ID: certificate.PublicKey.KeyID()}
 		}
-		o, err := r.Session.StoreCertificate(name, certificate)
-		if err != nil {
+		if _, err := added.StoreCertificate(name, certificate); err != nil {
 			return err
 		}
-		put.add(o)
 	}
 	return nil
 }
 
-// placed are the objects that a restore has put on the token, in their order.
-type placed struct {
-	request RestoreRequest
-	objects []*token.Object
-}
-
-func (p *placed) add(o *token.Object) { p.objects = append(p.objects, o) }
-
-// missing counts those that are not there.
-func (p *placed) missing() (int, error) {
-	there, err := p.request.Session.Remaining(p.objects)
-	return len(p.objects) - len(there), err
-}
-
-// undo takes everything away again and lists the token, because C_DestroyObject may answer CKR_OK and do nothing. The error
-// is err, or a *LeftoverError.
-func (p *placed) undo(err error) error {
-	for i := len(p.objects) - 1; i >= 0; i-- {
-		if destroyed := p.request.Session.Destroy(p.objects[i]); destroyed != nil && token.Lost(destroyed) {
-			break // the list tells
-		}
-	}
-	left, listing := p.request.Session.Remaining(p.objects)
-	if listing == nil && len(left) == 0 {
-		p.objects = nil
-		return err
-	}
-	if listing != nil {
-		if len(p.objects) == 0 {
-			return err
-		}
-		left = p.objects
-	}
-	failure := &LeftoverError{Err: err}
-	for _, o := range left {
-		if told, err := p.request.Session.Reread(o); err == nil {
-			o = told
-		}
-		failure.URIs = append(failure.URIs, p.request.Inventory.Token.URI().With(o).String())
-	}
-	return failure
+// refusal tells an answer by which a token refuses what it was given, and has taken nothing, from a failure that ends everything.
+func refusal(err error) (token.CKR, bool) {
+	var answer *token.AnswerError
+	code, told := token.CodeOf(err)
+	return code, told && !token.Lost(err) && !errors.As(err, &answer)
 }

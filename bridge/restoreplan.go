@@ -3,7 +3,6 @@ package bridge
 import (
 	"bytes"
 	"context"
-	"crypto/sha1"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -97,7 +96,7 @@ func (r RestoreRequest) record() *archive.Record {
 
 // name chooses CKA_ID and CKA_LABEL: those of the certificate or public key that are on the token, so that the key joins them;
 // else the record's; else the file's. An identifier that another key on the token has would tie the two together, so it is
-// passed over; the digest of the public key is nobody else's.
+// passed over; the digest of the public key (RFC 5280 section 4.2.1.2, method 1) is nobody else's.
 func (r RestoreRequest) name(plan *RestorePlan) token.Name {
 	var ids [][]byte
 	var labels []string
@@ -110,7 +109,7 @@ func (r RestoreRequest) name(plan *RestorePlan) token.Name {
 	if id, err := hex.DecodeString(record.ID); err == nil {
 		ids = append(ids, id)
 	}
-	ids = append(ids, r.Copy.LocalKeyID, keyDigest(r.Copy.Certificate.PublicKey))
+	ids = append(ids, r.Copy.LocalKeyID, r.Copy.Certificate.PublicKey.KeyID())
 	name := token.Name{}
 	for _, id := range ids {
 		if len(id) > 0 && len(id) <= maxID && !r.taken(id) {
@@ -144,13 +143,6 @@ func (r RestoreRequest) taken(id []byte) bool {
 		}
 		return false
 	})
-}
-
-// keyDigest is the SHA-1 of a public key (RFC 5280 section 4.2.1.2, method 1, over the whole SubjectPublicKeyInfo): a CKA_ID for
-// an object that has no other.
-func keyDigest(public pki.PublicKey) []byte {
-	digest := sha1.Sum(public.SPKI)
-	return digest[:]
 }
 
 // shortLabel makes a text a CKA_LABEL: without control characters, and not longer than tokens take.

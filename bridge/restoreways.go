@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
@@ -30,7 +29,7 @@ func (e *otherCertificateError) Error() string {
 }
 
 // enter brings the key onto the token in the first way that works, and proves it there.
-func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, put *placed) (*entered, error) {
+func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *token.Additions) (*entered, error) {
 	in := &entered{template: token.KeyTemplate{
 		Name: plan.Name, Public: r.Copy.Certificate.PublicKey, OnToken: true, Extractable: r.Exportable, Usage: plan.Usage,
 	}}
@@ -43,21 +42,21 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, put *place
 		}
 		defer clear(kek)
 		in.method, in.mechanism = RestoreByUnwrap, token.CKMAESCBCPad.String()
-		done, err := r.try(in, put, &answers, func() (*token.Object, error) {
-			return r.Session.Unshroud(kek, r.Copy.shrouding.IV, r.Copy.ciphertext, in.template)
+		done, err := r.try(in, added, &answers, func() (*token.Object, error) {
+			return added.Unshroud(kek, r.Copy.shrouding.IV, r.Copy.ciphertext, in.template)
 		})
 		if done || err != nil {
 			return in, err
 		}
 	}
 	var err error
-	secret.Forget(func() { err = r.enterOpened(ctx, in, put, answers) })
+	secret.Forget(func() { err = r.enterOpened(ctx, in, added, answers) })
 	secret.Erase()
 	return in, err
 }
 
 // enterOpened is the one function in which the key is in clear. It is wiped when it ends.
-func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, put *placed, answers []string) error {
+func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, added *token.Additions, answers []string) error {
 	key, err := r.Copy.open(ctx)
 	if err != nil {
 		return err
@@ -72,13 +71,13 @@ func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, put *place
 			return context.Cause(ctx)
 		}
 		in.mechanism = rewrapping.Mechanism.String()
-		done, err := r.try(in, put, &answers, func() (*token.Object, error) { return r.Session.Rewrap(rewrapping, key, in.template, r.Random) })
+		done, err := r.try(in, added, &answers, func() (*token.Object, error) { return added.Rewrap(rewrapping, key, in.template, r.Random) })
 		if done || err != nil {
 			return err
 		}
 	}
 	in.method, in.mechanism = RestoreByCreate, ""
-	done, err := r.try(in, put, &answers, func() (*token.Object, error) { return r.Session.StorePrivateKey(key, in.template) })
+	done, err := r.try(in, added, &answers, func() (*token.Object, error) { return added.StorePrivateKey(key, in.template) })
 	if done || err != nil {
 		return err
 	}
@@ -88,25 +87,23 @@ func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, put *place
 // try goes one way: the key enters, signs a fresh challenge, and the certificate verifies the signature. It is done where it
 // did; a way that the token does not go, or on which the key came to harm, leaves nothing behind and gives its place to the
 // next one. What ends everything is an error.
-func (r RestoreRequest) try(in *entered, put *placed, answers *[]string, way func() (*token.Object, error)) (done bool, err error) {
+func (r RestoreRequest) try(in *entered, added *token.Additions, answers *[]string, way func() (*token.Object, error)) (done bool, err error) {
 	name := in.mechanism
 	if name == "" {
 		name = "CKO_PRIVATE_KEY"
 	}
 	note := func(what string) { *answers = append(*answers, name+": "+what) }
 	key, err := way()
-	if key != nil {
-		put.add(key)
-	}
 	if err != nil {
-		if _, told := token.CodeOf(err); !told || token.Lost(err) {
-			var unsupported *pki.UnsupportedError
-			if !errors.As(err, &unsupported) {
-				return false, err
-			}
+		var unsupported *pki.UnsupportedError
+		if _, refused := refusal(err); !refused && !errors.As(err, &unsupported) {
+			return false, err
 		}
 		note(err.Error())
-		return false, r.retreat(key, put)
+		if key == nil {
+			return false, nil
+		}
+		return false, added.Retract(key)
 	}
 	public := in.template.Public
 	switch err := proveHeld(r.Session, key, public); {
@@ -127,32 +124,13 @@ func (r RestoreRequest) try(in *entered, put *placed, answers *[]string, way fun
 	default:
 		note("proof: " + err.Error())
 	}
-	return false, r.retreat(key, put)
+	return false, added.Retract(key)
 }
 
 // lacksMechanism tells a token that has not the mechanism for the proof from one whose key is of no use.
 func lacksMechanism(err error) bool {
 	code, told := token.CodeOf(err)
 	return told && code == token.CKRMechanismInvalid
-}
-
-// retreat takes away what a way that failed has left.
-func (r RestoreRequest) retreat(key *token.Object, put *placed) error {
-	if key == nil {
-		return nil
-	}
-	if err := r.Session.Destroy(key); err != nil {
-		return err
-	}
-	left, err := r.Session.Remaining([]*token.Object{key})
-	if err != nil {
-		return err
-	}
-	if len(left) > 0 {
-		return notRestored(verdict.RestoreRefused, verdict.Fact{Name: "answers", Value: []string{"C_DestroyObject: CKR_OK, and the object is still there"}})
-	}
-	put.objects = slices.DeleteFunc(put.objects, func(o *token.Object) bool { return o == key })
-	return nil
 }
 
 // otherCertificate looks for the certificate of the file whose key this is.

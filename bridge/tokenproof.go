@@ -39,7 +39,7 @@ func (r ExportRequest) control(public pki.PublicKey) error {
 			err = proveHeld(r.Session, object, key.Public)
 		}
 		if object != nil {
-			err = errors.Join(err, r.Session.Destroy(object))
+			err = errors.Join(err, r.Session.Discard(object))
 		}
 		return err
 	}
@@ -118,8 +118,8 @@ func (r ExportRequest) withUnshrouded(kek, iv, ciphertext []byte, template token
 	key, err := r.Session.Unshroud(kek, iv, ciphertext, template)
 	if key != nil {
 		defer func() {
-			if destroyed := r.Session.Destroy(key); err == nil {
-				err = destroyed
+			if discarded := r.Session.Discard(key); err == nil {
+				err = discarded
 			}
 		}()
 	}

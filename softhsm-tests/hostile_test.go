@@ -16,7 +16,7 @@ var hostileModes = []string{
 	"longer:0x11", "longer:0x102", "longer:0x120", "longer:0x0", "longer:0x181", "shorter:0x11", "shorter:0x102", "shorter:0x120", "shorter:0x0", "shorter:0x162",
 	"shorter:0x181", "claims:C_GetSlotList:0xffffffff", "claims:C_GetMechanismList:0xffffffff", "claims:C_WrapKey:0xffffffff", "claims:C_Sign:0xffffffff",
 	"forever", "login", "nul", "stale", "nothing",
-	"write:0:2", "write:3:99", "close:3:99",
+	"write:0:2", "write:3:99", "close:3:99", "other:C_CreateObject", "other:C_UnwrapKey", "other:C_GenerateKeyPair",
 }
 
 // hostileModule compiles testdata/hostile.c.
@@ -108,6 +108,15 @@ var hostileRows = []hostileRow{
 	{"close:3:99", "list", 1, nil},
 	{"close:3:99", "export wrap EC", 1, nil},
 	{"changing:0x11", "export attributes", 2, []string{"names several objects"}}, // a key, and a certificate that is another one each time
+	// A handle of another object: nothing but the run's own may be destroyed.
+	{"other:C_CreateObject", "restore create RSA", 1, []string{"C_CreateObject"}},
+	{"other:C_CreateObject", "install", 1, []string{"C_CreateObject", "there before"}},
+	{"other:C_CreateObject", "restore unwrap RSA", 1, []string{"C_CreateObject"}},
+	{"other:C_UnwrapKey", "restore unwrap RSA", 1, []string{"C_UnwrapKey", "there before"}},
+	{"other:C_UnwrapKey", "restore shroud RSA", 1, []string{"C_UnwrapKey", "there before"}},
+	{"other:C_CreateObject", "export wrap RSA", 1, []string{"C_CreateObject"}},
+	{"other:C_UnwrapKey", "export shroud RSA", 1, []string{"C_UnwrapKey"}},
+	{"other:C_GenerateKeyPair", "request", 1, []string{"C_GenerateKeyPair", "there before"}},
 }
 
 func (s *stage) testHostileRows(t *testing.T) {

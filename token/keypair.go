@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -31,54 +30,34 @@ type KeyPair struct {
 	Key             pki.PublicKey
 }
 
-// PairRemainsError means that C_DestroyObject was called for a key pair that still shows on the token.
-type PairRemainsError struct {
-	ID  []byte
-	Err error // what the token answered; nil where it claimed success
-}
-
-// Error names the key pair by its CKA_ID.
-func (e *PairRemainsError) Error() string {
-	return fmt.Sprintf("the new key pair with CKA_ID %x is still on the token", e.ID)
-}
-
-// Unwrap gives the token's answer.
-func (e *PairRemainsError) Unwrap() error { return e.Err }
-
 // edwardsOID is the other way to name Ed25519 in CKA_EC_PARAMS (RFC 8410 §3).
 var edwardsOID = []byte{0x06, 0x03, 0x2B, 0x65, 0x70}
 
-// NewKeyPair makes a key pair on the token of a read-write session (PKCS#11 v3.1 §5.18.2) and reads back what became of it.
-// Its CKA_ID is the SHA-1 of the public key where the token lets it be set afterwards, else random. The error is an
-// *Error; a pair that was made and cannot be used is removed before.
-func (s *Session) NewKeyPair(ctx context.Context, kind KeyKind, label string, policy Policy) (*KeyPair, error) {
+// NewKeyPair makes a key pair on the token (PKCS#11 v3.1 §5.18.2) and reads back what became of it. Its CKA_ID is the SHA-1 of
+// the public key where the token lets it be set afterwards, else random. The error is an *Error or an *AnswerError.
+func (a *Additions) NewKeyPair(ctx context.Context, kind KeyKind, label string, policy Policy) (*KeyPair, error) {
 	id := make([]byte, 20)
 	if _, err := rand.Read(id); err != nil {
 		return nil, fmt.Errorf("make a CKA_ID: %w", err)
 	}
-	pair, err := s.generatePair(kind, Name{Label: label, ID: id}, policy)
-	var answer *AnswerError
-	if errors.As(err, &answer) { // there may be a pair all the same
-		return nil, errors.Join(err, s.destroyNamed(id))
-	}
+	halves, err := a.generatePair(kind, Name{Label: label, ID: id}, policy)
 	if err != nil {
 		return nil, err
 	}
-	err = s.readPair(pair)
+	pair, err := halves.pair()
 	if err == nil {
-		err = s.renamePair(pair, pair.Key.KeyID())
+		pair, err = halves.rename(a.session, pair)
 	}
 	if err == nil {
 		err = ctx.Err()
 	}
-	if err != nil {
-		pair.Private.Attributes = Attributes{CKAID: {Value: id}}
-		return nil, errors.Join(err, s.DestroyPair(pair))
-	}
-	return pair, nil
+	return pair, err
 }
 
-func (s *Session) generatePair(kind KeyKind, name Name, policy Policy) (*KeyPair, error) {
+// pairHalves are the two objects of a key pair that was asked for.
+type pairHalves struct{ public, private *addition }
+
+func (a *Additions) generatePair(kind KeyKind, name Name, policy Policy) (*pairHalves, error) {
 	mechanism, keyType, paramsToTry := uint(pkcs11.CKM_EC_KEY_PAIR_GEN), CKKEC, [][]byte{kind.Params}
 	switch kind.Algorithm {
 	case "RSA":
@@ -96,17 +75,20 @@ func (s *Session) generatePair(kind KeyKind, name Name, policy Policy) (*KeyPair
 	var err error
 	for _, params := range paramsToTry {
 		public, private := kind.templates(keyType, params, name, policy)
-		var publicHandle, privateHandle pkcs11.ObjectHandle
-		err = s.call("C_GenerateKeyPair", kind.Algorithm, func() (err error) {
-			publicHandle, privateHandle, err = s.module.functions.GenerateKeyPair(s.handle, cryptoki.Mechanism{Type: mechanism}, public, private)
-			return err
+		halves := &pairHalves{
+			public:  &addition{class: CKOPublicKey, names: []Name{name}, unique: true},
+			private: &addition{class: CKOPrivateKey, names: []Name{name}, unique: true},
+		}
+		err = a.make("C_GenerateKeyPair", kind.Algorithm, []*addition{halves.public, halves.private}, func() ([]pkcs11.ObjectHandle, error) {
+			s := a.session
+			publicKey, privateKey, err := s.module.functions.GenerateKeyPair(s.handle, cryptoki.Mechanism{Type: mechanism}, public, private)
+			return []pkcs11.ObjectHandle{publicKey, privateKey}, err
 		})
 		if err == nil {
-			return &KeyPair{
-				Private: &Object{Class: CKOPrivateKey, handle: privateHandle}, Public: &Object{Class: CKOPublicKey, handle: publicHandle},
-			}, nil
+			return halves, nil
 		}
-		if code, told := CodeOf(err); !told || connectionLost(code) {
+		var answer *AnswerError
+		if code, told := CodeOf(err); !told || connectionLost(code) || errors.As(err, &answer) {
 			break
 		}
 	}
@@ -127,83 +109,52 @@ func (kind KeyKind) templates(keyType KeyType, params []byte, name Name, policy 
 	return append(public, pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params)), private
 }
 
-// readPair reads the attributes of both halves and the public key itself.
-func (s *Session) readPair(pair *KeyPair) error {
-	for _, o := range []**Object{&pair.Public, &pair.Private} {
-		object, err := s.readObject((*o).handle)
+// read reads both halves anew.
+func (h *pairHalves) read(s *Session) (*KeyPair, error) {
+	for _, half := range []*addition{h.public, h.private} {
+		object, err := s.readObject(half.object.handle)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		*o = object
+		half.object = object
 	}
-	key, told := PublicKeyOf(pair.Public)
+	return h.pair()
+}
+
+func (h *pairHalves) pair() (*KeyPair, error) {
+	key, told := PublicKeyOf(h.public.object)
 	if !told {
-		return errors.New("the token does not tell the public key that it generated")
+		return nil, errors.New("the token does not tell the public key that it generated")
 	}
-	pair.Key = key
-	return nil
+	return &KeyPair{Private: h.private.object, Public: h.public.object, Key: key}, nil
 }
 
-// renamePair gives both halves another CKA_ID. A token that does not allow it keeps the one they have; both must end with
-// the same.
-func (s *Session) renamePair(pair *KeyPair, id []byte) error {
-	old := bytes.Clone(pair.Private.ID())
-	set := func(o *Object, id []byte) error {
-		err := s.call("C_SetAttributeValue", CKAID.String(), func() error {
-			return s.module.functions.SetAttributeValue(s.handle, o.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, id)})
-		})
-		if code, told := CodeOf(err); told && connectionLost(code) {
-			return err
+// rename gives both halves the CKA_ID that a key customarily has. A token that does not allow it keeps the one they have; both
+// must end with the same.
+func (h *pairHalves) rename(s *Session, pair *KeyPair) (*KeyPair, error) {
+	old, err := bytes.Clone(pair.Private.ID()), error(nil)
+	for _, id := range [][]byte{pair.Key.KeyID(), old} {
+		for _, half := range []*addition{h.private, h.public} {
+			half.names = append(half.names, Name{Label: half.names[0].Label, ID: id}) // it may have either now
+			if err := s.setID(half.object, id); Lost(err) {
+				return nil, err
+			}
 		}
-		return nil
+		if pair, err = h.read(s); err != nil {
+			return nil, err
+		}
+		for _, half := range []*addition{h.private, h.public} {
+			half.names = []Name{{Label: half.names[0].Label, ID: half.object.ID()}}
+		}
+		if bytes.Equal(pair.Private.ID(), pair.Public.ID()) {
+			return pair, nil
+		}
 	}
-	if err := errors.Join(set(pair.Private, id), set(pair.Public, id), s.readPair(pair)); err != nil {
-		return err
-	}
-	if bytes.Equal(pair.Private.ID(), pair.Public.ID()) {
-		return nil
-	}
-	if err := errors.Join(set(pair.Private, old), set(pair.Public, old), s.readPair(pair)); err != nil {
-		return err
-	}
-	if !bytes.Equal(pair.Private.ID(), pair.Public.ID()) {
-		return errors.New("the token gives the halves of a key pair different CKA_IDs")
-	}
-	return nil
+	return nil, errors.New("the token gives the halves of a key pair different CKA_IDs")
 }
 
-// destroyNamed removes what a new key pair without usable handles left on the token: nothing else has its CKA_ID. The error
-// is a *PairRemainsError.
-func (s *Session) destroyNamed(id []byte) error {
-	ctx := context.Background() // what is left must be told after an interruption, too
-	find := func() ([]pkcs11.ObjectHandle, error) {
-		return s.find(ctx, "the CKA_ID of a new key pair", pkcs11.NewAttribute(pkcs11.CKA_ID, id))
-	}
-	left, err := find()
-	for _, handle := range left {
-		err = errors.Join(err, s.destroy(handle, "new key"))
-	}
-	if err == nil {
-		left, err = find()
-	}
-	if err != nil || len(left) > 0 {
-		return &PairRemainsError{ID: id, Err: err}
-	}
-	return nil
-}
-
-// DestroyPair removes both halves of a key pair and looks for them again, since C_DestroyObject may answer CKR_OK and do
-// nothing. The error is a *PairRemainsError.
-func (s *Session) DestroyPair(pair *KeyPair) error {
-	err := errors.Join(s.destroy(pair.Private.handle, "new private key"), s.destroy(pair.Public.handle, "new public key"))
-	ctx := context.Background() // what is left must be told after an interruption, too
-	remaining, findErr := s.find(ctx, "objects that were removed")
-	if findErr != nil {
-		return &PairRemainsError{ID: pair.Private.ID(), Err: errors.Join(err, findErr)}
-	}
-	named, findErr := s.find(ctx, "the CKA_ID that was removed", pkcs11.NewAttribute(pkcs11.CKA_ID, pair.Private.ID()))
-	if findErr != nil || len(named) > 0 || slices.Contains(remaining, pair.Private.handle) || slices.Contains(remaining, pair.Public.handle) {
-		return &PairRemainsError{ID: pair.Private.ID(), Err: errors.Join(err, findErr)}
-	}
-	return nil
+func (s *Session) setID(o *Object, id []byte) error {
+	return s.call("C_SetAttributeValue", CKAID.String(), func() error {
+		return s.module.functions.SetAttributeValue(s.handle, o.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, id)})
+	})
 }

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/miekg/pkcs11"
@@ -93,18 +94,19 @@ func (t KeyTemplate) variants(more ...*pkcs11.Attribute) ([][]*pkcs11.Attribute,
 	return [][]*pkcs11.Attribute{strict, base, append(slices.Clone(strict), nss), append(slices.Clone(base), nss)}, nil
 }
 
+// addition is the key as a run asks for it.
+func (t KeyTemplate) addition() *addition {
+	return &addition{class: CKOPrivateKey, names: []Name{t.Name}, public: t.Public}
+}
+
 // enter offers a token the templates one after the other until it takes one, or refuses for another reason.
-func (s *Session) enter(function, detail string, templates [][]*pkcs11.Attribute, offer func([]*pkcs11.Attribute) (pkcs11.ObjectHandle, error)) (*Object, error) {
-	var handle pkcs11.ObjectHandle
-	var err error
+func enter(templates [][]*pkcs11.Attribute, offer func([]*pkcs11.Attribute) (*Object, error)) (key *Object, err error) {
 	for _, template := range templates {
-		err = s.call(function, detail, func() (err error) { handle, err = offer(template); return err })
-		if code, _ := CodeOf(err); err == nil || !slices.Contains(refusesTemplate, code) {
+		key, err = offer(template)
+		var answer *AnswerError // it may have taken this one
+		if code, _ := CodeOf(err); err == nil || errors.As(err, &answer) || !slices.Contains(refusesTemplate, code) {
 			break
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &Object{Class: CKOPrivateKey, handle: handle}, nil
+	return key, err
 }

@@ -15,7 +15,7 @@ import (
 // StorePrivateKey puts a private key in clear on the token, number by number (PKCS#11 v3.1 §5.7.1). The caller wipes the
 // key; the copies made here are wiped, the one that C code gets is out of reach. The error is an *Error where the token
 // would not, and a *pki.UnsupportedError for keys other than RSA, EC and Ed25519.
-func (s *Session) StorePrivateKey(key *pki.PrivateKey, t KeyTemplate) (*Object, error) {
+func (a *Additions) StorePrivateKey(key *pki.PrivateKey, t KeyTemplate) (*Object, error) {
 	parts, err := key.Parts()
 	if err != nil {
 		return nil, err
@@ -37,18 +37,22 @@ func (s *Session) StorePrivateKey(key *pki.PrivateKey, t KeyTemplate) (*Object, 
 	if err != nil {
 		return nil, err
 	}
-	return s.enter("C_CreateObject", "private key", templates, func(template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
-		return s.module.functions.CreateObject(s.handle, template)
+	s := a.session
+	return enter(templates, func(template []*pkcs11.Attribute) (*Object, error) {
+		return a.makeOne("C_CreateObject", "private key", t.addition(), func() (pkcs11.ObjectHandle, error) {
+			return s.module.functions.CreateObject(s.handle, template)
+		})
 	})
 }
 
 // StorePublicKey puts a public key object on the token, which verifies, and encrypts where it is RSA and its private half
 // decrypts (PKCS#11 v3.1 §4.8). The error is an *Error, or a *pki.UnsupportedError for keys other than RSA, EC and Ed25519.
-func (s *Session) StorePublicKey(name Name, public pki.PublicKey, usage Usage) (*Object, error) {
+func (a *Additions) StorePublicKey(name Name, public pki.PublicKey, usage Usage) (*Object, error) {
 	keyType, err := KeyTypeOf(public)
 	if err != nil {
 		return nil, err
 	}
+	w := &addition{class: CKOPublicKey, names: []Name{name}, public: public}
 	template := append(name.attributes(), ulong(CKAClass, uint(CKOPublicKey)), ulong(CKAKeyType, uint(keyType)),
 		boolean(pkcs11.CKA_TOKEN, true), boolean(pkcs11.CKA_PRIVATE, false), boolean(pkcs11.CKA_VERIFY, usage.Sign))
 	if keyType == CKKRSA {
@@ -56,7 +60,7 @@ func (s *Session) StorePublicKey(name Name, public pki.PublicKey, usage Usage) (
 		if err != nil {
 			return nil, err
 		}
-		return s.store("public key", CKOPublicKey, append(template, boolean(pkcs11.CKA_ENCRYPT, usage.Decrypt),
+		return a.store("public key", w, append(template, boolean(pkcs11.CKA_ENCRYPT, usage.Decrypt),
 			pkcs11.NewAttribute(pkcs11.CKA_MODULUS, modulus), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, exponent)))
 	}
 	params, err := public.Params()
@@ -71,33 +75,28 @@ func (s *Session) StorePublicKey(name Name, public pki.PublicKey, usage Usage) (
 	if err != nil {
 		return nil, fmt.Errorf("public key: %w", err)
 	}
-	return s.store("public key", CKOPublicKey, append(template, pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params), pkcs11.NewAttribute(pkcs11.CKA_EC_POINT, wrapped)))
+	return a.store("public key", w, append(template, pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params), pkcs11.NewAttribute(pkcs11.CKA_EC_POINT, wrapped)))
 }
 
 // StoreCertificate puts an X.509 certificate on the token, with everything that tokens look it up by (PKCS#11 v3.1 §4.6.3): NSS
 // takes none without its issuer and serial number.
-func (s *Session) StoreCertificate(name Name, certificate *pki.Certificate) (*Object, error) {
+func (a *Additions) StoreCertificate(name Name, certificate *pki.Certificate) (*Object, error) {
 	serial, err := certificate.SerialNumber()
 	if err != nil {
 		return nil, err
 	}
-	return s.store("certificate", CKOCertificate, append(name.attributes(),
+	w := &addition{class: CKOCertificate, names: []Name{name}, certificate: certificate.Raw}
+	return a.store("certificate", w, append(name.attributes(),
 		ulong(CKAClass, uint(CKOCertificate)), ulong(CKACertificateType, certificateTypeX509), boolean(pkcs11.CKA_TOKEN, true),
 		boolean(pkcs11.CKA_PRIVATE, false), pkcs11.NewAttribute(pkcs11.CKA_SUBJECT, certificate.RawSubject),
 		pkcs11.NewAttribute(pkcs11.CKA_ISSUER, certificate.RawIssuer), pkcs11.NewAttribute(pkcs11.CKA_SERIAL_NUMBER, serial),
 		pkcs11.NewAttribute(pkcs11.CKA_VALUE, certificate.Raw)))
 }
 
-func (s *Session) store(what string, class Class, template []*pkcs11.Attribute) (*Object, error) {
-	o := &Object{Class: class}
-	err := s.call("C_CreateObject", what, func() (err error) {
-		o.handle, err = s.module.functions.CreateObject(s.handle, template)
-		return err
+func (a *Additions) store(what string, w *addition, template []*pkcs11.Attribute) (*Object, error) {
+	return a.makeOne("C_CreateObject", what, w, func() (pkcs11.ObjectHandle, error) {
+		return a.session.module.functions.CreateObject(a.session.handle, template)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return o, nil
 }
 
 // Reread asks for an object's attributes anew and gives it with what the token tells now.

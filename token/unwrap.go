@@ -16,13 +16,20 @@ import (
 
 // Unshroud has the token decrypt the ciphertext of a PBES2 EncryptedPrivateKeyInfo, as Shroud makes it, under an AES key with
 // CKM_AES_CBC_PAD and the IV (PKCS#11 v3.1 §5.18.4, §6.13.5): the private key is never in this process. The AES key becomes a
-// session object and is destroyed right after. The caller ends a session object with Destroy. The error is an *Error where
-// the token would not; an object that comes with an error is there all the same.
+// session object and is destroyed right after. So does the private key, which the caller ends with Discard. The error is an
+// *Error where the token would not; an object that comes with an error is there all the same.
 func (s *Session) Unshroud(kek, iv, ciphertext []byte, t KeyTemplate) (*Object, error) {
-	return s.unwrapUnder(kek, cryptoki.Mechanism{Type: uint(CKMAESCBCPad), Parameter: iv}, ciphertext, t)
+	return s.unwrapUnder(kek, cryptoki.Mechanism{Type: uint(CKMAESCBCPad), Parameter: iv}, ciphertext, t, nil)
 }
 
-func (s *Session) unwrapUnder(kek []byte, mechanism cryptoki.Mechanism, wrapped []byte, t KeyTemplate) (*Object, error) {
+// Unshroud is Session.Unshroud for a key that stays on the token.
+func (a *Additions) Unshroud(kek, iv, ciphertext []byte, t KeyTemplate) (*Object, error) {
+	return a.session.unwrapUnder(kek, cryptoki.Mechanism{Type: uint(CKMAESCBCPad), Parameter: iv}, ciphertext, t, a)
+}
+
+// unwrapUnder makes a session object, or adds to the token where additions are given.
+func (s *Session) unwrapUnder(kek []byte, mechanism cryptoki.Mechanism, wrapped []byte, t KeyTemplate, a *Additions) (*Object, error) {
+	t.OnToken = a != nil
 	templates, err := t.variants()
 	if err != nil {
 		return nil, err
@@ -30,26 +37,29 @@ func (s *Session) unwrapUnder(kek []byte, mechanism cryptoki.Mechanism, wrapped 
 	if len(wrapped) == 0 {
 		return nil, errors.New("unwrap: no ciphertext")
 	}
-	const what = "one-time unwrapping key"
-	var unwrapping pkcs11.ObjectHandle
-	err = s.call("C_CreateObject", what, func() (err error) {
-		unwrapping, err = s.module.functions.CreateObject(s.handle, []*pkcs11.Attribute{
+	unwrapping, err := s.makeForSession("C_CreateObject", "one-time unwrapping key", CKOSecretKey, func() (pkcs11.ObjectHandle, error) {
+		return s.module.functions.CreateObject(s.handle, []*pkcs11.Attribute{
 			ulong(CKAClass, uint(CKOSecretKey)), ulong(CKAKeyType, uint(CKKAES)), boolean(pkcs11.CKA_TOKEN, false),
 			boolean(pkcs11.CKA_UNWRAP, true), pkcs11.NewAttribute(pkcs11.CKA_VALUE, kek),
 		})
-		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.enter("C_UnwrapKey", CKM(mechanism.Type).String(), templates, func(template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
-		return s.module.functions.UnwrapKey(s.handle, mechanism, unwrapping, wrapped, template)
+	key, err := enter(templates, func(template []*pkcs11.Attribute) (*Object, error) {
+		unwrap := func() (pkcs11.ObjectHandle, error) {
+			return s.module.functions.UnwrapKey(s.handle, mechanism, unwrapping.handle, wrapped, template)
+		}
+		if a == nil {
+			return s.makeForSession("C_UnwrapKey", CKM(mechanism.Type).String(), CKOPrivateKey, unwrap)
+		}
+		return a.makeOne("C_UnwrapKey", CKM(mechanism.Type).String(), t.addition(), unwrap)
 	})
-	destroyed := s.destroy(unwrapping, what)
+	discarded := s.Discard(unwrapping)
 	if err != nil {
 		return nil, err
 	}
-	return key, destroyed
+	return key, discarded
 }
 
 // Rewrapping is a way of bringing a key that is in clear here onto a token: wrapped under a one-time AES key, in one of the
@@ -86,9 +96,18 @@ func Rewrappings(listed []Mechanism) []Rewrapping {
 	return append(first, then...)
 }
 
-// Rewrap brings a key onto the token in this way. What the token makes of it is to be proven: a dialect that it
+// Rewrap brings a key onto the token in this way, as a session object. What the token makes of it is to be proven: a dialect that it
 // misunderstands need not be an error. The caller wipes the key; an object that comes with an error is there all the same.
 func (s *Session) Rewrap(r Rewrapping, key *pki.PrivateKey, t KeyTemplate, random io.Reader) (*Object, error) {
+	return s.rewrap(r, key, t, random, nil)
+}
+
+// Rewrap is Session.Rewrap for a key that stays on the token.
+func (a *Additions) Rewrap(r Rewrapping, key *pki.PrivateKey, t KeyTemplate, random io.Reader) (*Object, error) {
+	return a.session.rewrap(r, key, t, random, a)
+}
+
+func (s *Session) rewrap(r Rewrapping, key *pki.PrivateKey, t KeyTemplate, random io.Reader, a *Additions) (*Object, error) {
 	fresh := make([]byte, 32+16)
 	defer secret.Wipe(fresh)
 	if _, err := io.ReadFull(random, fresh); err != nil {
@@ -103,5 +122,5 @@ func (s *Session) Rewrap(r Rewrapping, key *pki.PrivateKey, t KeyTemplate, rando
 	if r.iv {
 		mechanism.Parameter = iv
 	}
-	return s.unwrapUnder(kek, mechanism, wrapped, t)
+	return s.unwrapUnder(kek, mechanism, wrapped, t, a)
 }

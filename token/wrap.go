@@ -166,22 +166,20 @@ func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.
 // wrapWith puts a wrapping key on the token as a session object, wraps the key under it and destroys it. A token that does
 // not take the mechanism's parameters is offered the next ones.
 func (s *Session) wrapWith(template []*pkcs11.Attribute, mechanisms []cryptoki.Mechanism, key *Object) (wrapped []byte, err error) {
-	var handle pkcs11.ObjectHandle
-	err = s.call("C_CreateObject", "one-time wrapping key", func() (err error) {
-		handle, err = s.module.functions.CreateObject(s.handle, template)
-		return err
+	wrapping, err := s.makeForSession("C_CreateObject", "one-time wrapping key", classIn(template), func() (pkcs11.ObjectHandle, error) {
+		return s.module.functions.CreateObject(s.handle, template)
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if destroyed := s.destroy(handle, "one-time wrapping key"); err == nil {
-			err = destroyed
+		if discarded := s.Discard(wrapping); err == nil {
+			err = discarded
 		}
 	}()
 	for _, mechanism := range mechanisms {
 		err = s.call("C_WrapKey", CKM(mechanism.Type).String(), func() (err error) {
-			wrapped, err = s.module.functions.WrapKey(s.handle, mechanism, handle, key.handle)
+			wrapped, err = s.module.functions.WrapKey(s.handle, mechanism, wrapping.handle, key.handle)
 			return err
 		})
 		if code, _ := CodeOf(err); code != pkcs11.CKR_MECHANISM_PARAM_INVALID {

@@ -91,20 +91,22 @@ func populate(ctx context.Context, s *token.Session, specimens []Specimen) error
 	if err != nil {
 		return err
 	}
-	var public pki.PublicKey
-	for _, specimen := range specimens {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+	return s.Adding(ctx, func(added *token.Additions) error {
+		var public pki.PublicKey
+		for _, specimen := range specimens {
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			if public, err = place(s, added, issuer, specimen, public); err != nil {
+				return fmt.Errorf("specimen %q: %w", specimen.Label, err)
+			}
 		}
-		if public, err = place(s, issuer, specimen, public); err != nil {
-			return fmt.Errorf("specimen %q: %w", specimen.Label, err)
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // place puts one specimen on the token and gives its public key.
-func place(s *token.Session, issuer *authority, specimen Specimen, previous pki.PublicKey) (public pki.PublicKey, err error) {
+func place(s *token.Session, added *token.Additions, issuer *authority, specimen Specimen, previous pki.PublicKey) (public pki.PublicKey, err error) {
 	name := token.Name{Label: specimen.Label, ID: specimen.ID}
 	switch {
 	case specimen.Secret:
@@ -114,7 +116,7 @@ func place(s *token.Session, issuer *authority, specimen Specimen, previous pki.
 	case specimen.Reused:
 		public = previous
 	case specimen.Key != "" && (specimen.Imported || specimen.NoPrivateKey):
-		public, err = imported(s, name, specimen)
+		public, err = imported(s, added, name, specimen)
 	case specimen.Key != "":
 		public, err = generated(s, name, specimen)
 	}
@@ -125,7 +127,7 @@ func place(s *token.Session, issuer *authority, specimen Specimen, previous pki.
 	if err != nil {
 		return public, err
 	}
-	_, err = s.StoreCertificate(name, certificate)
+	_, err = added.StoreCertificate(name, certificate)
 	return public, err
 }
 
@@ -146,7 +148,7 @@ func generated(s *token.Session, name token.Name, specimen Specimen) (pki.Public
 }
 
 // imported makes a key here and stores it, or only its public half.
-func imported(s *token.Session, name token.Name, specimen Specimen) (pki.PublicKey, error) {
+func imported(s *token.Session, added *token.Additions, name token.Name, specimen Specimen) (pki.PublicKey, error) {
 	key, err := newKey(specimen.Key)
 	if err != nil {
 		return pki.PublicKey{}, err
@@ -159,7 +161,7 @@ func imported(s *token.Session, name token.Name, specimen Specimen) (pki.PublicK
 		return public, s.CreatePrivateKey(name, key, specimen.Policy)
 	}
 	if specimen.Certificate == "" {
-		_, err = s.StorePublicKey(name, public, token.Usage{Sign: true})
+		_, err = added.StorePublicKey(name, public, token.Usage{Sign: true})
 		return public, err
 	}
 	return public, nil

@@ -7,6 +7,7 @@ import (
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
+	"p11bridge/token"
 )
 
 // Failure is what a person is told when a command ends without its result: what happened, what to do next, and the exit
@@ -57,8 +58,13 @@ func (a *App) Errors(descriptions ...Description) {
 	a.described = append(a.described, descriptions...)
 }
 
-// Describe maps an error to its words and exit code, by the first description that knows it.
+// Describe maps an error to its words and exit code, by the first description that knows it. What is left on a token is told
+// with every failure.
 func (a *App) Describe(err error) Failure {
+	var remains *token.RemainsError
+	if errors.As(err, &remains) {
+		return describeRemains(a, remains)
+	}
 	for _, known := range slices.Concat(a.described, frameErrors()) {
 		if f, is := known(a, err); is {
 			return f

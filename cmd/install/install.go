@@ -3,14 +3,12 @@ package install
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
-	"p11bridge/cmd/messages"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -75,38 +73,16 @@ func install(ctx context.Context, a *frame.App, o *installOptions, s *token.Sess
 	}
 	if !o.dryRun {
 		if err := bridge.Install(ctx, order, plan); err != nil {
-			return frame.Result{}, installFailure(err)
+			return frame.Result{}, err
 		}
 	}
 	info := &inventory.Token
 	return frame.Result{JSON: viewInstall(o, info, plan), Text: func(p *frame.Printer) { printInstall(p, o, info, plan) }}, nil
 }
 
-// installRemainsError is a failure after which certificates could not be removed again. What it wraps is not for errors.As.
-type installRemainsError struct {
-	err      error
-	subjects []string
-}
-
-// Error gives the failure with what is left.
-func (e *installRemainsError) Error() string { return e.err.Error() }
-
-func installFailure(err error) error {
-	var remain *bridge.CertificatesRemainError
-	if errors.As(err, &remain) {
-		return &installRemainsError{err: err, subjects: remain.Subjects}
-	}
-	return err
-}
-
 // installErrors are the words for what an installation can end with.
 func installErrors() []frame.Description {
 	return []frame.Description{
-		frame.As(func(a *frame.App, e *installRemainsError) frame.Failure {
-			f := a.Describe(frame.FirstOf(e.err))
-			f.More += "\n" + a.Text("error.certificates-remain", messages.Args{"Subjects": frame.PrintableList(e.subjects)})
-			return f
-		}),
 		frame.As(func(_ *frame.App, e *bridge.InstallRefusedError) frame.Failure {
 			return frame.Failure{ID: "error.not-installed", Reasons: []verdict.Reason{e.Reason}, Code: frame.ExitFailed}
 		}),

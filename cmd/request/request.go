@@ -165,12 +165,12 @@ func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.
 	return frame.Result{}, nil
 }
 
-// requestFailure tells a PIN that was refused the second time, and a key pair that could not be removed again, from what
-// else may fail.
+// requestFailure tells a PIN that was refused the second time from what else may fail.
 func requestFailure(err error) error {
-	var remains *token.PairRemainsError
+	var remains *token.RemainsError
 	if errors.As(err, &remains) {
-		return &pairRemainsError{err: err, id: remains.ID}
+		remains.Err = requestFailure(remains.Err)
+		return err
 	}
 	var login *token.LoginError
 	if errors.As(err, &login) {

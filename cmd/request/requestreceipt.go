@@ -152,24 +152,9 @@ func planResult(o *requestOptions, order bridge.RequestOrder, plan *bridge.Reque
 	}}
 }
 
-// pairRemainsError is a failure after which the new key pair could not be removed again. What it wraps is not for errors.As:
-// its words come after the failure's own.
-type pairRemainsError struct {
-	err error
-	id  []byte
-}
-
-// Error gives the failure with what is left.
-func (e *pairRemainsError) Error() string { return e.err.Error() }
-
 // requestErrors are the words for what a request can end with.
 func requestErrors() []frame.Description {
 	return []frame.Description{
-		frame.As(func(a *frame.App, e *pairRemainsError) frame.Failure {
-			f := a.Describe(frame.FirstOf(e.err))
-			f.More += "\n" + a.Text("error.pair-remains", messages.Args{"ID": hex.EncodeToString(e.id)})
-			return f
-		}),
 		frame.As(func(_ *frame.App, e *bridge.GenerateError) frame.Failure {
 			key := view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: e.Kind.Algorithm, Bits: e.Kind.Bits, Curve: e.Kind.Curve}})
 			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": key, "Problem": frame.OneLine(e.Err)}, Code: frame.ExitFailed}

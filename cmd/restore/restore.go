@@ -156,9 +156,10 @@ func restoreOne(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.R
 	done := frame.Slowly(a, "progress.restore")
 	restoration, err := bridge.Restore(ctx, r)
 	done()
-	var leftover *bridge.LeftoverError
-	if errors.As(err, &leftover) {
-		return nil, &leftBehindError{leftover.URIs, view.InvalidCopy(o.file, leftover.Err)}
+	var remains *token.RemainsError
+	if errors.As(err, &remains) {
+		remains.Err = view.InvalidCopy(o.file, remains.Err)
+		return nil, err
 	}
 	return restoration, view.InvalidCopy(o.file, err)
 }

@@ -3,7 +3,6 @@ package restore
 import (
 	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
@@ -131,26 +130,9 @@ func printPlan(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, pla
 	}
 }
 
-// leftBehindError is a failed restore that left something on the token. What it wraps is not for errors.As.
-type leftBehindError struct {
-	uris []string
-	err  error
-}
-
-// Error gives the failure.
-func (e *leftBehindError) Error() string {
-	return fmt.Sprintf("%v; left on the token: %s", e.err, strings.Join(e.uris, " "))
-}
-
 // restoreErrors are the words for what a restore can end with.
 func restoreErrors() []frame.Description {
 	return []frame.Description{
-		frame.As(func(a *frame.App, e *leftBehindError) frame.Failure {
-			cause := a.Describe(e.err)
-			return frame.Failure{
-				ID: "error.left-behind", Args: messages.Args{"Problem": cause.Text(a), "Objects": frame.PrintableList(e.uris)}, Reasons: cause.Reasons, Code: frame.ExitFailed,
-			}
-		}),
 		frame.As(func(_ *frame.App, e *bridge.NotRestoredError) frame.Failure {
 			return frame.Failure{ID: "error.not-restored", Reasons: e.Reasons, Code: frame.ExitFailed}
 		}),

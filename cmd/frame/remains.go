@@ -1,0 +1,66 @@
+package frame
+
+import (
+	"encoding/hex"
+	"strings"
+
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+)
+
+// describeRemains tells the failure itself, then what it has left on the token, and how that is removed.
+func describeRemains(a *App, e *token.RemainsError) Failure {
+	f := a.Describe(e.Err)
+	var parts []string
+	if f.More != "" {
+		parts = append(parts, f.More)
+	}
+	for _, group := range []struct {
+		id      string
+		objects []*token.Object
+	}{{"remains.there", e.Objects}, {"remains.unsure", e.Unsure}} {
+		if len(group.objects) > 0 {
+			parts = append(parts, a.Text(group.id, nil))
+			for _, o := range group.objects {
+				parts = append(parts, a.remainingObject(e.Token, o))
+			}
+		}
+	}
+	f.More = strings.Join(append(parts, a.removing(e)...), "\n")
+	return f
+}
+
+// remainingObject names one object so that it is no other.
+func (a *App) remainingObject(info *token.Info, o *token.Object) string {
+	args := messages.Args{
+		"Class": o.Class.String(), "ID": hex.EncodeToString(o.ID()), "Label": terminal.Printable(o.Label()),
+		"URI": terminal.Printable(info.URI().With(o).String()),
+	}
+	if o.Certificate == nil {
+		return a.Text("remains.object", args)
+	}
+	args["Subject"], args["Fingerprint"] = terminal.Printable(o.Certificate.Subject), o.Certificate.SHA256()
+	return a.Text("remains.certificate", args)
+}
+
+// removing says how what is left is removed: a private key by a command of ours, which looks before it destroys.
+func (a *App) removing(e *token.RemainsError) []string {
+	var lines []string
+	others := false
+	for _, o := range append(append([]*token.Object{}, e.Objects...), e.Unsure...) {
+		if o.Class != token.CKOPrivateKey {
+			others = true
+			continue
+		}
+		command := "p11bridge delete '" + e.Token.URI().With(o).String() + "'"
+		if a.Module != "" {
+			command += " --module '" + strings.ReplaceAll(a.Module, "'", `'\''`) + "'"
+		}
+		lines = append(lines, a.Text("remains.delete", messages.Args{"Command": terminal.Printable(command)}))
+	}
+	if others {
+		lines = append(lines, a.Text("remains.others", nil))
+	}
+	return lines
+}

@@ -1,0 +1,295 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/pki"
+)
+
+// Additions are the objects that one run puts on a token. A module is not believed here, neither the handle that it gives for a
+// new object nor the error that says there is none: what was there before is known, every new object is read back, and
+// nothing is destroyed that is not shown to be one of the run's own.
+type Additions struct {
+	session *Session
+	second  *Session // for clearing up; nil until there is something to clear up
+	before  map[pkcs11.ObjectHandle]bool
+	made    []*addition
+	unsure  []*Object
+}
+
+// addition is an object that a run asks for.
+type addition struct {
+	class  Class
+	names  []Name // that it was given, one after the other
+	unique bool   // the CKA_ID is random: no other object has it
+
+	public      pki.PublicKey // of a key, where it is known
+	certificate []byte        // the DER of a certificate
+
+	object *Object // as last read; nil until the token has given a handle for it
+}
+
+// RemainsError means that a run failed and that objects which it had put on the token are still there, or may be. Each of them has
+// its class, CKA_ID and CKA_LABEL.
+type RemainsError struct {
+	Token   *Info
+	Objects []*Object // the token lists them
+	Unsure  []*Object // the token does not tell whether they are there, or whether they are the run's own
+	Err     error     // why the run failed
+}
+
+// Error counts them.
+func (e *RemainsError) Error() string {
+	return fmt.Sprintf("%v; %d objects are left on the token, and %d may be", e.Err, len(e.Objects), len(e.Unsure))
+}
+
+// Unwrap gives the reason of the failure.
+func (e *RemainsError) Unwrap() error { return e.Err }
+
+// Adding lists what is on the token of a read-write session, and has work add to it. Where work fails, everything that it added
+// is taken away, and the token is listed once more: C_DestroyObject may answer CKR_OK and do nothing. The error is that of
+// work, or a *RemainsError that wraps it.
+func (s *Session) Adding(ctx context.Context, work func(*Additions) error) error {
+	handles, err := s.find(ctx, "all objects")
+	if err != nil {
+		return err
+	}
+	a := &Additions{session: s, before: map[pkcs11.ObjectHandle]bool{}}
+	for _, handle := range handles {
+		a.before[handle] = true
+	}
+	defer func() {
+		if a.second != nil {
+			_ = a.second.Close() // what is on the token is known by then
+		}
+	}()
+	if err := work(a); err != nil {
+		return a.undo(err)
+	}
+	return nil
+}
+
+// clearing is the session for clearing up. It is another one where the token gives it: a signature that failed half-way may keep
+// the first one from searching.
+func (a *Additions) clearing() *Session {
+	if a.second == nil {
+		second, err := a.session.Slot.OpenSession(ReadWrite)
+		if err != nil {
+			return a.session
+		}
+		a.second = second
+	}
+	return a.second
+}
+
+// make has a call make the objects that are wanted. After a failure it looks for what the call may have made all the same. Then the
+// error is an *AnswerError, after which nothing may be tried again; any other error means that nothing is there.
+func (a *Additions) make(function, detail string, wanted []*addition, call func() ([]pkcs11.ObjectHandle, error)) error {
+	var handles []pkcs11.ObjectHandle
+	err := a.session.call(function, detail, func() (err error) { handles, err = call(); return err })
+	if err == nil {
+		err = a.accept(function, wanted, handles)
+	}
+	if err != nil {
+		return a.lookAfter(function, wanted, err)
+	}
+	return nil
+}
+
+// makeOne is make for one object.
+func (a *Additions) makeOne(function, detail string, w *addition, call func() (pkcs11.ObjectHandle, error)) (*Object, error) {
+	err := a.make(function, detail, []*addition{w}, func() ([]pkcs11.ObjectHandle, error) {
+		handle, err := call()
+		return []pkcs11.ObjectHandle{handle}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w.object, nil
+}
+
+// accept reads the new objects back. A handle that was there before is that of another object.
+func (a *Additions) accept(function string, wanted []*addition, handles []pkcs11.ObjectHandle) error {
+	for i, w := range wanted {
+		if a.before[handles[i]] || a.has(handles[i]) {
+			return &AnswerError{Function: function, Err: fmt.Errorf("handle %d is that of an object which was there before", handles[i])}
+		}
+		object, err := a.session.readObject(handles[i])
+		if err != nil {
+			return err
+		}
+		if object.Class != w.class {
+			return &AnswerError{Function: function, Err: fmt.Errorf("the new object is %s, and %s was asked for", object.Class, w.class)}
+		}
+		w.object = object
+		a.made = append(a.made, w)
+	}
+	return nil
+}
+
+func (a *Additions) has(handle pkcs11.ObjectHandle) bool {
+	return slices.ContainsFunc(a.made, func(w *addition) bool { return w.object.handle == handle })
+}
+
+// lookAfter looks what a call that failed has made.
+func (a *Additions) lookAfter(function string, wanted []*addition, cause error) error {
+	missing := slices.DeleteFunc(slices.Clone(wanted), func(w *addition) bool { return w.object != nil })
+	found := len(missing) < len(wanted)
+	handles, err := a.clearing().find(context.Background(), "what a failed call has made") // after an interruption, too
+	if err != nil {
+		for _, w := range missing {
+			a.unsure = append(a.unsure, w.asked()...)
+		}
+		return &AnswerError{Function: function, Err: fmt.Errorf("%w; what it has made could not be found out: %w", cause, err)}
+	}
+	for _, handle := range handles {
+		if !a.before[handle] && !a.has(handle) && a.claim(handle, missing) {
+			found = true
+		}
+	}
+	var answer *AnswerError
+	if !found || errors.As(cause, &answer) {
+		return cause
+	}
+	return &AnswerError{Function: function, Err: fmt.Errorf("%w, and it was carried out all the same", cause)}
+}
+
+// claim takes a new object for one that was asked for, where it is shown to be that. It is false for an object of another class.
+func (a *Additions) claim(handle pkcs11.ObjectHandle, wanted []*addition) bool {
+	object, err := a.clearing().readObject(handle)
+	if err != nil {
+		for _, w := range wanted {
+			a.unsure = append(a.unsure, w.asked()...)
+		}
+		return true
+	}
+	alike := false
+	for _, w := range wanted {
+		if w.object == nil && w.class == object.Class {
+			if w.isFound(object) {
+				w.object = object
+				a.made = append(a.made, w)
+				return true
+			}
+			alike = true
+		}
+	}
+	if alike {
+		a.unsure = append(a.unsure, object)
+	}
+	return alike
+}
+
+// asked is the object as it was last read, or as it was asked for, once under every name that it may have.
+func (w *addition) asked() []*Object {
+	if w.object != nil && len(w.names) == 1 {
+		return []*Object{w.object}
+	}
+	var objects []*Object
+	for _, name := range w.names {
+		objects = append(objects, &Object{Class: w.class, Attributes: Attributes{CKAID: {Value: name.ID}, CKALabel: {Value: []byte(name.Label)}}})
+	}
+	return objects
+}
+
+// isMade tells whether the object behind a handle that the token gave for a new one is that one: it has its name, or holds
+// what it was given.
+func (w *addition) isMade(o *Object) bool {
+	return o.Class == w.class && o.Attributes.Bool(CKAToken) != False && (w.isNamed(o) || w.isFilled(o))
+}
+
+// isFound is isMade for an object that a search found. Others may have its name: a renewed certificate has the label and the
+// CKA_ID of the old one.
+func (w *addition) isFound(o *Object) bool {
+	return w.isMade(o) && (w.class == CKOPrivateKey || w.unique || w.isFilled(o))
+}
+
+func (w *addition) isNamed(o *Object) bool {
+	return slices.ContainsFunc(w.names, func(name Name) bool {
+		return len(name.ID) > 0 && bytes.Equal(o.ID(), name.ID) && (name.Label == "" || o.Label() == name.Label)
+	})
+}
+
+func (w *addition) isFilled(o *Object) bool {
+	if w.class == CKOCertificate {
+		return len(w.certificate) > 0 && bytes.Equal(o.Attributes.Bytes(CKAValue), w.certificate)
+	}
+	public, told := PublicKeyOf(o)
+	return told && len(w.public.SPKI) > 0 && public.Equal(w.public)
+}
+
+// errNotShown means that an object was not destroyed, since it could be somebody else's.
+var errNotShown = errors.New("the object could not be shown to be the one that was put there; it was not destroyed")
+
+// takeAway destroys an object, once it was read anew and is shown to be the run's own.
+func (a *Additions) takeAway(w *addition) error {
+	object, err := a.clearing().readObject(w.object.handle)
+	if code, told := CodeOf(err); told && code == CKRObjectHandleInvalid {
+		return nil // the list tells
+	}
+	if err != nil {
+		return err
+	}
+	w.object = object
+	if !w.isMade(object) {
+		return errNotShown
+	}
+	return a.clearing().Destroy(object)
+}
+
+// Retract takes one object away again, so that another way can be tried. Whatever the error, the object counts as added still.
+func (a *Additions) Retract(o *Object) error {
+	i := slices.IndexFunc(a.made, func(w *addition) bool { return w.object.handle == o.handle })
+	if i < 0 {
+		return errNotShown
+	}
+	if err := a.takeAway(a.made[i]); err != nil {
+		return err
+	}
+	left, err := a.clearing().Remaining([]*Object{o})
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return &AnswerError{Function: "C_DestroyObject", Err: errors.New("CKR_OK, and the object is still there")}
+	}
+	a.made = slices.Delete(a.made, i, i+1)
+	return nil
+}
+
+// Missing counts the objects that the token took and does not list.
+func (a *Additions) Missing() (int, error) {
+	var objects []*Object
+	for _, w := range a.made {
+		objects = append(objects, w.object)
+	}
+	there, err := a.session.Remaining(objects)
+	return len(objects) - len(there), err
+}
+
+// undo takes everything away again. The error is cause, or a *RemainsError.
+func (a *Additions) undo(cause error) error {
+	for _, w := range slices.Backward(a.made) {
+		_ = a.takeAway(w) // whatever it answers, the list tells
+	}
+	remains := &RemainsError{Token: a.session.Slot.Token, Unsure: a.unsure, Err: cause}
+	handles, err := a.clearing().find(context.Background(), "objects that were removed")
+	for _, w := range a.made {
+		switch {
+		case err != nil:
+			remains.Unsure = append(remains.Unsure, w.asked()...)
+		case slices.Contains(handles, w.object.handle):
+			remains.Objects = append(remains.Objects, w.object)
+		}
+	}
+	if len(remains.Objects)+len(remains.Unsure) == 0 {
+		return cause
+	}
+	return remains
+}
