@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
@@ -17,12 +18,15 @@ type KeyState string
 
 // The states after a deletion that failed.
 const (
-	KeyKept       KeyState = "kept"        // nothing was done to it
-	KeyStillThere KeyState = "still-there" // the token was asked to destroy it, and lists it
-	KeyUnknown    KeyState = "unknown"     // the token was asked to destroy it, and does not tell what it did
+	KeyKept        KeyState = "kept"         // nothing was done to it
+	KeyKeptForFile KeyState = "file-altered" // nothing was done to it, because the file is no longer the one that was proven
+	KeyStillThere  KeyState = "still-there"  // the token was asked to destroy it, and lists it
+	KeyUnknown     KeyState = "unknown"      // the token was asked to destroy it, and does not tell what it did
+	KeyLost        KeyState = "lost"         // it is destroyed, the file is gone, and could not be written again
 )
 
-// DeletionError means that a key was exported and not destroyed, or that this could not be found out. The file is placed.
+// DeletionError means that a key was exported and not destroyed, that this could not be found out, or that the file was lost
+// meanwhile. But for KeyKeptForFile and KeyLost the file is placed.
 type DeletionError struct {
 	File  string
 	State KeyState
@@ -34,25 +38,29 @@ func (e *DeletionError) Error() string { return fmt.Sprintf("delete the key: %s:
 
 // deleteKey destroys the exported private key, and nothing else. The file has its final name and is on disk by then; it is
 // read again by that name and proven anew, because from here on it may be the only copy. Another session is opened for
-// the deletion alone, since exporting needs none that writes. Then the token is listed again: C_DestroyObject may answer
-// CKR_OK and do nothing. The error is a *DeletionError, which wraps nothing: no other method is to be tried for a key
-// that has left.
+// the deletion alone, since exporting needs none that writes. All that takes time, in which others may touch the file: so it is
+// looked at again with nothing but C_DestroyObject to follow, and once more after it, while its contents are still here. Then
+// the token is listed again: C_DestroyObject may answer CKR_OK and do nothing. The error is a *DeletionError, which wraps
+// nothing: no other method is to be tried for a key that has left.
 func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
 	state, err := r.destroyKey(ctx, made)
 	if err != nil {
-		return &DeletionError{File: r.Target.Path, State: state, Err: err}
+		return &DeletionError{File: made.receipt.File, State: state, Err: err}
 	}
 	made.receipt.KeyDeleted = true
 	return nil
 }
 
 func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state KeyState, err error) {
+	if err := made.placed.Check(); err != nil {
+		return stateFor(err), err
+	}
 	file, err := archive.ReadRegular(r.Target.Path, MaxFileSize)
 	if err != nil {
 		return KeyKept, fmt.Errorf("read the placed file: %w", err)
 	}
 	if !bytes.Equal(file, made.encoded) {
-		return KeyKept, archive.NotProven("the placed file is not what was proven")
+		return KeyKeptForFile, archive.NotProven("the placed file is not what was proven")
 	}
 	again := *made.receipt
 	secret.Forget(func() { err = r.proveFile(ctx, file, made, &again) })
@@ -90,8 +98,41 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	if err != nil {
 		return KeyKept, err
 	}
+	if err := made.placed.Check(); err != nil {
+		return stateFor(err), err
+	}
 	destroyed := session.Destroy(key)
-	return r.listAgain(session, before, destroyed)
+	lost := made.keep()
+	state, err = r.listAgain(session, before, destroyed)
+	if lost != nil && state != KeyStillThere {
+		return KeyLost, lost
+	}
+	return state, err
+}
+
+// stateFor is the state of a key that nothing was done to, since the file is not as it was or could not be looked at.
+func stateFor(err error) KeyState {
+	var placed *archive.PlacedError
+	if errors.As(err, &placed) && placed.Fault != archive.PlacedUncertain {
+		return KeyKeptForFile
+	}
+	return KeyKept
+}
+
+// keep looks at the file after the key was destroyed. Where its contents are no longer there, they are written once more, and the
+// receipt says so.
+func (made *provenFile) keep() error {
+	found := made.placed.Check()
+	if found == nil || made.placed.Holds() {
+		return nil
+	}
+	path, err := made.placed.PutBack(made.encoded)
+	if err != nil {
+		return errors.Join(found, err)
+	}
+	made.receipt.File = path
+	made.receipt.notice(verdict.FilePutBack, path, found)
+	return nil
 }
 
 // provenOf shows that the key that is about to be destroyed is the one in the file: by its signature. A key that may not sign

@@ -6,7 +6,6 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode"
@@ -18,50 +17,6 @@ import (
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
-
-// ExportRequest says what is to leave, and how the file is to be made.
-type ExportRequest struct {
-	Session   *token.Session
-	Inventory *token.Inventory
-	Identity  token.Identity
-	Verdict   verdict.Verdict
-
-	Certificate   *pki.Certificate   // in place of the identity's own
-	Pool          []*pki.Certificate // where the chain is sought, besides the token
-	Method        verdict.Method     // empty: the first that the token allows
-	RequireShroud bool               // refuse whatever would bring the key into this process
-	Prover        Prover             // who proves a shrouded key; empty: the token
-	DeleteKey     bool               // destroy the private key once the file is placed and proven anew
-
-	Password   *secret.Text
-	Profile    pfx.Profile
-	Iterations int // zero: the profile's own number
-	Target     archive.Target
-	Random     io.Reader
-
-	onToken []*pki.Certificate   // TokenCertificates of the inventory, where many exports share it
-	placed  func(*Receipt) error // what else is to be done once the file stands, before the key may be destroyed
-}
-
-// Receipt says what was written and how it was proven.
-type Receipt struct {
-	File          string
-	SHA256        string // of the file, hexadecimal
-	Method        verdict.Method
-	Mechanism     string
-	Profile       pfx.Profile
-	Iterations    int
-	Certificate   *pki.Certificate
-	ChainLength   int // certificates beside the key's own
-	ChainComplete bool
-	FriendlyName  string
-	Proof         archive.Proof
-	KeyDeleted    bool // the private key is no longer on the token
-	Notices       []verdict.Reason
-}
-
-// Verified tells whether the key in the file was proven to be the certificate's.
-func (r *Receipt) Verified() bool { return r.Proof != archive.ProofStructure }
 
 // RefusedError means that the key cannot leave the token. It carries the verdict.
 type RefusedError struct{ Verdict verdict.Verdict }
@@ -81,13 +36,21 @@ var ErrNoCertificate = errors.New("no certificate for the key")
 // disk, and only then gives it its name. Whatever fails leaves no file. The methods are tried in the order that exposes
 // the key least; a method that the token will not do, or whose result the token cannot prove, gives way to the next one.
 // With DeleteKey the key is destroyed after that, unless nobody could prove the file.
-// The error is a *RefusedError where the key cannot leave, ErrNoCertificate, a *FileError, ErrNotProven, a *DeletionError, or
-// comes from the token or the context.
+// The error is a *RefusedError where the key cannot leave, ErrNoCertificate, a *archive.FileError, a *archive.PlacedError where the
+// file was given its name and is not there as it was made, ErrNotProven, a *DeletionError, or comes from the token or the context.
 func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
+	r, err := r.validate()
+	if err != nil {
+		return nil, err
+	}
 	if r.Verdict.Final() {
 		return nil, &RefusedError{r.Verdict}
 	}
 	if err := r.Target.Check(); err != nil {
+		return nil, err
+	}
+	medium, err := archive.CheckLasting(r.Target.Path)
+	if err != nil && r.DeleteKey && !r.AllowVolatile {
 		return nil, err
 	}
 	if _, told := token.PublicKeyOf(r.Identity.PrivateKey); told && r.Identity.Certificate == nil && r.Certificate == nil {
@@ -101,6 +64,9 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 		receipt, err := r.exportBy(ctx, method)
 		var failure *methodFailure
 		if !errors.As(err, &failure) {
+			if receipt != nil && receipt.KeyDeleted {
+				receipt.standsOn(medium)
+			}
 			return receipt, err
 		}
 		failures = append(failures, failure)
@@ -121,16 +87,21 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Re
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Join(context.Cause(ctx), made.draft.Discard())
 	}
-	if err := made.draft.Place(); err != nil {
-		return receipt, err
+	made.placed, err = made.draft.Place()
+	uncertain := noticed(receipt, err)
+	if err != nil && uncertain == nil {
+		return nil, err
 	}
 	if r.placed != nil {
 		if err := r.placed(receipt); err != nil {
 			return receipt, err
 		}
 	}
-	if !r.DeleteKey || !receipt.Verified() {
+	switch {
+	case !r.DeleteKey || !receipt.Verified():
 		return receipt, nil
+	case uncertain != nil:
+		return receipt, &DeletionError{File: receipt.File, State: KeyKept, Err: uncertain}
 	}
 	return receipt, r.deleteKey(ctx, made)
 }
@@ -140,6 +111,7 @@ type provenFile struct {
 	receipt  *Receipt
 	encoded  []byte
 	draft    *archive.Draft
+	placed   *archive.Placed // once it has its name
 	chain    []*pki.Certificate
 	shrouded bool // the token made the key bag
 }

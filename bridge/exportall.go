@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,96 +15,32 @@ import (
 	"p11bridge/token"
 )
 
-// Outcome is what becomes of one identity when all are exported.
-type Outcome string
-
-// The outcomes.
-const (
-	Pending    Outcome = "pending"     // to be exported
-	Exported   Outcome = "exported"    // written and placed, with its record
-	UpToDate   Outcome = "up-to-date"  // its backup is there, unchanged
-	Refused    Outcome = "refused"     // it cannot leave; the verdict says why
-	Failed     Outcome = "failed"      // it could not be exported this time; Err says why
-	WithoutKey Outcome = "without-key" // nothing to back up: a certificate or a public key alone
-)
-
-// OpenToken is a token with a session in which it was read.
-type OpenToken struct {
-	Session   *token.Session
-	Inventory *token.Inventory
-}
-
-// Item is one identity on its way through an export of all.
-type Item struct {
-	Token    OpenToken
-	Identity token.Identity
-	Verdict  verdict.Verdict
-	Outcome  Outcome
-	Name     string          // of its files, without ending; empty where it gets none
-	Backup   *archive.Backup // for UpToDate: the one that is there
-	Receipt  *Receipt        // for Exported
-	Record   *archive.Record // for Exported
-	Err      error           // for Failed; for Exported a *DeletionError
-
-	replaces bool  // a file of that name is there and not to be relied on
-	same     *Item // an identity with the same certificate, whose backup serves this one too
-}
-
-// PlanExport decides what is to be done with every identity on the tokens: nothing where the archive has an intact backup
-// of the same certificate and key, whatever token it came from. With remake a backup is made anew all the same. Nothing is
-// left out of the result.
-func PlanExport(tokens []OpenToken, backups *archive.Archive, remake bool, now time.Time) []*Item {
-	var items []*Item
-	first := map[string]*Item{}
-	for _, t := range tokens {
-		for _, identity := range t.Inventory.Identities() {
-			item := &Item{Token: t, Identity: identity, Verdict: verdict.Judge(t.Inventory, identity, now)}
-			item.plan(backups, remake)
-			items = append(items, item)
-			if item.Outcome != Pending {
-				continue
-			}
-			certificate := identity.Certificate.Parsed.SHA256()
-			if earlier := first[certificate]; earlier != nil {
-				item.same, item.Name = earlier, earlier.Name
-			} else {
-				first[certificate] = item
-			}
-		}
-	}
-	return items
-}
-
-func (item *Item) plan(backups *archive.Archive, remake bool) {
-	identity := item.Identity
-	leaves := identity.PrivateKey != nil && !item.Verdict.Final()
-	backup := backups.BackupOf(identity)
-	switch {
-	case backup != nil && backup.File == archive.FileIntact && !(remake && leaves && identity.Certificate != nil):
-		item.Outcome, item.Backup = UpToDate, backup
-	case identity.PrivateKey == nil:
-		item.Outcome = WithoutKey
-	case !leaves:
-		item.Outcome = Refused
-	case identity.Certificate == nil:
-		item.Outcome = Refused
-		item.Verdict = item.Verdict.Refuse(verdict.Because(verdict.KeyWithoutCertificate, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(identity.PrivateKey.ID())}))
-	default:
-		item.Outcome = Pending
-		item.Name, item.replaces = backups.NameFor(identity.Label(), identity.Certificate.Parsed.SHA256())
-	}
-}
-
 // ExportAllRequest says how the pending items are to be exported.
 type ExportAllRequest struct {
 	// Each holds what all exports have in common; its session, inventory, identity, verdict and target are set for each.
 	Each      ExportRequest
 	Directory string
-	DraftName string // the beginning of the names of this run's unfinished files
-	Now       func() time.Time
+	DraftName string           // the beginning of the names of this run's unfinished files
+	Now       func() time.Time // nil: time.Now
 
-	// Began and Ended are told of every item that is worked on, by several goroutines at once.
+	// Began and Ended, where they are not nil, are told of every item that is worked on, by several goroutines at once.
 	Began, Ended func(*Item)
+}
+
+// validate takes what is needed where nothing is named. What the items have in common is validated with each.
+func (r ExportAllRequest) validate() (ExportAllRequest, error) {
+	if r.Directory == "" {
+		return r, errors.New("export all: no directory is named")
+	}
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	for _, told := range []*func(*Item){&r.Began, &r.Ended} {
+		if *told == nil {
+			*told = func(*Item) {}
+		}
+	}
+	return r, nil
 }
 
 // InterruptedError means that the context ended before every item was done. What was done is whole.
@@ -123,49 +60,92 @@ func (e *InterruptedError) Unwrap() error { return context.Canceled }
 // keeps those that are on it. At the end no item is pending, unless the error is an *InterruptedError. Other errors are of
 // sessions that did not close.
 func ExportAll(ctx context.Context, r ExportAllRequest, items []*Item) error {
-	var tokens []*token.Session
-	queues := map[*token.Session][]*Item{}
-	total := 0
-	for _, item := range items {
-		if item.Outcome == Pending && item.same == nil {
-			session := item.Token.Session
-			if queues[session] == nil {
-				tokens = append(tokens, session)
-			}
-			queues[session] = append(queues[session], item)
-			total++
-		}
+	r, err := r.validate()
+	if err != nil {
+		return err
 	}
 	var problems []error
-	var unwritable error
+	for {
+		queue := r.next(items)
+		if len(queue) == 0 || ctx.Err() != nil {
+			break
+		}
+		problems = append(problems, r.exportQueue(ctx, queue, items))
+	}
+	if done, left := countItems(items, Exported), countItems(items, Pending); ctx.Err() != nil && left > 0 {
+		return errors.Join(append([]error{&InterruptedError{Done: done, Total: done + left}}, problems...)...)
+	}
+	return errors.Join(problems...)
+}
+
+func countItems(items []*Item, outcome Outcome) int {
+	n := 0
+	for _, item := range items {
+		if item.Outcome == outcome {
+			n++
+		}
+	}
+	return n
+}
+
+// next is what is to be exported next: of each certificate one item. A second key that is shown to be the certificate's is settled
+// by the backup that the first one got, if it got one. A key that is not shown to be so has to leave, too, before anybody knows.
+func (r ExportAllRequest) next(items []*Item) []*Item {
+	made, chosen := map[string]*Item{}, map[string]bool{}
+	for _, item := range items {
+		if item.Outcome == Exported && item.Receipt.Verified() {
+			made[item.Record.Certificate.SHA256] = item
+		}
+	}
+	var queue []*Item
+	for _, item := range items {
+		certificate := item.certificate()
+		twin := made[certificate]
+		switch {
+		case certificate == "" || item.Outcome != Pending && item.Outcome != Refused:
+		case twin != nil && archive.Shown(item.Identity) && !item.mismatched():
+			path := filepath.Join(r.Directory, twin.Name+archive.RecordExtension)
+			item.Outcome, item.Backup = UpToDate, &archive.Backup{RecordPath: path, Record: twin.Record, File: archive.FileIntact}
+		case item.Outcome == Pending && !chosen[certificate]:
+			chosen[certificate] = true
+			item.replaces = item.replaces || twin != nil
+			queue = append(queue, item)
+		}
+	}
+	return queue
+}
+
+// mismatched tells that the key came out, and was not the certificate's.
+func (item *Item) mismatched() bool {
+	return item.Outcome == Refused && len(item.Verdict.Reasons) > 0 && item.Verdict.Reasons[0].Code == verdict.CertificateDoesNotMatchKey
+}
+
+// exportQueue exports the queue, one token after the other. all are the items of the whole run.
+func (r ExportAllRequest) exportQueue(ctx context.Context, queue, all []*Item) error {
+	var tokens []*token.Session
+	queues := map[*token.Session][]*Item{}
+	for _, item := range queue {
+		session := item.Token.Session
+		if queues[session] == nil {
+			tokens = append(tokens, session)
+		}
+		queues[session] = append(queues[session], item)
+	}
+	var problems []error
 	for _, session := range tokens {
-		if unwritable == nil {
-			var err error
-			r.Each.onToken = TokenCertificates(queues[session][0].Token.Inventory)
-			unwritable, err = r.exportToken(ctx, session, queues[session])
-			problems = append(problems, err)
-		}
+		r.Each.onToken = TokenCertificates(queues[session][0].Token.Inventory)
+		unwritable, err := r.exportToken(ctx, session, queues[session], all)
+		problems = append(problems, err)
 		if unwritable != nil {
-			fail(queues[session], unwritable)
+			fail(all, unwritable)
+			break
 		}
 	}
-	if ctx.Err() != nil {
-		done := 0
-		for _, item := range items {
-			if item.Outcome == Exported {
-				done++
-			}
-		}
-		if done < total {
-			return errors.Join(append([]error{&InterruptedError{Done: done, Total: total}}, problems...)...)
-		}
-	}
-	r.shareBackups(items)
 	return errors.Join(problems...)
 }
 
 // exportToken works on one token's items. unwritable is the reason for which no further file can be written.
-func (r ExportAllRequest) exportToken(interrupted context.Context, main *token.Session, queue []*Item) (unwritable, err error) {
+func (r ExportAllRequest) exportToken(interrupted context.Context, main *token.Session, queue, all []*Item) (unwritable, err error) {
 	ctx, stop := context.WithCancelCause(interrupted)
 	defer stop(nil)
 	keys := byKey(queue)
@@ -175,7 +155,7 @@ func (r ExportAllRequest) exportToken(interrupted context.Context, main *token.S
 	for _, session := range sessions {
 		workers.Go(func() {
 			for items := range work {
-				r.exportKey(ctx, stop, session, items)
+				r.exportKey(ctx, stop, session, items, ofKey(all, items[0].Identity.PrivateKey))
 			}
 		})
 	}
@@ -195,10 +175,14 @@ func (r ExportAllRequest) exportToken(interrupted context.Context, main *token.S
 	case cause == nil || interrupted.Err() != nil:
 		return nil, err
 	case token.Lost(cause):
-		fail(queue, cause)
+		fail(slices.DeleteFunc(slices.Clone(all), func(item *Item) bool { return item.Token.Session != main }), cause)
 		return nil, err
 	}
 	return cause, err
+}
+
+func ofKey(items []*Item, key *token.Object) []*Item {
+	return slices.DeleteFunc(slices.Clone(items), func(item *Item) bool { return item.Identity.PrivateKey != key })
 }
 
 // byKey puts the items of one private key together, in their order: a key with two certificates has two backups.
@@ -217,22 +201,26 @@ func byKey(queue []*Item) [][]*Item {
 	return keys
 }
 
-// exportKey works on the items of one key. A key that is to be destroyed is so with its last backup, if all others are
-// there and proven.
-func (r ExportAllRequest) exportKey(ctx context.Context, stop context.CancelCauseFunc, session *token.Session, items []*Item) {
-	all := true
-	for i, item := range items {
+// exportKey works on the items of one key. A key that is to be destroyed is so with its last backup, if all the others that it
+// has, in this round or another, are there and proven.
+func (r ExportAllRequest) exportKey(ctx context.Context, stop context.CancelCauseFunc, session *token.Session, queue, ofKey []*Item) {
+	for _, item := range queue {
 		if ctx.Err() != nil {
 			return
 		}
+		last := !slices.ContainsFunc(ofKey, func(other *Item) bool { return other != item && !other.backed() })
 		r.Began(item)
-		r.exportItem(ctx, session, item, all && i == len(items)-1)
-		all = all && item.Outcome == Exported && item.Receipt.Verified()
+		r.exportItem(ctx, session, item, last)
 		if reason := endsAll(item.Err); reason != nil {
 			stop(reason)
 		}
 		r.Ended(item)
 	}
+}
+
+// backed tells that there is a proven backup.
+func (item *Item) backed() bool {
+	return item.Outcome == UpToDate || item.Outcome == Exported && item.Receipt.Verified()
 }
 
 // sessionsFor is a session for every worker: the one that is there, and as many more as cores, work and token allow.
@@ -272,11 +260,11 @@ func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session
 	one.DeleteKey = r.Each.DeleteKey && mayDelete
 	one.placed = func(receipt *Receipt) error {
 		record := NewRecord(one.Inventory, one.Identity, receipt, r.Now())
-		err := record.Write(target(archive.RecordExtension, true))
-		if err == nil {
-			item.Outcome, item.Receipt, item.Record = Exported, receipt, record
+		if err := record.Write(target(archive.RecordExtension, true)); err != nil && noticed(receipt, err) == nil {
+			return &archive.PlacedError{Path: receipt.File, Fault: archive.PlacedWithoutRecord, Err: err}
 		}
-		return err
+		item.Outcome, item.Receipt, item.Record = Exported, receipt, record
+		return nil
 	}
 	_, err := Export(ctx, one)
 	var refused *RefusedError
@@ -295,7 +283,7 @@ func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session
 // endsAll tells the failures that the next item would meet as well.
 func endsAll(err error) error {
 	var file *archive.FileError
-	if errors.As(err, &file) && (file.Fault == archive.NotWritable || file.Fault == archive.NoDirectory) || token.Lost(err) {
+	if errors.As(err, &file) && slices.Contains([]archive.FileFault{archive.NotWritable, archive.NoDirectory, archive.FileVolatile}, file.Fault) || token.Lost(err) {
 		return err
 	}
 	return nil
@@ -305,28 +293,6 @@ func fail(items []*Item, err error) {
 	for _, item := range items {
 		if item.Outcome == Pending {
 			item.Outcome, item.Err = Failed, err
-		}
-	}
-}
-
-// shareBackups settles the identities whose certificate another one has too: a second copy of the key, on this token or on
-// another, has the same backup.
-func (r ExportAllRequest) shareBackups(items []*Item) {
-	made := map[string]*Item{}
-	for _, item := range items {
-		if item.Outcome == Exported {
-			made[item.Record.Certificate.SHA256] = item
-		}
-	}
-	for _, item := range items {
-		if item.Outcome != Pending && item.Outcome != Refused || item.Identity.Certificate == nil || item.Identity.Certificate.Parsed == nil {
-			continue
-		}
-		if twin := made[item.Identity.Certificate.Parsed.SHA256()]; twin != nil {
-			path := filepath.Join(r.Directory, twin.Name+archive.RecordExtension)
-			item.Outcome, item.Backup = UpToDate, &archive.Backup{RecordPath: path, Record: twin.Record, File: archive.FileIntact}
-		} else if item.same != nil {
-			item.Outcome, item.Verdict, item.Err = item.same.Outcome, item.same.Verdict, item.same.Err
 		}
 	}
 }

@@ -14,10 +14,8 @@ func NewRecord(inventory *token.Inventory, identity token.Identity, receipt *Rec
 	certificate, attributes := receipt.Certificate, identity.PrivateKey.Attributes
 	record := &archive.Record{
 		Schema: archive.RecordSchema, File: filepath.Base(receipt.File), SHA256: receipt.SHA256, Created: now.UTC().Format(time.RFC3339),
-		Token: archive.RecordToken{
-			Label: inventory.Token.Label, Serial: inventory.Token.Serial, Manufacturer: inventory.Token.Manufacturer, Model: inventory.Token.Model,
-		},
-		ID: hex.EncodeToString(identity.PrivateKey.ID()), Label: identity.Label(),
+		Token: archive.RecordTokenOf(inventory),
+		ID:    hex.EncodeToString(identity.PrivateKey.ID()), Label: identity.Label(),
 		Usage: archive.RecordUsage{
 			Sign: attributes.Bool(token.CKASign).Value(), Decrypt: attributes.Bool(token.CKADecrypt).Value(), Derive: attributes.Bool(token.CKADerive).Value(),
 		},

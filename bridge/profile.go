@@ -3,7 +3,10 @@
 // its results are values, its errors are typed.
 package bridge
 
-import "p11bridge/bridge/pfx"
+import (
+	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
+)
 
 // Profile names how a PFX file is protected.
 type Profile = pfx.Profile
@@ -16,3 +19,11 @@ const (
 
 	MaxIterations = pfx.MaxIterations
 )
+
+// Profiles lists the profiles that a file can be written with.
+func Profiles() []Profile { return []Profile{ProfileModern, ProfilePBMAC1, ProfileLegacy} }
+
+// Methods lists the ways in which a key can leave its token.
+func Methods() []verdict.Method {
+	return []verdict.Method{verdict.MethodShroud, verdict.MethodWrap, verdict.MethodAttributes}
+}

@@ -110,6 +110,7 @@ var producedHere = []verdict.Code{
 	verdict.IntegrityNotProtected, verdict.WeakProtection, verdict.KeyNotProtected, verdict.IterationCountTooLarge, verdict.NoPrivateKey, verdict.FileDamaged, verdict.FormatUnsupported, verdict.NotAPFX, verdict.FileTooLarge,
 	verdict.ChainIncomplete, verdict.FileEmpty, verdict.FileBeyondLimits, verdict.FileAsText, verdict.TrailingData, verdict.JavaKeyStore, verdict.PrivateKeyUnprotected, verdict.PrivateKeyAlone,
 	verdict.PasswordEncoding, verdict.PasswordEmpty, verdict.InnerPasswordDiffers, verdict.KeyNotSound, verdict.KeyNotForTokens, verdict.FurtherKeyIncomplete,
+	verdict.FileNotCertain, verdict.FilePutBack, verdict.FileMayNotLast,
 }
 
 // awaiting are the codes of acts that need a token: scripts and tests on real tokens produce them, and no plain values do.
@@ -131,6 +132,7 @@ func TestCodesProducedHere(t *testing.T) {
 		count(row.verify(t).Reasons)
 	}
 	count(chainReasons(t))
+	count(placedReasons(t))
 	for _, code := range producedHere {
 		if !produced[code] {
 			t.Errorf("no row produces %s", code)

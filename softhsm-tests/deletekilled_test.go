@@ -73,7 +73,7 @@ func (x *exodus) again(t *testing.T) *exodus {
 }
 
 func (x *exodus) leave() []string {
-	return x.exportAll("--iterations", "100", "--delete-key", "--yes")
+	return x.exportAll("--iterations", "100", "--delete-key", "--allow-volatile", "--yes")
 }
 
 // tokenMender remembers SoftHSM's own token.object below a directory. The function that it gives puts the file back where a

@@ -335,7 +335,7 @@ func TestRestoreUsage(t *testing.T) {
 			if got.code != 1 || !strings.Contains(got.stderr, "the key may not sign") {
 				t.Errorf("exit code %d\n%s", got.code, got.stderr)
 			}
-			got = r.run(t, "", "export", "alice", "-o", r.path("again.pfx"), "--iterations", "1000", "--delete-key", "--yes", "--json")
+			got = r.run(t, "", "export", "alice", "-o", r.path("again.pfx"), "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
 			if got.code != 0 || r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil {
 				t.Errorf("exit code %d\n%s", got.code, got.stderr)
 			}
@@ -384,7 +384,7 @@ func TestDeleteFaults(t *testing.T) {
 			t.Parallel()
 			r := newRestorable(t, deletable)
 			file := r.path("alice.pfx")
-			got := r.run(t, row.faults, "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--yes", "--json")
+			got := r.run(t, row.faults, "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
 			if got.code != 1 || !strings.Contains(got.stderr, row.says) {
 				t.Errorf("exit code %d", got.code)
 			}
@@ -409,7 +409,7 @@ func TestDeleteFaults(t *testing.T) {
 func TestDeleteUnproven(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, deletable)
-	got := r.run(t, "cbc-pad,error:C_UnwrapKey:0x54", "export", "alice", "-o", r.path("alice.pfx"), "--iterations", "1000", "--require-shroud", "--delete-key", "--yes", "--json")
+	got := r.run(t, "cbc-pad,error:C_UnwrapKey:0x54", "export", "alice", "-o", r.path("alice.pfx"), "--iterations", "1000", "--require-shroud", "--delete-key", "--allow-volatile", "--yes", "--json")
 	if got.code != 5 || got.document.Proof != "structure" || !strings.Contains(got.stderr, "The key was not destroyed") {
 		t.Errorf("exit code %d, proof %q\n%s%s", got.code, got.document.Proof, got.stdout, got.stderr)
 	}
@@ -442,7 +442,7 @@ func TestDeleteTampered(t *testing.T) {
 				}
 			}
 		}()
-		got := r.run(t, "", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--yes", "--json")
+		got := r.run(t, "", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
 		close(stop)
 		exchanged := <-done
 		there := r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil
@@ -472,7 +472,7 @@ func TestDeleteKilled(t *testing.T) {
 	const kills = 20
 	rehearsal := newRestorable(t, deletable)
 	start := time.Now()
-	if got := rehearsal.run(t, "", "export", "alice", "-o", rehearsal.path("alice.pfx"), "--iterations", "50000", "--delete-key", "--yes"); got.code != 0 {
+	if got := rehearsal.run(t, "", "export", "alice", "-o", rehearsal.path("alice.pfx"), "--iterations", "50000", "--delete-key", "--allow-volatile", "--yes"); got.code != 0 {
 		t.Fatalf("exit code %d\n%s", got.code, got.stderr)
 	}
 	whole := time.Since(start)
@@ -481,7 +481,7 @@ func TestDeleteKilled(t *testing.T) {
 		r := newRestorable(t, deletable)
 		file := r.path("alice.pfx")
 		mend := tokenMender(t, r.directory)
-		environment, args := r.args(t, "", "export", "alice", "-o", file, "--iterations", "50000", "--delete-key", "--yes")
+		environment, args := r.args(t, "", "export", "alice", "-o", file, "--iterations", "50000", "--delete-key", "--allow-volatile", "--yes")
 		ctx, cancel := context.WithDeadline(t.Context(), lastMoment())
 		command := product(ctx, environment, args...)
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

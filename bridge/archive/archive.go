@@ -41,6 +41,19 @@ type Backup struct {
 // Path is where the PFX file is to be.
 func (b *Backup) Path() string { return filepath.Join(filepath.Dir(b.RecordPath), b.Record.File) }
 
+// Proven tells that the file is the one that was made, and that it was shown then to hold the key.
+func (b *Backup) Proven() bool { return b.File == FileIntact && b.Record.Proof.OfKey() }
+
+// UpToDate tells that the backup, which BackupOf found for the identity, is proven, and that the private key on the token is shown
+// to be the one in it.
+func (b *Backup) UpToDate(identity token.Identity) bool { return b.Proven() && Shown(identity) }
+
+// Shown tells whether it is known whose the private key of an identity is: by a public half that the token tells of it, or by a
+// signature. A CKA_ID that it has in common with a certificate is a hint only.
+func Shown(identity token.Identity) bool {
+	return identity.PrivateKey != nil && len(identity.Public.SPKI) > 0
+}
+
 // FileState tells what became of a backup's file.
 type FileState string
 
@@ -125,7 +138,7 @@ func (a *Archive) read(name string, there map[string]bool) {
 	a.Backups = append(a.Backups, backup)
 }
 
-// of finds the backup of a certificate: the one whose file is intact, where there are several.
+// of finds the backup of a certificate: the best one, where there are several.
 func (a *Archive) of(certificate *pki.Certificate) *Backup {
 	found := a.byCertificate[certificate.SHA256()]
 	found = slices.DeleteFunc(slices.Clone(found), func(b *Backup) bool { return b.Record.PublicKeySHA256 != Digest(certificate.PublicKey.SPKI) })
@@ -140,12 +153,20 @@ func (a *Archive) ofKey(public pki.PublicKey) *Backup {
 	return bestOf(a.byPublicKey[Digest(public.SPKI)])
 }
 
-// bestOf prefers an intact file, then the newest record.
+// bestOf prefers a proven file, then an intact one, then the newest record.
 func bestOf(backups []*Backup) *Backup {
+	rank := func(b *Backup) int {
+		switch {
+		case b.Proven():
+			return 2
+		case b.File == FileIntact:
+			return 1
+		}
+		return 0
+	}
 	var best *Backup
 	for _, b := range backups {
-		if best == nil || b.File == FileIntact && best.File != FileIntact ||
-			(b.File == FileIntact) == (best.File == FileIntact) && b.Record.Created > best.Record.Created {
+		if best == nil || rank(b) > rank(best) || rank(b) == rank(best) && b.Record.Created > best.Record.Created {
 			best = b
 		}
 	}

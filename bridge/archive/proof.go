@@ -22,9 +22,14 @@ const (
 	ProofStructure Proof = "structure"
 )
 
+// OfKey tells that the proof was of the key, and not of the file's structure alone. A proof of another name, as a damaged
+// record may tell, is none.
+func (p Proof) OfKey() bool { return p == ProofIndependent || p == ProofOwn || p == ProofToken }
+
 // ErrNotProven means that the file as read back from disk is not the copy that was meant. It was removed.
 var ErrNotProven = errors.New("the written file could not be proven to be a valid copy")
 
+// NotProven is an ErrNotProven with what was found instead.
 func NotProven(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrNotProven, fmt.Errorf(format, args...))
 }

@@ -17,6 +17,7 @@ import (
 
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
+	"p11bridge/token"
 )
 
 // RecordSchema names the form of a record.
@@ -53,6 +54,12 @@ type RecordToken struct {
 	Model        string `json:"model"`
 }
 
+// RecordTokenOf is what a record says of a token.
+func RecordTokenOf(inventory *token.Inventory) RecordToken {
+	t := inventory.Token
+	return RecordToken{Label: t.Label, Serial: t.Serial, Manufacturer: t.Manufacturer, Model: t.Model}
+}
+
 // RecordUsage is what the private key's attributes let it do; nil where the token did not tell.
 type RecordUsage struct {
 	Sign    *bool `json:"sign"`    // CKA_SIGN
@@ -70,6 +77,7 @@ type RecordCertificate struct {
 	NotAfter  string `json:"not_after"`
 }
 
+// Digest is the SHA-256 of the data, hexadecimal.
 func Digest(data []byte) string {
 	digest := sha256.Sum256(data)
 	return hex.EncodeToString(digest[:])
@@ -170,6 +178,9 @@ func parseRecord(text []byte) (*Record, error) {
 	return r, nil
 }
 
+// errNotRegular means that a path is a device, a pipe, a directory or the like.
+var errNotRegular = errors.New("not a regular file")
+
 // openRegular opens a regular file that is not behind a symbolic link, without waiting for anybody.
 func openRegular(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -179,7 +190,7 @@ func openRegular(path string) (*os.File, error) {
 	file := os.NewFile(uintptr(fd), path)
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+		err = errNotRegular
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -187,6 +198,7 @@ func openRegular(path string) (*os.File, error) {
 	return file, nil
 }
 
+// ReadRegular reads a regular file that is not behind a symbolic link, up to most bytes.
 func ReadRegular(path string, most int64) ([]byte, error) {
 	file, err := openRegular(path)
 	if err != nil {

@@ -20,19 +20,23 @@ const (
 	StateMissing     BackupState = "file-missing"
 	StateChanged     BackupState = "file-changed"
 	StateUnreadable  BackupState = "record-unreadable"
-	StateCannotLeave BackupState = "cannot-leave" // so it cannot need a backup either
-	StateUnknown     BackupState = "unknown"      // whether there is a private key shows after a login only
+	StateUnproven    BackupState = "unproven"      // there is a file, and nobody has shown that the key in it is this one
+	StateNotShown    BackupState = "key-not-shown" // whether the key on the token is the one in the file is not known
+	StateKeyGone     BackupState = "key-gone"      // the key is no longer on the token: there is nothing to back up
+	StateCannotLeave BackupState = "cannot-leave"  // so it cannot need a backup either
+	StateUnknown     BackupState = "unknown"       // whether there is a private key, and which, shows after a login only
 )
 
 // BackupStates lists the states.
 func BackupStates() []BackupState {
-	return []BackupState{StateUpToDate, StateNever, StateOutdated, StateMissing, StateChanged, StateUnreadable, StateCannotLeave, StateUnknown}
+	return []BackupState{StateUpToDate, StateNever, StateOutdated, StateMissing, StateChanged, StateUnreadable, StateUnproven, StateNotShown, StateKeyGone, StateCannotLeave, StateUnknown}
 }
 
 // stateReasons are the reasons that a state stands for; the other states have the verdict's.
 var stateReasons = map[BackupState]verdict.Code{
 	StateUpToDate: verdict.BackupUpToDate, StateNever: verdict.BackupNeverMade, StateOutdated: verdict.BackupOutdated, StateMissing: verdict.BackupFileMissing,
-	StateChanged: verdict.BackupFileChanged, StateUnreadable: verdict.BackupRecordUnreadable,
+	StateChanged: verdict.BackupFileChanged, StateUnreadable: verdict.BackupRecordUnreadable, StateUnproven: verdict.BackupUnproven, StateNotShown: verdict.BackupKeyNotShown,
+	StateKeyGone: verdict.BackupKeyGone,
 }
 
 // KeyStatus is one identity and its backup.
@@ -47,7 +51,7 @@ type KeyStatus struct {
 
 // NeedsAttention tells that something is to be done: a backup to be made, or a login to find out whether one is.
 func (s KeyStatus) NeedsAttention() bool {
-	return s.State != StateUpToDate && s.State != StateCannotLeave
+	return !slices.Contains([]BackupState{StateUpToDate, StateKeyGone, StateCannotLeave}, s.State)
 }
 
 // BackupStatus is how the identities on some tokens stand with the backups in an archive.
@@ -55,23 +59,30 @@ type BackupStatus struct {
 	Keys       []KeyStatus
 	WithoutKey []KeyStatus // certificates and public keys alone: nothing to back up
 	Earlier    []*Backup   // of keys that are on the tokens, with certificates that are not
-	Elsewhere  []*Backup   // of keys that are on none of the tokens
+	Gone       []*Backup   // of keys that are no longer on the token that they came from, nor is their certificate
+	Elsewhere  []*Backup   // of keys from tokens that are not here
 	Unreadable []UnreadableRecord
+	Hidden     []*token.Inventory // tokens whose private keys nobody could see: nothing is known of what they need
 }
 
 // NeedsAttention tells that not everything that can be backed up is, or that a file is not what its record says.
 func (s *BackupStatus) NeedsAttention() bool {
 	spoiled := func(b *Backup) bool { return b.File != FileIntact }
-	return len(s.Unreadable) > 0 || slices.ContainsFunc(s.Keys, KeyStatus.NeedsAttention) ||
-		slices.ContainsFunc(s.Earlier, spoiled) || slices.ContainsFunc(s.Elsewhere, spoiled)
+	return len(s.Unreadable) > 0 || slices.ContainsFunc(s.Keys, KeyStatus.NeedsAttention) || slices.ContainsFunc(s.Earlier, spoiled) ||
+		slices.ContainsFunc(s.Gone, spoiled) || slices.ContainsFunc(s.Elsewhere, spoiled)
 }
 
 // Status compares what is on the tokens with the backups. Every identity and every record is in the result. It opens no
 // PFX: that a file is the one that was proven when it was made, its SHA-256 tells.
 func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *BackupStatus {
 	status := &BackupStatus{Unreadable: archive.Unreadable}
-	used, present := map[*Backup]bool{}, map[string]bool{}
+	used, present, seen := map[*Backup]bool{}, map[string]bool{}, map[RecordToken]bool{}
 	for _, inventory := range inventories {
+		if verdict.Hides(inventory) {
+			status.Hidden = append(status.Hidden, inventory)
+		} else {
+			seen[RecordTokenOf(inventory)] = true
+		}
 		for _, identity := range inventory.Identities() {
 			key := KeyStatus{Inventory: inventory, Identity: identity, Verdict: verdict.Judge(inventory, identity, now)}
 			if len(identity.Public.SPKI) > 0 && (identity.PrivateKey != nil || verdict.Hides(inventory)) {
@@ -91,6 +102,8 @@ func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *Ba
 		case used[backup]:
 		case present[backup.Record.PublicKeySHA256]:
 			status.Earlier = append(status.Earlier, backup)
+		case seen[backup.Record.Token]:
+			status.Gone = append(status.Gone, backup)
 		default:
 			status.Elsewhere = append(status.Elsewhere, backup)
 		}
@@ -116,21 +129,10 @@ func (s *KeyStatus) compare(archive *Archive) bool {
 }
 
 func (s *KeyStatus) find(archive *Archive) (BackupState, []verdict.Fact) {
-	if b := s.Backup; b != nil {
-		file := verdict.Fact{Name: "file", Value: b.Path()}
-		switch b.File {
-		case FileMissing:
-			return StateMissing, []verdict.Fact{file, {Name: "created", Value: b.Record.Created}}
-		case FileChanged:
-			evidence := []verdict.Fact{file, {Name: "sha256", Value: b.Record.SHA256}}
-			if b.Problem != "" {
-				evidence = append(evidence, verdict.Fact{Name: "problem", Value: b.Problem})
-			}
-			return StateChanged, evidence
-		}
-		return StateUpToDate, []verdict.Fact{file, {Name: "created", Value: b.Record.Created}}
-	}
 	hidden := s.Identity.PrivateKey == nil && verdict.Hides(s.Inventory)
+	if s.Backup != nil {
+		return s.findWith(s.Backup, hidden)
+	}
 	if s.Identity.PrivateKey == nil && !hidden {
 		return "", nil
 	}
@@ -150,6 +152,34 @@ func (s *KeyStatus) find(archive *Archive) (BackupState, []verdict.Fact) {
 		return StateUnknown, nil
 	}
 	return StateNever, []verdict.Fact{{Name: "CKA_ID", Value: verdict.HexText(s.Identity.PrivateKey.ID())}}
+}
+
+// findWith is find where there is a record of the certificate or key.
+func (s *KeyStatus) findWith(b *Backup, hidden bool) (BackupState, []verdict.Fact) {
+	file, created := verdict.Fact{Name: "file", Value: b.Path()}, verdict.Fact{Name: "created", Value: b.Record.Created}
+	switch {
+	case b.File == FileMissing:
+		return StateMissing, []verdict.Fact{file, created}
+	case b.File == FileChanged:
+		evidence := []verdict.Fact{file, {Name: "sha256", Value: b.Record.SHA256}}
+		if b.Problem != "" {
+			evidence = append(evidence, verdict.Fact{Name: "problem", Value: b.Problem})
+		}
+		return StateChanged, evidence
+	case !b.Proven():
+		return StateUnproven, []verdict.Fact{file, created, {Name: "proof", Value: string(b.Record.Proof)}}
+	case hidden:
+		return StateUnknown, nil
+	case s.Identity.PrivateKey != nil && !Shown(s.Identity) && !s.Verdict.Exportable:
+		return StateCannotLeave, nil
+	case s.Identity.PrivateKey != nil && !Shown(s.Identity):
+		return StateNotShown, []verdict.Fact{file, {Name: "CKA_ID", Value: verdict.HexText(s.Identity.PrivateKey.ID())}}
+	case s.Identity.PrivateKey != nil:
+		return StateUpToDate, []verdict.Fact{file, created}
+	case b.Record.Token == RecordTokenOf(s.Inventory):
+		return StateKeyGone, []verdict.Fact{file, created}
+	}
+	return "", nil // a certificate of a key that is elsewhere
 }
 
 func parsedCertificate(identity token.Identity) *pki.Certificate {

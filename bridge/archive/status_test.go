@@ -18,6 +18,7 @@ type statusRow struct {
 	change func(*Archive, *Backup)
 	state  BackupState
 	code   verdict.Code
+	token  func(*token.Inventory) // what is otherwise on the token
 }
 
 func statusRows() []statusRow {
@@ -25,25 +26,32 @@ func statusRows() []statusRow {
 		a.Backups, a.byCertificate, a.byPublicKey = nil, map[string][]*Backup{}, map[string][]*Backup{}
 	}
 	return []statusRow{
-		{"nothing was made", func(a *Archive, _ *Backup) { forget(a) }, StateNever, verdict.BackupNeverMade},
-		{"the file is as its record says", func(*Archive, *Backup) {}, StateUpToDate, verdict.BackupUpToDate},
-		{"the file is gone", func(_ *Archive, b *Backup) { b.File = FileMissing }, StateMissing, verdict.BackupFileMissing},
-		{"the file is another", func(_ *Archive, b *Backup) { b.File = FileChanged }, StateChanged, verdict.BackupFileChanged},
+		{"nothing was made", func(a *Archive, _ *Backup) { forget(a) }, StateNever, verdict.BackupNeverMade, nil},
+		{"the file is as its record says", func(*Archive, *Backup) {}, StateUpToDate, verdict.BackupUpToDate, nil},
+		{"the token proved it", func(_ *Archive, b *Backup) { b.Record.Proof = ProofToken }, StateUpToDate, verdict.BackupUpToDate, nil},
+		{"its structure alone was proven", func(_ *Archive, b *Backup) { b.Record.Proof = ProofStructure }, StateUnproven, verdict.BackupUnproven, nil},
+		{"the record names a proof that nobody makes", func(_ *Archive, b *Backup) { b.Record.Proof = "" }, StateUnproven, verdict.BackupUnproven, nil},
+		{"the key is gone", func(*Archive, *Backup) {}, StateKeyGone, verdict.BackupKeyGone, func(inventory *token.Inventory) { inventory.Objects = inventory.Objects[1:] }},
+		{"the key is hidden", func(*Archive, *Backup) {}, StateUnknown, verdict.KeysHiddenUntilLogin, func(inventory *token.Inventory) {
+			inventory.Objects, inventory.LoggedIn = inventory.Objects[1:], false
+		}},
+		{"the file is gone", func(_ *Archive, b *Backup) { b.File = FileMissing }, StateMissing, verdict.BackupFileMissing, nil},
+		{"the file is another", func(_ *Archive, b *Backup) { b.File = FileChanged }, StateChanged, verdict.BackupFileChanged, nil},
 		{"the record cannot be read", func(a *Archive, _ *Backup) {
 			forget(a)
 			a.loose[shortFingerprint(statusFingerprint)] = []string{"a"}
-		}, StateUnreadable, verdict.BackupRecordUnreadable},
+		}, StateUnreadable, verdict.BackupRecordUnreadable, nil},
 		{"the backup is of an older certificate of the key", func(a *Archive, b *Backup) {
 			backup := ofAnotherCertificate(b, "d/old.json", -365)
 			forget(a)
 			a.Backups = []Backup{backup}
-		}, StateOutdated, verdict.BackupOutdated},
+		}, StateOutdated, verdict.BackupOutdated, nil},
 		// The certificate on the token does not renew it: it is the older of the two.
 		{"the backup is of a newer certificate of the key", func(a *Archive, b *Backup) {
 			backup := ofAnotherCertificate(b, "d/new.json", -1)
 			forget(a)
 			a.Backups = []Backup{backup}
-		}, StateNever, verdict.BackupNeverMade},
+		}, StateNever, verdict.BackupNeverMade, nil},
 	}
 }
 
@@ -73,10 +81,13 @@ var statusFingerprint = strings.Repeat("ab", 32)
 func (row statusRow) status() *BackupStatus {
 	certificate := tokentest.CertificateOf("a", func(c *pki.Certificate) { c.Fingerprint = statusFingerprint })
 	inventory := tokentest.InventoryOf(tokentest.PrivateKey("a", tokentest.Wrappable), certificate)
+	if row.token != nil {
+		row.token(inventory)
+	}
 	public := Digest(tokentest.PublicKey("a").SPKI)
 	archive := &Archive{Directory: "d", byCertificate: map[string][]*Backup{}, byPublicKey: map[string][]*Backup{}, loose: map[string][]string{}}
 	archive.Backups = []Backup{{RecordPath: "d/a.json", File: FileIntact, Record: &Record{
-		File: "a.pfx", ID: "01", Created: tokentest.Now.UTC().Format(time.RFC3339), PublicKeySHA256: public,
+		File: "a.pfx", ID: "01", Created: tokentest.Now.UTC().Format(time.RFC3339), PublicKeySHA256: public, Proof: ProofIndependent, Token: RecordTokenOf(inventory),
 		Certificate: RecordCertificate{SHA256: statusFingerprint, Subject: "CN=a", NotBefore: tokentest.Now.AddDate(0, 0, -100).UTC().Format(time.RFC3339)},
 	}}}
 	b := &archive.Backups[0]
@@ -97,7 +108,8 @@ func TestStatus(t *testing.T) {
 		if key.State != row.state || len(key.Reasons) == 0 || key.Reasons[0].Code != row.code {
 			t.Errorf("%s: %s %v, not %s %s", row.name, key.State, key.Reasons, row.state, row.code)
 		}
-		if status.NeedsAttention() != (row.state != StateUpToDate) {
+		settled := row.state == StateUpToDate || row.state == StateKeyGone || row.state == StateCannotLeave
+		if status.NeedsAttention() == settled {
 			t.Errorf("%s: needs attention: %v", row.name, status.NeedsAttention())
 		}
 	}

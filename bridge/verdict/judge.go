@@ -36,6 +36,9 @@ func (v Verdict) Final() bool {
 	return !v.Exportable && (len(v.Reasons) == 0 || v.Reasons[0].Code != NoWrappingMechanism)
 }
 
+// Empty tells that nothing was judged.
+func (v Verdict) Empty() bool { return !v.Exportable && v.Method == "" && len(v.Reasons) == 0 }
+
 // Notices gives the reasons that are worth knowing whatever the verdict.
 func (v Verdict) Notices() []Reason {
 	var notices []Reason

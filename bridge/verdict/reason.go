@@ -114,6 +114,13 @@ const (
 	BackupFileMissing      Code = "backup-file-missing"
 	BackupFileChanged      Code = "backup-file-changed"
 	BackupRecordUnreadable Code = "backup-record-unreadable"
+	BackupUnproven         Code = "backup-unproven"
+	BackupKeyNotShown      Code = "backup-key-not-shown"
+	BackupKeyGone          Code = "backup-key-gone"
+
+	FileNotCertain Code = "file-not-certain"
+	FilePutBack    Code = "file-put-back"
+	FileMayNotLast Code = "file-may-not-last"
 )
 
 // Kind says what a reason does to a verdict.
@@ -235,6 +242,12 @@ var table = []Entry{
 	{BackupFileMissing, Weakness, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json"},
 	{BackupFileChanged, Weakness, []string{"file", "sha256", "problem"}, "docs/schema/p11bridge.record.schema.json (sha256)"},
 	{BackupRecordUnreadable, Weakness, []string{"record", "problem"}, "docs/schema/p11bridge.record.schema.json"},
+	{BackupUnproven, Weakness, []string{"file", "created", "proof"}, "docs/schema/p11bridge.record.schema.json (proof)"},
+	{BackupKeyNotShown, Weakness, []string{"file", "CKA_ID"}, "PKCS#11 v3.1 §4.8 (CKA_ID, CKA_PUBLIC_KEY_INFO)"},
+	{BackupKeyGone, Notices, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json (token)"},
+	{FileNotCertain, Weakness, []string{"file", "problem"}, "POSIX.1-2017 fsync()"},
+	{FilePutBack, Weakness, []string{"file", "problem"}, "POSIX.1-2017 rename()"},
+	{FileMayNotLast, Notices, []string{"file_system"}, "statfs(2)"},
 }
 
 // Table lists every reason.

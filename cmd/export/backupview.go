@@ -4,8 +4,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -28,6 +30,7 @@ type exportAllView struct {
 
 type exportCountsViews struct {
 	Exported   int `json:"exported"`
+	Unproven   int `json:"unproven"` // of those exported
 	UpToDate   int `json:"up_to_date"`
 	Refused    int `json:"refused"`
 	Failed     int `json:"failed"`
@@ -71,7 +74,7 @@ func viewAll(o *exportOptions, items []*bridge.Item) exportAllView {
 			shown.Exported = append(shown.Exported, exportedView{named, viewDryRun(file+".pfx", item.Verdict), file + ".json"})
 		case bridge.UpToDate:
 			shown.UpToDate = append(shown.UpToDate, upToDateView{named, view.BackupOf(item.Backup)})
-		case bridge.Refused:
+		case bridge.Refused, bridge.WithoutCertificate:
 			shown.Refused = append(shown.Refused, view.Refused{Named: named, Verdict: view.VerdictOf(item.Verdict)})
 		case bridge.Failed:
 			shown.Failed = append(shown.Failed, failedView{named, frame.OneLine(item.Err)})
@@ -79,15 +82,54 @@ func viewAll(o *exportOptions, items []*bridge.Item) exportAllView {
 			shown.WithoutKey = append(shown.WithoutKey, view.Refused{Named: named, Verdict: view.VerdictOf(item.Verdict)})
 		}
 	}
-	shown.Counts = exportCountsViews{len(shown.Exported), len(shown.UpToDate), len(shown.Refused), len(shown.Failed), len(shown.WithoutKey)}
+	unproven := len(slices.DeleteFunc(slices.Clone(items), func(item *bridge.Item) bool { return item.Receipt == nil || item.Receipt.Verified() }))
+	shown.Counts = exportCountsViews{len(shown.Exported), unproven, len(shown.UpToDate), len(shown.Refused), len(shown.Failed), len(shown.WithoutKey)}
 	return shown
 }
 
 // printAll writes the result: what was written, what needed nothing, and what could not be done and why.
 func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown exportAllView) {
 	colour := p.Colours()
+	printFailed(p, colour, items)
+	printWritten(p, o, colour, items)
+	printRefused(p, colour, items)
+	counts := messages.Args{
+		"Directory": terminal.Printable(o.dir), "Exported": shown.Counts.Exported - shown.Counts.Unproven, "Unproven": shown.Counts.Unproven, "UpToDate": shown.Counts.UpToDate, "Refused": shown.Counts.Refused,
+		"Failed": shown.Counts.Failed, "WithoutKey": shown.Counts.WithoutKey,
+	}
+	summary := "export-all.summary"
+	switch {
+	case o.dryRun:
+		summary = "export-all.summary-dry-run"
+	case shown.Counts.Unproven > 0:
+		summary = "export-all.summary-unproven"
+	}
+	fmt.Fprintln(p.Out, colour.Bold(p.Text(summary, counts)))
+	if !o.dryRun && shown.Counts.Exported > 0 {
+		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.keep-safe", nil), "  "))
+	}
+	if shown.Counts.Refused > 0 {
+		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.explain", nil), "  "))
+	}
+}
+
+// printFailed comes first: what failed is what somebody has to act on.
+func printFailed(p *frame.Printer, colour terminal.Colours, items []*bridge.Item) {
 	for _, item := range items {
-		file := filepath.Join(o.dir, item.Name+".pfx")
+		if item.Err != nil {
+			args := itemArgs(item)
+			args["Problem"] = p.Describe(item.Err).Text(p.App)
+			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.failed", args)))
+		}
+	}
+}
+
+func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, items []*bridge.Item) {
+	for _, item := range items {
+		file := filepath.Join(o.dir, item.Name+archive.BackupExtension)
+		if item.Receipt != nil {
+			file = item.Receipt.File
+		}
 		args := messages.Args{"File": terminal.Printable(file), "Label": terminal.Printable(item.Identity.Label())}
 		switch item.Outcome {
 		case bridge.Exported:
@@ -100,39 +142,30 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 			default:
 				fmt.Fprintln(p.Out, colour.Doubt(p.Text("export.unproven", args)))
 			}
+			if !item.Receipt.Settled() {
+				printNotices(p, item.Receipt.Notices)
+			}
 		case bridge.Pending:
 			fmt.Fprintln(p.Out, p.Text("export-all.would", args))
 		}
 	}
+}
+
+func printRefused(p *frame.Printer, colour terminal.Colours, items []*bridge.Item) {
 	for _, item := range items {
-		args := messages.Args{"Label": terminal.Printable(item.Identity.Label()), "ID": "–"}
-		if key := item.Identity.PrivateKey; key != nil && len(key.ID()) > 0 {
-			args["ID"] = hex.EncodeToString(key.ID())
-		}
-		switch {
-		case item.Outcome == bridge.Refused:
-			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.refused", args)))
+		if item.Outcome == bridge.Refused || item.Outcome == bridge.WithoutCertificate {
+			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.refused", itemArgs(item))))
 			printReasons(p, item.Verdict.Reasons)
-		case item.Err != nil:
-			args["Problem"] = p.Describe(item.Err).Text(p.App)
-			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.failed", args)))
 		}
 	}
-	counts := messages.Args{
-		"Directory": terminal.Printable(o.dir), "Exported": shown.Counts.Exported, "UpToDate": shown.Counts.UpToDate, "Refused": shown.Counts.Refused,
-		"Failed": shown.Counts.Failed, "WithoutKey": shown.Counts.WithoutKey,
+}
+
+func itemArgs(item *bridge.Item) messages.Args {
+	args := messages.Args{"Label": terminal.Printable(item.Identity.Label()), "ID": "–"}
+	if key := item.Identity.PrivateKey; key != nil && len(key.ID()) > 0 {
+		args["ID"] = hex.EncodeToString(key.ID())
 	}
-	summary := "export-all.summary"
-	if o.dryRun {
-		summary = "export-all.summary-dry-run"
-	}
-	fmt.Fprintln(p.Out, colour.Bold(p.Text(summary, counts)))
-	if !o.dryRun && shown.Counts.Exported > 0 {
-		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.keep-safe", nil), "  "))
-	}
-	if shown.Counts.Refused > 0 {
-		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.explain", nil), "  "))
-	}
+	return args
 }
 
 // printReasons gives each reason one line.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,7 @@ type exportOptions struct {
 	password        string
 	allowEmpty      bool
 	deleteKey       bool
+	allowVolatile   bool
 	yes             bool
 }
 
@@ -73,6 +75,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.StringVar(&o.password, "password-source", "", a.Text("flag.password-source", nil))
 	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, a.Text("flag.allow-empty-password", nil))
 	flags.BoolVar(&o.deleteKey, "delete-key", false, a.Text("flag.delete-key", nil))
+	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, a.Text("flag.allow-volatile", nil))
 	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		if err := o.checkAll(); err != nil {
@@ -106,7 +109,7 @@ func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Re
 func exportRequest(a *frame.App, o *exportOptions) (bridge.ExportRequest, error) {
 	r := bridge.ExportRequest{
 		Profile: bridge.Profile(o.profile), Iterations: o.iterations, Random: rand.Reader,
-		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof),
+		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof), AllowVolatile: o.allowVolatile,
 		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
 	}
 	switch {
@@ -146,6 +149,15 @@ func exportRequest(a *frame.App, o *exportOptions) (bridge.ExportRequest, error)
 			return r, err
 		}
 		r.Certificate, r.Pool = certificates[0], append(r.Pool, certificates[1:]...)
+	}
+	if o.deleteKey && !o.allowVolatile {
+		where := o.out
+		if o.all {
+			where = filepath.Join(o.dir, "*"+archive.BackupExtension)
+		}
+		if _, err := archive.CheckLasting(where); err != nil {
+			return r, err
+		}
 	}
 	if o.all { // every file has its own target
 		return r, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
@@ -111,29 +112,35 @@ func outcomeLine(a *frame.App, item *bridge.Item) string {
 	return a.Text("export-all.line.interrupted", args)
 }
 
-func countOutcome(items []*bridge.Item, outcome bridge.Outcome) int {
+func countOutcome(items []*bridge.Item, outcomes ...bridge.Outcome) int {
 	n := 0
 	for _, item := range items {
-		if item.Outcome == outcome {
+		if slices.Contains(outcomes, item.Outcome) {
 			n++
 		}
 	}
 	return n
 }
 
-// partly is the exit code for a run that left something undone, or a file whose key nobody could prove; a run that failed
-// with everything that it tried, and found nothing up to date, did nothing in part.
+// partly is the exit code for a run after which a key that may leave has no proven backup, or a file has to be looked after. A key
+// that cannot leave does not count. A run that failed with everything that it tried, and found nothing up to date, did nothing
+// in part.
 func partly(items []*bridge.Item) int {
-	result := frame.ExitDone
+	undone, placed := 0, 0
 	for _, item := range items {
-		unproven := item.Receipt != nil && !item.Receipt.Verified() ||
-			item.Outcome == bridge.UpToDate && item.Backup.Record.Proof == archive.ProofStructure
-		if item.Outcome == bridge.Refused || item.Err != nil || unproven {
-			result = frame.ExitPartly
+		if item.Err != nil || item.Outcome == bridge.WithoutCertificate || item.Receipt != nil && !item.Receipt.Settled() {
+			undone++
+		}
+		var standing *archive.PlacedError
+		if errors.As(item.Err, &standing) && standing.Fault == archive.PlacedWithoutRecord {
+			placed++
 		}
 	}
-	if countOutcome(items, bridge.Failed) > 0 && countOutcome(items, bridge.Exported)+countOutcome(items, bridge.UpToDate) == 0 {
+	switch {
+	case undone == 0:
+		return frame.ExitDone
+	case countOutcome(items, bridge.Failed) > placed && placed+countOutcome(items, bridge.Exported, bridge.UpToDate) == 0:
 		return frame.ExitFailed
 	}
-	return result
+	return frame.ExitPartly
 }

@@ -34,11 +34,12 @@ type exportView struct {
 
 const exportSchema = "p11bridge.export/1"
 
-// receiptResult is what is to be told of an export. A file whose key nobody could prove is done in part.
+// receiptResult is what is to be told of an export. A file whose key nobody could prove, or which has to be looked after, is done
+// in part.
 func receiptResult(receipt *bridge.Receipt, judged verdict.Verdict) frame.Result {
 	reasons := append(judged.Notices(), receipt.Notices...)
 	result := frame.Result{JSON: viewReceipt(receipt, reasons), Text: func(p *frame.Printer) { printReceipt(p, receipt, reasons) }}
-	if !receipt.Verified() {
+	if !receipt.Settled() {
 		result.Code = frame.ExitPartly
 	}
 	return result
@@ -67,11 +68,20 @@ func printReceipt(p *frame.Printer, receipt *bridge.Receipt, reasons []verdict.R
 	for _, id := range []string{"export.proof." + string(receipt.Proof), "export.details", keep} {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
-	for _, reason := range reasons {
-		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
-	}
+	printNotices(p, reasons)
 	if receipt.Profile == bridge.ProfileLegacy {
 		p.Notice("notice.legacy", nil)
+	}
+}
+
+// printNotices gives a notice one line, and what has to be looked after its whole paragraph.
+func printNotices(p *frame.Printer, reasons []verdict.Reason) {
+	for _, reason := range reasons {
+		if entry, known := verdict.Lookup(reason.Code); known && entry.Kind == verdict.Weakness {
+			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
+			continue
+		}
+		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
 	}
 }
 

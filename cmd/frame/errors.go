@@ -31,6 +31,7 @@ func frameErrors() []Description {
 		As(func(_ *App, e *bridge.RefusedError) Failure {
 			return Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
 		}),
+		As(describePlaced),
 		As(func(_ *App, e *archive.FileError) Failure {
 			return Failure{ID: "error.file." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": SystemWords(e.Err)}, Code: ExitFailed}
 		}),
@@ -79,6 +80,15 @@ func frameErrors() []Description {
 // stated is the reason that an error of the token package stands for.
 func stated(err error) []verdict.Reason {
 	return []verdict.Reason{verdict.JudgeFailure("", *token.FailureOf(err))}
+}
+
+// describePlaced has the words for a file that got its name. What is whole was done in part.
+func describePlaced(_ *App, e *archive.PlacedError) Failure {
+	f := Failure{ID: "error.placed." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": SystemWords(e.Err)}, Code: ExitFailed}
+	if e.Fault == archive.PlacedUncertain || e.Fault == archive.PlacedWithoutRecord {
+		f.Code = ExitPartly
+	}
+	return f
 }
 
 func describeUsage(a *App, e *usageError) Failure {

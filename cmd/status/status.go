@@ -27,6 +27,7 @@ type statusView struct {
 	Keys       []keyStatusView    `json:"keys"`
 	WithoutKey []view.Refused     `json:"without_key"`
 	Earlier    []statusBackupView `json:"earlier"`
+	Gone       []statusBackupView `json:"gone"`
 	Elsewhere  []statusBackupView `json:"elsewhere"`
 	Unreadable []unreadableView   `json:"unreadable"`
 	Counts     map[string]int     `json:"counts"`
@@ -100,17 +101,25 @@ func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Re
 	}
 	status := archive.Status(inventories, backups, w.Now())
 	shown := viewStatus(o, inventories, status)
-	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printStatus(p, status, shown) }}
-	if !shown.Complete {
-		result.Code = frame.ExitPartly
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printStatus(p, status, shown) }, Code: exitOf(status)}, nil
+}
+
+// exitOf is the exit code that goes with a status. Where keys were hidden, nobody could find out what they need: that outweighs
+// what is known to need a backup.
+func exitOf(status *archive.BackupStatus) int {
+	switch {
+	case len(status.Hidden) > 0:
+		return frame.ExitFailed
+	case status.NeedsAttention():
+		return frame.ExitPartly
 	}
-	return result, nil
+	return frame.ExitDone
 }
 
 func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archive.BackupStatus) statusView {
 	shown := statusView{
-		Schema: "p11bridge.status/1", Directory: o.dir, Complete: !status.NeedsAttention(), Tokens: []statusTokenView{}, Keys: []keyStatusView{},
-		WithoutKey: []view.Refused{}, Earlier: viewBackups(status.Earlier), Elsewhere: viewBackups(status.Elsewhere), Unreadable: []unreadableView{},
+		Schema: "p11bridge.status/1", Directory: o.dir, Complete: exitOf(status) == frame.ExitDone, Tokens: []statusTokenView{}, Keys: []keyStatusView{},
+		WithoutKey: []view.Refused{}, Earlier: viewBackups(status.Earlier), Gone: viewBackups(status.Gone), Elsewhere: viewBackups(status.Elsewhere), Unreadable: []unreadableView{},
 		Counts: map[string]int{},
 	}
 	for _, inventory := range inventories {

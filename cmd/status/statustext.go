@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"strings"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
@@ -15,7 +16,7 @@ import (
 // something what it means and what to do.
 func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusView) {
 	colour := p.Colours()
-	paints := map[archive.BackupState]func(string) string{archive.StateUpToDate: colour.Good, archive.StateCannotLeave: colour.Doubt, archive.StateUnknown: colour.Doubt}
+	paints := map[archive.BackupState]func(string) string{archive.StateUpToDate: colour.Good, archive.StateCannotLeave: colour.Doubt, archive.StateKeyGone: colour.Doubt, archive.StateUnknown: colour.Doubt}
 	var rows [][]terminal.Cell
 	var explained []verdict.Reason
 	for i, key := range status.Keys {
@@ -28,12 +29,16 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 			file = terminal.Printable(key.Backup.Path())
 		}
 		rows = append(rows, []terminal.Cell{{Text: terminal.Shorten(terminal.Printable(shown.Keys[i].Label), 32)}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(p.App, key), Paint: paint}, {Text: file}})
-		if key.NeedsAttention() && len(key.Reasons) > 0 {
+		if (key.NeedsAttention() || key.State == archive.StateKeyGone) && len(key.Reasons) > 0 {
 			explained = append(explained, key.Reasons[0])
 		}
 	}
 	fmt.Fprint(p.Out, terminal.Table("", rows))
 	printBackups(p, "status.earlier", status.Earlier)
+	printBackups(p, "status.gone", status.Gone)
+	if len(status.Gone) > 0 {
+		explained = append(explained, verdict.Reason{Code: verdict.BackupKeyGone})
+	}
 	printBackups(p, "status.elsewhere", status.Elsewhere)
 	for _, record := range status.Unreadable {
 		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": terminal.Printable(record.Path), "Problem": terminal.Printable(record.Problem)})))
@@ -51,13 +56,29 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 			fmt.Fprint(p.Out, p.ReasonParagraph(verdict.Reason{Code: reason.Code}))
 		}
 	}
-	id := "status.complete"
-	if !shown.Complete {
-		id = "status.incomplete"
-	}
-	fmt.Fprintln(p.Out, colour.Bold(p.Text(id, messages.Args{
+	fmt.Fprintln(p.Out, colour.Bold(p.Text(conclusion(status), messages.Args{
 		"UpToDate": shown.Counts[string(archive.StateUpToDate)], "CannotLeave": shown.Counts[string(archive.StateCannotLeave)], "Keys": len(shown.Keys),
+		"Tokens": hiddenTokens(status),
 	})))
+}
+
+// conclusion is the id of the last line.
+func conclusion(status *archive.BackupStatus) string {
+	switch {
+	case len(status.Hidden) > 0:
+		return "status.hidden"
+	case status.NeedsAttention():
+		return "status.incomplete"
+	}
+	return "status.complete"
+}
+
+func hiddenTokens(status *archive.BackupStatus) string {
+	names := make([]string, len(status.Hidden))
+	for i, inventory := range status.Hidden {
+		names[i] = `"` + terminal.Printable(inventory.Token.Label) + `"`
+	}
+	return strings.Join(names, ", ")
 }
 
 func stateText(a *frame.App, key archive.KeyStatus) string {

@@ -1,0 +1,110 @@
+package archive
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// draftRow is what another process does to a draft before it gets its name.
+var draftRows = []struct {
+	name  string
+	meet  func(t *testing.T, draft string)
+	fault PlacedFault
+}{
+	{"nothing", func(*testing.T, string) {}, ""},
+	{"another file in its place", func(t *testing.T, draft string) {
+		must(t, os.WriteFile(draft+".new", []byte("contents"), 0o600))
+		must(t, os.Rename(draft+".new", draft))
+	}, PlacedReplaced},
+	{"a link in its place", func(t *testing.T, draft string) {
+		must(t, os.Remove(draft))
+		must(t, os.Symlink("/etc/hostname", draft))
+	}, PlacedReplaced},
+	{"other contents", func(t *testing.T, draft string) { must(t, os.WriteFile(draft, []byte("CONTENTS"), 0o600)) }, PlacedAltered},
+}
+
+// TestPlaceLooksWhatItPlaced: what was proven is what stands under the final name, or the error says what happened.
+func TestPlaceLooksWhatItPlaced(t *testing.T) {
+	for _, row := range draftRows {
+		for _, force := range []bool{false, true} {
+			path := filepath.Join(t.TempDir(), "a.pfx")
+			d, err := NewDraft(Target{Path: path, Force: force}, []byte("contents"))
+			must(t, err)
+			row.meet(t, filepath.Join(filepath.Dir(path), d.name))
+			p, err := d.Place()
+			if row.fault == "" {
+				if err != nil || p.Check() != nil {
+					t.Errorf("%s: %v", row.name, err)
+				}
+				continue
+			}
+			var found *PlacedError
+			if !errors.As(err, &found) || found.Fault != row.fault || p != nil {
+				t.Errorf("%s: %v, not %s", row.name, err, row.fault)
+			}
+		}
+	}
+}
+
+// TestCheck: the file under the final name is the one that was placed, by its inode and its contents.
+func TestCheck(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		meet  func(t *testing.T, path string)
+		fault PlacedFault
+		holds bool
+	}{
+		{"nothing", func(*testing.T, string) {}, "", true},
+		{"removed", func(t *testing.T, path string) { must(t, os.Remove(path)) }, PlacedGone, false},
+		{"its directory removed", func(t *testing.T, path string) { must(t, os.RemoveAll(filepath.Dir(path))) }, PlacedGone, false},
+		{"cut off", func(t *testing.T, path string) { must(t, os.Truncate(path, 1)) }, PlacedAltered, false},
+		{"grown", func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("contents and more"), 0o600)) }, PlacedAltered, false},
+		{"the same contents in another file", func(t *testing.T, path string) {
+			must(t, os.WriteFile(path+".new", []byte("contents"), 0o600))
+			must(t, os.Rename(path+".new", path))
+		}, PlacedReplaced, true},
+		{"a link to the same file", func(t *testing.T, path string) {
+			must(t, os.Rename(path, path+".moved"))
+			must(t, os.Symlink(path+".moved", path))
+		}, PlacedReplaced, false},
+		{"a directory", func(t *testing.T, path string) { must(t, os.Remove(path)); must(t, os.Mkdir(path, 0o700)) }, PlacedReplaced, false},
+	} {
+		path := filepath.Join(t.TempDir(), "directory", "a.pfx")
+		must(t, os.Mkdir(filepath.Dir(path), 0o700))
+		d, err := NewDraft(Target{Path: path}, []byte("contents"))
+		must(t, err)
+		p, err := d.Place()
+		must(t, err)
+		row.meet(t, path)
+		var found *PlacedError
+		if errors.As(p.Check(), &found); (found != nil) != (row.fault != "") || found != nil && found.Fault != row.fault {
+			t.Errorf("%s: %v, not %s", row.name, found, row.fault)
+		}
+		if p.Holds() != row.holds {
+			t.Errorf("%s: holds the contents: %v", row.name, p.Holds())
+		}
+	}
+}
+
+func TestCheckLasting(t *testing.T) {
+	if medium, err := CheckLasting("/dev/shm/a.pfx"); mediumOf("/dev/shm") == MediumTmpfs {
+		var refused *FileError
+		if !errors.As(err, &refused) || refused.Fault != FileVolatile || medium != MediumTmpfs {
+			t.Errorf("/dev/shm: %s, %v", medium, err)
+		}
+	} else {
+		t.Logf("/dev/shm is %q here", mediumOf("/dev/shm"))
+	}
+	if medium, err := CheckLasting("/proc/a.pfx"); medium != "" || err != nil {
+		t.Errorf("/proc: %s, %v", medium, err)
+	}
+}

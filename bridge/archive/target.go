@@ -1,0 +1,85 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// FileFault is the kind of reason for which a file cannot be written where it was wanted.
+type FileFault string
+
+// The faults that are told apart before anything is carried out.
+const (
+	FileExists      FileFault = "exists"       // there is a file, and it is not to be replaced
+	FileIsSymlink   FileFault = "symlink"      // the path is a symbolic link
+	FileIsDirectory FileFault = "directory"    // the path is a directory
+	FileIsSpecial   FileFault = "special"      // the path is a device, a socket or a pipe
+	NoDirectory     FileFault = "no-directory" // the directory is missing or is none
+	NotWritable     FileFault = "not-writable" // the directory cannot be written to
+	FileVolatile    FileFault = "volatile"     // what is written there is gone after the next start of the machine
+
+	DirectoryMissing FileFault = "directory-missing" // the path is to be a directory that is there
+	NotReadable      FileFault = "not-readable"      // the directory cannot be read
+	DirectoryBusy    FileFault = "directory-busy"    // another run is at work in the directory
+)
+
+// FileError says why a file cannot be written.
+type FileError struct {
+	Path  string
+	Fault FileFault
+	Err   error // the system's own answer, if there was one
+}
+
+// Error names the path and the fault.
+func (e *FileError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("write %s: %v", e.Path, e.Err)
+	}
+	return fmt.Sprintf("write %s: %s", e.Path, e.Fault)
+}
+
+// Unwrap gives the system's answer.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Target is where a file is to stand at the end.
+type Target struct {
+	Path  string
+	Force bool // replace a regular file that is there
+
+	// Scratch is told the path of the unfinished file, and "" once there is none, so that somebody else can remove it if
+	// this process dies.
+	Scratch func(path string)
+
+	// DraftName begins the name of the unfinished file, in place of draftName: one for all the files of a run.
+	DraftName string
+}
+
+// Check tells whether the file could be placed, without writing anything. The error is a *FileError.
+func (t Target) Check() error {
+	fault := func(kind FileFault, err error) error { return &FileError{Path: t.Path, Fault: kind, Err: err} }
+	directory, err := os.Stat(filepath.Dir(t.Path))
+	if err != nil || !directory.IsDir() {
+		return fault(NoDirectory, err)
+	}
+	switch info, err := os.Lstat(t.Path); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return fault(NotWritable, err)
+	case info.Mode()&os.ModeSymlink != 0:
+		return fault(FileIsSymlink, nil)
+	case info.IsDir():
+		return fault(FileIsDirectory, nil)
+	case !info.Mode().IsRegular():
+		return fault(FileIsSpecial, nil)
+	case !t.Force:
+		return fault(FileExists, nil)
+	}
+	if err := unix.Access(filepath.Dir(t.Path), unix.W_OK|unix.X_OK); err != nil {
+		return fault(NotWritable, err)
+	}
+	return nil
+}

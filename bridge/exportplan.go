@@ -1,0 +1,98 @@
+package bridge
+
+import (
+	"time"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token"
+)
+
+// Outcome is what becomes of one identity when all are exported.
+type Outcome string
+
+// The outcomes.
+const (
+	Pending    Outcome = "pending"     // to be exported
+	Exported   Outcome = "exported"    // written and placed, with its record
+	UpToDate   Outcome = "up-to-date"  // its backup is there, proven, and its key is shown to be this one
+	Refused    Outcome = "refused"     // it cannot leave; the verdict says why
+	Failed     Outcome = "failed"      // it could not be exported this time; Err says why
+	WithoutKey Outcome = "without-key" // nothing to back up: a certificate or a public key alone
+
+	// WithoutCertificate: it may leave, and there is no certificate to leave with it.
+	WithoutCertificate Outcome = "without-certificate"
+)
+
+// OpenToken is a token with a session in which it was read.
+type OpenToken struct {
+	Session   *token.Session
+	Inventory *token.Inventory
+}
+
+// Item is one identity on its way through an export of all.
+type Item struct {
+	Token    OpenToken
+	Identity token.Identity
+	Verdict  verdict.Verdict
+	Outcome  Outcome
+	Name     string          // of its files, without ending; empty where it gets none
+	Backup   *archive.Backup // for UpToDate: the one that is there
+	Receipt  *Receipt        // for Exported
+	Record   *archive.Record // for Exported
+	Err      error           // for Failed; for Exported a *DeletionError
+
+	replaces bool // a file of that name is there and not to be relied on
+}
+
+// PlanExport decides what is to be done with every identity on the tokens: nothing where the archive has an up-to-date backup
+// of the same certificate and key, whatever token it came from. With remake a backup is made anew all the same. Nothing is
+// left out of the result. Two items with the same certificate have the same name: they are copies of one key, or one of them
+// has the certificate's CKA_ID and nothing else of it.
+func PlanExport(tokens []OpenToken, backups *archive.Archive, remake bool, now time.Time) []*Item {
+	var items []*Item
+	names := map[string]string{}
+	for _, t := range tokens {
+		for _, identity := range t.Inventory.Identities() {
+			item := &Item{Token: t, Identity: identity, Verdict: verdict.Judge(t.Inventory, identity, now)}
+			item.plan(backups, remake)
+			items = append(items, item)
+			if item.Outcome != Pending {
+				continue
+			}
+			if name, given := names[item.certificate()]; given {
+				item.Name = name
+			}
+			names[item.certificate()] = item.Name
+		}
+	}
+	return items
+}
+
+// certificate is the SHA-256 of the item's certificate, empty where it has none.
+func (item *Item) certificate() string {
+	if c := item.Identity.Certificate; c != nil && c.Parsed != nil {
+		return c.Parsed.SHA256()
+	}
+	return ""
+}
+
+func (item *Item) plan(backups *archive.Archive, remake bool) {
+	identity := item.Identity
+	leaves := identity.PrivateKey != nil && !item.Verdict.Final()
+	backup := backups.BackupOf(identity)
+	switch {
+	case backup != nil && backup.UpToDate(identity) && !(remake && leaves && identity.Certificate != nil):
+		item.Outcome, item.Backup = UpToDate, backup
+	case identity.PrivateKey == nil:
+		item.Outcome = WithoutKey
+	case !leaves:
+		item.Outcome = Refused
+	case identity.Certificate == nil:
+		item.Outcome = WithoutCertificate
+		item.Verdict = item.Verdict.Refuse(verdict.Because(verdict.KeyWithoutCertificate, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(identity.PrivateKey.ID())}))
+	default:
+		item.Outcome = Pending
+		item.Name, item.replaces = backups.NameFor(identity.Label(), identity.Certificate.Parsed.SHA256())
+	}
+}

@@ -1,0 +1,75 @@
+package bridge
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// ExportRequest says what is to leave, and how the file is to be made.
+type ExportRequest struct {
+	Session   *token.Session
+	Inventory *token.Inventory
+	Identity  token.Identity
+	Verdict   verdict.Verdict // empty: judged from the inventory
+
+	Certificate   *pki.Certificate   // in place of the identity's own
+	Pool          []*pki.Certificate // where the chain is sought, besides the token
+	Method        verdict.Method     // empty: the first that the token allows
+	RequireShroud bool               // refuse whatever would bring the key into this process
+	Prover        Prover             // who proves a shrouded key; empty: the token
+	DeleteKey     bool               // destroy the private key once the file is placed and proven anew
+	AllowVolatile bool               // DeleteKey also where the file is gone after the next start of the machine
+
+	Password   *secret.Text
+	Profile    pfx.Profile // empty: ProfileModern
+	Iterations int         // zero: the profile's own number
+	Target     archive.Target
+	Random     io.Reader // nil: crypto/rand
+
+	onToken []*pki.Certificate   // TokenCertificates of the inventory, where many exports share it
+	placed  func(*Receipt) error // what else is to be done once the file stands, before the key may be destroyed
+}
+
+// errRequest means that a request lacks what it cannot do without, or asks for what does not exist. It is the caller's mistake.
+var errRequest = errors.New("the request is not complete")
+
+// validate takes what is needed where nothing is named, and refuses what cannot be, before the token is touched.
+func (r ExportRequest) validate() (ExportRequest, error) {
+	if r.Session == nil || r.Inventory == nil || r.Password == nil || r.Target.Path == "" {
+		return r, fmt.Errorf("export: session, inventory, password or target: %w", errRequest)
+	}
+	if err := CheckPassword(r.Password, true); err != nil {
+		return r, err
+	}
+	if r.Verdict.Empty() || r.Identity.PrivateKey == nil {
+		r.Verdict = verdict.Judge(r.Inventory, r.Identity, time.Now())
+	}
+	if r.Random == nil {
+		r.Random = rand.Reader
+	}
+	if r.Profile == "" {
+		r.Profile = ProfileModern
+	}
+	switch {
+	case !slices.Contains(Profiles(), r.Profile):
+		return r, fmt.Errorf("export: profile %q: %w", r.Profile, errRequest)
+	case r.Iterations < 0 || r.Iterations > MaxIterations:
+		return r, fmt.Errorf("export: %d iterations: %w", r.Iterations, errRequest)
+	case r.Method != "" && !slices.Contains(Methods(), r.Method):
+		return r, fmt.Errorf("export: method %q: %w", r.Method, errRequest)
+	case r.Prover != "" && r.Prover != ProverToken && r.Prover != ProverHost:
+		return r, fmt.Errorf("export: prover %q: %w", r.Prover, errRequest)
+	}
+	return r, nil
+}

@@ -1,0 +1,60 @@
+package bridge
+
+import (
+	"errors"
+	"slices"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token/pki"
+)
+
+// Receipt says what was written and how it was proven.
+type Receipt struct {
+	File          string
+	SHA256        string // of the file, hexadecimal
+	Method        verdict.Method
+	Mechanism     string
+	Profile       pfx.Profile
+	Iterations    int
+	Certificate   *pki.Certificate
+	ChainLength   int // certificates beside the key's own
+	ChainComplete bool
+	FriendlyName  string
+	Proof         archive.Proof
+	KeyDeleted    bool // the private key is no longer on the token
+	Notices       []verdict.Reason
+}
+
+// Verified tells whether the key in the file was proven to be the certificate's.
+func (r *Receipt) Verified() bool { return r.Proof.OfKey() }
+
+// Settled tells whether nothing about the file is left to be looked after: its key is proven, and it is certain to be on disk
+// under the name that was wanted.
+func (r *Receipt) Settled() bool {
+	return r.Verified() && !slices.ContainsFunc(r.Notices, func(reason verdict.Reason) bool {
+		return reason.Code == verdict.FileNotCertain || reason.Code == verdict.FilePutBack
+	})
+}
+
+func (r *Receipt) notice(code verdict.Code, path string, problem error) {
+	r.Notices = append(r.Notices, verdict.Because(code, verdict.Fact{Name: "file", Value: path}, verdict.Fact{Name: "problem", Value: problem.Error()}))
+}
+
+// noticed puts a file that is placed and not certain to be on disk among the receipt's notices. It is nil for every other error.
+func noticed(receipt *Receipt, err error) *archive.PlacedError {
+	var placed *archive.PlacedError
+	if !errors.As(err, &placed) || placed.Fault != archive.PlacedUncertain {
+		return nil
+	}
+	receipt.notice(verdict.FileNotCertain, placed.Path, placed.Err)
+	return placed
+}
+
+// standsOn notes that the only copy of a key stands where it may not last.
+func (r *Receipt) standsOn(medium archive.Medium) {
+	if medium != "" {
+		r.Notices = append(r.Notices, verdict.Because(verdict.FileMayNotLast, verdict.Fact{Name: "file_system", Value: string(medium)}))
+	}
+}
