@@ -58,7 +58,7 @@ func TestProofSeesAnotherFile(t *testing.T) {
 	if got := r.run(t, "", args(earlier)...); got.code != 0 {
 		t.Fatal(got.stderr)
 	}
-	got := r.meanwhile(t, "fadvise64", "cat '"+earlier+"' > \"$1\"", args(file, "--delete-key", "--yes", "--json")...)
+	got := r.meanwhile(t, "fadvise64", "cat '"+earlier+"' > \"$1\"", args(file, "--delete-key", "--allow-volatile", "--yes", "--json")...)
 	if got.code != 1 || !strings.Contains(got.stderr, "could not be proven") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
@@ -74,7 +74,7 @@ func TestProofSeesAnotherKey(t *testing.T) {
 			t.Parallel()
 			r := newRestorable(t, deletable+"\n"+`label="mallory" id=02 key=p256 policy=wrappable certificate=valid`)
 			file := r.path("alice.pfx")
-			got := r.run(t, "cbc-pad,wrong-wrap", "export", "alice", "-o", file, "--iterations", "1000", "--method", "shroud", "--proof", proof, "--delete-key", "--yes", "--json")
+			got := r.run(t, "cbc-pad,wrong-wrap", "export", "alice", "-o", file, "--iterations", "1000", "--method", "shroud", "--proof", proof, "--delete-key", "--allow-volatile", "--yes", "--json")
 			if got.code != 1 || !strings.Contains(got.stderr, "could not be proven") {
 				t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 			}
@@ -90,7 +90,7 @@ func TestFileThatCameMeanwhile(t *testing.T) {
 	r := newRestorable(t, deletable)
 	file, other := r.path("alice.pfx"), []byte("somebody's own\n")
 	stranger := write(t, r.directory, "stranger", other)
-	got := r.meanwhile(t, "renameat2", "cp '"+stranger+"' '"+file+"'", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--yes", "--json")
+	got := r.meanwhile(t, "renameat2", "cp '"+stranger+"' '"+file+"'", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
 	if got.code == 0 || !strings.Contains(got.stderr, "alice.pfx exists already and is left as it is") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
@@ -117,7 +117,7 @@ func TestHandleOfAnotherKey(t *testing.T) {
 		}
 	}
 	file := r.path("alice.pfx")
-	got := r.run(t, "swapped:C_OpenSession@2", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--yes", "--json")
+	got := r.run(t, "swapped:C_OpenSession@2", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
 	if got.code != 1 || !strings.Contains(got.stderr, "Nothing was done to the key") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
