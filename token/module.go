@@ -24,10 +24,11 @@ type Library struct {
 }
 
 // Observer is told of every C_* call before and after it is made. Begin and End of one call come from the same
-// goroutine; calls of different sessions may overlap.
+// goroutine; calls of different sessions may overlap. End is given the error that the call ended with: CodeOf finds the
+// module's answer in it, where the module gave one.
 type Observer interface {
 	Begin(module, function string) (slot int)
-	End(slot int, function, detail string, code CKR, took time.Duration)
+	End(slot int, function, detail string, err error, took time.Duration)
 }
 
 // Module is a loaded and initialised PKCS#11 library.
@@ -121,13 +122,7 @@ func (m *Module) watch(function, detail string, f func() error) error {
 	start := time.Now()
 	slot := m.observer.Begin(m.Library.Path, function)
 	err := f()
-	code := CKROK
-	if told, ok := CodeOf(err); ok {
-		code = told
-	} else if err != nil {
-		code = CKRGeneralError
-	}
-	m.observer.End(slot, function, detail, code, time.Since(start))
+	m.observer.End(slot, function, detail, err, time.Since(start))
 	return err
 }
 

@@ -140,6 +140,9 @@ func (a *App) CheckModuleFlags() error {
 	case a.Module != "" && a.NSSDB != "":
 		return Usage("error.module-and-nss-db", nil)
 	}
+	if err := a.checkTrace(os.Args[1:]); err != nil {
+		return err
+	}
 	return CheckSource("--pin-source", a.PinSource, pinSources)
 }
 

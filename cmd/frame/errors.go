@@ -22,6 +22,7 @@ func frameErrors() []Description {
 	return []Description{
 		As(describeUsage),
 		As(describeModule),
+		As(describeTrace),
 		As(func(_ *App, e *bridge.InterruptedError) Failure {
 			return Failure{ID: "error.interrupted-all", Args: messages.Args{"Done": e.Done, "Total": e.Total}, Code: ExitFailed}
 		}),

@@ -412,6 +412,7 @@ func families(t *testing.T) map[string][]string {
 		"export.proof.":     constantsOf(t, "../../bridge/archive", "Proof"),
 		"error.load.":       both(constantsOf(t, "../../token", "LoadFault")),
 		"error.file.":       both(constantsOf(t, "../../bridge/archive", "FileFault")),
+		"error.trace.":      constantsOf(t, "../supervise", "TraceFault"),
 		"source.fault.":     constantsOf(t, "../../token/secret", "Fault"),
 		"status.state.":     states,
 		"list.column.":      {"name", "id", "key", "certificate", "valid-until", "verdict"},

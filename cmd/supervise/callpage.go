@@ -11,8 +11,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"p11bridge/token"
 )
 
 // Page is a page of memory that the supervising parent and the working child share. The child leaves there which C_*
@@ -163,9 +161,9 @@ func (o *Observer) Begin(module, function string) int {
 }
 
 // End implements token.Observer.
-func (o *Observer) End(slot int, function, detail string, code token.CKR, took time.Duration) {
+func (o *Observer) End(slot int, function, detail string, err error, took time.Duration) {
 	if o.Trace != nil {
-		o.Trace.write(function, detail, code, took)
+		o.Trace.write(function, detail, err, took)
 	}
 	if slot < 0 {
 		return
