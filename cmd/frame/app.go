@@ -6,14 +6,12 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
@@ -57,7 +55,10 @@ func Main(commands func(*App) []*cobra.Command) int {
 		a.out, a.Err = worker.Out, worker.Err
 	}
 	code := ExitFailed
-	if err == nil || errors.Is(err, supervise.ErrIsParent) {
+	if errors.Is(err, supervise.ErrIsParent) {
+		err = supervise.ForbidCoreDumps()
+	}
+	if err == nil {
 		code, err = a.run(commands, os.Args[1:])
 	}
 	if err != nil {
@@ -70,7 +71,7 @@ func Main(commands func(*App) []*cobra.Command) int {
 }
 
 func (a *App) run(commands func(*App) []*cobra.Command, args []string) (int, error) {
-	ctx, stop := untilSignal(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	ctx, stop := supervise.Interruptible(context.Background())
 	defer stop()
 	if a.child != nil {
 		go supervise.EndUnheeded(ctx)
@@ -92,25 +93,6 @@ func (a *App) run(commands func(*App) []*cobra.Command, args []string) (int, err
 	root.SetOut(a.out)
 	root.SetErr(a.Err)
 	return ExitDone, root.ExecuteContext(ctx)
-}
-
-// untilSignal is a context that one of the signals cancels. Its cause is context.Canceled: the cause that signal.NotifyContext
-// sets is no context.Canceled to errors.Is in Go 1.26.0.
-func untilSignal(signals ...os.Signal) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	received := make(chan os.Signal, 1)
-	signal.Notify(received, signals...)
-	go func() {
-		select {
-		case <-received:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(received)
-		cancel()
-	}
 }
 
 // langFlag finds --lang before the command line is parsed, because the help texts are made before.

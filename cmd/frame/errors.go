@@ -27,6 +27,7 @@ func frameErrors() []Description {
 			return Failure{ID: "error.interrupted-all", Args: messages.Args{"Done": e.Done, "Total": e.Total}, Code: ExitFailed}
 		}),
 		Is(context.Canceled, ExitFailed, "error.interrupted"),
+		Is(supervise.ErrNoProc, ExitFailed, "error.no-proc"),
 		As(describeLoad),
 		As(describeBlocked),
 		As(func(_ *App, e *bridge.RefusedError) Failure {
@@ -96,22 +97,30 @@ func describeUsage(a *App, e *usageError) Failure {
 	return Failure{ID: e.id, Args: e.args, More: a.Text("error.see-help", nil), Code: exitUsage}
 }
 
+// moduleFailures are the texts for the causes of a module's failure.
+var moduleFailures = map[supervise.Cause]string{
+	supervise.Crashed: "error.module-crashed", supervise.Exited: "error.module-exited", supervise.Hung: "error.module-hung",
+	supervise.TooSlow: "error.module-too-slow", supervise.Interrupted: "error.module-interrupted",
+}
+
 func describeModule(_ *App, e *supervise.ModuleFailure) Failure {
-	id, function := "error.module-crashed", e.Function
+	id, function := moduleFailures[e.Cause], e.Function
 	switch {
-	case e.Hung:
-		id = "error.module-hung"
-	case e.Signal == "":
-		id = "error.module-exited"
-	}
-	if function == "" { // between two calls: no module's doing
+	case function != "":
+	case e.Cause == supervise.Interrupted:
+		id = "error.interrupted"
+	default: // between two calls: no module's doing
 		id, function = "error.child-ended", "–"
 	}
-	return Failure{
-		ID:     id,
-		Args:   messages.Args{"Module": terminal.Printable(e.Module), "Function": function, "Signal": e.Signal, "After": e.After.String()},
-		Stated: []verdict.Reason{verdict.JudgeIncident(e.Module, *IncidentOf(e))}, Code: ExitFailed,
+	f := Failure{
+		ID:   id,
+		Args: messages.Args{"Module": terminal.Printable(e.Module), "Function": function, "Signal": e.Signal, "After": e.After.String()},
+		Code: ExitFailed,
 	}
+	if e.Cause != supervise.Interrupted {
+		f.Stated = []verdict.Reason{verdict.JudgeIncident(e.Module, *IncidentOf(e))}
+	}
+	return f
 }
 
 func describeLoad(_ *App, e *token.LoadError) Failure {

@@ -87,5 +87,5 @@ func IndentLines(text, indent string) string {
 
 // IncidentOf is the failure as verdicts know it.
 func IncidentOf(e *supervise.ModuleFailure) *verdict.Incident {
-	return &verdict.Incident{Function: e.Function, Signal: e.Signal, Hung: e.Hung, After: e.After}
+	return &verdict.Incident{Function: e.Function, Signal: e.Signal, Hung: e.Cause == supervise.Hung || e.Cause == supervise.TooSlow, After: e.After}
 }

@@ -32,6 +32,9 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	if descriptors == "" {
 		return nil, ErrIsParent
 	}
+	if err := ForbidCoreDumps(); err != nil {
+		return nil, err
+	}
 	if err := os.Unsetenv(childVariable); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)
 	}
@@ -61,7 +64,7 @@ func BecomeChild(given Descriptors) (*Child, error) {
 		return nil, fmt.Errorf("child process: %w", err)
 	}
 	secret.LockProcess()
-	return c, ForbidCoreDumps()
+	return c, nil
 }
 
 // moveAway gives a standard stream a new number and puts the replacement at the old one.

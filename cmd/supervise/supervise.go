@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -35,33 +34,6 @@ var ErrNoProc = errors.New("/proc is not mounted")
 
 // NotReported is no exit code: the child had told no result when it died.
 const NotReported = -1
-
-// graceAfterSignal is how long the child may take to end by itself after SIGINT, SIGTERM or SIGHUP.
-const graceAfterSignal = 5 * time.Second
-
-// ModuleFailure is a module that took the child with it. The parent reports it.
-type ModuleFailure struct {
-	Hung     bool
-	Module   string        // the library's path
-	Function string        // the C_* call it was in; empty where it was in none
-	After    time.Duration // how long it hung
-	Signal   string        // the signal that it died of; empty where the process just ended
-}
-
-// Error says what happened, and in which call.
-func (e *ModuleFailure) Error() string {
-	function := e.Function
-	if function == "" {
-		function = "no call"
-	}
-	if e.Hung {
-		return fmt.Sprintf("the module did not return from %s within %s", function, e.After)
-	}
-	if e.Signal == "" {
-		return fmt.Sprintf("the module ended the process in %s", function)
-	}
-	return fmt.Sprintf("the module crashed with %s in %s", e.Signal, function)
-}
 
 // Task is what a child is sent to do.
 type Task struct {
@@ -105,30 +77,34 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signal.Notify(signals, endSignals...)
 	defer signal.Stop(signals)
+	stops := make(chan os.Signal, 1)
+	signal.Notify(stops, unix.SIGTSTP)
+	defer signal.Stop(stops)
 	if err := child.Start(); err != nil {
 		if _, missing := os.Stat(self); missing != nil {
 			return end, ErrNoProc
 		}
 		return end, fmt.Errorf("start the child process: %w", err)
 	}
-	watch := watchdog{page: page, process: child.Process, timeout: e.Timeout, signals: signals, done: make(chan struct{}), verdict: make(chan *ModuleFailure, 1)}
+	watch := watchdog{page: page, process: child.Process, timeout: e.Timeout, signals: signals, stops: stops, done: make(chan struct{}), verdict: make(chan *ModuleFailure, 1)}
 	go watch.run(ctx)
 	if err := child.Wait(); err != nil && child.ProcessState == nil {
 		return end, fmt.Errorf("wait for the child process: %w", err)
 	}
 	close(watch.done)
 	failure := <-watch.verdict
+	interrupted := !watch.signalled.IsZero()
 	end.Printed = printedBeforeCrash(startOf(crash), startOf(printed))
 	if failure == nil {
 		if page.finished() {
 			end.Code = child.ProcessState.ExitCode()
 			return end, nil
 		}
-		failure = &ModuleFailure{}
-		failure.Module, failure.Function, _ = page.longest()
-		failure.Signal = deathSignal(child.ProcessState, startOf(crash))
+		if failure = failureOf(page, child.ProcessState, startOf(crash)); interrupted {
+			failure.Cause = Interrupted
+		}
 	}
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
@@ -177,77 +153,6 @@ func childCommand(own []*os.File, e Task) (*exec.Cmd, error) {
 	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childVariable, next))
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
 	return child, nil
-}
-
-// watchdog ends a child that stays in one call too long, or does not heed a signal.
-type watchdog struct {
-	page    *Page
-	process *os.Process
-	timeout time.Duration
-	signals <-chan os.Signal
-	done    chan struct{}
-	verdict chan *ModuleFailure // nil where the child was left alone
-}
-
-func (w *watchdog) run(ctx context.Context) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	var deadline time.Time // after a signal
-	for {
-		select {
-		case <-w.done:
-			w.verdict <- nil
-			return
-		case s := <-w.signals:
-			if deadline.IsZero() {
-				deadline = time.Now().Add(graceAfterSignal)
-			}
-			w.send(s)
-		case <-ctx.Done():
-			w.send(unix.SIGTERM)
-			ctx = context.Background()
-		case now := <-tick.C:
-			module, function, since := w.page.longest()
-			overdue := since > w.timeout
-			unheeded := !deadline.IsZero() && now.After(deadline) && function != ""
-			if overdue || unheeded {
-				w.send(unix.SIGKILL)
-				w.verdict <- &ModuleFailure{Hung: true, Module: module, Function: function, After: since.Round(100 * time.Millisecond)}
-				return
-			}
-		}
-	}
-}
-
-// send passes a signal on. A child that has ended meanwhile needs none.
-func (w *watchdog) send(s os.Signal) {
-	if err := w.process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		fmt.Fprintf(os.Stderr, "p11bridge: pass a signal on: %v\n", err)
-	}
-}
-
-var runtimeSignal = regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z]+)[: ]`)
-
-// deathSignal names the signal that the child died of. Go's runtime catches a fault in C code, says so and ends with
-// another signal, so its own words come first.
-func deathSignal(state *os.ProcessState, said string) string {
-	if match := runtimeSignal.FindStringSubmatch(said); match != nil {
-		return match[1]
-	}
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return unix.SignalName(status.Signal())
-	}
-	return ""
-}
-
-// printedBeforeCrash is what the module printed before Go's runtime told of the crash on the same stream.
-func printedBeforeCrash(crash, printed string) string {
-	first, _, _ := strings.Cut(crash, "\n")
-	if first == "" {
-		return printed
-	}
-	printed, _, _ = strings.Cut(printed, first)
-	return strings.TrimSpace(printed)
 }
 
 // startOf reads the first of what was written to a file in memory.

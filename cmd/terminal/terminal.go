@@ -6,21 +6,15 @@ package terminal
 //   - Questions go to the terminal too, so that standard output holds nothing but the result.
 //   - A PIN or password is never shown, and the terminal's echo is put back however the question ends.
 //   - A new password is asked for twice; a PIN once, since asking again could cost an attempt.
+//   - Who stops the program at a question (Ctrl-Z) gets the terminal back as it was; the question is put again afterwards.
 //   - Where there is no terminal nothing is asked: the caller says what to give instead.
 //   - Colour goes only to a terminal, and not where NO_COLOR is set or TERM is dumb.
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
-
-	"p11bridge/token/secret"
 )
 
 // ErrNone means that a question had to be asked and nobody can answer it.
@@ -31,9 +25,6 @@ var ErrGone = errors.New("the terminal went away at the question")
 
 const Path = "/dev/tty"
 
-// maxTyped bounds what is read as one typed line.
-const maxTyped = 4096
-
 // Present tells whether there is somebody to ask.
 func Present() bool {
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
@@ -42,85 +33,6 @@ func Present() bool {
 	}
 	defer tty.Close()
 	return term.IsTerminal(int(tty.Fd()))
-}
-
-// Ask puts a question and reads a line. With hidden set the answer is not shown.
-func Ask(ctx context.Context, question string, hidden bool) (*secret.Text, error) {
-	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
-	if err != nil {
-		return nil, ErrNone
-	}
-	defer tty.Close()
-	fd := int(tty.Fd())
-	state, err := term.GetState(fd)
-	if err != nil {
-		return nil, ErrNone
-	}
-	fmt.Fprint(tty, question)
-	type answer struct {
-		text []byte
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		text, err := readTyped(tty, fd, hidden)
-		answers <- answer{text, err}
-	}()
-	select {
-	case <-ctx.Done():
-		if err := term.Restore(fd, state); err != nil {
-			return nil, ErrGone
-		}
-		fmt.Fprintln(tty)
-		return nil, context.Cause(ctx)
-	case a := <-answers:
-		if hidden {
-			fmt.Fprintln(tty)
-		}
-		if a.err != nil {
-			return nil, ErrGone
-		}
-		return secret.New(a.text), nil
-	}
-}
-
-// readTyped reads one line, without echo where it is hidden. The terminal's end of file, by Ctrl-D or because it hung up,
-// is io.EOF.
-func readTyped(tty *os.File, fd int, hidden bool) ([]byte, error) {
-	if hidden {
-		modes, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-		if err != nil {
-			return nil, err
-		}
-		silent := *modes
-		silent.Lflag &^= unix.ECHO
-		silent.Lflag |= unix.ICANON | unix.ISIG
-		silent.Iflag |= unix.ICRNL
-		if err := unix.IoctlSetTermios(fd, unix.TCSETS, &silent); err != nil {
-			return nil, err
-		}
-		defer func() { // whoever cancels restores the terminal as well
-			if err := unix.IoctlSetTermios(fd, unix.TCSETS, modes); err != nil {
-				fmt.Fprintln(tty)
-			}
-		}()
-	}
-	line := make([]byte, 0, maxTyped)
-	var one [1]byte
-	for len(line) < maxTyped {
-		n, err := tty.Read(one[:])
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			return nil, io.EOF
-		}
-		if one[0] == '\n' {
-			break
-		}
-		line = append(line, one[0])
-	}
-	return bytes.TrimSuffix(line, []byte("\r")), nil
 }
 
 // Colours writes with or without colour.

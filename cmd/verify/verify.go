@@ -11,7 +11,6 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token/secret"
@@ -87,9 +86,6 @@ func NewCommand(a *frame.App) *cobra.Command {
 // verifyFile asks for the password and judges the file.
 func verifyFile(ctx context.Context, a *frame.App, o *verifyOptions) (*bridge.Verification, error) {
 	secret.LockProcess()
-	if err := supervise.ForbidCoreDumps(); err != nil {
-		return nil, err
-	}
 	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,86 @@
+package supervise
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Cause is how a module took the child with it.
+type Cause string
+
+// The causes of a ModuleFailure.
+const (
+	Crashed     Cause = "crashed"     // the process died of a signal
+	Exited      Cause = "exited"      // the module ended the process
+	Hung        Cause = "hung"        // it did not return from a call
+	TooSlow     Cause = "too-slow"    // each call returned, and all together took too long
+	Interrupted Cause = "interrupted" // it did not return from a call after a signal that asks the program to end
+)
+
+// ModuleFailure is a module that took the child with it. The parent reports it.
+type ModuleFailure struct {
+	Cause    Cause
+	Module   string        // the library's path
+	Function string        // the C_* call it was in; empty where it was in none
+	After    time.Duration // how long it was in that call, or for TooSlow in all calls
+	Signal   string        // the signal that it died of, for Crashed
+}
+
+// Error says what happened, and in which call.
+func (e *ModuleFailure) Error() string {
+	function := e.Function
+	if function == "" {
+		function = "no call"
+	}
+	switch e.Cause {
+	case Hung:
+		return fmt.Sprintf("the module did not return from %s within %s", function, e.After)
+	case TooSlow:
+		return fmt.Sprintf("the module's calls took %s together, the last was %s", e.After, function)
+	case Interrupted:
+		return fmt.Sprintf("interrupted while the module was in %s", function)
+	case Exited:
+		return fmt.Sprintf("the module ended the process in %s", function)
+	}
+	return fmt.Sprintf("the module crashed with %s in %s", e.Signal, function)
+}
+
+// failureOf tells how a child ended that did not end in its own words.
+func failureOf(page *Page, state *os.ProcessState, said string) *ModuleFailure {
+	failure := &ModuleFailure{Cause: Exited}
+	failure.Module, failure.Function, _ = page.longest()
+	if failure.Signal = deathSignal(state, said); failure.Signal != "" {
+		failure.Cause = Crashed
+	}
+	return failure
+}
+
+var runtimeSignal = regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z]+)[: ]`)
+
+// deathSignal names the signal that the child died of. Go's runtime catches a fault in C code, says so and ends with
+// another signal, so its own words come first.
+func deathSignal(state *os.ProcessState, said string) string {
+	if match := runtimeSignal.FindStringSubmatch(said); match != nil {
+		return match[1]
+	}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return unix.SignalName(status.Signal())
+	}
+	return ""
+}
+
+// printedBeforeCrash is what the module printed before Go's runtime told of the crash on the same stream.
+func printedBeforeCrash(crash, printed string) string {
+	first, _, _ := strings.Cut(crash, "\n")
+	if first == "" {
+		return printed
+	}
+	printed, _, _ = strings.Cut(printed, first)
+	return strings.TrimSpace(printed)
+}

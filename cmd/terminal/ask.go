@@ -1,0 +1,145 @@
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"p11bridge/token/secret"
+)
+
+// maxTyped bounds what is read as one typed line.
+const maxTyped = 4096
+
+// question is one that stands on the terminal.
+type question struct {
+	tty    *os.File
+	text   string
+	before *unix.Termios // the terminal's settings before the question
+	asking *unix.Termios // those while it stands
+}
+
+// Ask puts a question and reads a line. With hidden set the answer is not shown. The error is ErrNone, ErrGone or the
+// cause of ctx.
+func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
+	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, ErrNone
+	}
+	defer tty.Close()
+	q := &question{tty: tty, text: text}
+	if q.before, err = unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS); err != nil {
+		return nil, ErrNone
+	}
+	asking := *q.before
+	asking.Lflag |= unix.ICANON | unix.ISIG
+	asking.Iflag |= unix.ICRNL
+	if hidden {
+		asking.Lflag &^= unix.ECHO
+	}
+	q.asking = &asking
+	stops := make(chan os.Signal, 1)
+	signal.Notify(stops, unix.SIGTSTP)
+	defer signal.Stop(stops)
+	if err := q.put(); err != nil {
+		return nil, ErrGone
+	}
+	answer, err := q.wait(ctx, stops)
+	if restored := q.set(q.before); restored != nil && err == nil {
+		answer.Wipe()
+		return nil, ErrGone
+	}
+	if hidden || err != nil {
+		fmt.Fprintln(tty)
+	}
+	return answer, err
+}
+
+func (q *question) set(modes *unix.Termios) error {
+	return unix.IoctlSetTermios(int(q.tty.Fd()), unix.TCSETS, modes)
+}
+
+// put sets the terminal and writes the question.
+func (q *question) put() error {
+	if err := q.set(q.asking); err != nil {
+		return err
+	}
+	_, err := fmt.Fprint(q.tty, q.text)
+	return err
+}
+
+// wait reads the answer.
+func (q *question) wait(ctx context.Context, stops chan os.Signal) (*secret.Text, error) {
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		text, err := readLine(q.tty)
+		answers <- answer{text, err}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-stops:
+			if err := q.stop(stops); err != nil {
+				return nil, ErrGone
+			}
+		case a := <-answers:
+			if a.err != nil {
+				return nil, ErrGone
+			}
+			return secret.New(a.text), nil
+		}
+	}
+}
+
+// stop gives the terminal back, lets the process stop, and puts the question again once it goes on. It does not stop where
+// no shell could let it go on.
+func (q *question) stop(stops chan os.Signal) error {
+	if err := q.set(q.before); err != nil {
+		return err
+	}
+	fmt.Fprintln(q.tty)
+	if err := StopByDefault(stops); err != nil {
+		return err
+	}
+	return q.put()
+}
+
+// StopByDefault lets SIGTSTP, which stops was notified of, do what it does by default, and returns once the process goes on.
+func StopByDefault(stops chan os.Signal) error {
+	signal.Stop(stops)
+	defer signal.Notify(stops, unix.SIGTSTP)
+	runtime.LockOSThread() // a signal to this very thread acts before the call returns
+	defer runtime.UnlockOSThread()
+	return unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGTSTP)
+}
+
+// readLine reads one line. The terminal's end of file, by Ctrl-D or because it hung up, is io.EOF.
+func readLine(tty *os.File) ([]byte, error) {
+	line := make([]byte, 0, maxTyped)
+	var one [1]byte
+	for len(line) < maxTyped {
+		n, err := tty.Read(one[:])
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return nil, io.EOF
+		}
+		if one[0] == '\n' {
+			break
+		}
+		line = append(line, one[0])
+	}
+	return bytes.TrimSuffix(line, []byte("\r")), nil
+}
