@@ -49,6 +49,9 @@ func (r ExportRequest) validate() (ExportRequest, error) {
 	if r.Session == nil || r.Inventory == nil || r.Password == nil || r.Target.Path == "" {
 		return r, fmt.Errorf("export: session, inventory, password or target: %w", errRequest)
 	}
+	if err := archive.CheckName(r.Target.Path, archive.ContentKey); err != nil {
+		return r, err
+	}
 	if err := CheckPassword(r.Password, true); err != nil {
 		return r, err
 	}

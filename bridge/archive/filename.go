@@ -1,6 +1,8 @@
 package archive
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -56,4 +58,35 @@ func namedFor(name string) string {
 		return ""
 	}
 	return fingerprint
+}
+
+// Content is what a file holds, as far as its name has to fit.
+type Content string
+
+// The contents whose names must not be mixed up.
+const (
+	ContentKey         Content = "key"         // a private key with its certificate
+	ContentCertificate Content = "certificate" // a certificate alone
+)
+
+// certificateExtensions are those of files that hold certificates and are passed on freely; backupExtensions those of files that
+// hold private keys.
+var (
+	certificateExtensions = []string{".cer", ".cert", ".crt", ".der", ".p7b", ".p7c", ".pem"}
+	backupExtensions      = []string{BackupExtension, ".p12"}
+)
+
+// CheckName refuses a name that says something else than what the file will hold: people mail a .cer around and keep a .pfx safe.
+// The error is a *FileError.
+func CheckName(path string, content Content) error {
+	extension := strings.ToLower(filepath.Ext(path))
+	switch {
+	case path == "-":
+		return &FileError{Path: path, Fault: FileNamedDash}
+	case content == ContentKey && slices.Contains(certificateExtensions, extension):
+		return &FileError{Path: path, Fault: FileNamedCert}
+	case content == ContentCertificate && slices.Contains(backupExtensions, extension):
+		return &FileError{Path: path, Fault: FileNamedBackup}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,4 +58,37 @@ func FuzzBackupName(f *testing.F) {
 			t.Fatalf("%q becomes %q", label, name)
 		}
 	})
+}
+
+// TestCheckName: a key never gets the name of a file that is passed on, nor a certificate that of a backup.
+func TestCheckName(t *testing.T) {
+	for _, row := range []struct {
+		path    string
+		content Content
+		fault   FileFault
+	}{
+		{"heidi.pfx", ContentKey, ""},
+		{"heidi.p12", ContentKey, ""},
+		{"heidi", ContentKey, ""},
+		{"heidi.cer.pfx", ContentKey, ""},
+		{"heidi.cer", ContentKey, FileNamedCert},
+		{"heidi.crt", ContentKey, FileNamedCert},
+		{"heidi.pem", ContentKey, FileNamedCert},
+		{"heidi.der", ContentKey, FileNamedCert},
+		{"heidi.p7b", ContentKey, FileNamedCert},
+		{"dir.pfx/heidi.CeR", ContentKey, FileNamedCert},
+		{"-", ContentKey, FileNamedDash},
+		{"./-", ContentKey, ""},
+		{"heidi.cer", ContentCertificate, ""},
+		{"heidi.pem", ContentCertificate, ""},
+		{"heidi", ContentCertificate, ""},
+		{"heidi.pfx", ContentCertificate, FileNamedBackup},
+		{"heidi.P12", ContentCertificate, FileNamedBackup},
+		{"-", ContentCertificate, FileNamedDash},
+	} {
+		var found *FileError
+		if errors.As(CheckName(row.path, row.content), &found); (found != nil) != (row.fault != "") || found != nil && found.Fault != row.fault {
+			t.Errorf("%s for a %s: %v, not %q", row.path, row.content, found, row.fault)
+		}
+	}
 }

@@ -14,13 +14,16 @@ type FileFault string
 
 // The faults that are told apart before anything is carried out.
 const (
-	FileExists      FileFault = "exists"       // there is a file, and it is not to be replaced
-	FileIsSymlink   FileFault = "symlink"      // the path is a symbolic link
-	FileIsDirectory FileFault = "directory"    // the path is a directory
-	FileIsSpecial   FileFault = "special"      // the path is a device, a socket or a pipe
-	NoDirectory     FileFault = "no-directory" // the directory is missing or is none
-	NotWritable     FileFault = "not-writable" // the directory cannot be written to
-	FileVolatile    FileFault = "volatile"     // what is written there is gone after the next start of the machine
+	FileExists      FileFault = "exists"            // there is a file, and it is not to be replaced
+	FileIsSymlink   FileFault = "symlink"           // the path is a symbolic link
+	FileIsDirectory FileFault = "directory"         // the path is a directory
+	FileIsSpecial   FileFault = "special"           // the path is a device, a socket or a pipe
+	NoDirectory     FileFault = "no-directory"      // the directory is missing or is none
+	NotWritable     FileFault = "not-writable"      // the directory cannot be written to
+	FileNamedCert   FileFault = "named-certificate" // a file with a private key would have a name of files that are passed on
+	FileNamedBackup FileFault = "named-backup"      // a certificate alone would have the name of a backup
+	FileNamedDash   FileFault = "named-dash"        // "-" stands for standard output elsewhere, and nothing is written there
+	FileVolatile    FileFault = "volatile"          // what is written there is gone after the next start of the machine
 
 	DirectoryMissing FileFault = "directory-missing" // the path is to be a directory that is there
 	NotReadable      FileFault = "not-readable"      // the directory cannot be read

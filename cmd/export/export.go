@@ -3,43 +3,17 @@ package export
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
-	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token/pki"
 )
-
-type exportOptions struct {
-	object          string
-	all             bool
-	dir             string
-	out             string
-	profile         string
-	iterations      int
-	chain           []string
-	certificate     string
-	certificateOnly bool
-	method          string
-	requireShroud   bool
-	proof           string
-	force           bool
-	dryRun          bool
-	password        string
-	allowEmpty      bool
-	deleteKey       bool
-	allowVolatile   bool
-	yes             bool
-}
 
 func NewCommand(a *frame.App) *cobra.Command {
 	a.Errors(deletionErrors()...)
@@ -78,7 +52,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, a.Text("flag.allow-volatile", nil))
 	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
-		if err := o.checkAll(); err != nil {
+		if err := o.check(); err != nil {
 			return frame.Result{}, err
 		}
 		w.Writes = o.deleteKey && !o.dryRun
@@ -92,7 +66,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Result, error) {
-	request, err := exportRequest(w.App, o)
+	request, err := o.request(w.App)
 	if err != nil {
 		return frame.Result{}, err
 	}
@@ -103,66 +77,6 @@ func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Re
 	request.Session, request.Inventory, request.Identity = found.Session, found.Inventory, found.Identity
 	request.Verdict = verdict.Judge(found.Inventory, found.Identity, w.Now())
 	return export(ctx, w.App, o, request)
-}
-
-// exportRequest reads what the command line and the files say, before any token is touched.
-func exportRequest(a *frame.App, o *exportOptions) (bridge.ExportRequest, error) {
-	r := bridge.ExportRequest{
-		Profile: bridge.Profile(o.profile), Iterations: o.iterations, Random: rand.Reader,
-		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof), AllowVolatile: o.allowVolatile,
-		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
-	}
-	switch {
-	case o.out == "" && !o.all:
-		return r, frame.Usage("error.out-missing", nil)
-	case !slices.Contains([]bridge.Profile{bridge.ProfileModern, bridge.ProfilePBMAC1, bridge.ProfileLegacy}, r.Profile):
-		return r, frame.Usage("error.profile", messages.Args{"Given": terminal.Printable(o.profile)})
-	case o.iterations < 0 || o.iterations > bridge.MaxIterations:
-		return r, frame.Usage("error.iterations", messages.Args{"Limit": bridge.MaxIterations})
-	case o.method != "auto" && !slices.Contains([]verdict.Method{verdict.MethodShroud, verdict.MethodWrap, verdict.MethodAttributes}, verdict.Method(o.method)):
-		return r, frame.Usage("error.method", messages.Args{"Given": terminal.Printable(o.method)})
-	case o.proof != "" && r.Prover != bridge.ProverToken && r.Prover != bridge.ProverHost:
-		return r, frame.Usage("error.proof", messages.Args{"Given": terminal.Printable(o.proof)})
-	case r.RequireShroud && (o.method != "auto" && o.method != string(verdict.MethodShroud) || r.Prover == bridge.ProverHost || r.Profile == bridge.ProfileLegacy):
-		return r, frame.Usage("error.require-shroud", nil)
-	case o.deleteKey && o.certificateOnly:
-		return r, frame.Usage("error.delete-certificate-only", nil)
-	case o.method == string(verdict.MethodShroud) && r.Profile == bridge.ProfileLegacy:
-		return r, frame.Usage("error.shroud-legacy", nil)
-	}
-	if err := frame.CheckSource("--password-source", o.password, frame.NewPasswordSources); err != nil {
-		return r, err
-	}
-	if o.method != "auto" {
-		r.Method = verdict.Method(o.method)
-	}
-	for _, path := range o.chain {
-		certificates, err := frame.ReadCertificates(path)
-		if err != nil {
-			return r, err
-		}
-		r.Pool = append(r.Pool, certificates...)
-	}
-	if o.certificate != "" {
-		certificates, err := frame.ReadCertificates(o.certificate)
-		if err != nil {
-			return r, err
-		}
-		r.Certificate, r.Pool = certificates[0], append(r.Pool, certificates[1:]...)
-	}
-	if o.deleteKey && !o.allowVolatile {
-		where := o.out
-		if o.all {
-			where = filepath.Join(o.dir, "*"+archive.BackupExtension)
-		}
-		if _, err := archive.CheckLasting(where); err != nil {
-			return r, err
-		}
-	}
-	if o.all { // every file has its own target
-		return r, nil
-	}
-	return r, r.Target.Check()
 }
 
 func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.ExportRequest) (frame.Result, error) {

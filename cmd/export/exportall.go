@@ -14,26 +14,9 @@ import (
 	"p11bridge/cmd/view"
 )
 
-// checkAll tells whether the flags go together with --all, and whether they need it.
-func (o *exportOptions) checkAll() error {
-	switch {
-	case !o.all && o.dir != "":
-		return frame.Usage("error.dir-without-all", nil)
-	case !o.all:
-		return nil
-	case o.dir == "":
-		return frame.Usage("error.all-without-dir", nil)
-	case o.out != "" || o.certificate != "" || o.certificateOnly:
-		return frame.Usage("error.all-for-one", nil)
-	case o.deleteKey && !o.yes:
-		return frame.Usage("error.all-delete-needs-yes", nil)
-	}
-	return nil
-}
-
 // runExportAll exports every identity that has no backup in the directory yet.
 func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Result, error) {
-	each, err := exportRequest(w.App, o)
+	each, err := o.request(w.App)
 	if err != nil {
 		return frame.Result{}, err
 	}

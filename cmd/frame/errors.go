@@ -3,6 +3,7 @@ package frame
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"p11bridge/bridge"
@@ -34,9 +35,7 @@ func frameErrors() []Description {
 			return Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
 		}),
 		As(describePlaced),
-		As(func(_ *App, e *archive.FileError) Failure {
-			return Failure{ID: "error.file." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": SystemWords(e.Err)}, Code: ExitFailed}
-		}),
+		As(describeFile),
 		As(describeNoToken),
 		As(func(_ *App, e *severalTokensError) Failure {
 			return Failure{ID: "error.several-tokens", Args: messages.Args{"Tokens": PrintableList(e.Present)}, Code: exitUsage}
@@ -82,6 +81,16 @@ func frameErrors() []Description {
 // stated is the reason that an error of the token package stands for.
 func stated(err error) []verdict.Reason {
 	return []verdict.Reason{verdict.JudgeFailure("", *token.FailureOf(err))}
+}
+
+// describeFile has the words for a file that cannot be written where it was wanted. A name that does not fit is a mistake of the
+// command line.
+func describeFile(_ *App, e *archive.FileError) Failure {
+	f := Failure{ID: "error.file." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": SystemWords(e.Err)}, Code: ExitFailed}
+	if slices.Contains([]archive.FileFault{archive.FileNamedCert, archive.FileNamedBackup, archive.FileNamedDash}, e.Fault) {
+		f.Code = exitUsage
+	}
+	return f
 }
 
 // describePlaced has the words for a file that got its name. What is whole was done in part.

@@ -1,0 +1,147 @@
+package export
+
+import (
+	"path/filepath"
+	"slices"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+)
+
+// exportOptions are the command line of export.
+type exportOptions struct {
+	object          string
+	all             bool
+	dir             string
+	out             string
+	profile         string
+	iterations      int
+	chain           []string
+	certificate     string
+	certificateOnly bool
+	method          string
+	requireShroud   bool
+	proof           string
+	force           bool
+	dryRun          bool
+	password        string
+	allowEmpty      bool
+	deleteKey       bool
+	allowVolatile   bool
+	yes             bool
+}
+
+// anyMethod is the value of --method that leaves the choice to the token.
+const anyMethod = "auto"
+
+// rule is one mistake that a command line can make.
+type rule struct {
+	broken  bool
+	mistake error
+}
+
+// check refuses a command line that cannot be meant, before a file or a token is touched. The first mistake is told.
+func (o *exportOptions) check() error {
+	for _, r := range slices.Concat(o.destinationRules(), o.protectionRules(), o.methodRules()) {
+		if r.broken {
+			return r.mistake
+		}
+	}
+	return frame.CheckSource("--password-source", o.password, frame.NewPasswordSources)
+}
+
+// destinationRules are about one file or many, and what goes into it.
+func (o *exportOptions) destinationRules() []rule {
+	return []rule{
+		{!o.all && o.dir != "", frame.Usage("error.dir-without-all", nil)},
+		{o.all && o.dir == "", frame.Usage("error.all-without-dir", nil)},
+		{o.all && (o.out != "" || o.certificate != "" || o.certificateOnly), frame.Usage("error.all-for-one", nil)},
+		{o.all && o.deleteKey && !o.yes, frame.Usage("error.all-delete-needs-yes", nil)},
+		{!o.all && o.out == "", frame.Usage("error.out-missing", nil)},
+		{o.deleteKey && o.certificateOnly, frame.Usage("error.delete-certificate-only", nil)},
+	}
+}
+
+// protectionRules are about how the file is protected.
+func (o *exportOptions) protectionRules() []rule {
+	return []rule{
+		{!slices.Contains(bridge.Profiles(), bridge.Profile(o.profile)), frame.Usage("error.profile", messages.Args{"Given": terminal.Printable(o.profile)})},
+		{o.iterations < 0 || o.iterations > bridge.MaxIterations, frame.Usage("error.iterations", messages.Args{"Limit": bridge.MaxIterations})},
+	}
+}
+
+// methodRules are about how the key leaves, and who proves it.
+func (o *exportOptions) methodRules() []rule {
+	legacy := bridge.Profile(o.profile) == bridge.ProfileLegacy // it has no cipher that tokens wrap under
+	shroud := o.method == string(verdict.MethodShroud)
+	host := bridge.Prover(o.proof) == bridge.ProverHost
+	return []rule{
+		{o.method != anyMethod && !slices.Contains(bridge.Methods(), verdict.Method(o.method)), frame.Usage("error.method", messages.Args{"Given": terminal.Printable(o.method)})},
+		{o.proof != "" && !host && bridge.Prover(o.proof) != bridge.ProverToken, frame.Usage("error.proof", messages.Args{"Given": terminal.Printable(o.proof)})},
+		{o.requireShroud && (o.method != anyMethod && !shroud || host || legacy), frame.Usage("error.require-shroud", nil)},
+		{shroud && legacy, frame.Usage("error.shroud-legacy", nil)},
+	}
+}
+
+// request reads the files that a command line names, which check has passed. No token is touched.
+func (o *exportOptions) request(a *frame.App) (bridge.ExportRequest, error) {
+	r := bridge.ExportRequest{
+		Profile: bridge.Profile(o.profile), Iterations: o.iterations,
+		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof), AllowVolatile: o.allowVolatile,
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
+	}
+	if o.method != anyMethod {
+		r.Method = verdict.Method(o.method)
+	}
+	if err := o.readCertificates(&r); err != nil {
+		return r, err
+	}
+	return r, o.checkTarget(r.Target)
+}
+
+func (o *exportOptions) readCertificates(r *bridge.ExportRequest) error {
+	for _, path := range o.chain {
+		certificates, err := frame.ReadCertificates(path)
+		if err != nil {
+			return err
+		}
+		r.Pool = append(r.Pool, certificates...)
+	}
+	if o.certificate == "" {
+		return nil
+	}
+	certificates, err := frame.ReadCertificates(o.certificate)
+	if err != nil {
+		return err
+	}
+	r.Certificate, r.Pool = certificates[0], append(r.Pool, certificates[1:]...)
+	return nil
+}
+
+// checkTarget tells, before anything is asked, whether the file could be placed, or the files of --all.
+func (o *exportOptions) checkTarget(target archive.Target) error {
+	path := target.Path
+	if o.all { // every file has a name and a target of its own
+		path = filepath.Join(o.dir, "*"+archive.BackupExtension)
+	}
+	if o.deleteKey && !o.allowVolatile {
+		if _, err := archive.CheckLasting(path); err != nil {
+			return err
+		}
+	}
+	if o.all {
+		return nil
+	}
+	content := archive.ContentKey
+	if o.certificateOnly {
+		content = archive.ContentCertificate
+	}
+	if err := archive.CheckName(path, content); err != nil {
+		return err
+	}
+	return target.Check()
+}
