@@ -162,7 +162,7 @@ func (r ExportRequest) carryShrouded(ctx context.Context) (*cargo, error) {
 	}
 	bag, err := pfx.AssembleShrouded(salt, iterations, iv, ciphertext)
 	if err != nil {
-		return nil, &methodFailure{method: verdict.MethodShroud, answers: []string{token.CKMAESCBCPad.String() + ": C_WrapKey: " + err.Error()}, err: err}
+		return nil, &token.AnswerError{Function: "C_WrapKey", Err: err}
 	}
 	return &cargo{mechanism: token.CKMAESCBCPad.String(), shrouded: bag}, nil
 }

@@ -94,7 +94,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	if err := r.provenOf(session, made.receipt.Certificate.PublicKey); err != nil {
 		return KeyKept, err
 	}
-	before, err := r.countAlike(session)
+	before, err := r.countAlike(ctx, session)
 	if err != nil {
 		return KeyKept, err
 	}
@@ -103,7 +103,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	}
 	destroyed := session.Destroy(key)
 	lost := made.keep()
-	state, err = r.listAgain(session, before, destroyed)
+	state, err = r.listAgain(context.WithoutCancel(ctx), session, before, destroyed)
 	if lost != nil && state != KeyStillThere {
 		return KeyLost, lost
 	}
@@ -149,12 +149,12 @@ func (r ExportRequest) provenOf(session *token.Session, public pki.PublicKey) er
 }
 
 // listAgain finds out what became of the key. What C_DestroyObject answered only matters where the list does not tell.
-func (r ExportRequest) listAgain(session *token.Session, before int, destroyed error) (KeyState, error) {
+func (r ExportRequest) listAgain(ctx context.Context, session *token.Session, before int, destroyed error) (KeyState, error) {
 	left, err := session.Remaining([]*token.Object{r.Identity.PrivateKey})
 	if err != nil {
 		return KeyUnknown, errors.Join(destroyed, err)
 	}
-	after, err := r.countAlike(session)
+	after, err := r.countAlike(ctx, session)
 	if err != nil {
 		return KeyUnknown, errors.Join(destroyed, err)
 	}
@@ -172,8 +172,8 @@ func (r ExportRequest) listAgain(session *token.Session, before int, destroyed e
 
 // countAlike counts the private keys that tell of themselves what the exported one does. More than one is possible: nothing
 // keeps two objects from being alike.
-func (r ExportRequest) countAlike(session *token.Session) (int, error) {
-	keys, err := session.PrivateKeys()
+func (r ExportRequest) countAlike(ctx context.Context, session *token.Session) (int, error) {
+	keys, err := session.PrivateKeys(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -103,7 +103,12 @@ func (r ExportRequest) compare(twin *token.Object) error {
 	var ciphertexts [2][]byte
 	for i, key := range []*token.Object{r.Identity.PrivateKey, twin} {
 		var err error
-		if ciphertexts[i], err = r.Session.Shroud(key, fresh[:32], fresh[32:]); err != nil {
+		ciphertexts[i], err = r.Session.Shroud(key, fresh[:32], fresh[32:])
+		var refused *token.WrapError
+		if err != nil && !errors.As(err, &refused) { // the token failed
+			return err
+		}
+		if err != nil {
 			return &methodFailure{method: verdict.MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
 		}
 	}

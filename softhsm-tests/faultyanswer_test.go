@@ -33,6 +33,7 @@ func impossibleAnswers() []faultyCase {
 	for _, object := range []string{"alice", "dave"} {
 		cases = append(cases, faultyCase{faults: "rubbish:C_WrapKey", export: object}, faultyCase{faults: "rsa-aes,rubbish:C_WrapKey", export: object},
 			faultyCase{faults: "kwp,rubbish:C_WrapKey", export: object}, faultyCase{faults: "corrupt-wrap", export: object},
+			faultyCase{faults: "short:C_WrapKey", export: object}, faultyCase{faults: "cbc-pad,short:C_WrapKey", export: object},
 			faultyCase{faults: "cbc-pad,no-handle:C_UnwrapKey", export: object, args: []string{"--require-shroud"}},
 			faultyCase{faults: "cbc-pad,null:C_UnwrapKey", export: object, args: []string{"--require-shroud"}},
 			faultyCase{faults: "cbc-pad,longer:C_Sign", export: object, args: []string{"--require-shroud"}})

@@ -119,13 +119,16 @@ func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
 }
 
 // PrivateKeys lists the private keys anew.
-func (s *Session) PrivateKeys() ([]*Object, error) {
-	handles, err := s.find(context.Background(), CKOPrivateKey.String(), ulong(CKAClass, uint(CKOPrivateKey)))
+func (s *Session) PrivateKeys(ctx context.Context) ([]*Object, error) {
+	handles, err := s.find(ctx, CKOPrivateKey.String(), ulong(CKAClass, uint(CKOPrivateKey)))
 	if err != nil {
 		return nil, err
 	}
 	keys := make([]*Object, 0, len(handles))
 	for _, handle := range handles {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		key, err := s.readObject(handle)
 		if code, told := CodeOf(err); told && code == CKRObjectHandleInvalid {
 			continue // destroyed by another session since the search

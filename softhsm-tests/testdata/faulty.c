@@ -34,6 +34,7 @@
  *   no-handle:C_X        makes the call, and gives CKR_OK and CK_INVALID_HANDLE
  *   null:C_X             the function list has no such function
  *   repeated             C_FindObjects gives its first object twice
+ *   short:C_X            CKR_OK and a byte less than there should be: C_WrapKey
  *   rubbish:C_X          CKR_OK and other bytes, as many as there should be: C_WrapKey or C_Sign
  *   no-wrap              no mechanism wraps, and C_WrapKey answers CKR_FUNCTION_NOT_SUPPORTED
  *   hide-mechanisms      no key wrap mechanism is listed, but C_WrapKey works
@@ -178,7 +179,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
 	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
-	X(REPEATED, "repeated", "") X(RUBBISH, "rubbish", "f") \
+	X(REPEATED, "repeated", "") X(SHORT, "short", "f") X(RUBBISH, "rubbish", "f") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
 	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
@@ -892,6 +893,8 @@ static CK_RV wrap_key(S, MECH, CK_OBJECT kek, CK_OBJECT key, OUT(out))
 	if (on(CORRUPT) != NULL)
 		wrapped[n / 2] ^= 1;
 	spoil(I_C_WrapKey, wrapped, n);
+	if (on_function(SHORT, I_C_WrapKey) != NULL)
+		n--;
 	room = *outn;
 	return overstate(I_C_WrapKey, out, room, outn, give(out, outn, wrapped, n, 1));
 }
