@@ -83,6 +83,11 @@ func ofType(keyType KeyType) func(*Object) {
 	}
 }
 
+// onP384 has an object tell secp384r1 as its curve.
+func onP384(o *Object) {
+	o.Attributes[CKAECParams] = Answer{Value: []byte{0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22}}
+}
+
 func proven(key string) func(*Object) {
 	return func(o *Object) { o.ProvenPublicKey = testKey(key).SPKI }
 }
@@ -141,6 +146,7 @@ func TestIdentities(t *testing.T) {
 			[]string{"k+c public-key", "l+c id"}},
 		{"one CKA_ID, and another key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "B", nil}}, []string{"k none", "c none ~k"}},
 		{"CKA_ID, and another type", []specimen{{private, "k", "1", "", ofType(CKKRSA)}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
+		{"CKA_ID, and another curve", []specimen{{private, "k", "1", "", onP384}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
 		{"CKA_ID, and a type that was not told", []specimen{{private, "k", "1", "", func(o *Object) { delete(o.Attributes, CKAKeyType) }}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
 		{"a public key twice", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}, {public, "q", "2", "A", nil}}, []string{"k+p public-key"}},
 		{"a public key twice, and no private key", []specimen{{public, "p", "1", "A", nil}, {public, "q", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none", "q none"}},

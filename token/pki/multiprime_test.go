@@ -15,7 +15,8 @@ import (
 // multiPrimeKey is an RSA key of so many primes, as a PrivateKeyInfo whose numbers a test may change.
 func multiPrimeKey(t testing.TB, count int, change func(numbers []*big.Int, further [][3]*big.Int)) []byte {
 	t.Helper()
-	key, err := rsa.GenerateMultiPrimeKey(rand.Reader, count, 1024) //nolint:staticcheck // files of others have them
+	//lint:ignore SA1019 files of others have such keys
+	key, err := rsa.GenerateMultiPrimeKey(rand.Reader, count, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
