@@ -100,6 +100,17 @@ func (k *FileKey) named(name string) bool {
 	return name == k.Certificate.Subject || len(digits) >= shortest && strings.HasPrefix(k.Certificate.SHA256(), digits)
 }
 
+// TurnTo makes the key with this public half the one that the verification speaks of, where the file has several and it is
+// among them.
+func (v *Verification) TurnTo(public pki.PublicKey) {
+	for _, key := range v.Keys {
+		if key.Certificate != nil && key.Certificate.PublicKey.Equal(public) {
+			v.Certificate, v.FriendlyName = key.Certificate, key.Name
+			return
+		}
+	}
+}
+
 // compareKey compares keys, not their encodings.
 func compareKey(pkcs8 []byte) (func([]byte) pfx.Relation, error) {
 	key, err := pki.ParsePrivateKey(pkcs8)

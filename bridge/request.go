@@ -217,6 +217,15 @@ func (r RequestOrder) oldKind() (token.KeyKind, int) {
 	return token.KeyKind{Algorithm: algorithm, Curve: curve, Params: params}, bits
 }
 
+// sameKey is the key as its certificate has it: a token knows no restriction to RSASSA-PSS, and the new certificate is to keep
+// it.
+func (r RequestOrder) sameKey() pki.PublicKey {
+	if c := r.Identity.Certificate; c != nil && c.Parsed != nil && c.Parsed.PublicKey.Equal(r.Identity.Public) {
+		return c.Parsed.PublicKey
+	}
+	return r.Identity.Public
+}
+
 func oldLabel(identity token.Identity) string {
 	for _, o := range identity.Objects() {
 		if label := o.Label(); label != "" {
@@ -236,7 +245,7 @@ func Request(ctx context.Context, r RequestOrder, plan *RequestPlan) (*RequestRe
 			return nil, err
 		}
 	}
-	receipt := &RequestReceipt{RequestPlan: *plan, Key: r.Identity.Public, PrivateKey: r.Identity.PrivateKey}
+	receipt := &RequestReceipt{RequestPlan: *plan, Key: r.sameKey(), PrivateKey: r.Identity.PrivateKey}
 	if !plan.NewKey {
 		return receipt, r.giveOut(ctx, receipt)
 	}
@@ -285,7 +294,11 @@ func (r RequestOrder) sign(receipt *RequestReceipt) ([]byte, error) {
 	scheme, hash := schemeOf(receipt.Key)
 	for _, signer := range signers {
 		var signature, der []byte
-		if signature, err = crypto.SignMessage(signer, rand.Reader, info, hash); err != nil {
+		way := crypto.Signer(signer)
+		if scheme == pki.RSAPSSSHA256 { // the token signs the message; it has no digest of it from here
+			way = signer.Signer
+		}
+		if signature, err = crypto.SignMessage(way, rand.Reader, info, hash); err != nil {
 			continue
 		}
 		if der, err = pki.AssembleRequest(info, scheme, signature); err != nil {
@@ -324,7 +337,7 @@ func proveRequest(der []byte, receipt *RequestReceipt) error {
 	switch {
 	case err != nil:
 		return notProven("it cannot be read", err)
-	case !request.PublicKey.Equal(receipt.Key):
+	case !request.PublicKey.Equal(receipt.Key) || !bytes.Equal(request.PublicKey.Restriction, receipt.Key.Restriction):
 		return notProven("another key is in it", nil)
 	case !bytes.Equal(request.RawSubject, receipt.RawSubject) || !equalAll(request.Extensions, receipt.Extensions):
 		return notProven("the subject or the extensions are not those that were asked for", nil)
@@ -332,7 +345,8 @@ func proveRequest(der []byte, receipt *RequestReceipt) error {
 	if err := request.SignedBy(receipt.Key); err != nil {
 		return notProven("the signature", err)
 	}
-	if standard, err := x509.ParseCertificateRequest(der); err == nil { // it refuses curves and names that are in use
+	// It refuses curves and names that are in use, and knows no key that is restricted to RSASSA-PSS.
+	if standard, err := x509.ParseCertificateRequest(der); err == nil && standard.PublicKey != nil {
 		if err := standard.CheckSignature(); err != nil {
 			return notProven("the signature, to crypto/x509", err)
 		}
