@@ -83,6 +83,9 @@ func (r InstallOrder) Plan(ctx context.Context) (*InstallPlan, error) {
 		return nil, &InstallRefusedError{verdict.Because(verdict.NoKeyForCertificate, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(r.Certificates[0].PublicKey)},
 			verdict.Fact{Name: "certificates", Value: len(r.Certificates)}, verdict.Fact{Name: "private_keys", Value: len(r.privateKeys())}, verdict.Fact{Name: "logged_in", Value: r.Inventory.LoggedIn})}
 	}
+	if err := unread(r.Inventory.Objects, [][]byte{plan.Key.ID()}); err != nil {
+		return nil, err
+	}
 	plan.PlacedCertificate = r.place(plan.Certificate, token.Name{Label: plan.Key.Label(), ID: plan.Key.ID()})
 	if r.WithChain {
 		chain, _ := pki.Chain(plan.Certificate, r.Certificates)
@@ -238,6 +241,9 @@ func Install(ctx context.Context, r InstallOrder, plan *InstallPlan) error {
 			return err
 		}
 		for _, c := range missing {
+			if err := unread(after.Objects, [][]byte{c.Name.ID}); err != nil {
+				return err
+			}
 			if !stored(after, c) {
 				return fmt.Errorf("%w: the certificate %s", ErrNotStored, c.Certificate.Subject)
 			}

@@ -44,6 +44,9 @@ func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
 	if there {
 		return nil, notRestored(verdict.AlreadyOnToken, verdict.Fact{Name: "uri", Value: r.Inventory.Token.URI().With(holder).String()})
 	}
+	if err := unread(r.Inventory.Objects, r.ids()); err != nil {
+		return nil, err
+	}
 	plan := &RestorePlan{Method: r.likelyMethod()}
 	found := map[string]bool{}
 	for _, o := range r.Inventory.Objects {
@@ -105,24 +108,28 @@ func (r RestoreRequest) name(plan *RestorePlan) token.Name {
 			ids, labels = append(ids, o.ID()), append(labels, o.Label())
 		}
 	}
-	record := r.record()
-	if id, err := hex.DecodeString(record.ID); err == nil {
-		ids = append(ids, id)
-	}
-	ids = append(ids, r.Copy.LocalKeyID, r.Copy.Certificate.PublicKey.KeyID())
 	name := token.Name{}
-	for _, id := range ids {
+	for _, id := range append(ids, r.ids()...) {
 		if len(id) > 0 && len(id) <= maxID && !r.taken(id) {
 			name.ID = id
 			break
 		}
 	}
-	for _, label := range append(labels, record.Label, r.Copy.Name, r.Copy.Certificate.Subject) {
+	for _, label := range append(labels, r.record().Label, r.Copy.Name, r.Copy.Certificate.Subject) {
 		if name.Label = shortLabel(label); name.Label != "" {
 			break
 		}
 	}
 	return name
+}
+
+// ids are the CKA_IDs that a key of this copy may have, whatever is on the token: the record's, the file's, and the digest.
+func (r RestoreRequest) ids() [][]byte {
+	ids := [][]byte{r.Copy.LocalKeyID, r.Copy.Certificate.PublicKey.KeyID()}
+	if id, err := hex.DecodeString(r.record().ID); err == nil {
+		ids = append([][]byte{id}, ids...)
+	}
+	return ids
 }
 
 // taken tells whether an object of another key has the identifier.

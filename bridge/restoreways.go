@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
@@ -92,7 +93,11 @@ func (r RestoreRequest) try(in *entered, added *token.Additions, answers *[]stri
 	if name == "" {
 		name = "CKO_PRIVATE_KEY"
 	}
-	note := func(what string) { *answers = append(*answers, name+": "+what) }
+	note := func(what string) {
+		if answer := name + ": " + what; !slices.Contains(*answers, answer) {
+			*answers = append(*answers, answer)
+		}
+	}
 	key, err := way()
 	if err != nil {
 		var unsupported *pki.UnsupportedError
@@ -122,7 +127,7 @@ func (r RestoreRequest) try(in *entered, added *token.Additions, answers *[]stri
 		in.key = key
 		return true, nil
 	default:
-		note("proof: " + err.Error())
+		*answers = append([]string{name + ": proof: " + err.Error()}, *answers...) // the key went in: this says the most
 	}
 	return false, added.Retract(key)
 }

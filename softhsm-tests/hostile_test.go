@@ -117,6 +117,8 @@ var hostileRows = []hostileRow{
 	{"other:C_CreateObject", "export wrap RSA", 1, []string{"C_CreateObject"}},
 	{"other:C_UnwrapKey", "export shroud RSA", 1, []string{"C_UnwrapKey"}},
 	{"other:C_GenerateKeyPair", "request", 1, []string{"C_GenerateKeyPair", "there before"}},
+	{"shorter:0x11", "restore create EC", 1, []string{"C_GetAttributeValue"}}, // the certificate that is there: no second one
+	{"changing:0x11", "restore create EC", 1, []string{"C_GetAttributeValue"}},
 }
 
 func (s *stage) testHostileRows(t *testing.T) {

@@ -146,7 +146,7 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 		for _, w := range missing {
 			a.unsure = append(a.unsure, w.asked()...)
 		}
-		return &AnswerError{Function: function, Err: fmt.Errorf("%w; what it has made could not be found out: %w", cause, err)}
+		return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and what it has made could not be found out: " + err.Error())}
 	}
 	for _, handle := range handles {
 		if !a.before[handle] && !a.has(handle) && a.claim(handle, missing) {
@@ -157,7 +157,15 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 	if !found || errors.As(cause, &answer) {
 		return cause
 	}
-	return &AnswerError{Function: function, Err: fmt.Errorf("%w, and it was carried out all the same", cause)}
+	return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and it was carried out all the same")}
+}
+
+// answered is an error as part of an *AnswerError, which does not wrap it: what was answered is not what was done.
+func answered(err error) string {
+	if code, told := CodeOf(err); told {
+		return functionOf(err) + " answered " + code.String()
+	}
+	return err.Error()
 }
 
 // claim takes a new object for one that was asked for, where it is shown to be that. It is false for an object of another class.

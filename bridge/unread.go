@@ -1,0 +1,43 @@
+package bridge
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"p11bridge/token"
+)
+
+// unread is the error for objects that could be what is about to be put on the token, and could not be read: without it a second
+// one would be put beside the first. ids are the CKA_IDs that may be theirs.
+func unread(objects []*token.Object, ids [][]byte) error {
+	for _, o := range objects {
+		contents := token.CKAValue
+		switch {
+		case o.Class == token.CKOPublicKey && !publicTold(o):
+			contents = token.CKAModulus
+			if keyType, _ := o.KeyType(); keyType != token.CKKRSA {
+				contents = token.CKAECPoint
+			}
+		case o.Class != token.CKOCertificate || o.Certificate != nil:
+			continue
+		}
+		id := o.Attributes[token.CKAID]
+		if id.Code == token.CKROK && len(id.Value) > 0 && !slices.ContainsFunc(ids, func(one []byte) bool { return bytes.Equal(one, id.Value) }) {
+			continue
+		}
+		answer := o.Attributes[contents]
+		switch {
+		case answer.Code == token.CKROK && o.Class == token.CKOCertificate && len(answer.Value) > 0:
+			return &token.AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%s with CKA_ID %x: %s", o.Class, id.Value, o.CertificateProblem)}
+		case answer.Code != token.CKROK && (o.Class == token.CKOCertificate || answer.Code != token.CKRAttributeTypeInvalid):
+			return &token.Error{Function: "C_GetAttributeValue", Code: answer.Code}
+		}
+	}
+	return nil
+}
+
+func publicTold(o *token.Object) bool {
+	_, told := token.PublicKeyOf(o)
+	return told
+}
