@@ -21,6 +21,7 @@ func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *brid
 		return frame.Result{}, err
 	}
 	uri := frame.IdentityURI(found.Inventory, found.Identity)
+	v.TurnTo(found.Identity.Public)
 	if err := v.Against(found.Session, found.Identity, verdict.Judge(found.Inventory, found.Identity, w.Now()), uri); err != nil {
 		return frame.Result{}, err
 	}
