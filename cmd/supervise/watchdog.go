@@ -40,7 +40,7 @@ type watchdog struct {
 	process *os.Process
 	timeout time.Duration
 	signals <-chan os.Signal // that ask the program to end
-	stops   chan os.Signal   // SIGTSTP
+	stops   <-chan os.Signal // SIGTSTP
 	done    chan struct{}
 	verdict chan *ModuleFailure // nil where the child was left alone
 
@@ -108,7 +108,7 @@ func (w *watchdog) look(now time.Time) *ModuleFailure {
 	return failure
 }
 
-// stop lets SIGTSTP, which the terminal sent to the child as well, do what it does by default, but not before the child has
+// stop does what SIGTSTP does by default, which the terminal sent to the child as well, but not before the child has
 // stopped: a child that is asking something first puts the terminal's settings back, and the shell takes the terminal as
 // soon as this process stops.
 func (w *watchdog) stop() {
@@ -116,7 +116,7 @@ func (w *watchdog) stop() {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !w.childStopped(); {
 		time.Sleep(tick / 10)
 	}
-	if err := terminal.StopByDefault(w.stops); err != nil {
+	if err := terminal.Stop(); err != nil {
 		fmt.Fprintf(os.Stderr, "p11bridge: stop: %v\n", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -75,7 +74,7 @@ func (q *question) put() error {
 }
 
 // wait reads the answer.
-func (q *question) wait(ctx context.Context, stops chan os.Signal) (*secret.Text, error) {
+func (q *question) wait(ctx context.Context, stops <-chan os.Signal) (*secret.Text, error) {
 	type answer struct {
 		text []byte
 		err  error
@@ -90,7 +89,7 @@ func (q *question) wait(ctx context.Context, stops chan os.Signal) (*secret.Text
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-stops:
-			if err := q.stop(stops); err != nil {
+			if err := q.stop(); err != nil {
 				return nil, ErrGone
 			}
 		case a := <-answers:
@@ -102,26 +101,16 @@ func (q *question) wait(ctx context.Context, stops chan os.Signal) (*secret.Text
 	}
 }
 
-// stop gives the terminal back, lets the process stop, and puts the question again once it goes on. It does not stop where
-// no shell could let it go on.
-func (q *question) stop(stops chan os.Signal) error {
+// stop gives the terminal back, stops the process, and puts the question again once it goes on.
+func (q *question) stop() error {
 	if err := q.set(q.before); err != nil {
 		return err
 	}
 	fmt.Fprintln(q.tty)
-	if err := StopByDefault(stops); err != nil {
+	if err := Stop(); err != nil {
 		return err
 	}
 	return q.put()
-}
-
-// StopByDefault lets SIGTSTP, which stops was notified of, do what it does by default, and returns once the process goes on.
-func StopByDefault(stops chan os.Signal) error {
-	signal.Stop(stops)
-	defer signal.Notify(stops, unix.SIGTSTP)
-	runtime.LockOSThread() // a signal to this very thread acts before the call returns
-	defer runtime.UnlockOSThread()
-	return unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGTSTP)
 }
 
 // readLine reads one line. The terminal's end of file, by Ctrl-D or because it hung up, is io.EOF.
