@@ -13,6 +13,7 @@ import (
 
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 )
 
 // tree is the command line as a person meets it.
@@ -22,7 +23,7 @@ func tree(t *testing.T, language string) *cobra.Command {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&frame.App{Getenv: os.Getenv, Now: time.Now, Err: os.Stderr, Catalog: catalog}).Root(commands)
+	return (&frame.App{Getenv: os.Getenv, Now: time.Now, Err: terminal.File{File: os.Stderr}, Catalog: catalog}).Root(commands)
 }
 
 // namesOf lists the commands and, for each, its flags; "" has the flags of all.

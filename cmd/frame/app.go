@@ -36,8 +36,8 @@ type App struct {
 	globals
 	Getenv    func(string) string
 	Now       func() time.Time
-	out       *os.File // the result
-	Err       *os.File // notices and errors
+	out       terminal.Output // the result
+	Err       terminal.Output // notices and errors
 	Catalog   *messages.Catalog
 	child     *supervise.Child // nil in the supervising parent
 	flags     *pflag.FlagSet   // of every command
@@ -50,7 +50,7 @@ type App struct {
 func Main(commands func(*App) []*cobra.Command) int {
 	given := supervise.FindDescriptors() // before anything is opened
 	worker, err := supervise.BecomeChild(given)
-	a := &App{Getenv: os.Getenv, Now: time.Now, out: os.Stdout, Err: os.Stderr, child: worker, given: given}
+	a := &App{Getenv: os.Getenv, Now: time.Now, out: terminal.File{File: os.Stdout}, Err: terminal.File{File: os.Stderr}, child: worker, given: given}
 	if worker != nil {
 		a.out, a.Err = worker.Out, worker.Err
 	}

@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/term"
-
 	"p11bridge/bridge"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
@@ -214,7 +212,7 @@ func noticePassword(a *App, password *secret.Text) {
 
 // Slowly shows a line on a terminal once something takes longer than two seconds. The result ends it.
 func Slowly(a *App, id string) (done func()) {
-	if !term.IsTerminal(int(a.Err.Fd())) {
+	if a.Err.Columns() == 0 {
 		return func() {}
 	}
 	timer := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(a.Err, a.Text(id, nil)) })

@@ -54,6 +54,17 @@ func sourceForms(kinds []string) string {
 	return strings.Join(list, ", ")
 }
 
+// variablesNamed lists the environment variables that the sources name.
+func variablesNamed(sources []string) []string {
+	var names []string
+	for _, text := range sources {
+		if name, ok := strings.CutPrefix(text, "env:"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // descriptorsNamed lists the file descriptors that the sources name and that this process was started with.
 func (a *App) descriptorsNamed(sources []string) []int {
 	var fds []int
@@ -101,7 +112,7 @@ func (a *App) read(flag string, s source) (*secret.Text, error) {
 	var err error
 	switch s.kind {
 	case "env":
-		text, err = readVariable(s.value)
+		text, err = a.readVariable(s.value)
 	case "file":
 		text, err = a.readSecretFile(s.value)
 	case "fd":
@@ -133,8 +144,14 @@ func trimLineEnd(text []byte) []byte {
 	return bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
 }
 
-// readVariable takes the variable out of the environment: no library that is loaded later shall read it.
-func readVariable(name string) ([]byte, error) {
+// readVariable takes the variable out of the environment, where the parent has not done so: no library that is loaded later
+// shall read it.
+func (a *App) readVariable(name string) ([]byte, error) {
+	if a.child != nil {
+		if value, found := a.child.Page.TakeVariable(name); found {
+			return value, nil
+		}
+	}
 	value, set := os.LookupEnv(name)
 	if !set {
 		return nil, errNotSet

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/cmd/supervise"
+	"p11bridge/cmd/terminal"
 )
 
 // Worker is the half of a supervised command that does the work, in a child process of its own. Only a worker opens
@@ -42,7 +43,7 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 			named = sources()
 		}
 		return a.AfterChild(supervise.Run(c.Context(), supervise.Task{
-			Arguments: os.Args[1:], Timeout: a.Timeout, Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
+			Arguments: os.Args[1:], Timeout: a.Timeout, Variables: variablesNamed(append(named, a.PinSource)), Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
 		}))
 	}
 }
@@ -156,6 +157,9 @@ func (a *App) RunSelf(ctx context.Context, environment, args []string) (int, err
 	command.Args[0] = os.Args[0]
 	command.Env = append(os.Environ(), environment...)
 	command.Stdout, command.Stderr = a.out, a.out
+	if file, is := a.out.(terminal.File); is { // without a copy on the way
+		command.Stdout, command.Stderr = file.File, file.File
+	}
 	err := command.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

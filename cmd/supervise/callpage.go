@@ -23,15 +23,16 @@ import (
 //	offset 1024  slots of 512 bytes, one for each call under way:
 //	             8 bytes start in nanoseconds of the monotonic clock, 0 for a free slot; then the function's name and the
 //	             module's path, each ended by a zero byte
+//
+// Behind them lie what the child says (output.go) and the variables that the parent hands over (variables.go).
 type Page struct{ memory []byte }
 
 const (
-	pageSize   = 16 << 10
 	scratchAt  = 16
 	scratchMax = 1000
 	slotsAt    = 1024
 	slotSize   = 512
-	slotCount  = (pageSize - slotsAt) / slotSize
+	slotCount  = 30
 )
 
 // newCallPage makes the page; the file hands it to the child.

@@ -7,26 +7,27 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"p11bridge/cmd/terminal"
 	"p11bridge/token/secret"
 )
 
 // Child is the working half of a supervised command.
 type Child struct {
 	Page *Page
-	Out  *os.File // our own standard output and error, which the module cannot reach by number
-	Err  *os.File
+	Out  terminal.Output // our own standard output and error; the module has others
+	Err  terminal.Output
 }
 
 // ErrIsParent means that this process was not started by another one of its kind.
 var ErrIsParent = errors.New("not a child process")
 
 // BecomeChild takes over the descriptors that the parent left, which are none of the user's, and forbids core dumps. In the
-// parent the error is ErrIsParent. The module gets the standard output and error that C code knows; ours move to other
-// numbers.
+// parent the error is ErrIsParent. Standard output and error are the module's; what the child says goes through the page.
 func BecomeChild(given Descriptors) (*Child, error) {
 	descriptors := os.Getenv(childVariable)
 	if descriptors == "" {
@@ -42,41 +43,30 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	if err != nil || first < 3 {
 		return nil, fmt.Errorf("child process: %s is set by hand", childVariable)
 	}
-	for fd := first; fd < first+3; fd++ {
+	for fd := first; fd < first+ownFiles; fd++ {
 		unix.CloseOnExec(fd)
 		given.forget(fd)
 	}
-	page, err := mapCallPage(os.NewFile(uintptr(first), "calls"))
-	if err != nil {
+	file := os.NewFile(uintptr(first), "calls")
+	page, err := mapCallPage(file)
+	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
-	c := &Child{Page: page}
-	if c.Out, err = moveAway(unix.Stdout, first+1); err != nil {
-		return nil, err
-	}
-	if c.Err, err = moveAway(unix.Stderr, first+1); err != nil {
-		return nil, err
+	streams := &sync.Mutex{}
+	c := &Child{
+		Page: page,
+		Out:  &stream{page: page, mutex: streams, number: 0, parent: os.Getppid()},
+		Err:  &stream{page: page, mutex: streams, number: 1, parent: os.Getppid()},
 	}
 	// A fault in the module ends the process by a signal, not with an exit code of ours, and what Go's runtime says of it
 	// goes where the module cannot add to it.
 	debug.SetTraceback("crash")
-	if err := debug.SetCrashOutput(os.NewFile(uintptr(first+2), "crash"), debug.CrashOptions{}); err != nil {
+	crash := os.NewFile(uintptr(first+1), "crash")
+	if err := errors.Join(debug.SetCrashOutput(crash, debug.CrashOptions{}), crash.Close()); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)
 	}
 	secret.LockProcess()
 	return c, nil
-}
-
-// moveAway gives a standard stream a new number and puts the replacement at the old one.
-func moveAway(fd, replacement int) (*os.File, error) {
-	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 64)
-	if err != nil {
-		return nil, fmt.Errorf("child process: %w", err)
-	}
-	if err := unix.Dup2(replacement, fd); err != nil {
-		return nil, fmt.Errorf("child process: %w", err)
-	}
-	return os.NewFile(uintptr(moved), "standard stream"), nil
 }
 
 // ForbidCoreDumps keeps PINs and keys out of core files, and other processes of the same user from attaching.

@@ -22,9 +22,12 @@ import (
 // that opens one runs twice. The parent starts this program once more, with the same arguments, files and terminal, and
 // only watches; the child does all the work and leaves the name of each C_* call in the shared page.
 
-// childVariable tells the child the first of three file descriptors: the call page, the file for what the module prints,
-// and the file for what Go's runtime says of a crash. It is for this program's own use.
+// childVariable tells the child the first of the file descriptors that are ours: the call page, and the file for what Go's
+// runtime says of a crash. It is for this program's own use.
 const childVariable = "P11BRIDGE_CHILD"
+
+// ownFiles is the number of those file descriptors.
+const ownFiles = 2
 
 // self is this very program, even where its file was replaced or removed meanwhile.
 const self = "/proc/self/exe"
@@ -39,8 +42,9 @@ const NotReported = -1
 type Task struct {
 	Arguments []string // of this program
 	Timeout   time.Duration
+	Variables []string // the environment variables that the user named as a source
 	Inherited []int    // the file descriptors that the user named as a source; they keep their numbers
-	In, Out   *os.File // the child's standard input and output
+	In, Out   *os.File // the child's standard input, and where its output goes
 }
 
 // Outcome is how a child ended: with its exit code, or, where a module took it along, the exit code of the result that it
@@ -69,10 +73,16 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 		return end, err
 	}
 	defer crash.Close()
-	child, err := childCommand([]*os.File{pageFile, printed, crash}, e)
+	if err := page.moveVariables(e.Variables); err != nil {
+		return end, err
+	}
+	child, err := childCommand([]*os.File{pageFile, crash}, e)
 	if err != nil {
 		return end, err
 	}
+	child.Stdout, child.Stderr = printed, printed
+	ours := streams{{File: e.Out}, {File: os.Stderr}}
+	ours.setColumns(page)
 	// Pdeathsig belongs to the thread that starts the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -90,6 +100,8 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 	}
 	watch := watchdog{page: page, process: child.Process, timeout: e.Timeout, signals: signals, stops: stops, done: make(chan struct{}), verdict: make(chan *ModuleFailure, 1)}
 	go watch.run(ctx)
+	go ours.write(page)
+	defer endOutput(page)
 	if err := child.Wait(); err != nil && child.ProcessState == nil {
 		return end, fmt.Errorf("wait for the child process: %w", err)
 	}
@@ -148,7 +160,7 @@ func childCommand(own []*os.File, e Task) (*exec.Cmd, error) {
 	}
 	child := exec.Command(self, e.Arguments...)
 	child.Args[0] = os.Args[0]
-	child.Stdin, child.Stdout, child.Stderr = e.In, e.Out, os.Stderr
+	child.Stdin = e.In
 	child.ExtraFiles = append(files, own...)
 	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childVariable, next))
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}

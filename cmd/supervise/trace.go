@@ -49,61 +49,56 @@ func (e *TraceError) Unwrap() error { return e.Err }
 
 // Trace is what --trace writes: one line for every C_* call with its result and time. Details name mechanisms,
 // attributes and slots; values, PINs and keys are never in it.
+//
+// The file is open only while a line is written: a module that writes to descriptors or closes them is not to reach it.
 type Trace struct {
 	path  string
+	which os.FileInfo
 	mutex sync.Mutex
-	file  *os.File
 	err   error // the first failure to write, told at the end
 }
 
 // OpenTrace begins a trace. It writes over an earlier trace and an empty file, and over nothing else. The error is a
 // *TraceError.
 func OpenTrace(path string) (*Trace, error) {
-	t, size, err := openTrace(path, os.O_CREATE)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.begin(size); err != nil {
-		return nil, t.failed(errors.Join(err, t.file.Close()))
-	}
-	return t, nil
-}
-
-// begin empties the file, whose head was looked at, and writes the head again.
-func (t *Trace) begin(size int64) error {
-	if size > 0 {
-		if err := t.file.Truncate(0); err != nil {
+	return newTrace(path, os.O_CREATE, func(file *os.File) error {
+		if err := errors.Join(file.Truncate(0), file.Chmod(0o600)); err != nil { // it may have been there before
 			return err
 		}
-	}
-	if err := t.file.Chmod(0o600); err != nil { // it may have been there before
+		_, err := file.WriteString(traceHead)
 		return err
-	}
-	_, err := t.file.WriteString(traceHead)
-	return err
+	})
 }
 
 // ContinueTrace adds to the trace that OpenTrace began, under the module's name.
 func ContinueTrace(path, module string) (*Trace, error) {
-	t, _, err := openTrace(path, 0)
+	return newTrace(path, 0, func(file *os.File) error {
+		_, err := fmt.Fprintf(file, "# %s\n", terminal.Printable(module))
+		return err
+	})
+}
+
+func newTrace(path string, create int, begin func(*os.File) error) (*Trace, error) {
+	file, info, err := openTrace(path, create)
 	if err != nil {
-		return nil, err
+		return nil, traceError(path, err)
 	}
-	_, t.err = fmt.Fprintf(t.file, "# %s\n", terminal.Printable(module))
-	return t, nil
+	if err := errors.Join(begin(file), file.Close()); err != nil {
+		return nil, traceError(path, err)
+	}
+	return &Trace{path: path, which: info}, nil
 }
 
 // openTrace opens a file that is a trace or may become one. Nothing in it is changed.
-func openTrace(path string, create int) (*Trace, int64, error) {
+func openTrace(path string, create int) (*os.File, os.FileInfo, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK|create, 0o600)
-	t := &Trace{path: path, file: file}
 	switch {
 	case errors.Is(err, unix.ELOOP):
-		return nil, 0, &TraceError{Path: path, Fault: TraceIsLink}
+		return nil, nil, &TraceError{Path: path, Fault: TraceIsLink}
 	case errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
-		return nil, 0, &TraceError{Path: path, Fault: TraceIsSpecial}
+		return nil, nil, &TraceError{Path: path, Fault: TraceIsSpecial}
 	case err != nil:
-		return nil, 0, t.failed(err)
+		return nil, nil, err
 	}
 	info, err := file.Stat()
 	head := make([]byte, len(traceHead))
@@ -117,22 +112,36 @@ func openTrace(path string, create int) (*Trace, int64, error) {
 		}
 	}
 	if err != nil {
-		return nil, 0, t.failed(errors.Join(err, file.Close()))
+		return nil, nil, errors.Join(err, file.Close())
 	}
-	return t, info.Size(), nil
+	return file, info, nil
 }
 
-// failed makes a *TraceError of an error that is none.
-func (t *Trace) failed(err error) error {
+// traceError makes a *TraceError of an error that is none.
+func traceError(path string, err error) error {
 	var known *TraceError
 	if errors.As(err, &known) {
 		return known
 	}
-	var path *os.PathError
-	if errors.As(err, &path) {
-		err = path.Err
+	var system *os.PathError
+	if errors.As(err, &system) {
+		err = system.Err
 	}
-	return &TraceError{Path: t.path, Fault: TraceFailed, Err: err}
+	return &TraceError{Path: path, Fault: TraceFailed, Err: err}
+}
+
+// add writes a line to the file, which must still be the one that the trace began.
+func (t *Trace) add(line string) error {
+	file, info, err := openTrace(t.path, 0)
+	if err != nil {
+		return err
+	}
+	if os.SameFile(info, t.which) {
+		_, err = file.WriteString(line)
+	} else {
+		err = &TraceError{Path: t.path, Fault: TraceIsForeign}
+	}
+	return errors.Join(err, file.Close())
 }
 
 // write adds a line: what the module answered, or "none" where it gave no CK_RV that we know of, and why.
@@ -145,8 +154,8 @@ func (t *Trace) write(function, detail string, err error, took time.Duration) {
 	} else if err != nil {
 		answer, detail = "none", detail+" ("+err.Error()+")"
 	}
-	_, failure := fmt.Fprintf(t.file, "%s %s %s %.3fms %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), function, answer,
-		float64(took.Microseconds())/1000, terminal.Printable(detail))
+	failure := t.add(fmt.Sprintf("%s %s %s %.3fms %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), function, answer,
+		float64(took.Microseconds())/1000, terminal.Printable(detail)))
 	if t.err == nil {
 		t.err = failure
 	}
@@ -154,11 +163,8 @@ func (t *Trace) write(function, detail string, err error, took time.Duration) {
 
 // Close ends the trace and tells the first failure to write to it.
 func (t *Trace) Close() error {
-	if err := t.file.Close(); t.err == nil {
-		t.err = err
-	}
 	if t.err != nil {
-		return t.failed(t.err)
+		return traceError(t.path, t.err)
 	}
 	return nil
 }

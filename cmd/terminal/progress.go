@@ -8,18 +8,15 @@ package terminal
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"p11bridge/cmd/messages"
 )
 
 // progress tells how far a run over many files is. Several goroutines may use it.
 type progress struct {
-	out      *os.File
+	out      Output
 	text     func(id string, args messages.Args) string
 	total    int
 	terminal bool
@@ -33,8 +30,8 @@ type progress struct {
 }
 
 // NewProgress begins a run over total files, told on out with texts of the catalog.
-func NewProgress(out *os.File, text func(id string, args messages.Args) string, total int) *progress {
-	p := &progress{out: out, text: text, total: total, terminal: term.IsTerminal(int(out.Fd())), start: time.Now(), stop: make(chan struct{})}
+func NewProgress(out Output, text func(id string, args messages.Args) string, total int) *progress {
+	p := &progress{out: out, text: text, total: total, terminal: out.Columns() > 0, start: time.Now(), stop: make(chan struct{})}
 	if p.terminal {
 		p.stopped.Go(p.tick)
 	}
@@ -89,11 +86,7 @@ func (p *progress) draw() {
 		args["Left"] = (elapsed * time.Duration(p.total-p.done) / time.Duration(p.done)).Round(time.Second).String()
 		id = "progress.all-left"
 	}
-	width, _, err := term.GetSize(int(p.out.Fd()))
-	if err != nil || width < 1 {
-		width = 80
-	}
-	fmt.Fprint(p.out, "\r"+fit(p.text(id, args), width-1)+"\x1b[K")
+	fmt.Fprint(p.out, "\r"+fit(p.text(id, args), p.out.Columns()-1)+"\x1b[K")
 }
 
 // fit cuts a printable text to a number of columns.

@@ -51,6 +51,6 @@ func (c Colours) Doubt(text string) string { return c.paint("33", text) }
 func (c Colours) Bold(text string) string  { return c.paint("1", text) }
 
 // ColoursFor decides on colour for a stream.
-func ColoursFor(file *os.File, getenv func(string) string) Colours {
-	return Colours(term.IsTerminal(int(file.Fd())) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb")
+func ColoursFor(out Output, getenv func(string) string) Colours {
+	return Colours(out.Columns() > 0 && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb")
 }
