@@ -14,6 +14,7 @@ import (
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -129,7 +130,7 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	}
 	receipt := &Receipt{
 		File: r.Target.Path, Method: method, Mechanism: cargo.mechanism, Profile: r.Profile, Certificate: certificate,
-		FriendlyName: friendlyName(r.Identity),
+		FriendlyName: foreign.Text(friendlyName(r.Identity)),
 	}
 	chain := r.chain(receipt)
 	if err := ctx.Err(); err != nil {
@@ -221,8 +222,8 @@ func TokenCertificates(inventory *token.Inventory) []*pki.Certificate {
 func (r ExportRequest) encode(ctx context.Context, c *cargo, receipt *Receipt, chain []*pki.Certificate) ([]byte, error) {
 	id := localKeyID(r.Identity, receipt.Certificate)
 	contents := pfx.Contents{
-		Keys:         []pfx.Key{{PKCS8: c.pkcs8(), Shrouded: c.shrouded, FriendlyName: receipt.FriendlyName, LocalKeyID: id}},
-		Certificates: []pfx.Certificate{{DER: receipt.Certificate.Raw, FriendlyName: receipt.FriendlyName, LocalKeyID: id}},
+		Keys:         []pfx.Key{{PKCS8: c.pkcs8(), Shrouded: c.shrouded, FriendlyName: string(receipt.FriendlyName), LocalKeyID: id}},
+		Certificates: []pfx.Certificate{{DER: receipt.Certificate.Raw, FriendlyName: string(receipt.FriendlyName), LocalKeyID: id}},
 	}
 	for _, above := range chain {
 		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: above.Raw, FriendlyName: r.nameOf(above)})
@@ -238,7 +239,7 @@ func (r ExportRequest) encode(ctx context.Context, c *cargo, receipt *Receipt, c
 func (r ExportRequest) nameOf(certificate *pki.Certificate) string {
 	for _, o := range r.Inventory.Objects {
 		if o.Class == token.CKOCertificate && bytes.HasPrefix(o.Attributes.Bytes(token.CKAValue), certificate.Raw) {
-			return plainName(o.Label())
+			return plainName(string(o.Label()))
 		}
 	}
 	return ""
@@ -248,7 +249,7 @@ func (r ExportRequest) nameOf(certificate *pki.Certificate) string {
 func friendlyName(identity token.Identity) string {
 	for _, o := range identity.Objects() {
 		if label := o.Label(); label != "" {
-			return plainName(label)
+			return plainName(string(label))
 		}
 	}
 	return ""

@@ -93,6 +93,6 @@ func (item *Item) plan(backups *archive.Archive, remake bool) {
 		item.Verdict = item.Verdict.Refuse(verdict.Because(verdict.KeyWithoutCertificate, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(identity.PrivateKey.ID())}))
 	default:
 		item.Outcome = Pending
-		item.Name, item.replaces = backups.NameFor(identity.Label(), identity.Certificate.Parsed.SHA256())
+		item.Name, item.replaces = backups.NameFor(string(identity.Label()), identity.Certificate.Parsed.SHA256())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -55,7 +56,7 @@ func (k *FileKey) Title() string {
 	case k.Name != "":
 		return k.Name
 	case k.Certificate != nil:
-		return k.Certificate.Subject
+		return string(k.Certificate.Subject)
 	case len(k.LocalKeyID) > 0:
 		return hex.EncodeToString(k.LocalKeyID)
 	}
@@ -97,7 +98,7 @@ func (k *FileKey) named(name string) bool {
 	}
 	const shortest = 8
 	digits := strings.ToLower(strings.ReplaceAll(name, ":", ""))
-	return name == k.Certificate.Subject || len(digits) >= shortest && strings.HasPrefix(k.Certificate.SHA256(), digits)
+	return name == string(k.Certificate.Subject) || len(digits) >= shortest && strings.HasPrefix(k.Certificate.SHA256(), digits)
 }
 
 // TurnTo makes the key with this public half the one that the verification speaks of, where the file has several and it is
@@ -105,7 +106,7 @@ func (k *FileKey) named(name string) bool {
 func (v *Verification) TurnTo(public pki.PublicKey) {
 	for _, key := range v.Keys {
 		if key.Certificate != nil && key.Certificate.PublicKey.Equal(public) {
-			v.Certificate, v.FriendlyName = key.Certificate, key.Name
+			v.Certificate, v.FriendlyName = key.Certificate, foreign.Text(key.Name)
 			return
 		}
 	}

@@ -86,7 +86,7 @@ func (r InstallOrder) Plan(ctx context.Context) (*InstallPlan, error) {
 	if err := unread(r.Inventory.Objects, [][]byte{plan.Key.ID()}); err != nil {
 		return nil, err
 	}
-	plan.PlacedCertificate = r.place(plan.Certificate, token.Name{Label: plan.Key.Label(), ID: plan.Key.ID()})
+	plan.PlacedCertificate = r.place(plan.Certificate, token.Name{Label: string(plan.Key.Label()), ID: plan.Key.ID()})
 	if r.WithChain {
 		chain, _ := pki.Chain(plan.Certificate, r.Certificates)
 		for _, above := range chain {

@@ -7,6 +7,7 @@ import (
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -21,7 +22,7 @@ type Receipt struct {
 	Certificate   *pki.Certificate
 	ChainLength   int // certificates beside the key's own
 	ChainComplete bool
-	FriendlyName  string
+	FriendlyName  foreign.Text
 	Proof         archive.Proof
 	KeyDeleted    bool // the private key is no longer on the token
 	Notices       []verdict.Reason

@@ -104,7 +104,7 @@ func (r RequestOrder) Plan() (*RequestPlan, error) {
 	}
 	if certificate != nil {
 		if !certificate.SelfIssued() {
-			plan.Issuer = certificate.Issuer
+			plan.Issuer = string(certificate.Issuer)
 		}
 		plan.Extensions = certificate.RequestExtensions()
 		if plan.RawSubject == nil {
@@ -229,7 +229,7 @@ func (r RequestOrder) sameKey() pki.PublicKey {
 func oldLabel(identity token.Identity) string {
 	for _, o := range identity.Objects() {
 		if label := o.Label(); label != "" {
-			return label
+			return string(label)
 		}
 	}
 	return ""

@@ -147,7 +147,7 @@ func (r RestoreRequest) company(ctx context.Context, plan *RestorePlan, added *t
 		}
 		name := plan.Name
 		if certificate != r.Copy.Certificate {
-			name = token.Name{Label: shortLabel(certificate.Subject), ID: certificate.PublicKey.KeyID()}
+			name = token.Name{Label: shortLabel(string(certificate.Subject)), ID: certificate.PublicKey.KeyID()}
 		}
 		if _, err := added.StoreCertificate(name, certificate); err != nil {
 			return err

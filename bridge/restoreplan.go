@@ -105,7 +105,7 @@ func (r RestoreRequest) name(plan *RestorePlan) token.Name {
 	var labels []string
 	for _, o := range []*token.Object{plan.certificate, plan.publicKey} {
 		if o != nil {
-			ids, labels = append(ids, o.ID()), append(labels, o.Label())
+			ids, labels = append(ids, o.ID()), append(labels, string(o.Label()))
 		}
 	}
 	name := token.Name{}
@@ -115,7 +115,7 @@ func (r RestoreRequest) name(plan *RestorePlan) token.Name {
 			break
 		}
 	}
-	for _, label := range append(labels, r.record().Label, r.Copy.Name, r.Copy.Certificate.Subject) {
+	for _, label := range append(labels, string(r.record().Label), r.Copy.Name, string(r.Copy.Certificate.Subject)) {
 		if name.Label = shortLabel(label); name.Label != "" {
 			break
 		}

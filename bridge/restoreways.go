@@ -185,7 +185,7 @@ func (r RestoreRequest) settleAttributes(plan *RestorePlan, in *entered, result 
 	if id := told.ID(); string(id) != string(plan.Name.ID) {
 		result.Differences = append(result.Differences, Difference{token.CKAID, verdict.HexText(plan.Name.ID), verdict.HexText(id)})
 	}
-	if label := told.Label(); label != plan.Name.Label {
+	if label := told.Label(); string(label) != plan.Name.Label {
 		result.Differences = append(result.Differences, Difference{token.CKALabel, plan.Name.Label, label})
 	}
 	if len(result.Differences) > 0 {

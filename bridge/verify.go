@@ -7,6 +7,7 @@ import (
 
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -30,7 +31,7 @@ type Verification struct {
 	Iterations        int
 	Certificate       *pki.Certificate // the key's own; of several keys, the first that has one
 	OtherCertificates int
-	FriendlyName      string
+	FriendlyName      foreign.Text
 	Keys              []*FileKey // all of them, in the order of the file
 	SHA256            string
 	Reasons           []verdict.Reason
@@ -125,7 +126,7 @@ func (v *Verification) judgeKeys(contents *pfx.Contents) {
 		return
 	}
 	matches := true
-	v.KeyMatches, v.FriendlyName, v.Certificate = &matches, whole.Name, whole.Certificate
+	v.KeyMatches, v.FriendlyName, v.Certificate = &matches, foreign.Text(whole.Name), whole.Certificate
 	if whole.unreadable != nil {
 		v.add(verdict.CertificateUnreadable, verdict.Fact{Name: "problem", Value: whole.unreadable.Error()})
 	}

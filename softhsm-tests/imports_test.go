@@ -32,6 +32,7 @@ var banned = []struct{ in, imports, but, why string }{
 	{"bridge/pfx", "p11bridge/token", "", "a PFX file has nothing to do with tokens"},
 	{"bridge/verdict", "p11bridge/bridge", "", "a verdict is a pure function over what a token told"},
 	{"bridge/archive", "p11bridge/bridge$", "", "backups on disk know nothing of how they came about"},
+	{"token/foreign", "p11bridge", "", "a text of foreign origin knows nothing else"},
 	{"token$", "p11bridge/token/host", "", "a token does not know the machine that it is in"},
 	{"token/keywrap", "p11bridge/token$", "", "it computes with plain bytes and calls no token"},
 	{"token/pki", "p11bridge/token$", "", "it computes with plain bytes and calls no token"},

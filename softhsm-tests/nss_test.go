@@ -354,7 +354,7 @@ func (db *nss) wrapsAllTheSame(t *testing.T, label string) error {
 			return err
 		}
 		for _, object := range inventory.Objects {
-			if object.Class == token.CKOPrivateKey && object.Label() == label {
+			if object.Class == token.CKOPrivateKey && string(object.Label()) == label {
 				_, err := s.Shroud(object, make([]byte, 32), make([]byte, 16))
 				return err
 			}

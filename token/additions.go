@@ -220,7 +220,7 @@ func (w *addition) isFound(o *Object) bool {
 
 func (w *addition) isNamed(o *Object) bool {
 	return slices.ContainsFunc(w.names, func(name Name) bool {
-		return len(name.ID) > 0 && bytes.Equal(o.ID(), name.ID) && (name.Label == "" || o.Label() == name.Label)
+		return len(name.ID) > 0 && bytes.Equal(o.ID(), name.ID) && (name.Label == "" || string(o.Label()) == name.Label)
 	})
 }
 

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -50,7 +51,7 @@ func (i Identity) Objects() []*Object {
 }
 
 // Label is the first CKA_LABEL of the identity's objects that is not empty, as the token told it.
-func (i Identity) Label() string {
+func (i Identity) Label() foreign.Text {
 	for _, o := range i.Objects() {
 		if label := o.Label(); label != "" {
 			return label

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -64,7 +65,7 @@ func (s specimen) object() *Object {
 	case s.class == CKOCertificate && s.key == "":
 		o.CertificateProblem = "unreadable"
 	case s.class == CKOCertificate:
-		o.Certificate = &pki.Certificate{Subject: s.name, PublicKey: testKey(s.key)}
+		o.Certificate = &pki.Certificate{Subject: foreign.Text(s.name), PublicKey: testKey(s.key)}
 	default:
 		o.Attributes[CKAKeyType] = Answer{Value: binary.NativeEndian.AppendUint64(nil, uint64(CKKEC))}
 		if s.key != "" {
@@ -102,11 +103,11 @@ const (
 func summary(i Identity) string {
 	var names []string
 	for _, o := range i.Objects() {
-		names = append(names, o.Label())
+		names = append(names, string(o.Label()))
 	}
 	text := strings.Join(names, "+") + " " + string(i.LinkedBy)
 	if i.Stranger != nil {
-		text += " ~" + i.Stranger.Label()
+		text += " ~" + string(i.Stranger.Label())
 	}
 	return text
 }

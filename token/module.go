@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"p11bridge/token/cryptoki"
+	"p11bridge/token/foreign"
 )
 
 // Library names a PKCS#11 library and what its C_Initialize needs.
@@ -44,11 +45,11 @@ type Module struct {
 
 // ModuleInfo is what C_GetInfo tells (PKCS#11 v3.1 §5.4.2).
 type ModuleInfo struct {
-	Path            string `json:"path"`
-	Manufacturer    string `json:"manufacturer"`
-	Description     string `json:"description"`
-	LibraryVersion  string `json:"library_version"`
-	CryptokiVersion string `json:"cryptoki_version"`
+	Path            string       `json:"path"`
+	Manufacturer    foreign.Text `json:"manufacturer"`
+	Description     foreign.Text `json:"description"`
+	LibraryVersion  string       `json:"library_version"`
+	CryptokiVersion string       `json:"cryptoki_version"`
 }
 
 // Open loads the library and calls C_Initialize and C_GetInfo. The error is a *LoadError where the library cannot be
@@ -68,7 +69,7 @@ func Open(library Library, observer Observer) (*Module, error) {
 		return nil, errors.Join(err, m.Close())
 	}
 	m.Info = ModuleInfo{
-		Path: library.Path, Manufacturer: trim(info.ManufacturerID), Description: trim(info.LibraryDescription),
+		Path: library.Path, Manufacturer: foreign.Text(trim(info.ManufacturerID)), Description: foreign.Text(trim(info.LibraryDescription)),
 		LibraryVersion: version(info.LibraryVersion), CryptokiVersion: version(info.CryptokiVersion),
 	}
 	return m, nil
@@ -152,7 +153,7 @@ func (m *Module) slot(id uint) Slot {
 	if slot.Err != nil {
 		return slot
 	}
-	slot.Description, slot.Manufacturer = trim(info.SlotDescription), trim(info.ManufacturerID)
+	slot.Description, slot.Manufacturer = foreign.Text(trim(info.SlotDescription)), foreign.Text(trim(info.ManufacturerID))
 	slot.Removable = info.Flags&pkcs11.CKF_REMOVABLE_DEVICE != 0
 	if info.Flags&pkcs11.CKF_TOKEN_PRESENT == 0 {
 		return slot

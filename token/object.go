@@ -5,6 +5,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -81,7 +82,7 @@ type Object struct {
 }
 
 // Label is CKA_LABEL. It is untrusted: it may hold control characters.
-func (o *Object) Label() string { return o.Attributes.Text(CKALabel) }
+func (o *Object) Label() foreign.Text { return foreign.Text(o.Attributes.Text(CKALabel)) }
 
 // ID is CKA_ID, empty where the token told none.
 func (o *Object) ID() []byte { return o.Attributes.Bytes(CKAID) }

@@ -71,7 +71,7 @@ func (s *Selector) Names(identity Identity) bool {
 			}
 			continue
 		}
-		if o.Label() == s.label || len(s.id) > 0 && string(o.ID()) == string(s.id) {
+		if string(o.Label()) == s.label || len(s.id) > 0 && string(o.ID()) == string(s.id) {
 			return true
 		}
 	}

@@ -4,14 +4,16 @@ import (
 	"fmt"
 
 	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/foreign"
 )
 
 // Slot is a place for a token: a reader, or a partition of an HSM (PKCS#11 v3.1 §5.5). Its ID changes between runs;
 // only a token's label and serial number identify it.
 type Slot struct {
 	ID           uint
-	Description  string
-	Manufacturer string
+	Description  foreign.Text
+	Manufacturer foreign.Text
 	Removable    bool
 	Token        *Info // nil where no token is present
 	Err          error // why the slot or its token could not be read
@@ -21,17 +23,17 @@ type Slot struct {
 
 // Info is what C_GetTokenInfo tells of a token (PKCS#11 v3.1 §5.5.6).
 type Info struct {
-	Label           string `json:"label"`
-	Manufacturer    string `json:"manufacturer"`
-	Model           string `json:"model"`
-	Serial          string `json:"serial"`
-	HardwareVersion string `json:"hardware_version"`
-	FirmwareVersion string `json:"firmware_version"`
-	Flags           Flags  `json:"flags"`
-	MaxSessions     Count  `json:"max_sessions"`
-	MaxRWSessions   Count  `json:"max_rw_sessions"`
-	MinPINLen       uint   `json:"min_pin_len"`
-	MaxPINLen       uint   `json:"max_pin_len"`
+	Label           foreign.Text `json:"label"`
+	Manufacturer    foreign.Text `json:"manufacturer"`
+	Model           foreign.Text `json:"model"`
+	Serial          foreign.Text `json:"serial"`
+	HardwareVersion string       `json:"hardware_version"`
+	FirmwareVersion string       `json:"firmware_version"`
+	Flags           Flags        `json:"flags"`
+	MaxSessions     Count        `json:"max_sessions"`
+	MaxRWSessions   Count        `json:"max_rw_sessions"`
+	MinPINLen       uint         `json:"min_pin_len"`
+	MaxPINLen       uint         `json:"max_pin_len"`
 }
 
 // Count is a number of sessions: zero where the token has no limit, Unknown where it does not say.
@@ -108,7 +110,7 @@ func (m *Module) tokenInfo(slot uint) (*Info, error) {
 		return nil, err
 	}
 	return &Info{
-		Label: trim(info.Label), Manufacturer: trim(info.ManufacturerID), Model: trim(info.Model), Serial: trim(info.SerialNumber),
+		Label: foreign.Text(trim(info.Label)), Manufacturer: foreign.Text(trim(info.ManufacturerID)), Model: foreign.Text(trim(info.Model)), Serial: foreign.Text(trim(info.SerialNumber)),
 		HardwareVersion: version(info.HardwareVersion), FirmwareVersion: version(info.FirmwareVersion), Flags: Flags(info.Flags),
 		MaxSessions: count(info.MaxSessionCount), MaxRWSessions: count(info.MaxRwSessionCount),
 		MinPINLen: info.MinPinLen, MaxPINLen: info.MaxPinLen,

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/foreign"
 )
 
 // Snapshot gives a copy of the inventory that may leave the machine. The values of certificates are left out, since what
@@ -45,7 +47,7 @@ func (inventory *Inventory) Redact() {
 		}
 		return names[kind+name]
 	}
-	inventory.Token.Label, inventory.Token.Serial = alias("token", inventory.Token.Label), ""
+	inventory.Token.Label, inventory.Token.Serial = foreign.Text(alias("token", string(inventory.Token.Label))), ""
 	for _, o := range inventory.Objects {
 		for _, a := range []Attribute{CKALabel, CKAApplication} {
 			if value, told := o.Attributes.Told(a); told {
@@ -54,7 +56,7 @@ func (inventory *Inventory) Redact() {
 		}
 		if o.Certificate != nil {
 			c := *o.Certificate
-			c.Subject, c.Issuer, c.Serial, c.Fingerprint = alias("name", c.Subject), alias("name", c.Issuer), "", ""
+			c.Subject, c.Issuer, c.Serial, c.Fingerprint = foreign.Text(alias("name", string(c.Subject))), foreign.Text(alias("name", string(c.Issuer))), "", ""
 			o.Certificate = &c
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -81,8 +82,8 @@ func TestInventoryIsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		number := rapid.Uint64()
 		inventory := &Inventory{
-			Module:   ModuleInfo{Path: rapid.String().Draw(t, "path"), Description: rapid.String().Draw(t, "description")},
-			Token:    Info{Label: rapid.String().Draw(t, "label"), Flags: Flags(number.Draw(t, "flags")), MaxSessions: Unknown, MaxPINLen: uint(number.Draw(t, "pin"))},
+			Module:   ModuleInfo{Path: rapid.String().Draw(t, "path"), Description: foreign.Text(rapid.String().Draw(t, "description"))},
+			Token:    Info{Label: foreign.Text(rapid.String().Draw(t, "label")), Flags: Flags(number.Draw(t, "flags")), MaxSessions: Unknown, MaxPINLen: uint(number.Draw(t, "pin"))},
 			LoggedIn: rapid.Bool().Draw(t, "logged in"),
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "mechanisms") {
@@ -126,7 +127,7 @@ func secretive() *Inventory {
 			Certificate: &pki.Certificate{PublicKey: pki.PublicKey{SPKI: []byte{0x30, 0}}, Raw: planted, RawSubject: planted, RawSAN: planted, Subject: "CN=c", NotAfter: time.Unix(0, 0).UTC(), NotBefore: time.Unix(0, 0).UTC()}}
 		if private {
 			o.Attributes[CKAPrivate] = Answer{Value: []byte{1}}
-			o.Certificate.Subject, o.Certificate.Serial, o.Certificate.Fingerprint = "CN="+string(planted), string(planted), string(planted)
+			o.Certificate.Subject, o.Certificate.Serial, o.Certificate.Fingerprint = foreign.Text("CN="+string(planted)), string(planted), string(planted)
 		}
 		return o
 	}
@@ -171,10 +172,10 @@ func TestSnapshotHoldsNoValue(t *testing.T) {
 func TestRedact(t *testing.T) {
 	named := func(label, subject, issuer string) *Object {
 		return &Object{Class: CKOCertificate, Attributes: Attributes{CKALabel: {Value: []byte(label)}, CKAID: {Value: []byte{1}}},
-			Certificate: &pki.Certificate{Subject: subject, Issuer: issuer, Serial: string(planted), Fingerprint: string(planted), IsCA: true}}
+			Certificate: &pki.Certificate{Subject: foreign.Text(subject), Issuer: foreign.Text(issuer), Serial: string(planted), Fingerprint: string(planted), IsCA: true}}
 	}
 	word := string(planted)
-	inventory := &Inventory{Token: Info{Label: word, Serial: word, Manufacturer: "maker"}, Objects: []*Object{
+	inventory := &Inventory{Token: Info{Label: foreign.Text(word), Serial: foreign.Text(word), Manufacturer: "maker"}, Objects: []*Object{
 		named(word, "CN="+word, "CN=ca "+word), named(word, "CN="+word, "CN="+word), named(word+"2", "CN=2 "+word, "CN=ca "+word), named("", "", ""),
 		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: []byte(word)}, CKAApplication: {Value: []byte(word)}}},
 		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: append([]byte{0xFF}, planted...)}, CKAApplication: {Code: CKRAttributeTypeInvalid}}},

@@ -152,9 +152,9 @@ func percentEncode(text string, all bool) string {
 
 // URI names the token by label and serial number, the two that survive a change of slots.
 func (info *Info) URI() *URI {
-	path := map[string]string{"token": info.Label}
+	path := map[string]string{"token": string(info.Label)}
 	if info.Serial != "" {
-		path["serial"] = info.Serial
+		path["serial"] = string(info.Serial)
 	}
 	return &URI{Path: path}
 }
@@ -188,9 +188,9 @@ func (u *URI) MatchesToken(module ModuleInfo, slot Slot) bool {
 		return false
 	}
 	for name, has := range map[string]string{
-		"token": slot.Token.Label, "manufacturer": slot.Token.Manufacturer, "serial": slot.Token.Serial, "model": slot.Token.Model,
-		"library-manufacturer": module.Manufacturer, "library-description": module.Description, "library-version": module.LibraryVersion,
-		"slot-manufacturer": slot.Manufacturer, "slot-description": slot.Description, "slot-id": fmt.Sprint(slot.ID),
+		"token": string(slot.Token.Label), "manufacturer": string(slot.Token.Manufacturer), "serial": string(slot.Token.Serial), "model": string(slot.Token.Model),
+		"library-manufacturer": string(module.Manufacturer), "library-description": string(module.Description), "library-version": module.LibraryVersion,
+		"slot-manufacturer": string(slot.Manufacturer), "slot-description": string(slot.Description), "slot-id": fmt.Sprint(slot.ID),
 	} {
 		if wanted, given := u.Path[name]; given && wanted != has {
 			return false
@@ -204,7 +204,7 @@ func (u *URI) MatchesObject(o *Object) bool {
 	if wanted, given := u.Path["id"]; given && wanted != string(o.ID()) {
 		return false
 	}
-	if wanted, given := u.Path["object"]; given && wanted != o.Label() && wanted != string(o.Attributes.Bytes(CKALabel)) {
+	if wanted, given := u.Path["object"]; given && wanted != string(o.Label()) && wanted != string(o.Attributes.Bytes(CKALabel)) {
 		return false
 	}
 	if wanted, given := u.Path["type"]; given && objectTypes[wanted] != o.Class {

@@ -18,6 +18,7 @@ import (
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // RecordSchema names the form of a record.
@@ -35,7 +36,7 @@ type Record struct {
 	Created         string            `json:"created"` // RFC 3339, in UTC
 	Token           RecordToken       `json:"token"`
 	ID              string            `json:"cka_id"` // hexadecimal
-	Label           string            `json:"label"`  // CKA_LABEL as the token told it
+	Label           foreign.Text      `json:"label"`  // CKA_LABEL as the token told it
 	Usage           RecordUsage       `json:"usage"`
 	Certificate     RecordCertificate `json:"certificate"`
 	PublicKeySHA256 string            `json:"public_key_sha256"` // of the SubjectPublicKeyInfo
@@ -48,10 +49,10 @@ type Record struct {
 
 // RecordToken is the token that a key came from.
 type RecordToken struct {
-	Label        string `json:"label"`
-	Serial       string `json:"serial"`
-	Manufacturer string `json:"manufacturer"`
-	Model        string `json:"model"`
+	Label        foreign.Text `json:"label"`
+	Serial       foreign.Text `json:"serial"`
+	Manufacturer foreign.Text `json:"manufacturer"`
+	Model        foreign.Text `json:"model"`
 }
 
 // RecordTokenOf is what a record says of a token.
@@ -69,12 +70,12 @@ type RecordUsage struct {
 
 // RecordCertificate is the certificate in the backup.
 type RecordCertificate struct {
-	SHA256    string `json:"sha256"`
-	Subject   string `json:"subject"`
-	Issuer    string `json:"issuer"`
-	Serial    string `json:"serial"`
-	NotBefore string `json:"not_before"`
-	NotAfter  string `json:"not_after"`
+	SHA256    string       `json:"sha256"`
+	Subject   foreign.Text `json:"subject"`
+	Issuer    foreign.Text `json:"issuer"`
+	Serial    string       `json:"serial"`
+	NotBefore string       `json:"not_before"`
+	NotAfter  string       `json:"not_after"`
 }
 
 // Digest is the SHA-256 of the data, hexadecimal.

@@ -141,7 +141,7 @@ func initialise(ctx context.Context, module *token.Module, label string, so *sec
 		return slot, err
 	}
 	return findSlot(ctx, module, func(slot token.Slot) bool {
-		return slot.Token != nil && slot.Token.Label == label && !slot.Token.Flags.Has(token.CKFUserPINInitialized)
+		return slot.Token != nil && string(slot.Token.Label) == label && !slot.Token.Flags.Has(token.CKFUserPINInitialized)
 	})
 }
 

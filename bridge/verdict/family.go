@@ -61,9 +61,9 @@ var families = []familyRow{
 func FamilyOf(inventory *token.Inventory) (Family, bool) {
 	info, module := inventory.Token, inventory.Module
 	for _, row := range families {
-		if strings.HasPrefix(info.Manufacturer, row.manufacturer) && strings.HasPrefix(info.Model, row.model) &&
-			strings.HasPrefix(info.FirmwareVersion, row.firmware) && strings.HasPrefix(module.Description, row.library) &&
-			strings.HasPrefix(module.Manufacturer, row.libraryManufacturer) {
+		if strings.HasPrefix(string(info.Manufacturer), row.manufacturer) && strings.HasPrefix(string(info.Model), row.model) &&
+			strings.HasPrefix(info.FirmwareVersion, row.firmware) && strings.HasPrefix(string(module.Description), row.library) &&
+			strings.HasPrefix(string(module.Manufacturer), row.libraryManufacturer) {
 			return row.family, true
 		}
 	}

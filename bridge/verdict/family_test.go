@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // TestFamilyOf has for every row of the table a token that it is about, as that token or its module calls itself.
@@ -45,8 +46,8 @@ func TestFamilyOf(t *testing.T) {
 		{"", "", "", "", "", "", false},
 	} {
 		inventory := &token.Inventory{
-			Token:  token.Info{Manufacturer: row.manufacturer, Model: row.model, FirmwareVersion: row.firmware},
-			Module: token.ModuleInfo{Description: row.library, Manufacturer: row.libraryManufacturer},
+			Token:  token.Info{Manufacturer: foreign.Text(row.manufacturer), Model: foreign.Text(row.model), FirmwareVersion: row.firmware},
+			Module: token.ModuleInfo{Description: foreign.Text(row.library), Manufacturer: foreign.Text(row.libraryManufacturer)},
 		}
 		family, known := FamilyOf(inventory)
 		if family.Name != row.want || known != (row.want != "") || family.Backup != row.backup {
@@ -85,8 +86,8 @@ func TestFamilyRows(t *testing.T) {
 func TestEveryFamilyRowIsReached(t *testing.T) {
 	for i, row := range families {
 		inventory := &token.Inventory{
-			Token:  token.Info{Manufacturer: row.manufacturer, Model: row.model, FirmwareVersion: row.firmware},
-			Module: token.ModuleInfo{Description: row.library, Manufacturer: row.libraryManufacturer},
+			Token:  token.Info{Manufacturer: foreign.Text(row.manufacturer), Model: foreign.Text(row.model), FirmwareVersion: row.firmware},
+			Module: token.ModuleInfo{Description: foreign.Text(row.library), Manufacturer: foreign.Text(row.libraryManufacturer)},
 		}
 		got, known := FamilyOf(inventory)
 		if !known || got.Name != row.family.Name || !slices.Equal(got.RefusesToWrap, row.family.RefusesToWrap) {

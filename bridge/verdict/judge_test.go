@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 	"p11bridge/token/tokentest"
 )
@@ -41,7 +42,7 @@ func mechanisms(list ...token.Mechanism) func(*token.Inventory) {
 
 func ofMake(manufacturer, model, firmware string) func(*token.Inventory) {
 	return func(i *token.Inventory) {
-		i.Token.Manufacturer, i.Token.Model, i.Token.FirmwareVersion = manufacturer, model, firmware
+		i.Token.Manufacturer, i.Token.Model, i.Token.FirmwareVersion = foreign.Text(manufacturer), foreign.Text(model), firmware
 	}
 }
 

@@ -65,7 +65,7 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 	if err != nil {
 		return frame.Result{}, fmt.Errorf("make a directory: %w", err)
 	}
-	fmt.Fprintln(a.Err, a.Text("demo.making", messages.Args{"Directory": dir}))
+	fmt.Fprintln(a.Err, a.Text("demo.making", messages.Args{"Directory": messages.Own(dir)}))
 	args := []string{"demo", "--dir", dir}
 	if a.JSON {
 		args = append(args, "--json")
@@ -131,7 +131,7 @@ func environmentResult(place demo.Place) frame.Result {
 			name, value, _ := strings.Cut(assignment, "=")
 			fmt.Fprintf(p.Out, "export %s=%s\n", name, view.ShellQuote(value))
 		}
-		fmt.Fprintln(p.Err, p.Text("demo.kept", messages.Args{"Directory": place.Directory}))
+		fmt.Fprintln(p.Err, p.Text("demo.kept", messages.Args{"Directory": messages.Own(place.Directory)}))
 	}}
 }
 

@@ -11,9 +11,9 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 type diagnoseOptions struct {
@@ -203,7 +203,7 @@ func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView) (fra
 	}
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
 		if o.html != "" {
-			p.Line("", messages.Args{"File": terminal.Printable(o.html)}, "diagnose.page")
+			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
 			return
 		}
 		printDiagnosis(p, shown)

@@ -8,6 +8,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
 )
 
 // printDiagnosis writes for every identity the verdict, each reason with its evidence and remedy, and the next command.
@@ -31,13 +32,13 @@ func printDiagnosis(p *frame.Printer, shown diagnosisView) {
 }
 
 func printDiagnosed(p *frame.Printer, identity view.Identity, d diagnosedView, colour terminal.Colours) {
-	name := terminal.Printable(identity.Label)
+	name := identity.Label.String()
 	if name == "" {
 		name = identity.ID
 	}
 	heading := fmt.Sprintf("%s (%s)", name, view.KeyText(identity))
 	if identity.Certificate != nil {
-		heading += ", " + terminal.Printable(identity.Certificate.Subject)
+		heading += ", " + identity.Certificate.Subject.String()
 	}
 	verdict := view.VerdictCell(p.App, identity, colour)
 	fmt.Fprintf(p.Out, "\n%s: %s\n", colour.Bold(heading), verdict.Paint(view.VerdictSentence(p.App, identity)))
@@ -46,7 +47,7 @@ func printDiagnosed(p *frame.Printer, identity view.Identity, d diagnosedView, c
 		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
 	}
 	for _, attempt := range d.Probe {
-		fmt.Fprintln(p.Out, "    "+p.Text("diagnose.probe", messages.Args{"Mechanism": attempt.Mechanism, "Function": attempt.Function, "Answer": terminal.Printable(attempt.Answer)}))
+		fmt.Fprintln(p.Out, "    "+p.Text("diagnose.probe", messages.Args{"Mechanism": messages.Own(attempt.Mechanism), "Function": messages.Own(attempt.Function), "Answer": foreign.Text(attempt.Answer)}))
 	}
 	if len(d.Next) > 0 {
 		fmt.Fprintf(p.Out, "  %s %s\n", p.Text("diagnose.next", nil), view.CommandLine(d.Next[1:]))
@@ -65,7 +66,7 @@ func plainFileName(identity view.Identity) string {
 			return r
 		}
 		return '-'
-	}, identity.Label)
+	}, string(identity.Label))
 	name = strings.Trim(name, "-")
 	if len(name) > most {
 		name = name[:most]

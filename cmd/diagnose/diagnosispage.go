@@ -25,21 +25,21 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) e
 		p.Sections = append(p.Sections, section)
 	}
 	for _, light := range []string{view.LightGood, view.LightDoubt, view.LightBad} {
-		p.Lights = append(p.Lights, view.PageLight{Light: light, Count: counts[light], Text: a.Text("page.light."+light, messages.Args{"Count": counts[light]})})
+		p.Lights = append(p.Lights, view.PageLight{Light: light, Count: counts[light], Text: a.Text("page.light."+light, messages.Args{"Count": messages.Number(counts[light])})})
 	}
 	target := archive.Target{Path: o.html, Force: o.force, Scratch: a.Scratch}
 	return view.WritePage(a, target, p)
 }
 
 func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.PageCard {
-	name := terminal.Printable(identity.Label)
+	name := identity.Label.String()
 	if name == "" {
 		name = identity.ID
 	}
 	card := view.PageCard{Light: lightOf(identity), Heading: name + " – " + view.KeyText(identity), Verdict: view.VerdictSentence(a, identity)}
 	if c := identity.Certificate; c != nil {
 		card.Facts = append(card.Facts, a.Text("page.certificate", messages.Args{
-			"Subject": terminal.Printable(c.Subject), "Issuer": terminal.Printable(c.Issuer), "Until": a.DateOf(c.NotAfter),
+			"Subject": c.Subject, "Issuer": c.Issuer, "Until": messages.Own(a.DateOf(c.NotAfter)),
 		}))
 	}
 	card.Facts = append(card.Facts, terminal.Printable(identity.URI))

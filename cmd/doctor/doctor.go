@@ -13,8 +13,8 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
-	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/host"
 )
 
@@ -79,7 +79,7 @@ func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) (frame.Resul
 	}
 	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) {
 		if o.html != "" {
-			p.Line("", messages.Args{"File": terminal.Printable(o.html)}, "diagnose.page")
+			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
 			return
 		}
 		printDoctor(p, shown)

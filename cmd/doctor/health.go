@@ -11,6 +11,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/host"
 )
 
@@ -41,15 +42,15 @@ type moduleView struct {
 }
 
 type libraryView struct {
-	Manufacturer    string `json:"manufacturer"`
-	Description     string `json:"description"`
-	LibraryVersion  string `json:"library_version"`
-	CryptokiVersion string `json:"cryptoki_version"`
+	Manufacturer    foreign.Text `json:"manufacturer"`
+	Description     foreign.Text `json:"description"`
+	LibraryVersion  string       `json:"library_version"`
+	CryptokiVersion string       `json:"cryptoki_version"`
 }
 
 type slotView struct {
-	Description  string           `json:"description"`
-	Manufacturer string           `json:"manufacturer"`
+	Description  foreign.Text     `json:"description"`
+	Manufacturer foreign.Text     `json:"manufacturer"`
 	Removable    bool             `json:"removable"`
 	State        slotState        `json:"state"`
 	Reasons      []verdict.Reason `json:"reasons"`
@@ -69,10 +70,10 @@ const (
 
 type slotTokenView struct {
 	URI           string             `json:"uri"`
-	Label         string             `json:"label"`
+	Label         foreign.Text       `json:"label"`
 	Serial        string             `json:"serial"`
-	Manufacturer  string             `json:"manufacturer"`
-	Model         string             `json:"model"`
+	Manufacturer  foreign.Text       `json:"manufacturer"`
+	Model         foreign.Text       `json:"model"`
 	Flags         []string           `json:"flags"`
 	LoginRequired bool               `json:"login_required"`
 	PINCountLow   bool               `json:"pin_count_low"`
@@ -145,7 +146,7 @@ func (v doctorView) healthy(named bool) bool {
 			return false
 		}
 		for _, slot := range module.Slots {
-			found = found || slot.State == slotUsable && (v.wanted == "" || slot.Token.Label == v.wanted)
+			found = found || slot.State == slotUsable && (v.wanted == "" || string(slot.Token.Label) == v.wanted)
 		}
 	}
 	return found
@@ -225,7 +226,7 @@ func viewSlot(slot host.InspectedSlot, judged verdict.SlotVerdict) slotView {
 		}
 	}
 	shown.Token = &slotTokenView{
-		URI: info.URI().String(), Label: info.Label, Serial: info.Serial, Manufacturer: info.Manufacturer, Model: info.Model,
+		URI: info.URI().String(), Label: info.Label, Serial: string(info.Serial), Manufacturer: info.Manufacturer, Model: info.Model,
 		Flags: info.Flags.Names(), LoginRequired: info.Flags.Has(token.CKFLoginRequired), PINCountLow: info.Flags.Has(token.CKFUserPINCountLow),
 		MinPINLength: info.MinPINLen, MaxPINLength: info.MaxPINLen, MaxSessions: told(info.MaxSessions), MaxRWSessions: told(info.MaxRWSessions),
 		Mechanisms: len(slot.Mechanisms), Shroud: verdict.ListsShroud(slot.Mechanisms), Wrap: wrap, Objects: slot.Objects,

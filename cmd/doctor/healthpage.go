@@ -9,13 +9,14 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
 )
 
 // writeHealthPage writes doctor's view as a page: one card for each module, its slots and tokens within.
 func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) error {
 	p := view.Page{
 		Title:    a.Text("page.doctor.title", nil),
-		Subtitle: a.Text("doctor.counts", messages.Args{"Modules": len(shown.Modules), "Usable": shown.Usable}),
+		Subtitle: a.Text("doctor.counts", messages.Args{"Modules": messages.Number(len(shown.Modules)), "Usable": messages.Number(shown.Usable)}),
 	}
 	general := view.PageSection{Heading: a.Text("page.doctor.surroundings", nil)}
 	general.Reasons, _ = healthReasons(a, shown.Reasons)
@@ -40,7 +41,7 @@ var healthLights = map[verdict.Light]string{verdict.LightOK: view.LightGood, ver
 func healthCard(a *frame.App, m moduleView) view.PageCard {
 	card := view.PageCard{Light: healthLights[m.Light], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.light."+string(m.Light), nil)}
 	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
-	facts.line("", a.Text("doctor.found."+m.Found, messages.Args{"By": terminal.Printable(m.FoundBy)}))
+	facts.line("", a.Text("doctor.found."+m.Found, messages.Args{"By": foreign.Text(m.FoundBy)}))
 	facts.library(m)
 	reasons := m.Reasons
 	for _, slot := range m.Slots {

@@ -10,6 +10,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // healthText writes doctor's view for a person. A reason that several modules share is explained once.
@@ -23,9 +24,9 @@ type healthText struct {
 // printDoctor writes the view: what is broken first, what works last, and what is around it at the end.
 func printDoctor(p *frame.Printer, shown doctorView) {
 	t := healthText{p.App, &strings.Builder{}, p.Colours(), map[verdict.Code]bool{}}
-	t.line("", p.Text("doctor.counts", messages.Args{"Modules": len(shown.Modules), "Usable": shown.Usable}))
+	t.line("", p.Text("doctor.counts", messages.Args{"Modules": messages.Number(len(shown.Modules)), "Usable": messages.Number(shown.Usable)}))
 	if shown.wanted != "" && !shown.healthy(false) {
-		t.line("", t.colour.Doubt(p.Text("doctor.no-such-token", messages.Args{"Label": terminal.Printable(shown.wanted)})))
+		t.line("", t.colour.Doubt(p.Text("doctor.no-such-token", messages.Args{"Label": foreign.Text(shown.wanted)})))
 	}
 	t.reasons("", shown.Reasons)
 	for _, module := range shown.Modules {
@@ -77,7 +78,7 @@ func (t healthText) module(m moduleView) {
 	paint := map[verdict.Light]func(string) string{verdict.LightOK: t.colour.Good, verdict.LightLook: t.colour.Doubt, verdict.LightBroken: t.colour.Bad}[m.Light]
 	light := paint(t.Text("doctor.light."+string(m.Light), nil))
 	t.line("", "")
-	t.line("", fmt.Sprintf("%s  %s (%s)", light, t.colour.Bold(terminal.Printable(m.Path)), t.Text("doctor.found."+m.Found, messages.Args{"By": terminal.Printable(m.FoundBy)})))
+	t.line("", fmt.Sprintf("%s  %s (%s)", light, t.colour.Bold(terminal.Printable(m.Path)), t.Text("doctor.found."+m.Found, messages.Args{"By": foreign.Text(m.FoundBy)})))
 	t.library(m)
 	t.reasons("", m.Reasons)
 	for _, slot := range m.Slots {
@@ -90,20 +91,20 @@ func (t healthText) library(m moduleView) {
 		return
 	}
 	t.line("  ", t.Text("doctor.library", messages.Args{
-		"Description": terminal.Printable(m.Library.Description), "Manufacturer": terminal.Printable(m.Library.Manufacturer),
-		"Version": m.Library.LibraryVersion, "Cryptoki": m.Library.CryptokiVersion,
+		"Description": m.Library.Description, "Manufacturer": m.Library.Manufacturer,
+		"Version": messages.Own(m.Library.LibraryVersion), "Cryptoki": messages.Own(m.Library.CryptokiVersion),
 	}))
 }
 
 func (t healthText) slot(s slotView) {
-	place := messages.Args{"Slot": terminal.Printable(s.Description)}
+	place := messages.Args{"Slot": s.Description}
 	switch {
 	case s.State == slotInternal, s.State == slotFree, s.Token == nil:
 		t.line("  ", t.Text("doctor.slot-"+string(s.State), place))
 	default:
 		t.line("  ", t.Text("doctor.token", messages.Args{
-			"Label": terminal.Printable(s.Token.Label), "Manufacturer": terminal.Printable(s.Token.Manufacturer), "Model": terminal.Printable(s.Token.Model),
-			"Serial": terminal.Printable(s.Token.Serial), "Slot": terminal.Printable(s.Description), "State": t.Text("doctor.state."+string(s.State), nil),
+			"Label": s.Token.Label, "Manufacturer": s.Token.Manufacturer, "Model": s.Token.Model,
+			"Serial": foreign.Text(s.Token.Serial), "Slot": s.Description, "State": messages.Own(t.Text("doctor.state."+string(s.State), nil)),
 		}))
 		t.token(*s.Token)
 	}
@@ -115,7 +116,7 @@ func (t healthText) token(v slotTokenView) {
 	case !slices.Contains(v.Flags, "CKF_TOKEN_INITIALIZED"):
 		return
 	case v.LoginRequired:
-		t.line("    ", t.Text("doctor.login.required", messages.Args{"Min": v.MinPINLength, "Max": v.MaxPINLength}))
+		t.line("    ", t.Text("doctor.login.required", messages.Args{"Min": messages.Number(v.MinPINLength), "Max": messages.Number(v.MaxPINLength)}))
 	default:
 		t.line("    ", t.Text("doctor.login.not-required", nil))
 	}
@@ -126,7 +127,7 @@ func (t healthText) token(v slotTokenView) {
 		return
 	}
 	t.line("    ", t.Text("doctor.objects", messages.Args{
-		"Certificates": v.Objects.Certificates, "PublicKeys": v.Objects.PublicKeys, "PrivateKeys": v.Objects.PrivateKeys, "All": v.Objects.All,
+		"Certificates": messages.Number(v.Objects.Certificates), "PublicKeys": messages.Number(v.Objects.PublicKeys), "PrivateKeys": messages.Number(v.Objects.PrivateKeys), "All": messages.Number(v.Objects.All),
 	}))
 	var ways []string
 	if v.Shroud {
@@ -138,9 +139,9 @@ func (t healthText) token(v slotTokenView) {
 	if len(ways) == 0 {
 		t.line("    ", t.Text("doctor.no-ways", nil))
 	} else {
-		t.line("    ", t.Text("doctor.ways", messages.Args{"Ways": strings.Join(ways, ", ")}))
+		t.line("    ", t.Text("doctor.ways", messages.Args{"Ways": messages.Own(strings.Join(ways, ", "))}))
 	}
-	t.line("    ", t.Text("doctor.sessions", messages.Args{"All": t.limit(v.MaxSessions), "ReadWrite": t.limit(v.MaxRWSessions)}))
+	t.line("    ", t.Text("doctor.sessions", messages.Args{"All": messages.Own(t.limit(v.MaxSessions)), "ReadWrite": messages.Own(t.limit(v.MaxRWSessions))}))
 }
 
 func (t healthText) limit(n *token.Count) string {
@@ -159,15 +160,15 @@ func (t healthText) surroundings(shown doctorView) {
 	if shown.PCSCD.Answers {
 		pcscd = "doctor.pcscd.answers"
 	}
-	t.line("", t.Text(pcscd, messages.Args{"Socket": terminal.Printable(shown.PCSCD.Socket)}))
+	t.line("", t.Text(pcscd, messages.Args{"Socket": foreign.Text(shown.PCSCD.Socket)}))
 	if s := shown.SoftHSM; s != nil && s.TokenDirectory != "" {
-		t.line("", t.Text("doctor.softhsm", messages.Args{"File": terminal.Printable(s.Configuration), "Directory": terminal.Printable(s.TokenDirectory)}))
+		t.line("", t.Text("doctor.softhsm", messages.Args{"File": foreign.Text(s.Configuration), "Directory": foreign.Text(s.TokenDirectory)}))
 	}
 	for _, c := range shown.Configurations {
 		what := "read"
 		if c.Ignored != "" {
 			what = string(c.Ignored)
 		}
-		t.line("", t.Text("doctor.p11-kit."+what, messages.Args{"File": terminal.Printable(c.File), "Module": terminal.Printable(c.Module)}))
+		t.line("", t.Text("doctor.p11-kit."+what, messages.Args{"File": foreign.Text(c.File), "Module": foreign.Text(c.Module)}))
 	}
 }

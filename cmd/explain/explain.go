@@ -12,6 +12,7 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // explainView is what explain --json shows: codes and facts, no sentences.
@@ -45,7 +46,7 @@ func runExplain(args []string) (frame.Result, error) {
 	if len(args) == 1 {
 		entry, known := verdict.Lookup(verdict.Code(strings.ToLower(args[0])))
 		if !known {
-			return frame.Result{}, frame.Usage("error.unknown-code", messages.Args{"Code": terminal.Printable(args[0])})
+			return frame.Result{}, frame.Usage("error.unknown-code", messages.Args{"Code": foreign.Text(args[0])})
 		}
 		entries = []verdict.Entry{entry}
 	}

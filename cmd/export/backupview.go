@@ -13,6 +13,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
 )
 
 // exportAllView is what export --all --json shows.
@@ -94,8 +95,8 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 	printWritten(p, o, colour, items)
 	printRefused(p, colour, items)
 	counts := messages.Args{
-		"Directory": terminal.Printable(o.dir), "Exported": shown.Counts.Exported - shown.Counts.Unproven, "Unproven": shown.Counts.Unproven, "UpToDate": shown.Counts.UpToDate, "Refused": shown.Counts.Refused,
-		"Failed": shown.Counts.Failed, "WithoutKey": shown.Counts.WithoutKey,
+		"Directory": foreign.Text(o.dir), "Exported": messages.Number(shown.Counts.Exported - shown.Counts.Unproven), "Unproven": messages.Number(shown.Counts.Unproven), "UpToDate": messages.Number(shown.Counts.UpToDate), "Refused": messages.Number(shown.Counts.Refused),
+		"Failed": messages.Number(shown.Counts.Failed), "WithoutKey": messages.Number(shown.Counts.WithoutKey),
 	}
 	summary := "export-all.summary"
 	switch {
@@ -118,7 +119,7 @@ func printFailed(p *frame.Printer, colour terminal.Colours, items []*bridge.Item
 	for _, item := range items {
 		if item.Err != nil {
 			args := itemArgs(item)
-			args["Problem"] = p.Describe(item.Err).Text(p.App)
+			args["Problem"] = messages.Own(p.Describe(item.Err).Text(p.App))
 			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.failed", args)))
 		}
 	}
@@ -130,10 +131,10 @@ func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, i
 		if item.Receipt != nil {
 			file = item.Receipt.File
 		}
-		args := messages.Args{"File": terminal.Printable(file), "Label": terminal.Printable(item.Identity.Label())}
+		args := messages.Args{"File": foreign.Text(file), "Label": item.Identity.Label()}
 		switch item.Outcome {
 		case bridge.Exported:
-			args["Subject"] = terminal.Printable(item.Receipt.Certificate.Subject)
+			args["Subject"] = item.Receipt.Certificate.Subject
 			switch {
 			case item.Receipt.KeyDeleted:
 				fmt.Fprintln(p.Out, colour.Good(p.Text("export-all.deleted", args)))
@@ -161,9 +162,9 @@ func printRefused(p *frame.Printer, colour terminal.Colours, items []*bridge.Ite
 }
 
 func itemArgs(item *bridge.Item) messages.Args {
-	args := messages.Args{"Label": terminal.Printable(item.Identity.Label()), "ID": "–"}
+	args := messages.Args{"Label": item.Identity.Label(), "ID": messages.Own("–")}
 	if key := item.Identity.PrivateKey; key != nil && len(key.ID()) > 0 {
-		args["ID"] = hex.EncodeToString(key.ID())
+		args["ID"] = messages.Own(hex.EncodeToString(key.ID()))
 	}
 	return args
 }

@@ -10,6 +10,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // errNotConfirmed means that the name of the key that is to be destroyed was not typed as it is.
@@ -29,7 +30,7 @@ func confirmDeletion(ctx context.Context, a *frame.App, o *exportOptions, r brid
 	}
 	name := confirmationOf(r.Identity.PrivateKey)
 	typed, err := terminal.Ask(ctx, a.Text("prompt.delete-key", messages.Args{
-		"Token": terminal.Printable(r.Inventory.Token.Label), "Label": terminal.Printable(name), "File": terminal.Printable(o.out),
+		"Token": r.Inventory.Token.Label, "Label": foreign.Text(name), "File": foreign.Text(o.out),
 	})+" ", false)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func confirmDeletion(ctx context.Context, a *frame.App, o *exportOptions, r brid
 // confirmationOf is what has to be typed: CKA_LABEL, else CKA_ID in hexadecimal, else the word for any key.
 func confirmationOf(key *token.Object) string {
 	if label := key.Label(); label != "" {
-		return label
+		return string(label)
 	}
 	if id := key.ID(); len(id) > 0 {
 		return hex.EncodeToString(id)
@@ -57,7 +58,7 @@ func confirmationOf(key *token.Object) string {
 func deletionErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(_ *frame.App, e *bridge.DeletionError) frame.Failure {
-			return frame.Failure{ID: "error.deletion." + string(e.State), Args: messages.Args{"File": terminal.Printable(e.File), "Problem": frame.OneLine(e.Err)}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.deletion." + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.Is(errNotConfirmed, frame.ExitFailed, "error.not-confirmed"),
 	}

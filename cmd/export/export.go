@@ -11,7 +11,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -128,7 +128,7 @@ func exportCertificate(o *exportOptions, r bridge.ExportRequest) (frame.Result, 
 		}
 	}
 	return frame.Result{JSON: viewCertificateOnly(o.out, certificate), Text: func(p *frame.Printer) {
-		p.Line("", messages.Args{"File": terminal.Printable(o.out), "Subject": terminal.Printable(certificate.Subject)}, "export.certificate-only")
+		p.Line("", messages.Args{"File": foreign.Text(o.out), "Subject": certificate.Subject}, "export.certificate-only")
 		fmt.Fprint(p.Out, p.ReasonParagraph(verdict.Reason{Code: verdict.CertificateOnly}))
 	}}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
 )
 
 // runExportAll exports every identity that has no backup in the directory yet.
@@ -77,19 +78,19 @@ func exportPending(ctx context.Context, a *frame.App, o *exportOptions, r bridge
 
 // outcomeLine says in one line what became of an item.
 func outcomeLine(a *frame.App, item *bridge.Item) string {
-	args := messages.Args{"File": terminal.Printable(item.Name + ".pfx"), "Label": terminal.Printable(item.Identity.Label())}
+	args := messages.Args{"File": foreign.Text(item.Name + ".pfx"), "Label": item.Identity.Label()}
 	switch {
 	case item.Receipt != nil && !item.Receipt.Verified():
 		return a.Text("export-all.line.unproven", args)
 	case item.Err != nil:
-		args["Problem"] = a.Describe(item.Err).Text(a)
+		args["Problem"] = messages.Own(a.Describe(item.Err).Text(a))
 		return a.Text("export-all.line.failed", args)
 	case item.Receipt != nil && item.Receipt.KeyDeleted:
 		return a.Text("export-all.line.deleted", args)
 	case item.Receipt != nil:
 		return a.Text("export-all.line.exported", args)
 	case item.Outcome == bridge.Refused:
-		args["Code"] = view.FirstCode(item.Verdict)
+		args["Code"] = messages.Own(view.FirstCode(item.Verdict))
 		return a.Text("export-all.line.refused", args)
 	}
 	return a.Text("export-all.line.interrupted", args)

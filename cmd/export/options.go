@@ -9,7 +9,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // exportOptions are the command line of export.
@@ -69,8 +69,8 @@ func (o *exportOptions) destinationRules() []rule {
 // protectionRules are about how the file is protected.
 func (o *exportOptions) protectionRules() []rule {
 	return []rule{
-		{!slices.Contains(bridge.Profiles(), bridge.Profile(o.profile)), frame.Usage("error.profile", messages.Args{"Given": terminal.Printable(o.profile)})},
-		{o.iterations < 0 || o.iterations > bridge.MaxIterations, frame.Usage("error.iterations", messages.Args{"Limit": bridge.MaxIterations})},
+		{!slices.Contains(bridge.Profiles(), bridge.Profile(o.profile)), frame.Usage("error.profile", messages.Args{"Given": foreign.Text(o.profile)})},
+		{o.iterations < 0 || o.iterations > bridge.MaxIterations, frame.Usage("error.iterations", messages.Args{"Limit": messages.Number(bridge.MaxIterations)})},
 	}
 }
 
@@ -80,8 +80,8 @@ func (o *exportOptions) methodRules() []rule {
 	shroud := o.method == string(verdict.MethodShroud)
 	host := bridge.Prover(o.proof) == bridge.ProverHost
 	return []rule{
-		{o.method != anyMethod && !slices.Contains(bridge.Methods(), verdict.Method(o.method)), frame.Usage("error.method", messages.Args{"Given": terminal.Printable(o.method)})},
-		{o.proof != "" && !host && bridge.Prover(o.proof) != bridge.ProverToken, frame.Usage("error.proof", messages.Args{"Given": terminal.Printable(o.proof)})},
+		{o.method != anyMethod && !slices.Contains(bridge.Methods(), verdict.Method(o.method)), frame.Usage("error.method", messages.Args{"Given": foreign.Text(o.method)})},
+		{o.proof != "" && !host && bridge.Prover(o.proof) != bridge.ProverToken, frame.Usage("error.proof", messages.Args{"Given": foreign.Text(o.proof)})},
 		{o.requireShroud && (o.method != anyMethod && !shroud || host || legacy), frame.Usage("error.require-shroud", nil)},
 		{shroud && legacy, frame.Usage("error.shroud-legacy", nil)},
 	}

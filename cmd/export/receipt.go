@@ -8,7 +8,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -23,7 +23,7 @@ type exportView struct {
 	Iterations        int              `json:"iterations"`
 	CertificateSHA256 string           `json:"certificate_sha256"`
 	ChainLength       int              `json:"chain_length"`
-	FriendlyName      string           `json:"friendly_name"`
+	FriendlyName      foreign.Text     `json:"friendly_name"`
 	Verified          bool             `json:"verified"`
 	Proof             *archive.Proof   `json:"proof"`
 	HasPrivateKey     bool             `json:"has_private_key"`
@@ -51,9 +51,9 @@ func printReceipt(p *frame.Printer, receipt *bridge.Receipt, reasons []verdict.R
 		method += " (" + receipt.Mechanism + ")"
 	}
 	args := messages.Args{
-		"File": terminal.Printable(receipt.File), "Subject": terminal.Printable(receipt.Certificate.Subject), "Method": method, "SHA256": receipt.SHA256,
-		"Profile": string(receipt.Profile), "Iterations": receipt.Iterations, "Chain": receipt.ChainLength, "Name": terminal.Printable(receipt.FriendlyName),
-		"Until": p.Date(receipt.Certificate.NotAfter),
+		"File": foreign.Text(receipt.File), "Subject": receipt.Certificate.Subject, "Method": messages.Own(method), "SHA256": messages.Own(receipt.SHA256),
+		"Profile": messages.Own(string(receipt.Profile)), "Iterations": messages.Number(receipt.Iterations), "Chain": messages.Number(receipt.ChainLength), "Name": messages.Own(string(receipt.FriendlyName)),
+		"Until": messages.Own(p.Date(receipt.Certificate.NotAfter)),
 	}
 	colour := p.Colours()
 	if receipt.Verified() {
@@ -90,7 +90,7 @@ func viewReceipt(receipt *bridge.Receipt, reasons []verdict.Reason) exportView {
 	shown := exportView{
 		Schema: exportSchema, File: receipt.File, SHA256: receipt.SHA256, Method: &receipt.Method, Profile: &profile,
 		Iterations: receipt.Iterations, CertificateSHA256: receipt.Certificate.SHA256(), ChainLength: receipt.ChainLength,
-		FriendlyName: receipt.FriendlyName, Verified: receipt.Verified(), Proof: &receipt.Proof, HasPrivateKey: true, KeyDeleted: receipt.KeyDeleted, Reasons: frame.NoNil(reasons),
+		FriendlyName: foreign.Text(receipt.FriendlyName), Verified: receipt.Verified(), Proof: &receipt.Proof, HasPrivateKey: true, KeyDeleted: receipt.KeyDeleted, Reasons: frame.NoNil(reasons),
 	}
 	if receipt.Mechanism != "" {
 		shown.Mechanism = &receipt.Mechanism
@@ -104,7 +104,7 @@ func dryRunResult(r bridge.ExportRequest) frame.Result {
 		if !r.Verdict.Exportable {
 			id = "export.dry-run-untried"
 		}
-		p.Line("", messages.Args{"File": terminal.Printable(r.Target.Path), "Method": string(r.Verdict.Method)}, id)
+		p.Line("", messages.Args{"File": foreign.Text(r.Target.Path), "Method": messages.Own(string(r.Verdict.Method))}, id)
 		for _, reason := range r.Verdict.Reasons {
 			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
 		}

@@ -16,6 +16,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // globals are the flags that every command knows.
@@ -85,7 +86,7 @@ func (a *App) run(commands func(*App) []*cobra.Command, args []string) (int, err
 		return ExitFailed, err
 	}
 	if !spoken {
-		return exitUsage, Usage("error.language", messages.Args{"Asked": terminal.Printable(langFlag(args)), "Spoken": strings.Join(messages.Languages(), ", ")})
+		return exitUsage, Usage("error.language", messages.Args{"Asked": foreign.Text(langFlag(args)), "Spoken": messages.Own(strings.Join(messages.Languages(), ", "))})
 	}
 	root := a.Root(commands)
 	a.JSON = slices.Contains(args, "--json") // also where the flags before it cannot be understood

@@ -15,7 +15,7 @@ func (a *App) Date(t time.Time) string {
 	if t.Day() == 1 {
 		id = "date.first"
 	}
-	return a.Text(id, messages.Args{"Day": t.Day(), "Month": a.Text("month."+strconv.Itoa(int(t.Month())), nil), "Year": t.Year()})
+	return a.Text(id, messages.Args{"Day": messages.Number(t.Day()), "Month": messages.Own(a.Text("month."+strconv.Itoa(int(t.Month())), nil)), "Year": messages.Number(t.Year())})
 }
 
 // DateOf is date for a time as JSON carries it.

@@ -13,6 +13,7 @@ import (
 	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/host"
 	"p11bridge/token/secret"
 )
@@ -25,7 +26,7 @@ func frameErrors() []Description {
 		As(describeModule),
 		As(describeTrace),
 		As(func(_ *App, e *bridge.InterruptedError) Failure {
-			return Failure{ID: "error.interrupted-all", Args: messages.Args{"Done": e.Done, "Total": e.Total}, Code: ExitFailed}
+			return Failure{ID: "error.interrupted-all", Args: messages.Args{"Done": messages.Number(e.Done), "Total": messages.Number(e.Total)}, Code: ExitFailed}
 		}),
 		Is(context.Canceled, ExitFailed, "error.interrupted"),
 		Is(supervise.ErrNoProc, ExitFailed, "error.no-proc"),
@@ -38,23 +39,23 @@ func frameErrors() []Description {
 		As(describeFile),
 		As(describeNoToken),
 		As(func(_ *App, e *severalTokensError) Failure {
-			return Failure{ID: "error.several-tokens", Args: messages.Args{"Tokens": PrintableList(e.Present)}, Code: exitUsage}
+			return Failure{ID: "error.several-tokens", Args: messages.Args{"Tokens": messages.Own(PrintableList(e.Present))}, Code: exitUsage}
 		}),
 		As(describeNotFound),
 		As(func(_ *App, e *ambiguousError) Failure {
-			return Failure{ID: "error.ambiguous", Args: messages.Args{"Name": terminal.Printable(e.Name), "Candidates": PrintableList(e.Candidates)}, Code: exitUsage}
+			return Failure{ID: "error.ambiguous", Args: messages.Args{"Name": foreign.Text(e.Name), "Candidates": messages.Own(PrintableList(e.Candidates))}, Code: exitUsage}
 		}),
 		As(describeSource),
 		As(func(_ *App, _ *passwordMissingError) Failure {
 			return Failure{ID: "error.password", Reasons: []verdict.Reason{{Code: verdict.PasswordMissing}}, Code: ExitFailed}
 		}),
 		As(func(a *App, e *inputError) Failure {
-			return Failure{ID: "error.input", Args: messages.Args{"Path": terminal.Printable(e.path), "Problem": a.sourceProblem(e.err)}, Code: ExitFailed}
+			return Failure{ID: "error.input", Args: messages.Args{"Path": foreign.Text(e.path), "Problem": messages.Own(a.sourceProblem(e.err))}, Code: ExitFailed}
 		}),
 		Is(token.ErrPINValue, exitUsage, "error.pin-value"),
 		Is(token.ErrFingerprint, exitUsage, "error.fingerprint"),
 		As(func(_ *App, e *token.URIError) Failure {
-			return Failure{ID: "error.uri", Args: messages.Args{"Problem": terminal.Printable(e.Problem)}, Code: exitUsage}
+			return Failure{ID: "error.uri", Args: messages.Args{"Problem": foreign.Text(e.Problem)}, Code: exitUsage}
 		}),
 		Is(terminal.ErrNone, ExitFailed, "error.no-terminal"),
 		Is(terminal.ErrGone, ExitFailed, "error.terminal-gone"),
@@ -70,10 +71,10 @@ func frameErrors() []Description {
 		Is(bridge.ErrPasswordEmpty, ExitFailed, "error.password-empty"),
 		Is(bridge.ErrPasswordEncoding, ExitFailed, "error.password-encoding"),
 		As(func(_ *App, e *token.Error) Failure {
-			return Failure{ID: "error.ckr", Args: messages.Args{"Function": e.Function, "Code": e.Code.String()}, Stated: stated(e), Code: ExitFailed}
+			return Failure{ID: "error.ckr", Args: messages.Args{"Function": messages.Own(e.Function), "Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 		}),
 		As(func(_ *App, e *token.AnswerError) Failure {
-			return Failure{ID: "error.other", Args: messages.Args{"Problem": OneLine(e)}, Stated: stated(e), Code: ExitFailed}
+			return Failure{ID: "error.other", Args: messages.Args{"Problem": messages.Own(OneLine(e))}, Stated: stated(e), Code: ExitFailed}
 		}),
 	}
 }
@@ -86,7 +87,7 @@ func stated(err error) []verdict.Reason {
 // describeFile has the words for a file that cannot be written where it was wanted. A name that does not fit is a mistake of the
 // command line.
 func describeFile(_ *App, e *archive.FileError) Failure {
-	f := Failure{ID: "error.file." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": SystemWords(e.Err)}, Code: ExitFailed}
+	f := Failure{ID: "error.file." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(SystemWords(e.Err))}, Code: ExitFailed}
 	if slices.Contains([]archive.FileFault{archive.FileNamedCert, archive.FileNamedBackup, archive.FileNamedDash}, e.Fault) {
 		f.Code = exitUsage
 	}
@@ -95,7 +96,7 @@ func describeFile(_ *App, e *archive.FileError) Failure {
 
 // describePlaced has the words for a file that got its name. What is whole was done in part.
 func describePlaced(_ *App, e *archive.PlacedError) Failure {
-	f := Failure{ID: "error.placed." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": SystemWords(e.Err)}, Code: ExitFailed}
+	f := Failure{ID: "error.placed." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(SystemWords(e.Err))}, Code: ExitFailed}
 	if e.Fault == archive.PlacedUncertain || e.Fault == archive.PlacedWithoutRecord {
 		f.Code = ExitPartly
 	}
@@ -123,7 +124,7 @@ func describeModule(_ *App, e *supervise.ModuleFailure) Failure {
 	}
 	f := Failure{
 		ID:   id,
-		Args: messages.Args{"Module": terminal.Printable(e.Module), "Function": function, "Signal": e.Signal, "After": e.After.String()},
+		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(function), "Signal": messages.Own(e.Signal), "After": messages.Own(e.After.String())},
 		Code: ExitFailed,
 	}
 	if e.Cause != supervise.Interrupted {
@@ -134,20 +135,20 @@ func describeModule(_ *App, e *supervise.ModuleFailure) Failure {
 
 func describeLoad(_ *App, e *token.LoadError) Failure {
 	return Failure{
-		ID: "error.load." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Text": terminal.Printable(e.Text)},
+		ID: "error.load." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Text": foreign.Text(e.Text)},
 		Stated: []verdict.Reason{verdict.JudgeFailure(e.Path, *token.FailureOf(e))}, Code: ExitFailed,
 	}
 }
 
 func describeBlocked(_ *App, e *BlockedError) Failure {
 	if e.Err != nil && len(e.Reasons) == 0 {
-		return Failure{ID: "error.other", Args: messages.Args{"Problem": terminal.Printable(e.Error())}, Code: ExitFailed}
+		return Failure{ID: "error.other", Args: messages.Args{"Problem": foreign.Text(e.Error())}, Code: ExitFailed}
 	}
 	return Failure{ID: "error.login", Reasons: e.Reasons, Code: exitPIN}
 }
 
 func describeNoToken(a *App, e *noTokenError) Failure {
-	f := Failure{ID: "error.no-token", Args: messages.Args{"Wanted": terminal.Printable(e.Wanted), "Tokens": PrintableList(e.Present)}, Reasons: e.reasons(), Code: ExitFailed}
+	f := Failure{ID: "error.no-token", Args: messages.Args{"Wanted": foreign.Text(e.Wanted), "Tokens": messages.Own(PrintableList(e.Present))}, Reasons: e.reasons(), Code: ExitFailed}
 	var more []string
 	if e.Wanted != "" {
 		f.ID = "error.no-such-token"
@@ -163,7 +164,7 @@ func describeNoToken(a *App, e *noTokenError) Failure {
 }
 
 func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
-	f := Failure{ID: "error.object-not-found", Args: messages.Args{"Name": terminal.Printable(e.Name)}, Code: ExitFailed}
+	f := Failure{ID: "error.object-not-found", Args: messages.Args{"Name": foreign.Text(e.Name)}, Code: ExitFailed}
 	if e.Hidden {
 		f.ID = "error.object-hidden"
 	}
@@ -174,7 +175,7 @@ func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
 }
 
 func describeSource(a *App, e *sourceError) Failure {
-	f := Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": e.Flag, "Source": e.Source, "Problem": a.sourceProblem(e.Err)}, Code: ExitFailed}
+	f := Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": messages.Own(e.Flag), "Source": messages.Own(e.Source), "Problem": messages.Own(a.sourceProblem(e.Err))}, Code: ExitFailed}
 	if e.Flag == "--pin-source" {
 		f.Code = exitPIN
 	}
@@ -206,7 +207,7 @@ func (a *App) sourceProblem(err error) string {
 	}
 	for _, known := range sourceProblems {
 		if errors.Is(err, known.err) {
-			return a.Text(known.id, messages.Args{"Most": maxSecret})
+			return a.Text(known.id, messages.Args{"Most": messages.Number(maxSecret)})
 		}
 	}
 	return SystemWords(err)

@@ -49,7 +49,7 @@ func Is(known error, code int, id string) Description {
 		if !errors.Is(err, known) {
 			return Failure{}, false
 		}
-		return Failure{ID: id, Args: messages.Args{"Problem": OneLine(err)}, Code: code}, true
+		return Failure{ID: id, Args: messages.Args{"Problem": messages.Own(OneLine(err))}, Code: code}, true
 	}
 }
 
@@ -70,7 +70,7 @@ func (a *App) Describe(err error) Failure {
 			return f
 		}
 	}
-	return Failure{ID: "error.other", Args: messages.Args{"Problem": OneLine(err)}, Code: ExitFailed}
+	return Failure{ID: "error.other", Args: messages.Args{"Problem": messages.Own(OneLine(err))}, Code: ExitFailed}
 }
 
 // FirstOf is the first of joined errors: what went wrong, before what the clearing up met.

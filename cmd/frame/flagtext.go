@@ -33,7 +33,7 @@ func (a *App) WordFlags(c *cobra.Command) {
 			return
 		}
 		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "[]" {
-			f.Usage += " (" + a.Text("flag.default", messages.Args{"Value": f.DefValue}) + ")"
+			f.Usage += " (" + a.Text("flag.default", messages.Args{"Value": messages.Own(f.DefValue)}) + ")"
 		}
 		f.Value, f.DefValue = namedValue{f.Value, name}, ""
 	}

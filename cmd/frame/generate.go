@@ -33,7 +33,7 @@ func (a *App) generate() (*secret.Text, error) {
 		text = append(text, generatedAlphabet[int(b)%len(generatedAlphabet)])
 	}
 	password := secret.New(text)
-	if _, err := fmt.Fprintln(tty, a.Text("prompt.generated", messages.Args{"Password": password.Reveal()})); err != nil {
+	if _, err := fmt.Fprintln(tty, a.Text("prompt.generated", messages.Args{"Password": messages.Own(password.Reveal())})); err != nil {
 		password.Wipe()
 		return nil, terminal.ErrGone
 	}

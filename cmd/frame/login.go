@@ -85,9 +85,9 @@ func (a *App) pinSourceFor(uri *token.URI) string {
 
 // pin gets the PIN; nil for a token with a keypad of its own.
 func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, present, optional bool) (pin *secret.Text, skipped bool, err error) {
-	label := terminal.Printable(info.Label)
+	label := info.Label.String()
 	if info.Flags.Has(token.CKFProtectedAuthenticationPath) {
-		a.Notice("notice.pinpad", messages.Args{"Token": label})
+		a.Notice("notice.pinpad", messages.Args{"Token": messages.Own(label)})
 		return nil, false, nil
 	}
 	if sourceText == "" {
@@ -110,7 +110,7 @@ func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, pres
 		if optional {
 			question = "prompt.pin-optional"
 		}
-		pin, err = terminal.Ask(ctx, a.Text(question, messages.Args{"Token": label})+" ", true)
+		pin, err = terminal.Ask(ctx, a.Text(question, messages.Args{"Token": messages.Own(label)})+" ", true)
 		if err == nil && pin.Len() == 0 && optional {
 			return nil, true, nil
 		}

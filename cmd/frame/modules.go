@@ -74,7 +74,7 @@ func (e *severalTokensError) Error() string {
 
 // Meant tells whether --token and the URI name the slot's token.
 func (a *App) Meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bool {
-	if a.TokenLabel != "" && slot.Token.Label != a.TokenLabel {
+	if a.TokenLabel != "" && string(slot.Token.Label) != a.TokenLabel {
 		return false
 	}
 	return uri == nil || uri.MatchesToken(module, slot)

@@ -15,6 +15,7 @@ import (
 	"p11bridge/bridge"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 	"p11bridge/token/secret"
 )
 
@@ -62,14 +63,14 @@ func (a *App) KnownPassword(ctx context.Context, text, file string) (*secret.Tex
 		return nil, err
 	}
 	if s.kind == "prompt" {
-		return terminal.Ask(ctx, a.Text("prompt.password", messages.Args{"File": terminal.Printable(file)})+" ", true)
+		return terminal.Ask(ctx, a.Text("prompt.password", messages.Args{"File": foreign.Text(file)})+" ", true)
 	}
 	password, err := a.read(passwordFlag, s)
 	if err != nil {
 		return nil, err
 	}
 	if err := secret.Check(password.Bytes()); err != nil {
-		a.Notice("notice.password-as-it-is", messages.Args{"Source": s.String(), "Problem": a.sourceProblem(err)})
+		a.Notice("notice.password-as-it-is", messages.Args{"Source": messages.Own(s.String()), "Problem": messages.Own(a.sourceProblem(err))})
 	}
 	return password, nil
 }

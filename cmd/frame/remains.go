@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // describeRemains tells the failure itself, then what it has left on the token, and how that is removed.
@@ -34,13 +34,13 @@ func describeRemains(a *App, e *token.RemainsError) Failure {
 // remainingObject names one object so that it is no other.
 func (a *App) remainingObject(info *token.Info, o *token.Object) string {
 	args := messages.Args{
-		"Class": o.Class.String(), "ID": hex.EncodeToString(o.ID()), "Label": terminal.Printable(o.Label()),
-		"URI": terminal.Printable(info.URI().With(o).String()),
+		"Class": messages.Own(o.Class.String()), "ID": messages.Own(hex.EncodeToString(o.ID())), "Label": o.Label(),
+		"URI": foreign.Text(info.URI().With(o).String()),
 	}
 	if o.Certificate == nil {
 		return a.Text("remains.object", args)
 	}
-	args["Subject"], args["Fingerprint"] = terminal.Printable(o.Certificate.Subject), o.Certificate.SHA256()
+	args["Subject"], args["Fingerprint"] = o.Certificate.Subject, messages.Own(o.Certificate.SHA256())
 	return a.Text("remains.certificate", args)
 }
 
@@ -57,7 +57,7 @@ func (a *App) removing(e *token.RemainsError) []string {
 		if a.Module != "" {
 			command += " --module '" + strings.ReplaceAll(a.Module, "'", `'\''`) + "'"
 		}
-		lines = append(lines, a.Text("remains.delete", messages.Args{"Command": terminal.Printable(command)}))
+		lines = append(lines, a.Text("remains.delete", messages.Args{"Command": foreign.Text(command)}))
 	}
 	if others {
 		lines = append(lines, a.Text("remains.others", nil))

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // Root is the command line: the flags of every command, and the commands.
@@ -20,7 +20,7 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return Usage("error.unknown-command", messages.Args{"Command": terminal.Printable(args[0])})
+				return Usage("error.unknown-command", messages.Args{"Command": foreign.Text(args[0])})
 			}
 			return c.Help()
 		},

@@ -12,6 +12,7 @@ import (
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 	"p11bridge/token/secret"
 )
 
@@ -39,7 +40,7 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 		}
 	}
 	// The text is left out of the error: it may be the secret itself.
-	return source{}, Usage("error.source", messages.Args{"Flag": flag, "Kinds": sourceForms(kinds)})
+	return source{}, Usage("error.source", messages.Args{"Flag": messages.Own(flag), "Kinds": messages.Own(sourceForms(kinds))})
 }
 
 func sourceForms(kinds []string) string {
@@ -165,7 +166,7 @@ func (a *App) readSecretFile(path string) ([]byte, error) {
 		return nil, withoutPath(err)
 	}
 	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
-		a.Notice("notice.world-readable", messages.Args{"Path": terminal.Printable(path)})
+		a.Notice("notice.world-readable", messages.Args{"Path": foreign.Text(path)})
 	}
 	return text, nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
-	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // checkTrace refuses a trace that would be written to a file that the command line names once more: whatever the command
@@ -63,7 +63,7 @@ func sameFile(one, other string) bool {
 }
 
 func describeTrace(_ *App, e *supervise.TraceError) Failure {
-	f := Failure{ID: "error.trace." + string(e.Fault), Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": SystemWords(e.Err)}, Code: ExitFailed}
+	f := Failure{ID: "error.trace." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(SystemWords(e.Err))}, Code: ExitFailed}
 	if e.Fault == supervise.TraceIsNamed {
 		f.Code = exitUsage
 	}

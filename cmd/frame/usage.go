@@ -9,6 +9,7 @@ import (
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // usageError is a command line that cannot be understood. Its text stands in the catalog.
@@ -30,11 +31,11 @@ func FlagError(err error) error {
 	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown):
-		return Usage("error.flag-unknown", messages.Args{"Flag": dashed(unknown.GetSpecifiedName())})
+		return Usage("error.flag-unknown", messages.Args{"Flag": messages.Own(dashed(unknown.GetSpecifiedName()))})
 	case errors.As(err, &valueless):
-		return Usage("error.flag-value-missing", messages.Args{"Flag": dashed(valueless.GetSpecifiedName())})
+		return Usage("error.flag-value-missing", messages.Args{"Flag": messages.Own(dashed(valueless.GetSpecifiedName()))})
 	case errors.As(err, &invalid):
-		return Usage("error.flag-value", messages.Args{"Flag": dashed(invalid.GetFlag().Name)})
+		return Usage("error.flag-value", messages.Args{"Flag": messages.Own(dashed(invalid.GetFlag().Name))})
 	}
 	return Usage("error.flag", nil)
 }
@@ -54,7 +55,7 @@ func Examples(lines ...string) string {
 func AtMostOne(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > 1 {
-			return Usage("error.too-many-arguments", messages.Args{"Name": name})
+			return Usage("error.too-many-arguments", messages.Args{"Name": messages.Own(name)})
 		}
 		return nil
 	}
@@ -64,9 +65,9 @@ func ExactlyOne(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
-			return Usage("error.argument-missing", messages.Args{"Name": name})
+			return Usage("error.argument-missing", messages.Args{"Name": messages.Own(name)})
 		case len(args) > 1:
-			return Usage("error.too-many-arguments", messages.Args{"Name": name})
+			return Usage("error.too-many-arguments", messages.Args{"Name": messages.Own(name)})
 		}
 		return nil
 	}
@@ -74,7 +75,7 @@ func ExactlyOne(name string) cobra.PositionalArgs {
 
 func NoArguments(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return Usage("error.no-arguments", messages.Args{"Given": terminal.Printable(args[0])})
+		return Usage("error.no-arguments", messages.Args{"Given": foreign.Text(args[0])})
 	}
 	return nil
 }

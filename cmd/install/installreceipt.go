@@ -8,9 +8,9 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // installView is what install --json shows.
@@ -21,7 +21,7 @@ type installView struct {
 	URI         string             `json:"uri"`
 	Certificate *view.Certificate  `json:"certificate"`
 	ID          string             `json:"id"`
-	Label       string             `json:"label"`
+	Label       foreign.Text       `json:"label"`
 	State       string             `json:"state"`
 	Proof       bridge.HolderProof `json:"proof"`
 	Chain       []placedView       `json:"chain"`
@@ -32,10 +32,10 @@ type installView struct {
 
 // placedView is a chain certificate on the token.
 type placedView struct {
-	Subject string `json:"subject"`
-	SHA256  string `json:"sha256"`
-	Label   string `json:"label"`
-	State   string `json:"state"`
+	Subject foreign.Text `json:"subject"`
+	SHA256  string       `json:"sha256"`
+	Label   foreign.Text `json:"label"`
+	State   string       `json:"state"`
 }
 
 const installSchema = "p11bridge.install/1"
@@ -54,12 +54,12 @@ func stateOf(c bridge.PlacedCertificate, dryRun bool) string {
 func viewInstall(o *installOptions, info *token.Info, plan *bridge.InstallPlan) installView {
 	shown := installView{
 		Schema: installSchema, File: o.file, Token: info.URI().String(), URI: info.URI().With(plan.Key).String(),
-		Certificate: view.CertificateOf(plan.Certificate), ID: hex.EncodeToString(plan.Name.ID), Label: plan.Name.Label,
+		Certificate: view.CertificateOf(plan.Certificate), ID: hex.EncodeToString(plan.Name.ID), Label: foreign.Text(plan.Name.Label),
 		State: stateOf(plan.PlacedCertificate, o.dryRun), Proof: plan.Proof, Chain: []placedView{}, LeftOut: plan.LeftOut, DryRun: o.dryRun,
 		Reasons: frame.NoNil(plan.Notices),
 	}
 	for _, c := range plan.Chain {
-		shown.Chain = append(shown.Chain, placedView{c.Certificate.Subject, c.Certificate.SHA256(), c.Name.Label, stateOf(c, o.dryRun)})
+		shown.Chain = append(shown.Chain, placedView{c.Certificate.Subject, c.Certificate.SHA256(), foreign.Text(c.Name.Label), stateOf(c, o.dryRun)})
 	}
 	return shown
 }
@@ -68,9 +68,9 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 	c := plan.Certificate
 	state := stateOf(plan.PlacedCertificate, o.dryRun)
 	args := messages.Args{
-		"Subject": terminal.Printable(c.Subject), "Issuer": terminal.Printable(c.Issuer), "Until": p.Date(c.NotAfter), "Token": terminal.Printable(info.Label),
-		"Label": terminal.Printable(plan.Name.Label), "ID": hex.EncodeToString(plan.Name.ID), "LeftOut": plan.LeftOut,
-		"OtherID": "", "Fingerprint": "sha256:" + c.SHA256()[:16],
+		"Subject": c.Subject, "Issuer": c.Issuer, "Until": messages.Own(p.Date(c.NotAfter)), "Token": info.Label,
+		"Label": foreign.Text(plan.Name.Label), "ID": messages.Own(hex.EncodeToString(plan.Name.ID)), "LeftOut": messages.Number(plan.LeftOut),
+		"OtherID": messages.Own(""), "Fingerprint": messages.Own("sha256:" + c.SHA256()[:16]),
 	}
 	text := p.Text("install."+state, args)
 	if state == "installed" {
@@ -79,14 +79,14 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 	fmt.Fprintln(p.Out, text)
 	lines := []string{"install.proof." + string(plan.Proof)}
 	if plan.OtherID() {
-		args["OtherID"] = hex.EncodeToString(plan.There.ID())
+		args["OtherID"] = messages.Own(hex.EncodeToString(plan.There.ID()))
 		lines = append(lines, "install.other-id")
 	}
 	for _, id := range lines {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 	for _, above := range plan.Chain {
-		text := p.Text("install.chain."+stateOf(above, o.dryRun), messages.Args{"Subject": terminal.Printable(above.Certificate.Subject)})
+		text := p.Text("install.chain."+stateOf(above, o.dryRun), messages.Args{"Subject": above.Certificate.Subject})
 		fmt.Fprintln(p.Out, "  "+text)
 	}
 	if plan.LeftOut > 0 {

@@ -9,9 +9,9 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 type listOptions struct {
@@ -48,7 +48,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 
 func runList(ctx context.Context, w *frame.Worker, o *listOptions) (frame.Result, error) {
 	if o.by != "token" && o.by != "purpose" {
-		return frame.Result{}, frame.Usage("error.by", messages.Args{"Given": terminal.Printable(o.by)})
+		return frame.Result{}, frame.Usage("error.by", messages.Args{"Given": foreign.Text(o.by)})
 	}
 	var selector *token.Selector
 	var uri *token.URI

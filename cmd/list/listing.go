@@ -24,7 +24,7 @@ func printList(p *frame.Printer, shown listView) {
 			fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, t.Identities, colour)))
 		}
 		for _, o := range t.Objects {
-			fmt.Fprintln(p.Out, "  "+p.Text("list.other-object", messages.Args{"Class": o.Class, "Label": terminal.Printable(o.Label)}))
+			fmt.Fprintln(p.Out, "  "+p.Text("list.other-object", messages.Args{"Class": messages.Own(o.Class), "Label": o.Label}))
 		}
 		for _, reason := range t.Reasons {
 			fmt.Fprintln(p.Out, "  "+colour.Doubt(p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
@@ -92,11 +92,11 @@ func identityRows(a *frame.App, identities []view.Identity, colour terminal.Colo
 	for _, identity := range identities {
 		subject, until := "–", "–"
 		if c := identity.Certificate; c != nil {
-			subject, until = terminal.Shorten(terminal.Printable(c.Subject), 40), c.NotAfter[:len("2006-01-02")]
+			subject, until = terminal.Shorten(c.Subject.String(), 40), c.NotAfter[:len("2006-01-02")]
 		}
 		verdict := view.VerdictCell(a, identity, colour)
 		rows = append(rows, []terminal.Cell{
-			{Text: terminal.Shorten(terminal.Printable(identity.Label), 32)}, {Text: terminal.Shorten(identity.ID, 16)}, {Text: terminal.Printable(view.KeyText(identity))},
+			{Text: terminal.Shorten(identity.Label.String(), 32)}, {Text: terminal.Shorten(identity.ID, 16)}, {Text: terminal.Printable(view.KeyText(identity))},
 			{Text: subject}, {Text: until}, verdict,
 		})
 	}

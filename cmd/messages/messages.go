@@ -20,7 +20,7 @@ var files embed.FS
 func Languages() []string { return []string{"en", "es", "ca", "fr"} }
 
 // Args are a message's named arguments.
-type Args map[string]any
+type Args map[string]Value
 
 // Catalog gives the texts of one language.
 type Catalog struct {
@@ -59,7 +59,7 @@ func Read(name string) ([]byte, error) { return files.ReadFile(name) }
 // Text gives a message. An argument named Count chooses the plural form. An id without a text gives the id itself, which
 // the tests rule out.
 func (c *Catalog) Text(id string, args Args) string {
-	text, err := c.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: args, PluralCount: args["Count"]})
+	text, err := c.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: args.data(), PluralCount: args.count()})
 	if err != nil && text == "" {
 		return id
 	}

@@ -14,8 +14,8 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -49,7 +49,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.StringVarP(&o.out, "out", "o", "", a.Text("flag.request-out", nil))
 	flags.BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
 	flags.BoolVar(&o.sameKey, "same-key", false, a.Text("flag.same-key", nil))
-	flags.StringVar(&o.keyType, "key-type", "", a.Text("flag.key-type", messages.Args{"Types": strings.Join(bridge.KeyTypes(), ", ")}))
+	flags.StringVar(&o.keyType, "key-type", "", a.Text("flag.key-type", messages.Args{"Types": messages.Own(strings.Join(bridge.KeyTypes(), ", "))}))
 	flags.BoolVar(&o.exportable, "exportable", false, a.Text("flag.request-exportable", nil))
 	flags.StringVar(&label, "label", "", a.Text("flag.label", nil))
 	flags.StringVar(&o.subject, "subject", "", a.Text("flag.subject", nil))
@@ -119,16 +119,16 @@ func requestOrder(a *frame.App, o *requestOptions) (order bridge.RequestOrder, e
 	case o.sameKey && (o.keyType != "" || o.exportable || o.label != nil):
 		return order, frame.Usage("error.same-key", nil)
 	case o.keyType != "" && !slices.Contains(bridge.KeyTypes(), order.KeyType):
-		return order, frame.Usage("error.key-type", messages.Args{"Given": terminal.Printable(o.keyType), "Types": strings.Join(bridge.KeyTypes(), ", ")})
+		return order, frame.Usage("error.key-type", messages.Args{"Given": foreign.Text(o.keyType), "Types": messages.Own(strings.Join(bridge.KeyTypes(), ", "))})
 	}
 	if o.subject != "" {
 		if order.Subject, err = pki.ParseNameText(o.subject); err != nil {
-			return order, frame.Usage("error.subject", messages.Args{"Problem": terminal.Printable(err.Error())})
+			return order, frame.Usage("error.subject", messages.Args{"Problem": foreign.Text(err.Error())})
 		}
 	}
 	if len(o.altNames) > 0 {
 		if order.AltNames, err = pki.GeneralNames(o.altNames); err != nil {
-			return order, frame.Usage("error.san", messages.Args{"Problem": terminal.Printable(err.Error())})
+			return order, frame.Usage("error.san", messages.Args{"Problem": foreign.Text(err.Error())})
 		}
 	}
 	if o.out == "" {

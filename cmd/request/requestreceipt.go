@@ -7,9 +7,9 @@ import (
 	"p11bridge/bridge"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -19,11 +19,11 @@ type requestView struct {
 	File       *string         `json:"file"`
 	Request    *string         `json:"csr"`
 	SHA256     *string         `json:"csr_sha256"`
-	Subject    string          `json:"subject"`
+	Subject    foreign.Text    `json:"subject"`
 	Issuer     *string         `json:"issuer"`
 	Key        view.PublicKey  `json:"key"`
 	NewKey     bool            `json:"new_key"`
-	Label      string          `json:"label"`
+	Label      foreign.Text    `json:"label"`
 	URI        *string         `json:"uri"`
 	Exportable *bool           `json:"exportable"`
 	SignedBy   *token.SignedBy `json:"signed_by"`
@@ -34,7 +34,7 @@ type requestView struct {
 const requestSchema = "p11bridge.request/1"
 
 func viewRequestPlan(o *requestOptions, plan *bridge.RequestPlan) requestView {
-	shown := requestView{Schema: requestSchema, Subject: pki.NameText(plan.RawSubject), NewKey: plan.NewKey, Label: plan.Label}
+	shown := requestView{Schema: requestSchema, Subject: foreign.Text(pki.NameText(plan.RawSubject)), NewKey: plan.NewKey, Label: foreign.Text(plan.Label)}
 	if o.out != "" {
 		shown.File = &o.out
 	}
@@ -63,9 +63,9 @@ func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.RequestRec
 // printRequest says what was made and what comes next.
 func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) {
 	args := requestArgs(o, &receipt.RequestPlan)
-	args["Key"] = view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}})
-	args["ID"], args["URI"] = hex.EncodeToString(receipt.PrivateKey.ID()), info.URI().With(receipt.PrivateKey).String()
-	args["SHA256"], args["SignedBy"], args["Algorithm"] = receipt.SHA256, string(receipt.SignedBy), string(receipt.Algorithm)
+	args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}}))
+	args["ID"], args["URI"] = messages.Own(hex.EncodeToString(receipt.PrivateKey.ID())), messages.Own(info.URI().With(receipt.PrivateKey).String())
+	args["SHA256"], args["SignedBy"], args["Algorithm"] = messages.Own(receipt.SHA256), messages.Own(string(receipt.SignedBy)), messages.Own(string(receipt.Algorithm))
 	lines := []string{"request.details"}
 	head := "request.done-same"
 	if receipt.NewKey {
@@ -95,8 +95,8 @@ func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt
 
 func requestArgs(o *requestOptions, plan *bridge.RequestPlan) messages.Args {
 	return messages.Args{
-		"Subject": terminal.Printable(pki.NameText(plan.RawSubject)), "Issuer": terminal.Printable(plan.Issuer), "File": terminal.Printable(o.out), "Label": terminal.Printable(plan.Label),
-		"Weak": plan.Weak, "Bits": plan.Bits, "Key": view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: plan.Kind.Algorithm, Bits: plan.Bits, Curve: plan.Kind.Curve}}),
+		"Subject": foreign.Text(pki.NameText(plan.RawSubject)), "Issuer": foreign.Text(plan.Issuer), "File": foreign.Text(o.out), "Label": foreign.Text(plan.Label),
+		"Weak": messages.Number(plan.Weak), "Bits": messages.Number(plan.Bits), "Key": messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: plan.Kind.Algorithm, Bits: plan.Bits, Curve: plan.Kind.Curve}})),
 	}
 }
 
@@ -140,7 +140,7 @@ func planResult(o *requestOptions, order bridge.RequestOrder, plan *bridge.Reque
 		uri := order.Inventory.Token.URI().With(order.Identity.PrivateKey).String()
 		shown.Key, shown.URI = view.PublicKey{Type: public.Algorithm, Bits: public.Bits, Curve: public.Curve}, &uri
 		shown.Exportable = order.Identity.PrivateKey.Attributes.Bool(token.CKAExtractable).Value()
-		args["Key"] = view.KeyText(view.Identity{PublicKey: &shown.Key})
+		args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &shown.Key}))
 		head, lines = "request.dry-run-same", nil
 	}
 	if plan.Weak > 0 {
@@ -157,7 +157,7 @@ func requestErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(_ *frame.App, e *bridge.GenerateError) frame.Failure {
 			key := view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: e.Kind.Algorithm, Bits: e.Kind.Bits, Curve: e.Kind.Curve}})
-			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": key, "Problem": frame.OneLine(e.Err)}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": messages.Own(key), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.Is(bridge.ErrNoSubject, frame.ExitFailed, "error.no-subject"),
 		frame.Is(bridge.ErrKeyTypeNeeded, frame.ExitFailed, "error.key-type-needed"),

@@ -15,9 +15,9 @@ import (
 	"p11bridge/bridge/archive"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/secret"
 )
 
@@ -130,7 +130,7 @@ func recordBeside(a *frame.App, file string) (*archive.Record, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, nil //nolint:nilnil // a copy without a record is as good
 	case errors.As(err, &unusable):
-		a.Notice("notice.record", messages.Args{"Path": terminal.Printable(path), "Problem": frame.SystemWords(unusable.Err)})
+		a.Notice("notice.record", messages.Args{"Path": foreign.Text(path), "Problem": messages.Own(frame.SystemWords(unusable.Err))})
 		return nil, nil //nolint:nilnil // as if there were none
 	}
 	return record, err

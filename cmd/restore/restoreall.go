@@ -9,7 +9,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // restoreAllView is what restore --all --json shows.
@@ -98,7 +98,7 @@ func atOnce(a *frame.App, one frame.Result) error {
 
 func printFailed(p *frame.Printer, failures []failedView) {
 	for _, failed := range failures {
-		fmt.Fprintln(p.Out, p.Colours().Doubt(p.Text("restore.failed-key", messages.Args{"Name": terminal.Printable(failed.Key)})))
+		fmt.Fprintln(p.Out, p.Colours().Doubt(p.Text("restore.failed-key", messages.Args{"Name": foreign.Text(failed.Key)})))
 		for _, reason := range failed.Reasons {
 			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
 		}

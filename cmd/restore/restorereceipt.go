@@ -11,6 +11,7 @@ import (
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // restoreView is what restore --json shows.
@@ -21,7 +22,7 @@ type restoreView struct {
 	URI               *string              `json:"uri"`
 	Method            bridge.RestoreMethod `json:"method"`
 	Mechanism         *string              `json:"mechanism"`
-	Label             string               `json:"label"`
+	Label             foreign.Text         `json:"label"`
 	ID                string               `json:"id"`
 	CertificateSHA256 string               `json:"certificate_sha256"`
 	CertificateKept   bool                 `json:"certificate_kept"`
@@ -63,9 +64,9 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 	info := &r.Inventory.Token
 	uri := info.URI().With(done.Key).String()
 	args := messages.Args{
-		"File": terminal.Printable(o.file), "Subject": terminal.Printable(done.Certificate.Subject), "Token": terminal.Printable(info.Label), "URI": terminal.Printable(uri),
-		"Method": string(done.Method), "Mechanism": done.Mechanism, "Chain": done.ChainLength, "Label": terminal.Printable(done.Key.Label()),
-		"ID": hex.EncodeToString(done.Key.ID()), "Until": p.Date(done.Certificate.NotAfter),
+		"File": foreign.Text(o.file), "Subject": done.Certificate.Subject, "Token": info.Label, "URI": foreign.Text(uri),
+		"Method": messages.Own(string(done.Method)), "Mechanism": messages.Own(done.Mechanism), "Chain": messages.Number(done.ChainLength), "Label": done.Key.Label(),
+		"ID": messages.Own(hex.EncodeToString(done.Key.ID())), "Until": messages.Own(p.Date(done.Certificate.NotAfter)),
 	}
 	colour := p.Colours()
 	lines := []string{"restore.way." + string(done.Method), "restore.details"}
@@ -82,7 +83,7 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 	for _, d := range done.Differences {
-		fmt.Fprintln(p.Out, "  "+p.Text("restore.difference", messages.Args{"Attribute": d.Attribute.String(), "Wanted": valueText(d.Wanted), "Found": valueText(d.Found)}))
+		fmt.Fprintln(p.Out, "  "+p.Text("restore.difference", messages.Args{"Attribute": messages.Own(d.Attribute.String()), "Wanted": messages.Own(valueText(d.Wanted)), "Found": messages.Own(valueText(d.Found))}))
 	}
 	for _, reason := range done.Notices {
 		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
@@ -109,7 +110,7 @@ func valueText(value any) string {
 
 func viewPlan(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) restoreView {
 	return restoreView{
-		Schema: restoreSchema, File: o.file, Token: r.Inventory.Token.URI().String(), Method: plan.Method, Label: plan.Name.Label,
+		Schema: restoreSchema, File: o.file, Token: r.Inventory.Token.URI().String(), Method: plan.Method, Label: foreign.Text(plan.Name.Label),
 		ID: hex.EncodeToString(plan.Name.ID), CertificateSHA256: r.Copy.Certificate.SHA256(), ChainLength: len(r.Copy.Chain),
 		Attributes: map[string]*bool{}, Differences: []bridge.Difference{}, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
 	}
@@ -122,8 +123,8 @@ func planResult(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.Restore
 func printPlan(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) {
 	info := &r.Inventory.Token
 	fmt.Fprintln(p.Out, p.Text("restore.dry-run", messages.Args{
-		"File": terminal.Printable(o.file), "Subject": terminal.Printable(r.Copy.Certificate.Subject), "Token": terminal.Printable(info.Label), "Method": string(plan.Method),
-		"Label": terminal.Printable(plan.Name.Label), "ID": hex.EncodeToString(plan.Name.ID), "Chain": len(r.Copy.Chain),
+		"File": foreign.Text(o.file), "Subject": r.Copy.Certificate.Subject, "Token": info.Label, "Method": messages.Own(string(plan.Method)),
+		"Label": foreign.Text(plan.Name.Label), "ID": messages.Own(hex.EncodeToString(plan.Name.ID)), "Chain": messages.Number(len(r.Copy.Chain)),
 	}))
 	for _, reason := range r.Copy.Notices {
 		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
@@ -141,7 +142,7 @@ func restoreErrors() []frame.Description {
 			if e.Wanted != "" {
 				id = "error.no-such-key"
 			}
-			return frame.Failure{ID: id, Args: messages.Args{"Name": terminal.Printable(e.Wanted), "Keys": frame.PrintableList(e.Names)}, Code: frame.ExitFailed}
+			return frame.Failure{ID: id, Args: messages.Args{"Name": foreign.Text(e.Wanted), "Keys": messages.Own(frame.PrintableList(e.Names))}, Code: frame.ExitFailed}
 		}),
 	}
 }

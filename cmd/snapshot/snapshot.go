@@ -14,6 +14,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
 )
 
 type snapshotOptions struct {
@@ -76,7 +77,7 @@ func runSnapshot(ctx context.Context, w *frame.Worker, o *snapshotOptions) (fram
 	return frame.Result{
 		JSON: map[string]any{"schema": "p11bridge.snapshot-written/1", "file": o.out, "tokens": len(shown.Tokens), "redacted": o.redact},
 		Text: func(p *frame.Printer) {
-			p.Line("", messages.Args{"File": terminal.Printable(o.out), "Count": len(shown.Tokens)}, "snapshot.done")
+			p.Line("", messages.Args{"File": foreign.Text(o.out), "Count": messages.Number(len(shown.Tokens))}, "snapshot.done")
 		},
 	}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 type statusOptions struct {
@@ -35,7 +36,7 @@ type statusView struct {
 
 type statusTokenView struct {
 	URI      string           `json:"uri"`
-	Label    string           `json:"label"`
+	Label    foreign.Text     `json:"label"`
 	Serial   string           `json:"serial"`
 	LoggedIn bool             `json:"logged_in"`
 	Reasons  []verdict.Reason `json:"reasons"`
@@ -55,9 +56,9 @@ type keyStatusView struct {
 type statusBackupView struct {
 	view.Backup
 	FileState archive.FileState   `json:"file_state"`
-	Label     string              `json:"label"`
+	Label     foreign.Text        `json:"label"`
 	ID        string              `json:"id"`
-	Subject   string              `json:"subject"`
+	Subject   foreign.Text        `json:"subject"`
 	Token     archive.RecordToken `json:"token"`
 }
 
@@ -124,7 +125,7 @@ func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archiv
 	}
 	for _, inventory := range inventories {
 		info := inventory.Token
-		shown.Tokens = append(shown.Tokens, statusTokenView{info.URI().String(), info.Label, info.Serial, inventory.LoggedIn, frame.NoNil(verdict.JudgeInventory(inventory))})
+		shown.Tokens = append(shown.Tokens, statusTokenView{info.URI().String(), info.Label, string(info.Serial), inventory.LoggedIn, frame.NoNil(verdict.JudgeInventory(inventory))})
 	}
 	names := view.Names{}
 	for _, state := range archive.BackupStates() {

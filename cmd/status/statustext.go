@@ -10,6 +10,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
 )
 
 // printStatus writes one line a key, then the backups that belong to no key here, and once for each state that needs
@@ -28,7 +29,7 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 		if key.Backup != nil {
 			file = terminal.Printable(key.Backup.Path())
 		}
-		rows = append(rows, []terminal.Cell{{Text: terminal.Shorten(terminal.Printable(shown.Keys[i].Label), 32)}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(p.App, key), Paint: paint}, {Text: file}})
+		rows = append(rows, []terminal.Cell{{Text: terminal.Shorten(terminal.Printable(string(shown.Keys[i].Label)), 32)}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(p.App, key), Paint: paint}, {Text: file}})
 		if (key.NeedsAttention() || key.State == archive.StateKeyGone) && len(key.Reasons) > 0 {
 			explained = append(explained, key.Reasons[0])
 		}
@@ -41,12 +42,12 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	}
 	printBackups(p, "status.elsewhere", status.Elsewhere)
 	for _, record := range status.Unreadable {
-		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": terminal.Printable(record.Path), "Problem": terminal.Printable(record.Problem)})))
+		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": foreign.Text(record.Path), "Problem": foreign.Text(record.Problem)})))
 		explained = append(explained, verdict.Reason{Code: verdict.BackupRecordUnreadable})
 	}
 	for _, t := range shown.Tokens {
 		for _, reason := range t.Reasons {
-			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": terminal.Printable(t.Label)})+" "+p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
+			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": t.Label})+" "+p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
 		}
 	}
 	told := map[verdict.Code]bool{}
@@ -57,8 +58,8 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 		}
 	}
 	fmt.Fprintln(p.Out, colour.Bold(p.Text(conclusion(status), messages.Args{
-		"UpToDate": shown.Counts[string(archive.StateUpToDate)], "CannotLeave": shown.Counts[string(archive.StateCannotLeave)], "Keys": len(shown.Keys),
-		"Tokens": hiddenTokens(status),
+		"UpToDate": messages.Number(shown.Counts[string(archive.StateUpToDate)]), "CannotLeave": messages.Number(shown.Counts[string(archive.StateCannotLeave)]), "Keys": messages.Number(len(shown.Keys)),
+		"Tokens": messages.Own(hiddenTokens(status)),
 	})))
 }
 
@@ -76,7 +77,7 @@ func conclusion(status *archive.BackupStatus) string {
 func hiddenTokens(status *archive.BackupStatus) string {
 	names := make([]string, len(status.Hidden))
 	for i, inventory := range status.Hidden {
-		names[i] = `"` + terminal.Printable(inventory.Token.Label) + `"`
+		names[i] = `"` + inventory.Token.Label.String() + `"`
 	}
 	return strings.Join(names, ", ")
 }
@@ -92,8 +93,8 @@ func stateText(a *frame.App, key archive.KeyStatus) string {
 func printBackups(p *frame.Printer, id string, backups []*archive.Backup) {
 	for _, b := range backups {
 		fmt.Fprintln(p.Out, p.Text(id, messages.Args{
-			"File": terminal.Printable(b.Path()), "Subject": terminal.Printable(b.Record.Certificate.Subject), "Created": p.DateOf(b.Record.Created),
-			"State": p.Text("status.file."+string(b.File), nil),
+			"File": foreign.Text(b.Path()), "Subject": b.Record.Certificate.Subject, "Created": messages.Own(p.DateOf(b.Record.Created)),
+			"State": messages.Own(p.Text("status.file."+string(b.File), nil)),
 		}))
 	}
 }

@@ -2,33 +2,14 @@ package terminal
 
 import (
 	"fmt"
-	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"p11bridge/token/foreign"
 )
 
-// Printable makes a text from a token, a file or a module safe for a terminal: characters that control it, reorder it or
-// do not show are written as escapes, and the length is bounded. Every such text passes through here on its way out.
-func Printable(text string) string {
-	const most = 400
-	var out strings.Builder
-	n := 0
-	for _, r := range text {
-		if n++; n > most {
-			out.WriteString("…")
-			break
-		}
-		switch {
-		case r == utf8.RuneError || unicode.IsPrint(r) && !unicode.Is(unicode.Cf, r):
-			out.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&out, `\x%02X`, r)
-		default:
-			fmt.Fprintf(&out, `\u%04X`, r)
-		}
-	}
-	return out.String()
-}
+// Printable makes a text from a token, a file or a module safe for a terminal, as foreign.Text does.
+func Printable(text string) string { return foreign.Text(text).String() }
 
 // columns is the number of terminal columns that a printable text takes: two for wide characters, none for marks.
 func columns(text string) int {

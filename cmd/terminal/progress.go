@@ -68,7 +68,7 @@ func (p *progress) Ended(line string) {
 	defer p.mutex.Unlock()
 	p.done++
 	if !p.terminal {
-		fmt.Fprintln(p.out, p.text("progress.line", messages.Args{"Done": p.done, "Total": p.total, "Line": line}))
+		fmt.Fprintln(p.out, p.text("progress.line", messages.Args{"Done": messages.Number(p.done), "Total": messages.Number(p.total), "Line": messages.Own(line)}))
 		return
 	}
 	p.draw()
@@ -79,11 +79,11 @@ func (p *progress) draw() {
 	if !p.terminal {
 		return
 	}
-	args := messages.Args{"Done": p.done, "Total": p.total, "Name": p.current}
+	args := messages.Args{"Done": messages.Number(p.done), "Total": messages.Number(p.total), "Name": messages.Own(p.current)}
 	id := "progress.all"
 	if p.done > 0 {
 		elapsed := time.Since(p.start)
-		args["Left"] = (elapsed * time.Duration(p.total-p.done) / time.Duration(p.done)).Round(time.Second).String()
+		args["Left"] = messages.Own((elapsed * time.Duration(p.total-p.done) / time.Duration(p.done)).Round(time.Second).String())
 		id = "progress.all-left"
 	}
 	fmt.Fprint(p.out, "\r"+fit(p.text(id, args), p.out.Columns()-1)+"\x1b[K")

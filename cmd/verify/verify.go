@@ -11,8 +11,8 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
 	"p11bridge/token/secret"
 )
 
@@ -122,7 +122,7 @@ func verification(file string, v *bridge.Verification, against *againstView) fra
 func viewVerification(file string, v *bridge.Verification) verifyView {
 	shown := verifyView{
 		Schema: "p11bridge.verify/1", File: file, Format: v.Format, HasPrivateKey: v.HasPrivateKey, HasCertificate: v.HasCertificate,
-		KeyMatches: v.KeyMatches, Iterations: v.Iterations, OtherCertificates: v.OtherCertificates, FriendlyName: v.FriendlyName, Reasons: frame.NoNil(v.Reasons),
+		KeyMatches: v.KeyMatches, Iterations: v.Iterations, OtherCertificates: v.OtherCertificates, FriendlyName: string(v.FriendlyName), Reasons: frame.NoNil(v.Reasons),
 		Keys: []keyView{},
 	}
 	if !v.Unjudged {
@@ -143,7 +143,7 @@ func viewVerification(file string, v *bridge.Verification) verifyView {
 func viewKey(key *bridge.FileKey) keyView {
 	shown := keyView{Name: key.Title()}
 	if key.Certificate != nil {
-		fingerprint, subject := key.Certificate.SHA256(), key.Certificate.Subject
+		fingerprint, subject := key.Certificate.SHA256(), string(key.Certificate.Subject)
 		shown.CertificateSHA256, shown.Subject = &fingerprint, &subject
 	}
 	return shown
@@ -155,19 +155,19 @@ func printKeys(p *frame.Printer, keys []*bridge.FileKey) {
 		return
 	}
 	for _, key := range keys {
-		args := messages.Args{"Name": terminal.Printable(key.Title())}
+		args := messages.Args{"Name": foreign.Text(key.Title())}
 		id := "verify.key-alone"
 		if key.Certificate != nil {
-			id, args["Subject"], args["Fingerprint"] = "verify.key", terminal.Printable(key.Certificate.Subject), key.Certificate.SHA256()
+			id, args["Subject"], args["Fingerprint"] = "verify.key", key.Certificate.Subject, messages.Own(key.Certificate.SHA256())
 		}
 		p.Line("  ", args, id)
 	}
 }
 
 func printValid(p *frame.Printer, file string, v *bridge.Verification, against *againstView) {
-	args := messages.Args{"File": terminal.Printable(file), "Profile": v.Profile, "Iterations": v.Iterations, "Chain": v.OtherCertificates, "Name": terminal.Printable(v.FriendlyName), "Subject": "–", "Until": "–"}
+	args := messages.Args{"File": foreign.Text(file), "Profile": messages.Own(v.Profile), "Iterations": messages.Number(v.Iterations), "Chain": messages.Number(v.OtherCertificates), "Name": v.FriendlyName, "Subject": messages.Own("–"), "Until": messages.Own("–")}
 	if v.Certificate != nil {
-		args["Subject"], args["Until"] = terminal.Printable(v.Certificate.Subject), p.Date(v.Certificate.NotAfter)
+		args["Subject"], args["Until"] = v.Certificate.Subject, messages.Own(p.Date(v.Certificate.NotAfter))
 	}
 	fmt.Fprintln(p.Out, p.Colours().Good(p.Text("verify.valid", args)))
 	fmt.Fprintln(p.Out, frame.IndentLines(p.Text("verify.details", args), "  "))
@@ -176,6 +176,6 @@ func printValid(p *frame.Printer, file string, v *bridge.Verification, against *
 		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
 	}
 	if against != nil {
-		p.Line("  ", messages.Args{"URI": terminal.Printable(against.URI)}, "verify.against")
+		p.Line("  ", messages.Args{"URI": foreign.Text(against.URI)}, "verify.against")
 	}
 }

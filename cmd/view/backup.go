@@ -4,11 +4,12 @@ import (
 	"p11bridge/bridge/archive"
 	"p11bridge/cmd/frame"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 type Named struct {
-	URI   string `json:"uri"`
-	Label string `json:"label"`
+	URI   string       `json:"uri"`
+	Label foreign.Text `json:"label"`
 }
 
 type Refused struct {

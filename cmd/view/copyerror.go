@@ -7,7 +7,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // NotACopyError carries why a file is no valid copy, or why it could not be judged.
@@ -50,7 +50,7 @@ func CopyErrors() []frame.Description {
 			if e.unjudged {
 				id = "verify.unjudged"
 			}
-			return frame.Failure{ID: id, Args: messages.Args{"File": terminal.Printable(e.file)}, Reasons: e.reasons, Code: e.Code()}
+			return frame.Failure{ID: id, Args: messages.Args{"File": foreign.Text(e.file)}, Reasons: e.reasons, Code: e.Code()}
 		}),
 	}
 }

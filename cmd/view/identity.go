@@ -9,6 +9,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -16,10 +17,10 @@ import (
 
 type Token struct {
 	URI          string           `json:"uri"`
-	Label        string           `json:"label"`
+	Label        foreign.Text     `json:"label"`
 	Serial       string           `json:"serial"`
-	Manufacturer string           `json:"manufacturer"`
-	Model        string           `json:"model"`
+	Manufacturer foreign.Text     `json:"manufacturer"`
+	Model        foreign.Text     `json:"model"`
 	Module       string           `json:"module"`
 	Flags        []string         `json:"flags"`
 	LoggedIn     bool             `json:"logged_in"`
@@ -30,7 +31,7 @@ type Token struct {
 
 type Identity struct {
 	URI         string       `json:"uri"`
-	Label       string       `json:"label"`
+	Label       foreign.Text `json:"label"`
 	ID          string       `json:"id"`
 	LinkedBy    token.Link   `json:"linked_by"`
 	Certificate *Certificate `json:"certificate"`
@@ -40,14 +41,14 @@ type Identity struct {
 }
 
 type Certificate struct {
-	Subject   string   `json:"subject"`
-	Issuer    string   `json:"issuer"`
-	Serial    string   `json:"serial"`
-	NotBefore string   `json:"not_before"`
-	NotAfter  string   `json:"not_after"`
-	SHA256    string   `json:"sha256"`
-	Purposes  []string `json:"purposes"`
-	IsCA      bool     `json:"is_ca"`
+	Subject   foreign.Text `json:"subject"`
+	Issuer    foreign.Text `json:"issuer"`
+	Serial    string       `json:"serial"`
+	NotBefore string       `json:"not_before"`
+	NotAfter  string       `json:"not_after"`
+	SHA256    string       `json:"sha256"`
+	Purposes  []string     `json:"purposes"`
+	IsCA      bool         `json:"is_ca"`
 }
 
 type Key struct {
@@ -71,10 +72,10 @@ type Verdict struct {
 }
 
 type Object struct {
-	Class string `json:"class"`
-	Label string `json:"label"`
-	ID    string `json:"id"`
-	URI   string `json:"uri"`
+	Class string       `json:"class"`
+	Label foreign.Text `json:"label"`
+	ID    string       `json:"id"`
+	URI   string       `json:"uri"`
 }
 
 // KeyAttributes are the attributes of a private key that are shown.
@@ -88,7 +89,7 @@ var KeyAttributes = []token.Attribute{
 func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time) Token {
 	info := inventory.Token
 	shown := Token{
-		URI: info.URI().String(), Label: info.Label, Serial: info.Serial, Manufacturer: info.Manufacturer, Model: info.Model,
+		URI: info.URI().String(), Label: info.Label, Serial: string(info.Serial), Manufacturer: info.Manufacturer, Model: info.Model,
 		Module: inventory.Module.Path, Flags: info.Flags.Names(), LoggedIn: inventory.LoggedIn, Reasons: frame.NoNil(verdict.JudgeInventory(inventory)),
 		Identities: []Identity{}, Objects: []Object{},
 	}

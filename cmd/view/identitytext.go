@@ -8,6 +8,7 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // KeyText names the key: "RSA 2048", "EC P-256", "Ed25519".
@@ -34,7 +35,7 @@ func KeyText(identity Identity) string {
 func VerdictCell(a *frame.App, identity Identity, colour terminal.Colours) terminal.Cell {
 	shown := identity.Verdict
 	if shown.Exportable {
-		text := a.Text("list.verdict.yes", messages.Args{"Method": *shown.Method})
+		text := a.Text("list.verdict.yes", messages.Args{"Method": messages.Own(string(*shown.Method))})
 		return terminal.Cell{Text: text + noticeCodes(a, shown), Paint: colour.Good}
 	}
 	paint, word := colour.Bad, "list.verdict.no"
@@ -45,7 +46,7 @@ func VerdictCell(a *frame.App, identity Identity, colour terminal.Colours) termi
 	if first == verdict.KeysHiddenUntilLogin {
 		paint, word = colour.Doubt, "list.verdict.unknown"
 	}
-	return terminal.Cell{Text: a.Text(word, messages.Args{"Code": string(first)}) + noticeCodes(a, shown), Paint: paint}
+	return terminal.Cell{Text: a.Text(word, messages.Args{"Code": messages.Own(string(first))}) + noticeCodes(a, shown), Paint: paint}
 }
 
 // noticeCodes lists the codes of what is worth knowing beside the verdict.
@@ -82,7 +83,7 @@ func TokenHeading(a *frame.App, t Token) string {
 		state = "list.not-logged-in"
 	}
 	return a.Text("list.token", messages.Args{
-		"Label": terminal.Printable(t.Label), "Manufacturer": terminal.Printable(t.Manufacturer), "Model": terminal.Printable(t.Model),
-		"Serial": terminal.Printable(t.Serial), "State": a.Text(state, nil),
+		"Label": t.Label, "Manufacturer": t.Manufacturer, "Model": t.Model,
+		"Serial": foreign.Text(t.Serial), "State": messages.Own(a.Text(state, nil)),
 	})
 }

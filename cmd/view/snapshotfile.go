@@ -11,8 +11,8 @@ import (
 
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // SnapshotSchema is the version of snapshots that is written, and the only one that is read.
@@ -124,9 +124,9 @@ func SnapshotErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(_ *frame.App, e *SnapshotError) frame.Failure {
 			if e.newer != "" {
-				return frame.Failure{ID: "error.snapshot-newer", Args: messages.Args{"Path": terminal.Printable(e.Path), "Schema": terminal.Printable(e.newer)}, Code: frame.ExitFailed}
+				return frame.Failure{ID: "error.snapshot-newer", Args: messages.Args{"Path": foreign.Text(e.Path), "Schema": foreign.Text(e.newer)}, Code: frame.ExitFailed}
 			}
-			return frame.Failure{ID: "error.snapshot", Args: messages.Args{"Path": terminal.Printable(e.Path), "Problem": frame.OneLine(e.Err)}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.snapshot", Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
 		}),
 	}
 }

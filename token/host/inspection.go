@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // Inspection is what a module shows to everybody: nothing in it needs a login, and none is made. It consists of plain
@@ -25,8 +26,8 @@ type Inspection struct {
 // InspectedSlot is a slot with what its token shows without a login.
 type InspectedSlot struct {
 	ID           uint
-	Description  string
-	Manufacturer string
+	Description  foreign.Text
+	Manufacturer foreign.Text
 	Removable    bool
 	Internal     bool        // the token computes for its module and can hold nothing
 	Token        *token.Info // nil where no token is present

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"p11bridge/token/foreign"
 )
 
 // Certificate is what p11bridge needs of an X.509 certificate (RFC 5280 section 4.1), whatever curve its key is on. All of it
@@ -21,8 +23,8 @@ type Certificate struct {
 	// Subject and Issuer are the names as RFC 4514 writes them, in UTF-8. Control characters, line ends, and characters that
 	// turn the direction of writing or are invisible are escaped as \XX, octet by octet, so the text is safe to show. A name
 	// that cannot be read is "#" and its DER in hexadecimal.
-	Subject string `json:"subject"`
-	Issuer  string `json:"issuer"`
+	Subject foreign.Text `json:"subject"`
+	Issuer  foreign.Text `json:"issuer"`
 	// Serial is lower-case hexadecimal, two digits an octet, without leading zero octets; "00" for zero, and with a "-"
 	// in front for the negative numbers that some CAs gave.
 	Serial string `json:"serial"`
@@ -81,7 +83,7 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 		return nil, err
 	}
 	c.RawIssuer, c.RawSubject = bytes.Clone(issuer), bytes.Clone(subject)
-	c.Issuer, c.Subject = nameText(issuer), nameText(subject)
+	c.Issuer, c.Subject = foreign.Text(nameText(issuer)), foreign.Text(nameText(subject))
 	if c.PublicKey, err = ParsePublicKey(spki); err != nil {
 		c.PublicKey = PublicKey{SPKI: bytes.Clone(spki)}
 	}

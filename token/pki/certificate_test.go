@@ -36,7 +36,7 @@ func TestParseCertificate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {
 			c := certificate(t, tt.file)
-			if c.Subject != tt.subject || c.Issuer != tt.subject {
+			if string(c.Subject) != tt.subject || string(c.Issuer) != tt.subject {
 				t.Errorf("subject %s\nissuer  %s\nwant    %s", c.Subject, c.Issuer, tt.subject)
 			}
 			k := c.PublicKey
@@ -240,7 +240,7 @@ func TestLargeCertificate(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	if len(c.Purposes) != 1<<17 || len(c.Serial) != 2<<20 || !printable(c.Subject) {
+	if len(c.Purposes) != 1<<17 || len(c.Serial) != 2<<20 || !printable(string(c.Subject)) {
 		t.Errorf("%d purposes, %d digits", len(c.Purposes), len(c.Serial))
 	}
 }
@@ -355,7 +355,7 @@ func FuzzParseCertificate(f *testing.F) {
 		if !bytes.HasPrefix(der, c.Raw) {
 			t.Fatal("Raw is not what stands in front")
 		}
-		for _, text := range []string{c.Subject, c.Issuer} {
+		for _, text := range []string{string(c.Subject), string(c.Issuer)} {
 			if !printable(text) {
 				t.Fatalf("%q is not fit to be shown", text)
 			}

@@ -61,7 +61,7 @@ func TestNameStrings(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := odd{subject: oneAttribute(t, "2.5.4.3", tagged(t, tt.tag, []byte(tt.value)))}.parse(t)
-			if c.Subject != tt.want || !printable(c.Subject) {
+			if string(c.Subject) != tt.want || !printable(string(c.Subject)) {
 				t.Errorf("got %q, want %q", c.Subject, tt.want)
 			}
 		})
@@ -71,7 +71,7 @@ func TestNameStrings(t *testing.T) {
 // TestBrokenName: a name with a byte too many in it is shown as it stands, and does not lose the certificate.
 func TestBrokenName(t *testing.T) {
 	broken := oneAttribute(t, "2.5.4.3", append(tagged(t, cbasn1.UTF8String, []byte("x")), 0))
-	if got, want := (odd{subject: broken}).parse(t).Subject, fmt.Sprintf("#%x", broken); got != want {
+	if got, want := (odd{subject: broken}).parse(t).Subject, fmt.Sprintf("#%x", broken); string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -88,7 +88,7 @@ func TestNameLayout(t *testing.T) {
 		return tagged(t, cbasn1.SET, out)
 	}
 	name := tagged(t, cbasn1.SEQUENCE, append(set(pair("2.5.4.6", "FR")), set(pair("2.5.4.3", "x"), pair("1.2.3.4", "y"), pair("2.5.4.97", "VATES-1"))...))
-	if got, want := (odd{subject: name}).parse(t).Subject, "CN=x+1.2.3.4=y+organizationIdentifier=VATES-1,C=FR"; got != want {
+	if got, want := (odd{subject: name}).parse(t).Subject, "CN=x+1.2.3.4=y+organizationIdentifier=VATES-1,C=FR"; string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

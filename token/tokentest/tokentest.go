@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -110,7 +111,7 @@ func PrivateKey(name string, policy Told) *token.Object {
 // CertificateOf is a certificate that is a hundred days old and valid for as long, changed by change where that is not nil.
 func CertificateOf(name string, change func(*pki.Certificate)) *token.Object {
 	c := &pki.Certificate{
-		Subject: "CN=" + name, Issuer: "CN=issuer", Serial: "01", NotBefore: Now.AddDate(0, 0, -100), NotAfter: Now.AddDate(0, 0, 100),
+		Subject: foreign.Text("CN=" + name), Issuer: "CN=issuer", Serial: "01", NotBefore: Now.AddDate(0, 0, -100), NotAfter: Now.AddDate(0, 0, 100),
 		PublicKey: PublicKey(name),
 	}
 	if change != nil {
