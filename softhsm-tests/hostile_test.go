@@ -60,7 +60,7 @@ func (s *stage) testHostile(t *testing.T) {
 			tries = append(tries, hostileTry{&c, mode})
 		}
 	}
-	tally := newTally()
+	tally := newTally(t)
 	spread(t, sampleOf(tries, size), func(try hostileTry, directory string) {
 		c := try.command
 		a := s.performHostile(t, module, c, directory, try.mode)
@@ -79,7 +79,7 @@ func (s *stage) testHostile(t *testing.T) {
 		}
 		tally.add(c.name, "P11HOSTILE="+try.mode, a)
 	})
-	tally.report(t)
+	tally.report()
 }
 
 // hostileRow is one lie to one command, with what must come of it.

@@ -90,12 +90,12 @@ func (s *stage) testCalls(t *testing.T) {
 	if wanted := os.Getenv("SWEEP_FAULT"); wanted != "" {
 		chosen = slices.DeleteFunc(faults, func(f sweptFault) bool { return f.String() != wanted })
 	}
-	tally := newTally()
+	tally := newTally(t)
 	spread(t, chosen, func(fault sweptFault, directory string) {
 		a := s.strike(t, fault, directory, clean[fault.command.name])
 		tally.add(fault.command.name, fmt.Sprintf("P11FAULT=%v", fault), a)
 	})
-	tally.report(t)
+	tally.report()
 	if os.Getenv("SWEEP") == "full" && os.Getenv("SWEEP_COMMAND") == "" && os.Getenv("SWEEP_FAULT") == "" && len(chosen) < 10_000 {
 		t.Errorf("only %d faults", len(chosen))
 	}
@@ -271,6 +271,8 @@ func mayRefuse(fault sweptFault) bool {
 // tally counts faults and what they broke.
 type tally struct {
 	sync.Mutex
+	t      *testing.T
+	all    int
 	begun  time.Time
 	faults map[string]int // by command
 	counts map[breach]int // runs that broke an invariant
@@ -278,8 +280,8 @@ type tally struct {
 	lines  map[breach][]string
 }
 
-func newTally() *tally {
-	return &tally{begun: time.Now(), faults: map[string]int{}, counts: map[breach]int{}, shown: map[string]int{}, lines: map[breach][]string{}}
+func newTally(t *testing.T) *tally {
+	return &tally{t: t, begun: time.Now(), faults: map[string]int{}, counts: map[breach]int{}, shown: map[string]int{}, lines: map[breach][]string{}}
 }
 
 // mostShown is how many examples of each kind a command shows.
@@ -289,6 +291,9 @@ func (y *tally) add(command, fault string, a *after) {
 	y.Lock()
 	defer y.Unlock()
 	y.faults[command]++
+	if y.all++; y.all%1000 == 0 {
+		y.t.Logf("%d faults after %s", y.all, time.Since(y.begun).Round(time.Second))
+	}
 	seen := map[breach]bool{}
 	for _, b := range a.broken {
 		if !seen[b.breach] {
@@ -303,14 +308,13 @@ func (y *tally) add(command, fault string, a *after) {
 }
 
 // report prints the counts, and fails the test where an invariant broke.
-func (y *tally) report(t *testing.T) {
+func (y *tally) report() {
+	t := y.t
 	t.Helper()
-	all := 0
 	for _, name := range slices.Sorted(maps.Keys(y.faults)) {
 		t.Logf("%6d faults: %s", y.faults[name], name)
-		all += y.faults[name]
 	}
-	summary := fmt.Sprintf("%d faults in %s", all, time.Since(y.begun).Round(time.Second))
+	summary := fmt.Sprintf("%d faults in %s", y.all, time.Since(y.begun).Round(time.Second))
 	for _, kind := range breaches {
 		slices.Sort(y.lines[kind])
 		for _, line := range y.lines[kind] {

@@ -72,7 +72,7 @@ func (s *stage) testSystemCalls(t *testing.T) {
 		}
 	}
 	chosen := sampleOf(faults, size)
-	tally := newTally()
+	tally := newTally(t)
 	spread(t, chosen, func(f failedCall, directory string) {
 		a := s.performFailing(t, failing, f, directory)
 		if !strings.Contains(readLog(t, directory), " struck") {
@@ -93,7 +93,7 @@ func (s *stage) testSystemCalls(t *testing.T) {
 		}
 		tally.add(f.command.name, fmt.Sprintf("%s@%d %s%s", f.call, f.nth, f.error, strings.Replace(f.below, "/", " of the ", 1)), a)
 	})
-	tally.report(t)
+	tally.report()
 	if os.Getenv("SWEEP") == "full" && os.Getenv("SWEEP_COMMAND") == "" && len(chosen) < 500 {
 		t.Errorf("only %d faults", len(chosen))
 	}
