@@ -42,10 +42,13 @@ func impossibleAnswers() []faultyCase {
 		cases = append(cases, faultyCase{faults: "error:C_WrapKey:" + code, export: "alice"})
 	}
 	cases = append(cases, faultyCase{faults: "repeated", export: "alice", stderr: []string{"C_FindObjects"}}, faultyCase{faults: "repeated"})
+	for _, part := range []string{"0x123", "0x124", "0x128"} { // CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_COEFFICIENT
+		cases = append(cases, faultyCase{faults: "overlong:" + part, export: "heidi", args: []string{"--method", "attributes"}, stderr: []string{"C_GetAttributeValue"}})
+	}
 	for i := range cases {
 		c := &cases[i]
 		fault := c.faults[strings.LastIndex(c.faults, ",")+1:]
-		if _, function, named := strings.Cut(fault, ":"); named {
+		if _, function, named := strings.Cut(fault, ":"); named && len(c.stderr) == 0 {
 			function, _, _ = strings.Cut(function, ":")
 			c.stderr = append(c.stderr, function)
 		}

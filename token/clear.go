@@ -44,7 +44,7 @@ func (s *Session) ReadClear(key *Object) (*pki.PrivateKey, error) {
 		}
 		carried, err := build(key.Attributes.Bytes(CKAECParams), value)
 		if err != nil {
-			return nil, fmt.Errorf("private key attributes: %w", err)
+			return nil, noKey(err)
 		}
 		return carried, nil
 	}
@@ -71,9 +71,19 @@ func (s *Session) readClearRSA(key *Object) (*pki.PrivateKey, error) {
 	carried, err := pki.PrivateKeyFromRSA(key.Attributes.Bytes(CKAModulus), key.Attributes.Bytes(CKAPublicExponent), parts[ckaPrivateExponent],
 		parts[ckaPrime1], parts[ckaPrime2], parts[ckaExponent1], parts[ckaExponent2], parts[ckaCoefficient])
 	if err != nil {
-		return nil, fmt.Errorf("private key attributes: %w", err)
+		return nil, noKey(err)
 	}
 	return carried, nil
+}
+
+// noKey is the error where the attributes that a token told make no private key: it failed, unless the kind of key is unknown here.
+func noKey(err error) error {
+	err = fmt.Errorf("private key attributes: %w", err)
+	var unsupported *pki.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return err
+	}
+	return &AnswerError{Function: "C_GetAttributeValue", Err: err}
 }
 
 func (s *Session) readPart(key *Object, a Attribute) ([]byte, error) {
