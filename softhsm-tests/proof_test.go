@@ -16,11 +16,18 @@ import (
 // directory for the first time. The path of the call is the shell's $1.
 func (r *restorable) meanwhile(t *testing.T, call, deed string, args ...string) *result {
 	t.Helper()
+	return r.failing(t, call+"@1", "do:"+deed, args...)
+}
+
+// failing runs the product with one system call on a file below the directory failing: "fsync@2" the second fsync. failure is the
+// number of the error, or what testdata/failing.c takes in its place.
+func (r *restorable) failing(t *testing.T, struck, failure string, args ...string) *result {
+	t.Helper()
 	environment, args := r.args(t, "", args...)
 	command := product(context.Background(), environment, args...)
 	log := filepath.Join(t.TempDir(), "log")
 	failing := failingProgram(t)
-	command.Args = append([]string{failing, log, r.directory, call + "@1", "do:" + deed}, command.Args...)
+	command.Args = append([]string{failing, log, r.directory, struck, failure}, command.Args...)
 	if path, err := exec.LookPath("p11bridge"); err != nil {
 		t.Fatal(err)
 	} else {
@@ -28,8 +35,8 @@ func (r *restorable) meanwhile(t *testing.T, call, deed string, args ...string) 
 	}
 	command.Path = failing
 	got := finish(t, command)
-	if text := string(mustRead(t, log)); !strings.Contains(text, call+" ") {
-		t.Fatalf("%s was never called:\n%s", call, text)
+	if text := string(mustRead(t, log)); !strings.Contains(text, " struck") && !strings.HasPrefix(failure, "do:") || !strings.Contains(text, strings.Split(struck, "@")[0]+" ") {
+		t.Fatalf("%s was never called:\n%s", struck, text)
 	}
 	return got
 }

@@ -6,12 +6,14 @@
  *   P11FAULT_PIN      what is typed on the keypad that "pinpad" gives the token
  *   P11FAULT_COUNT    the file that "count" writes
  *   P11FAULT_LOG      the file that "log" writes
+ *   P11FAULT_DEED     the command that "deed" runs
  *
  * C_X is any function's name. C_X@N is its Nth call only. Numbers are as in C.
  *
  *   crash:C_X            SIGSEGV           abort:C_X   SIGABRT
  *   exit:C_X             ends the process with exit code 0
  *   hang:C_X             never returns
+ *   deed:C_X             sh runs what P11FAULT_DEED says before the call is made
  *   error:C_X:RV         answers RV instead of making the call
  *   after:C_X:RV         makes the call and answers RV all the same
  *   dead:C_X:RV          answers RV instead of making the call, and so does every call from then on
@@ -174,7 +176,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 
 /* The kinds of fault, with the arguments that each takes. */
 #define KINDS(X) \
-	X(CRASH, "crash", "f") X(ABORT, "abort", "f") X(EXIT, "exit", "f") X(HANG, "hang", "f") X(ERROR, "error", "fn") X(AFTER, "after", "fn") X(DEAD, "dead", "fn") X(PULLED, "pulled", "fn") X(REMOVED, "removed", "n") \
+	X(CRASH, "crash", "f") X(ABORT, "abort", "f") X(EXIT, "exit", "f") X(HANG, "hang", "f") X(DEED, "deed", "f") X(ERROR, "error", "fn") X(AFTER, "after", "fn") X(DEAD, "dead", "fn") X(PULLED, "pulled", "fn") X(REMOVED, "removed", "n") \
 	X(PRINT, "print", "") X(FLAGS, "flags", "s") X(PINPAD, "pinpad", "") \
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
@@ -329,6 +331,10 @@ static CK_RV strike(enum function function)
 		case HANG:
 			for (;;)
 				pause();
+		case DEED:
+			if (getenv("P11FAULT_DEED") == NULL || system(getenv("P11FAULT_DEED")) != 0)
+				abort();
+			break;
 		case DEAD:
 			dead = fault->numbers[0];
 			return dead;
