@@ -36,6 +36,9 @@ func statusRows() []statusRow {
 			inventory.Objects, inventory.LoggedIn = inventory.Objects[1:], false
 		}},
 		{"the file is gone", func(_ *Archive, b *Backup) { b.File = FileMissing }, StateMissing, verdict.BackupFileMissing, nil},
+		{"the record is of another key", func(a *Archive, b *Backup) {
+			b.Record.PublicKeySHA256, a.byPublicKey = strings.Repeat("0", 64), map[string][]*Backup{}
+		}, StateNever, verdict.BackupNeverMade, nil},
 		{"the file is another", func(_ *Archive, b *Backup) { b.File = FileChanged }, StateChanged, verdict.BackupFileChanged, nil},
 		{"the record cannot be read", func(a *Archive, _ *Backup) {
 			forget(a)

@@ -68,7 +68,8 @@ func (t *tree) remove() error { return os.RemoveAll(t.directory) }
 
 // try breaks the line, runs the test, and mends the line. No error means that the test noticed.
 func (t *tree) try(ctx context.Context, m mutation) (err error) {
-	source, err := os.ReadFile(m.file)
+	path := filepath.Join(t.directory, m.file)
+	source, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -76,10 +77,10 @@ func (t *tree) try(ctx context.Context, m mutation) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(t.directory, m.file), []byte(broken), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(broken), 0o644); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.write(m.file)) }()
+	defer func() { err = errors.Join(err, os.WriteFile(path, source, 0o644)) }()
 	said, err := t.test(ctx, m.test)
 	switch {
 	case err == nil:
