@@ -67,6 +67,7 @@ func TestSameKey(t *testing.T) {
 		{"two keys of an unknown algorithm", read(spkiDER(t, []byte{1}, mlkem)), read(spkiDER(t, []byte{2}, mlkem)), false, false},
 		{"an unknown algorithm and RSA", read(spkiDER(t, []byte{1}, mlkem)), rsa, false, true},
 		{"two points of an unknown curve", read(spkiDER(t, []byte{4, 1, 2}, oidEC, oidDER(t, unknownCurve))), read(spkiDER(t, []byte{2, 1}, oidEC, oidDER(t, unknownCurve))), false, false},
+		{"a restricted key that is not understood, and RSA", read(spkiDER(t, []byte{1}, oidRSAPSS)), rsa, false, false},
 		{"rubbish", PublicKey{SPKI: []byte{1}}, rsa, false, false},
 		{"no key", PublicKey{}, rsa, false, false},
 	} {
