@@ -4,6 +4,7 @@ package cmd
 import (
 	"github.com/spf13/cobra"
 
+	"p11bridge/cmd/delete"
 	"p11bridge/cmd/demo"
 	"p11bridge/cmd/diagnose"
 	"p11bridge/cmd/doctor"
@@ -32,6 +33,7 @@ func commands(a *frame.App) []*cobra.Command {
 		export.NewCommand(a),
 		verify.NewCommand(a),
 		restore.NewCommand(a),
+		delete.NewCommand(a),
 		status.NewCommand(a),
 		doctor.NewCommand(a),
 		request.NewCommand(a),

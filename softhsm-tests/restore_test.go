@@ -214,6 +214,44 @@ func TestRestoreFaults(t *testing.T) {
 	}
 }
 
+// TestDeleteCommandFaults has the token fail, or lie, while a key is destroyed. What is said of the key is true.
+func TestDeleteCommandFaults(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, faults string
+		code         int
+		there        bool // the key is still on the token
+		says         string
+	}{
+		{"does nothing", "destroy-lies", 1, true, "STILL ON THE TOKEN"},
+		{"refuses", "error:C_DestroyObject:0x1B", 1, true, "STILL ON THE TOKEN"},
+		{"destroys and says no", "after:C_DestroyObject:0x5", 1, false, "is not known: C_DestroyObject"},
+		{"is pulled", "pulled:C_DestroyObject:0x32", 1, false, "is not known"},
+		{"is write-protected", "flags:+0x2", 1, true, "write-protected"},
+		{"will not sign", "error:C_SignInit:0x54", 1, true, "C_SignInit answered"},
+		{"is sound", "no-wrap", 0, false, "no longer on the token"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRestorable(t, "")
+			file := r.single(t, "alice")
+			if got := r.run(t, "", "restore", file, "--token", "test", "--json"); got.code != 0 {
+				t.Fatal(got.stderr)
+			}
+			got := r.run(t, row.faults, "delete", "alice", "--copy", file, "--allow-volatile")
+			if got.code != row.code || !strings.Contains(got.stdout+got.stderr, row.says) {
+				t.Errorf("exit code %d instead of %d, or %q is not said", got.code, row.code, row.says)
+			}
+			if there := strings.Contains(r.objects(t), `"private_key":{`); there != row.there {
+				t.Errorf("the key is there: %v", there)
+			}
+			if t.Failed() {
+				t.Logf("[stdout]\n%s[stderr]\n%s[objects]\n%s", got.stdout, got.stderr, r.objects(t))
+			}
+		})
+	}
+}
+
 // TestRestoreMismatch gives the token a key under the certificate of another, opened here and by the token itself.
 func TestRestoreMismatch(t *testing.T) {
 	t.Parallel()

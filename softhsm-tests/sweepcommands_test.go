@@ -59,7 +59,7 @@ func sweptCommands() []sweptCommand {
 		{name: "request", scene: "full", args: []string{"request", "Akelei", "-o", "new.csr"}, makes: true, does: requested},
 		{name: "request --same-key", scene: "full", args: []string{"request", "Akelei", "--same-key", "-o", "new.csr"}, makes: true, does: requested},
 		{name: "install", scene: "asked", args: []string{"install", "issued.pem"}, makes: true, does: installed},
-		{name: "delete", scene: "full", args: []string{"delete", "Akelei", "--copy", "copies/Akelei.pfx", passwordArgument, "--yes"}, leaves: true, does: offToken("Akelei")},
+		{name: "delete", scene: "full", args: []string{"delete", "Akelei", "--copy", "copies/Akelei.pfx", "--allow-volatile", passwordArgument, "--yes"}, leaves: true, does: offToken("Akelei")},
 	}
 }
 

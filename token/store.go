@@ -109,6 +109,21 @@ func (s *Session) SetBool(o *Object, a Attribute, value bool) error {
 	})
 }
 
+// Destroyable asks whether an object may be destroyed (CKA_DESTROYABLE, PKCS#11 v2.40 §4.4). Tokens of before v2.40 do not tell.
+func (s *Session) Destroyable(o *Object) (Bool, error) {
+	values, err := s.get(o.handle, []Attribute{ckaDestroyable})
+	if code, told := CodeOf(err); told && !connectionLost(code) {
+		return NotTold, nil
+	}
+	if err != nil {
+		return NotTold, err
+	}
+	return Attributes{ckaDestroyable: {Value: values[0]}}.Bool(ckaDestroyable), nil
+}
+
+// ckaDestroyable is CKA_DESTROYABLE.
+const ckaDestroyable = Attribute(0x172)
+
 // Remaining lists the objects again and gives those that are still there: C_DestroyObject may answer CKR_OK and do nothing.
 func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
 	handles, err := s.find(context.Background(), "all objects") // after an interruption, too

@@ -1,0 +1,124 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token"
+)
+
+// DeleteRequest says which private key is to be destroyed. Its certificate and its public key object stay.
+type DeleteRequest struct {
+	Session   *token.Session // logged in where the token asks for it; it need not write
+	Inventory *token.Inventory
+	Identity  token.Identity
+	Judged    verdict.Verdict
+
+	Copy *KnownCopy // nil where no copy is to be shown
+}
+
+// KnownCopy is a file that is to be shown to be a copy of a key before that is destroyed.
+type KnownCopy struct {
+	Path          string
+	Contents      []byte // as they were judged
+	Verification  *Verification
+	AllowVolatile bool // the file may be gone after the next start of the machine
+}
+
+// ErrNotDestroyable means that the token does not allow a key to be destroyed (CKA_DESTROYABLE is false, PKCS#11 v3.1 §4.4).
+var ErrNotDestroyable = errors.New("the key may not be destroyed")
+
+// KeyRemainsError means that a key was to be destroyed and is still there, or that what became of it is not known.
+type KeyRemainsError struct {
+	State KeyState // KeyStillThere or KeyUnknown
+	Err   error
+}
+
+// Error says what is known.
+func (e *KeyRemainsError) Error() string {
+	return fmt.Sprintf("delete the key: %s: %v", e.State, e.Err)
+}
+
+// Unwrap gives what the token answered.
+func (e *KeyRemainsError) Unwrap() error { return e.Err }
+
+// Check finds out whether the key may be destroyed, and whether the copy is one of this very key; it destroys nothing. A copy
+// that is none is in its Verification, and no error. The error is a *NoKeyError, ErrWriteProtected, ErrNotDestroyable,
+// ErrCannotShow, a *archive.FileError for a copy on a medium that does not last, or comes from the token.
+func (r DeleteRequest) Check() error {
+	key := r.Identity.PrivateKey
+	if key == nil {
+		return &NoKeyError{r.Judged}
+	}
+	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) {
+		return ErrWriteProtected
+	}
+	may, err := r.Session.Destroyable(key)
+	if err != nil {
+		return err
+	}
+	if may == token.False {
+		return ErrNotDestroyable
+	}
+	if r.Copy == nil || !r.Copy.Verification.Valid {
+		return nil
+	}
+	if !r.Copy.AllowVolatile {
+		if _, err := archive.CheckLasting(r.Copy.Path); err != nil {
+			return err
+		}
+	}
+	return r.Copy.Verification.Against(r.Session, r.Identity, r.Judged, r.Inventory.Token.URI().With(key).String())
+}
+
+// Delete destroys the key in a session of its own, after Check: the object is read anew, and a copy must still be the file that was
+// judged. Then the token is listed again, since C_DestroyObject may answer CKR_OK and do nothing. The error is a
+// *KeyRemainsError where the token was asked; any other means that nothing was done to the key.
+func (r DeleteRequest) Delete(ctx context.Context) (err error) {
+	if r.Copy != nil && !r.Copy.Verification.Valid {
+		return archive.NotProven("the file that was named as a copy")
+	}
+	session, err := r.Session.Slot.OpenSession(token.ReadWrite)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := session.Close(); err == nil && closing != nil {
+			err = &KeyRemainsError{KeyUnknown, closing}
+		}
+	}()
+	key := r.Identity.PrivateKey
+	told, err := session.Reread(key)
+	if err != nil {
+		return err
+	}
+	if !told.SameAs(key) {
+		return errors.New("the object is no longer the key that was named")
+	}
+	one := ExportRequest{Session: session, Inventory: r.Inventory, Identity: r.Identity}
+	before, err := one.countAlike(ctx, session)
+	if err != nil {
+		return err
+	}
+	if r.Copy != nil {
+		now, err := archive.ReadRegular(r.Copy.Path, MaxFileSize)
+		if err != nil {
+			return fmt.Errorf("read the copy again: %w", err)
+		}
+		if !bytes.Equal(now, r.Copy.Contents) {
+			return archive.NotProven("the copy is no longer the file that was judged")
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	destroyed := session.Destroy(key)
+	if state, err := one.listAgain(context.WithoutCancel(ctx), session, before, destroyed); err != nil {
+		return &KeyRemainsError{state, err}
+	}
+	return nil
+}

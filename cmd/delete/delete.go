@@ -1,0 +1,120 @@
+// Package delete is the command `delete`: it destroys a private key on a token, and nothing else.
+package delete //nolint:predeclared // the command's own name
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token/secret"
+)
+
+type deleteOptions struct {
+	object        string
+	copy          string
+	password      string
+	allowVolatile bool
+	yes           bool
+	dryRun        bool
+}
+
+// NewCommand makes the command.
+func NewCommand(a *frame.App) *cobra.Command {
+	a.Errors(deleteErrors()...)
+	o := &deleteOptions{}
+	c := &cobra.Command{
+		Use:   "delete OBJECT",
+		Short: a.Text("command.delete.short", nil),
+		Long:  a.Text("command.delete.long", nil),
+		Example: frame.Examples("delete alice --copy alice.pfx", "delete alice --copy alice.pfx --dry-run", "delete alice",
+			"delete 'pkcs11:token=demo;id=%01;type=private' --copy alice.pfx --password-source file:password.txt --json"),
+		Args: frame.ExactlyOne("OBJECT"),
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.copy, "copy", "", a.Text("flag.copy", nil))
+	flags.StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, a.Text("flag.delete-allow-volatile", nil))
+	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
+	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.delete-dry-run", nil))
+	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
+		o.object, w.Writes = args[0], !o.dryRun
+		return runDelete(ctx, w, o)
+	})
+	return c
+}
+
+func runDelete(ctx context.Context, w *frame.Worker, o *deleteOptions) (frame.Result, error) {
+	if o.copy == "" && !o.yes && !o.dryRun && !terminal.Present() {
+		return frame.Result{}, frame.Usage("error.delete-unconfirmed", nil)
+	}
+	known, err := judgeCopy(ctx, w.App, o)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	found, err := w.Identity(ctx, o.object, false)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	judged := verdict.Judge(found.Inventory, found.Identity, w.Now())
+	if found.PrivateKey == nil {
+		return frame.Result{}, &noKeyError{judged.Reasons}
+	}
+	r := bridge.DeleteRequest{
+		Session: found.Session, Inventory: found.Inventory, Identity: found.Identity,
+		Judged: judged, Copy: known,
+	}
+	if err := r.Check(); err != nil {
+		return frame.Result{}, err
+	}
+	if known != nil && !known.Verification.Valid {
+		return frame.Result{}, view.NotACopy(o.copy, known.Verification)
+	}
+	if o.dryRun {
+		return result(o, r), nil
+	}
+	if known == nil && !o.yes {
+		args := messages.Args{"Token": r.Inventory.Token.Label}
+		if err := w.ConfirmByName(ctx, "prompt.delete", args, r.Identity.PrivateKey); err != nil {
+			return frame.Result{}, err
+		}
+	}
+	if err := r.Delete(ctx); err != nil {
+		return frame.Result{}, err
+	}
+	return result(o, r), nil
+}
+
+// judgeCopy judges the file that is said to be a copy, before any token is touched. It is nil where none is.
+func judgeCopy(ctx context.Context, a *frame.App, o *deleteOptions) (*bridge.KnownCopy, error) {
+	if o.copy == "" {
+		return nil, nil //nolint:nilnil // no copy was named
+	}
+	secret.LockProcess()
+	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
+		return nil, err
+	}
+	file, err := frame.ReadInput(o.copy)
+	if err != nil {
+		return nil, err
+	}
+	done := func() {}
+	v, err := bridge.Verify(ctx, file, func() (*secret.Text, error) {
+		password, err := a.KnownPassword(ctx, o.password, o.copy)
+		done = frame.Slowly(a, "progress.verify")
+		return password, err
+	}, a.Now())
+	done()
+	if err != nil {
+		return nil, err
+	}
+	if !v.Valid {
+		return nil, view.NotACopy(o.copy, v)
+	}
+	return &bridge.KnownCopy{Path: o.copy, Contents: file, Verification: v, AllowVolatile: o.allowVolatile}, nil
+}

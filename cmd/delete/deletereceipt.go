@@ -1,0 +1,89 @@
+package delete //nolint:predeclared // the command's own name
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/token/foreign"
+)
+
+// deleteView is what delete --json shows.
+type deleteView struct {
+	Schema  string           `json:"schema"`
+	Token   string           `json:"token"`
+	URI     string           `json:"uri"`
+	Label   foreign.Text     `json:"label"`
+	ID      string           `json:"id"`
+	Copy    *copyView        `json:"copy"`
+	Deleted bool             `json:"deleted"`
+	DryRun  bool             `json:"dry_run"`
+	Reasons []verdict.Reason `json:"reasons"`
+}
+
+// copyView is the file that was shown to be a copy of the key.
+type copyView struct {
+	File              string `json:"file"`
+	SHA256            string `json:"sha256"`
+	CertificateSHA256 string `json:"certificate_sha256"`
+}
+
+func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
+	info, key := &r.Inventory.Token, r.Identity.PrivateKey
+	uri := info.URI().With(key).String()
+	shown := deleteView{
+		Schema: "p11bridge.delete/1", Token: info.URI().String(), URI: uri, Label: key.Label(), ID: hex.EncodeToString(key.ID()),
+		Deleted: !o.dryRun, DryRun: o.dryRun, Reasons: []verdict.Reason{},
+	}
+	if r.Copy != nil {
+		v := r.Copy.Verification
+		digest := sha256.Sum256(r.Copy.Contents)
+		shown.Copy, shown.Reasons = &copyView{o.copy, hex.EncodeToString(digest[:]), v.Certificate.SHA256()}, frame.NoNil(v.Reasons)
+	}
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printDeletion(p, o, r, uri) }}
+}
+
+func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, uri string) {
+	args := messages.Args{
+		"Label": r.Identity.PrivateKey.Label(), "Token": r.Inventory.Token.Label,
+		"URI": foreign.Text(uri), "File": foreign.Text(o.copy),
+	}
+	head, copied, bare := "delete.done", "delete.copy", "delete.no-copy"
+	if o.dryRun {
+		head, bare = "delete.dry-run", "delete.dry-run-no-copy"
+	}
+	p.Line("", args, head)
+	if r.Copy == nil {
+		copied = bare
+	}
+	p.Line("  ", args, copied)
+	if r.Identity.Certificate != nil || r.Identity.PublicKey != nil {
+		p.Line("  ", args, "delete.stays")
+	}
+}
+
+// noKeyError means that what was named has no private key on the token: there is nothing here that may be destroyed.
+type noKeyError struct{ reasons []verdict.Reason }
+
+// Error says so.
+func (e *noKeyError) Error() string { return "there is no private key to destroy" }
+
+// deleteErrors are the words for a key that was not destroyed, or that may not have been.
+func deleteErrors() []frame.Description {
+	return []frame.Description{
+		frame.As(func(_ *frame.App, e *bridge.KeyRemainsError) frame.Failure {
+			id := "error.delete-unknown"
+			if e.State == bridge.KeyStillThere {
+				id = "error.delete-still-there"
+			}
+			return frame.Failure{ID: id, Args: messages.Args{"Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
+		}),
+		frame.As(func(_ *frame.App, e *noKeyError) frame.Failure {
+			return frame.Failure{ID: "error.delete-no-key", Reasons: e.reasons, Code: frame.ExitFailed}
+		}),
+		frame.Is(bridge.ErrNotDestroyable, frame.ExitFailed, "error.delete-not-destroyable"),
+	}
+}
