@@ -37,6 +37,7 @@ type methodFailure struct {
 	method  verdict.Method
 	answers []string // "CKM_…: C_…: CKR_…"
 	key     bool     // the answer is about the key itself
+	carried bool     // the key was carried out, and the token could not prove the file
 	fault   error    // an answer that is a failure of the token, no verdict
 	err     error
 }
@@ -47,10 +48,12 @@ func (e *methodFailure) Error() string { return fmt.Sprintf("%s: %v", e.method, 
 // Unwrap gives the cause.
 func (e *methodFailure) Unwrap() error { return e.err }
 
-// refusal turns the answers of all methods that were tried into one verdict; a failure of the token is no verdict.
+// refusal turns the answers of all methods that were tried into one verdict. A failure of the token is no verdict, and neither
+// is a way out that worked and could not be proven.
 func (r ExportRequest) refusal(failures []*methodFailure) error {
 	var answers []string
 	var fault error
+	carried := false
 	code := verdict.NoWrappingMechanism
 	for _, failure := range failures {
 		answers = append(answers, failure.answers...)
@@ -60,11 +63,24 @@ func (r ExportRequest) refusal(failures []*methodFailure) error {
 		if fault == nil {
 			fault = failure.fault
 		}
+		carried = carried || failure.carried
 	}
-	if fault != nil && code != verdict.WrapRefused {
+	switch {
+	case fault != nil && (code != verdict.WrapRefused || carried):
 		return fault
+	case carried:
+		return &UnprovenError{verdict.Because(verdict.TokenCouldNotProve, verdict.Fact{Name: "answers", Value: answers})}
 	}
 	return &RefusedError{r.Verdict.Refuse(verdict.Because(code, verdict.Fact{Name: "answers", Value: answers}))}
+}
+
+// UnprovenError means that the token let the key go, and that the file could not be proven: by the token itself, since it was
+// not to be opened here. There is no file. It carries the reason.
+type UnprovenError struct{ Reason verdict.Reason }
+
+// Error gives the reason's code.
+func (e *UnprovenError) Error() string {
+	return "the file could not be proven: " + string(e.Reason.Code)
 }
 
 // methods lists the ways out in the order in which they are tried.
@@ -133,7 +149,7 @@ func (r ExportRequest) notCarried(method verdict.Method, err error) error {
 	case errors.As(err, &unsupported):
 		return &RefusedError{r.Verdict.Refuse(verdict.Because(verdict.KeyTypeUnsupported, verdict.TypeFacts(r.Identity.PrivateKey)...))}
 	}
-	if code, told := token.CodeOf(err); told && (code == token.CKRAttributeSensitive || code == token.CKRAttributeTypeInvalid) {
+	if code, told := token.CodeOf(err); told && code.NotTold() {
 		return &methodFailure{method: method, answers: []string{"C_GetAttributeValue: " + code.String()}, key: true, err: err}
 	}
 	return err

@@ -52,6 +52,11 @@ func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
 }
 
 func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state KeyState, err error) {
+	for _, o := range r.Identity.Copies {
+		if o.Class == token.CKOPrivateKey {
+			return KeyKept, errors.New("the same private key is on the token once more, and would stay")
+		}
+	}
 	if err := made.placed.Check(); err != nil {
 		return stateFor(err), err
 	}
@@ -83,6 +88,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 			state, err = KeyUnknown, closing
 		}
 	}()
+	session.Authenticate = r.Session.Authenticate
 	key := r.Identity.PrivateKey
 	told, err := session.Reread(key)
 	if err != nil {
@@ -91,7 +97,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	if !told.SameAs(key) {
 		return KeyKept, errors.New("the object is no longer the key that was exported")
 	}
-	if err := r.provenOf(session, made.receipt.Certificate.PublicKey); err != nil {
+	if err := r.provenOf(ctx, session, made.receipt.Certificate.PublicKey); err != nil {
 		return KeyKept, err
 	}
 	before, err := r.countAlike(ctx, session)
@@ -137,12 +143,12 @@ func (made *provenFile) keep() error {
 
 // provenOf shows that the key that is about to be destroyed is the one in the file: by its signature. A key that may not sign
 // was carried out under its own handle and turned out to be the one that its objects on the token tell of.
-func (r ExportRequest) provenOf(session *token.Session, public pki.PublicKey) error {
+func (r ExportRequest) provenOf(ctx context.Context, session *token.Session, public pki.PublicKey) error {
 	key := r.Identity.PrivateKey
 	if key.Attributes.Bool(token.CKASign) == token.False && r.Identity.Public.Equal(public) {
 		return nil
 	}
-	if err := proveHeld(session, key, public); err != nil {
+	if err := session.Prove(ctx, key, public); err != nil {
 		return fmt.Errorf("the key on the token could not be shown to be the one in the file: %w", err)
 	}
 	return nil

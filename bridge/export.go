@@ -44,6 +44,9 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
+	if fault := r.Identity.PrivateKey.Fault(); fault != nil { // no verdict rests on what could not be read
+		return nil, fault.Err()
+	}
 	if r.Verdict.Final() {
 		return nil, &RefusedError{r.Verdict}
 	}
@@ -62,6 +65,7 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 	}
 	var failures []*methodFailure
 	for _, method := range r.methods() {
+		r.failures = failures
 		receipt, err := r.exportBy(ctx, method)
 		var failure *methodFailure
 		if !errors.As(err, &failure) {
@@ -132,6 +136,9 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 		File: r.Target.Path, Method: method, Mechanism: cargo.mechanism, Profile: r.Profile, Certificate: certificate,
 		FriendlyName: foreign.Text(friendlyName(r.Identity)),
 	}
+	if len(r.failures) > 0 {
+		receipt.Notices = append(receipt.Notices, otherMethod(r.failures))
+	}
 	chain := r.chain(receipt)
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
@@ -149,6 +156,15 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 		return nil, errors.Join(err, draft.Discard())
 	}
 	return made, nil
+}
+
+// otherMethod says that the key leaves in another way than the first, and why.
+func otherMethod(failures []*methodFailure) verdict.Reason {
+	var answers []string
+	for _, failure := range failures {
+		answers = append(answers, failure.answers...)
+	}
+	return verdict.Because(verdict.OtherMethodUsed, verdict.Fact{Name: "method", Value: string(failures[0].method)}, verdict.Fact{Name: "answers", Value: answers})
 }
 
 // certificateFor finds the certificate of the key that was carried out. A key that came out in clear must be the one that

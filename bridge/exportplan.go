@@ -82,6 +82,8 @@ func (item *Item) plan(backups *archive.Archive, remake bool) {
 	leaves := identity.PrivateKey != nil && !item.Verdict.Final()
 	backup := backups.BackupOf(identity)
 	switch {
+	case identity.PrivateKey != nil && identity.PrivateKey.Fault() != nil:
+		item.Outcome, item.Err = Failed, identity.PrivateKey.Fault().Err()
 	case backup != nil && backup.UpToDate(identity) && !(remake && leaves && identity.Certificate != nil):
 		item.Outcome, item.Backup = UpToDate, backup
 	case identity.PrivateKey == nil:

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,16 +23,6 @@ type InstallOrder struct {
 	Now          time.Time
 }
 
-// HolderProof says how a private key was shown to be a certificate's.
-type HolderProof string
-
-// The proofs, the strongest first.
-const (
-	HeldByPublicKey HolderProof = "public-key" // the private key object tells the certificate's public key
-	HeldBySignature HolderProof = "signature"  // it signed a fresh challenge that the certificate verifies
-	HeldByID        HolderProof = "id"         // the public key object with its CKA_ID is the certificate's; it cannot sign
-)
-
 // PlacedCertificate is a certificate and where it is, or is to be, on the token.
 type PlacedCertificate struct {
 	Certificate *pki.Certificate
@@ -45,7 +34,7 @@ type PlacedCertificate struct {
 type InstallPlan struct {
 	PlacedCertificate
 	Key     *token.Object
-	Proof   HolderProof
+	Proof   token.Link          // how the key was shown to be the certificate's
 	Chain   []PlacedCertificate // the issuers that the file has, nearest first; empty without WithChain
 	LeftOut int                 // certificates of the file that are not stored
 	Notices []verdict.Reason
@@ -70,7 +59,7 @@ var ErrNotStored = errors.New("the token stored something else")
 func (r InstallOrder) Plan(ctx context.Context) (*InstallPlan, error) {
 	plan := &InstallPlan{}
 	for _, certificate := range r.Certificates {
-		key, proof, err := r.holder(ctx, certificate.PublicKey)
+		key, proof, err := r.Session.Holder(ctx, r.Inventory, certificate.PublicKey)
 		if err != nil {
 			return nil, err
 		}
@@ -156,67 +145,6 @@ func (r InstallOrder) privateKeys() []*token.Object {
 		}
 	}
 	return keys
-}
-
-// holder finds the private key of a public key. An object that tells its own public key proves itself; one that does not,
-// as EC keys on many tokens, signs a challenge. A key that cannot sign is believed by its public key object. Where no key proves
-// itself, and one of them would not sign, the error says so: only a signature of another key refutes.
-func (r InstallOrder) holder(ctx context.Context, public pki.PublicKey) (*token.Object, HolderProof, error) {
-	if len(public.SPKI) == 0 {
-		return nil, "", nil
-	}
-	linked := map[*token.Object]pki.PublicKey{}
-	for _, identity := range r.Inventory.Identities() {
-		if identity.PrivateKey != nil {
-			linked[identity.PrivateKey] = identity.Public
-		}
-	}
-	var byID *token.Object
-	var unasked error
-	var silent []*token.Object
-	for _, key := range r.privateKeys() {
-		own, told := token.PublicKeyOf(key)
-		switch {
-		case told && own.Equal(public):
-			if len(key.ProvenPublicKey) > 0 {
-				return key, HeldBySignature, nil
-			}
-			return key, HeldByPublicKey, nil
-		case told:
-		case linked[key].Equal(public):
-			silent = append([]*token.Object{key}, silent...) // the likeliest first: a signature may cost a card a second
-			if cannotSign(key) {
-				byID = key
-			}
-		case len(linked[key].SPKI) == 0 && key.CouldHave(public):
-			silent = append(silent, key)
-		}
-	}
-	for _, key := range silent {
-		if cannotSign(key) {
-			continue
-		}
-		if ctx.Err() != nil {
-			return nil, "", context.Cause(ctx)
-		}
-		switch err := proveHeld(r.Session, key, public); {
-		case err == nil:
-			return key, HeldBySignature, nil
-		case errors.Is(err, errOtherKey) || lacksMechanism(err):
-		case token.Lost(err):
-			return nil, "", err
-		default:
-			unasked = cmp.Or(unasked, err)
-		}
-	}
-	if byID != nil {
-		return byID, HeldByID, nil
-	}
-	return nil, "", unasked
-}
-
-func cannotSign(key *token.Object) bool {
-	return key.Attributes.Bool(token.CKASign) == token.False || key.Attributes.Bool(token.CKAAlwaysAuthenticate) == token.True
 }
 
 // Install stores what the plan says, in a read-write session, and reads the token again: every certificate must be there

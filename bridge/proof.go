@@ -10,6 +10,7 @@ import (
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -104,14 +105,15 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *
 	defer clear(kek)
 	receipt.Proof = archive.ProofToken
 	public := receipt.Certificate.PublicKey
-	err = r.tokenProof(kek, shrouding.IV, ciphertext, public)
+	err = r.tokenProof(ctx, kek, shrouding.IV, ciphertext, public)
 	var unable *methodFailure
 	if !errors.As(err, &unable) || !r.RequireShroud || r.Prover != "" {
 		return err
 	}
-	if !r.cannotProve(unable, public) {
+	if !r.cannotProve(ctx, unable, public) {
 		return archive.NotProven("the token with the key from the file: %w", unable.err)
 	}
+	receipt.Notices = append(receipt.Notices, verdict.Because(verdict.TokenCouldNotProve, verdict.Fact{Name: "answers", Value: unable.answers}))
 	receipt.Proof = archive.ProofStructure
 	return nil
 }

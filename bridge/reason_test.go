@@ -118,6 +118,7 @@ var producedHere = []verdict.Code{
 var awaiting = []verdict.Code{
 	verdict.BackupOfAnotherKey, verdict.NoKeyForCertificate,
 	verdict.AlreadyOnToken, verdict.TokenFull, verdict.RestoreRefused, verdict.RestoredDifferently, verdict.PublicKeyNotStored,
+	verdict.TokenCouldNotProve, verdict.OtherMethodUsed,
 }
 
 // TestCodesProducedHere holds the two lists against the rows.

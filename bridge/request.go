@@ -16,7 +16,6 @@ import (
 	"p11bridge/bridge/archive"
 	"p11bridge/token"
 	"p11bridge/token/pki"
-	"p11bridge/token/secret"
 )
 
 // RequestOrder says what certificate is to be requested, and with which key.
@@ -32,9 +31,8 @@ type RequestOrder struct {
 	Subject    []byte // DER Name; nil: the old certificate's
 	AltNames   []byte // DER GeneralNames; nil: the old certificate's
 
-	Authenticate func() (*secret.Text, error) // the PIN once more, for a key that wants it for each signature
-	Target       archive.Target               // empty path: no file, the request is only given to Deliver
-	Deliver      func(*RequestReceipt) error  // the last act where there is no file; where it fails, nothing was done
+	Target  archive.Target              // empty path: no file, the request is only given to Deliver
+	Deliver func(*RequestReceipt) error // the last act where there is no file; where it fails, nothing was done
 }
 
 // RequestPlan is what will be requested, worked out before anything is done.
@@ -287,7 +285,7 @@ func (r RequestOrder) sign(receipt *RequestReceipt) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	signers, err := r.Session.Signers(receipt.PrivateKey, receipt.Key, r.Authenticate)
+	signers, err := r.Session.Signers(receipt.PrivateKey, receipt.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -37,11 +37,11 @@ func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
 		return nil, ErrWriteProtected
 	}
 	public := r.Copy.Certificate.PublicKey
-	holder, there, err := r.Session.Holder(ctx, r.Inventory, public)
+	holder, _, err := r.Session.Holder(ctx, r.Inventory, public)
 	if err != nil {
 		return nil, err
 	}
-	if there {
+	if holder != nil {
 		return nil, notRestored(verdict.AlreadyOnToken, verdict.Fact{Name: "uri", Value: r.Inventory.Token.URI().With(holder).String()})
 	}
 	if err := unread(r.Inventory.Objects, r.ids()); err != nil {

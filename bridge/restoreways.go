@@ -43,7 +43,7 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *tok
 		}
 		defer clear(kek)
 		in.method, in.mechanism = RestoreByUnwrap, token.CKMAESCBCPad.String()
-		done, err := r.try(in, added, &answers, func() (*token.Object, error) {
+		done, err := r.try(ctx, in, added, &answers, func() (*token.Object, error) {
 			return added.Unshroud(kek, r.Copy.shrouding.IV, r.Copy.ciphertext, in.template)
 		})
 		if done || err != nil {
@@ -72,13 +72,13 @@ func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, added *tok
 			return context.Cause(ctx)
 		}
 		in.mechanism = rewrapping.Mechanism.String()
-		done, err := r.try(in, added, &answers, func() (*token.Object, error) { return added.Rewrap(rewrapping, key, in.template, r.Random) })
+		done, err := r.try(ctx, in, added, &answers, func() (*token.Object, error) { return added.Rewrap(rewrapping, key, in.template, r.Random) })
 		if done || err != nil {
 			return err
 		}
 	}
 	in.method, in.mechanism = RestoreByCreate, ""
-	done, err := r.try(in, added, &answers, func() (*token.Object, error) { return added.StorePrivateKey(key, in.template) })
+	done, err := r.try(ctx, in, added, &answers, func() (*token.Object, error) { return added.StorePrivateKey(key, in.template) })
 	if done || err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, added *tok
 // try goes one way: the key enters, signs a fresh challenge, and the certificate verifies the signature. It is done where it
 // did; a way that the token does not go, or on which the key came to harm, leaves nothing behind and gives its place to the
 // next one. What ends everything is an error.
-func (r RestoreRequest) try(in *entered, added *token.Additions, answers *[]string, way func() (*token.Object, error)) (done bool, err error) {
+func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Additions, answers *[]string, way func() (*token.Object, error)) (done bool, err error) {
 	name := in.mechanism
 	if name == "" {
 		name = "CKO_PRIVATE_KEY"
@@ -111,31 +111,25 @@ func (r RestoreRequest) try(in *entered, added *token.Additions, answers *[]stri
 		return false, added.Retract(key)
 	}
 	public := in.template.Public
-	switch err := proveHeld(r.Session, key, public); {
+	switch err := r.Session.Prove(ctx, key, public); {
 	case err == nil:
 		in.key, in.proven = key, true
 		return true, nil
-	case errors.Is(err, errOtherKey) && in.method == RestoreByUnwrap:
+	case errors.Is(err, token.ErrOtherKey) && in.method == RestoreByUnwrap:
 		return false, r.otherCertificate(func(public pki.PublicKey) bool {
-			return key.CouldHave(public) && proveHeld(r.Session, key, public) == nil
+			return key.CouldHave(public) && r.Session.Prove(ctx, key, public) == nil
 		})
-	case errors.Is(err, errOtherKey): // in clear here, it was the certificate's: the token took it for something else
+	case errors.Is(err, token.ErrOtherKey): // in clear here, it was the certificate's: the token took it for something else
 		note("the token signs with another key")
 	case token.Lost(err):
 		return false, err
-	case in.method != RestoreByUnwrap && in.template.Public.Algorithm == "RSA-PSS" && lacksMechanism(err): // the mechanism is rare
+	case in.method == RestoreByCreate && errors.As(err, new(*token.CannotShowError)): // every number of it was given
 		in.key = key
 		return true, nil
 	default:
 		*answers = append([]string{name + ": proof: " + err.Error()}, *answers...) // the key went in: this says the most
 	}
 	return false, added.Retract(key)
-}
-
-// lacksMechanism tells a token that has not the mechanism for the proof from one whose key is of no use.
-func lacksMechanism(err error) bool {
-	code, told := token.CodeOf(err)
-	return told && code == token.CKRMechanismInvalid
 }
 
 // otherCertificate looks for the certificate of the file whose key this is.

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -19,13 +20,12 @@ import (
 
 // cannotProve tells, of a key bag that the token would not open or sign with, whether the token does no such thing at all,
 // or fails on this bag. Tokens give the same answers to both, so a bag that is sound for certain decides.
-func (r ExportRequest) cannotProve(unable *methodFailure, public pki.PublicKey) bool {
-	code, told := token.CodeOf(unable.err)
-	return (!told || token.DoesNotDo(code)) && r.control(public) != nil
+func (r ExportRequest) cannotProve(ctx context.Context, unable *methodFailure, public pki.PublicKey) bool {
+	return unable.fault == nil && r.control(ctx, public) != nil
 }
 
 // control has the token open a key bag that was made here, with a throw-away key of the same type, and sign with it.
-func (r ExportRequest) control(public pki.PublicKey) error {
+func (r ExportRequest) control(ctx context.Context, public pki.PublicKey) error {
 	key, err := throwAwayKey(public)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (r ExportRequest) control(public pki.PublicKey) error {
 		}
 		object, err := r.Session.Rewrap(rewrapping, key, token.KeyTemplate{Public: key.Public, Usage: token.Usage{Sign: true}}, r.Random)
 		if err == nil {
-			err = proveHeld(r.Session, object, key.Public)
+			err = r.Session.Prove(ctx, object, key.Public)
 		}
 		if object != nil {
 			err = errors.Join(err, r.Session.Discard(object))
@@ -75,11 +75,11 @@ func throwAwayKey(public pki.PublicKey) (*pki.PrivateKey, error) {
 // the whole of an EC or Edwards key, but not of an RSA key: what the Chinese remainder theorem uses can be sound while d is
 // not, and the reverse. So the token also compares an RSA key with the one that left it. A token that does not unwrap or sign
 // is a *methodFailure; a key that is not the certificate's, or not the one on the token, is ErrNotProven.
-func (r ExportRequest) tokenProof(kek, iv, ciphertext []byte, public pki.PublicKey) (err error) {
+func (r ExportRequest) tokenProof(ctx context.Context, kek, iv, ciphertext []byte, public pki.PublicKey) (err error) {
 	template := token.KeyTemplate{Public: public, Usage: token.Usage{Sign: true}}
 	err = r.withUnshrouded(kek, iv, ciphertext, template, func(key *token.Object) error {
-		err := proveHeld(r.Session, key, public)
-		if errors.Is(err, errOtherKey) {
+		err := r.Session.Prove(ctx, key, public)
+		if errors.Is(err, token.ErrOtherKey) {
 			return archive.NotProven("the token with the key from the file: %w", err)
 		}
 		return unableToProve(err)
@@ -109,7 +109,9 @@ func (r ExportRequest) compare(twin *token.Object) error {
 			return err
 		}
 		if err != nil {
-			return &methodFailure{method: verdict.MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
+			failure := &methodFailure{method: verdict.MethodShroud, answers: []string{"proof on the token: " + err.Error()}, carried: true, err: err}
+			failure.fault = refused.Fault()
+			return failure
 		}
 	}
 	if !bytes.Equal(ciphertexts[0], ciphertexts[1]) {
@@ -136,9 +138,19 @@ func (r ExportRequest) withUnshrouded(kek, iv, ciphertext []byte, template token
 
 // unableToProve makes a *methodFailure of what a token answered instead of proving.
 func unableToProve(err error) error {
-	var unsupported *pki.UnsupportedError
-	if _, told := token.CodeOf(err); told && !token.Lost(err) || errors.As(err, &unsupported) {
-		return &methodFailure{method: verdict.MethodShroud, answers: []string{"proof on the token: " + err.Error()}, err: err}
+	if err == nil {
+		return nil
+	}
+	failure := &methodFailure{method: verdict.MethodShroud, answers: []string{"proof on the token: " + err.Error()}, carried: true, err: err}
+	var answer *token.Error
+	switch {
+	case errors.As(err, new(*token.CannotShowError)), errors.As(err, new(*pki.UnsupportedError)):
+		return failure
+	case errors.As(err, &answer) && !token.Lost(err):
+		if !answer.Judges() {
+			failure.fault = err
+		}
+		return failure
 	}
 	return err
 }

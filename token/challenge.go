@@ -1,82 +1,147 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/miekg/pkcs11"
 
+	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 )
 
 // challengeSize is the length in bytes of a message that is signed only to prove which key signs.
 const challengeSize = 32
 
-// Sign makes a signature over message with the private key, by the scheme that its public key calls for: RSASSA-PKCS1-v1_5
-// or, for a key restricted to it, RSASSA-PSS, both with SHA-256, ECDSA over the SHA-256 digest (r || s), or Ed25519 (PKCS#11 v3.1 §5.13.1, §6.1.6, §6.3.12, §6.3.16). The
-// error is an *Error, or a *pki.UnsupportedError for other kinds of key.
-func (s *Session) Sign(key *Object, public pki.PublicKey, message []byte) ([]byte, pki.Scheme, error) {
-	what, err := signingOf(public, message)
+// ErrOtherKey means that a private key answered a challenge, and is another one than that of the public key.
+var ErrOtherKey = errors.New("the private key is not the one of this public key")
+
+// CannotShowError means that a private key could not be asked whose it is. That says nothing about whose it is.
+type CannotShowError struct {
+	Answers []string // what the token answered to each way: "C_SignInit with CKM_ECDSA: CKR_MECHANISM_INVALID"
+	PIN     bool     // the key wants the PIN for each use (CKA_ALWAYS_AUTHENTICATE), and there is none at hand
+	Err     error    // the last answer; nil where the token was not asked
+}
+
+// Error gives the last answer.
+func (e *CannotShowError) Error() string {
+	switch {
+	case len(e.Answers) > 0:
+		return "the key cannot show whose it is: " + e.Answers[len(e.Answers)-1]
+	case e.PIN:
+		return "the key cannot show whose it is: it wants the PIN for each use"
+	}
+	return "the key cannot show whose it is: it may neither sign nor decrypt"
+}
+
+// Unwrap gives the last answer.
+func (e *CannotShowError) Unwrap() error { return e.Err }
+
+// Prove finds out whether a private key is the one of a public key: it signs a fresh challenge, or decrypts one where it
+// may not sign. The result is nil where it is; ErrOtherKey where it is another one; a *CannotShowError where the token does no
+// such thing with this key. Every other error comes from the token, or is a *LoginError for a key that wants the PIN for each
+// use: Session.Authenticate gives it. None of these says that the key is another one.
+func (s *Session) Prove(ctx context.Context, key *Object, public pki.PublicKey) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if s.wantsPIN(key) {
+		return &CannotShowError{PIN: true}
+	}
+	cannot := &CannotShowError{}
+	if key.Attributes.Bool(CKASign) != False {
+		signed, err := s.challenge(key, public)
+		var unable *CannotShowError
+		switch {
+		case err == nil:
+			return signed.verify(public)
+		case !errors.As(err, &unable):
+			return err
+		}
+		cannot = unable
+	}
+	if key.Attributes.Bool(CKADecrypt) != True || public.Algorithm != "RSA" {
+		return cannot
+	}
+	return s.proveByDecryption(key, public, cannot)
+}
+
+// wantsPIN tells a key that cannot be used, because nobody gives the PIN once more.
+func (s *Session) wantsPIN(key *Object) bool {
+	return key.Attributes.Bool(CKAAlwaysAuthenticate) == True && s.Authenticate == nil
+}
+
+// signedChallenge is what a private key signed. It answers for every public key whether it is this key's.
+type signedChallenge struct {
+	message, signature []byte
+	scheme             pki.Scheme
+}
+
+// challenge has a private key sign something fresh.
+func (s *Session) challenge(key *Object, public pki.PublicKey) (*signedChallenge, error) {
+	message := make([]byte, challengeSize)
+	if _, err := rand.Read(message); err != nil {
+		return nil, fmt.Errorf("make a challenge: %w", err)
+	}
+	signature, scheme, err := s.Sign(key, public, message)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	signature, err := s.signWith(key, what, nil)
-	return signature, what.scheme, err
+	return &signedChallenge{message, signature, scheme}, nil
 }
 
-// signing is what C_SignInit and C_Sign are given.
-type signing struct {
-	mechanism uint
-	parameter []byte
-	data      []byte
-	scheme    pki.Scheme
+// verify is nil, ErrOtherKey, or a *CannotShowError where such a key cannot be verified with here. The restriction of a key to
+// RSASSA-PSS says what it may sign, and nothing of which key it is.
+func (c *signedChallenge) verify(public pki.PublicKey) error {
+	if public.Algorithm == "RSA-PSS" {
+		public.Algorithm = "RSA"
+	}
+	err := public.Verify(c.message, c.signature, c.scheme)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pki.ErrSignature):
+		return fmt.Errorf("%w: %w", ErrOtherKey, err)
+	}
+	return &CannotShowError{Answers: []string{err.Error()}, Err: err}
 }
 
-// signingOf chooses the mechanism for a public key.
-func signingOf(public pki.PublicKey, message []byte) (signing, error) {
-	switch public.Algorithm {
-	case "RSA-PSS":
-		parameters := pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, sha256.Size)
-		return signing{pkcs11.CKM_SHA256_RSA_PKCS_PSS, parameters, message, pki.RSAPSSSHA256}, nil
-	case "RSA":
-		return signing{pkcs11.CKM_SHA256_RSA_PKCS, nil, message, pki.RSAPKCS1SHA256}, nil
-	case "EC":
-		digest := sha256.Sum256(message)
-		return signing{pkcs11.CKM_ECDSA, nil, digest[:], pki.ECDSASHA256}, nil
-	case "Ed25519":
-		return signing{ckmEdDSA, nil, message, pki.Ed25519}, nil
+// proveByDecryption has an RSA key decrypt a challenge (PKCS#11 v3.1 §5.10, §6.1.6). An error of the token shows nothing: many
+// keys that are not the right one answer CKR_ENCRYPTED_DATA_INVALID, and so does a token that is at a loss.
+func (s *Session) proveByDecryption(key *Object, public pki.PublicKey, cannot *CannotShowError) error {
+	message := make([]byte, challengeSize)
+	if _, err := rand.Read(message); err != nil {
+		return fmt.Errorf("make a challenge: %w", err)
 	}
-	return signing{}, &pki.UnsupportedError{Algorithm: public.Algorithm}
+	ciphertext, err := public.Encrypt(rand.Reader, message)
+	if err != nil {
+		return fmt.Errorf("make a challenge: %w", err)
+	}
+	const mechanism = CKM(pkcs11.CKM_RSA_PKCS)
+	var clear []byte
+	err = s.use(key, "C_DecryptInit", "C_Decrypt", mechanism,
+		func() error {
+			return s.module.functions.DecryptInit(s.handle, cryptoki.Mechanism{Type: uint(mechanism)}, key.handle)
+		},
+		func() (err error) { clear, err = s.module.functions.Decrypt(s.handle, ciphertext); return err })
+	var answer *Error
+	switch {
+	case err == nil && bytes.Equal(clear, message):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w: it decrypts to something else", ErrOtherKey)
+	case errors.As(err, &answer) && (answer.Judges() || answer.Code == pkcs11.CKR_ENCRYPTED_DATA_INVALID):
+		return cannot.with(mechanism, answer)
+	}
+	return err
 }
 
-// settle finds out by a signature which public key a private key has, where CKA_ID leaves several. A key that cannot or
-// may not sign here stays unsettled; only a lost connection is an error.
-func (s *Session) settle(ctx context.Context, objects []*Object) error {
-	for _, a := range newLinker(objects).ambiguities() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if a.key.Attributes.Bool(CKASign) != True || a.key.Attributes.Bool(CKAAlwaysAuthenticate) == True {
-			continue
-		}
-		challenge := make([]byte, challengeSize)
-		if _, err := rand.Read(challenge); err != nil {
-			return fmt.Errorf("make a challenge: %w", err)
-		}
-		signature, scheme, err := s.Sign(a.key, a.candidates[0], challenge)
-		if code, told := CodeOf(err); told && connectionLost(code) {
-			return err
-		}
-		if err != nil {
-			continue
-		}
-		for _, candidate := range a.candidates {
-			if candidate.Verify(challenge, signature, scheme) == nil {
-				a.key.ProvenPublicKey = candidate.SPKI
-			}
-		}
-	}
-	return nil
+// with adds the answer to one more way.
+func (e *CannotShowError) with(mechanism CKM, answer *Error) *CannotShowError {
+	e.Answers = append(e.Answers, fmt.Sprintf("%s with %s: %s", answer.Function, mechanism, answer.Code))
+	e.Err = answer
+	return e
 }

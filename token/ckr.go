@@ -89,28 +89,3 @@ func Lost(err error) bool {
 	code, told := CodeOf(err)
 	return told && connectionLost(code)
 }
-
-// connectionLost tells the return values after which no further call on the session can succeed, whatever it asks
-// (PKCS#11 v3.1 §5.1.2 and §5.1.3).
-func connectionLost(c CKR) bool {
-	switch uint(c) {
-	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_DEVICE_MEMORY, pkcs11.CKR_TOKEN_NOT_PRESENT,
-		pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_HOST_MEMORY:
-		return true
-	}
-	return false
-}
-
-// DoesNotDo tells the return values by which a token says that it does not unwrap, sign or take a template at all, as
-// opposed to failing on what it was given.
-func DoesNotDo(c CKR) bool {
-	switch uint(c) {
-	case pkcs11.CKR_FUNCTION_NOT_SUPPORTED, pkcs11.CKR_MECHANISM_INVALID, pkcs11.CKR_MECHANISM_PARAM_INVALID,
-		pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, pkcs11.CKR_UNWRAPPING_KEY_SIZE_RANGE,
-		pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_TEMPLATE_INCOMPLETE,
-		pkcs11.CKR_TEMPLATE_INCONSISTENT, pkcs11.CKR_ATTRIBUTE_READ_ONLY, pkcs11.CKR_ATTRIBUTE_TYPE_INVALID,
-		pkcs11.CKR_ATTRIBUTE_VALUE_INVALID, pkcs11.CKR_SESSION_READ_ONLY, pkcs11.CKR_TOKEN_WRITE_PROTECTED, pkcs11.CKR_ACTION_PROHIBITED:
-		return true
-	}
-	return false
-}

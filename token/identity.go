@@ -8,15 +8,17 @@ import (
 // Link says how a private key was found to belong to its certificate or public key.
 type Link string
 
-// The links. CKA_ID is a hint that two objects belong together; equal public keys are the proof.
+// The links. Equal public keys and a signature that verifies are proofs; a CKA_ID is a hint that two objects belong together.
 const (
 	LinkedByPublicKey Link = "public-key"
-	LinkedByID        Link = "id"
+	LinkedBySignature Link = "signature" // over a fresh challenge, for a key that does not tell its public half
+	LinkedByID        Link = "id"        // the key could not be asked, or may not be without a PIN for it
 	LinkedByNone      Link = "none"
 )
 
 // Identity is a private key with a certificate, or as much of that as the token holds: a key with two certificates is two
-// identities, a key, a certificate or a public key alone is one.
+// identities, a key, a certificate or a public key alone is one. Objects that hold the same key or certificate once more make
+// no identity of their own.
 type Identity struct {
 	Certificate *Certificate
 	PrivateKey  *Object
@@ -24,8 +26,15 @@ type Identity struct {
 	Public      pki.PublicKey // zero where no object tells it
 	LinkedBy    Link
 
-	// Stranger is a private key with the certificate's CKA_ID and another public key.
-	Stranger *Object
+	// Copies hold the same private key, certificate or public key once more.
+	Copies []*Object
+	// Mismatch is a private key with the certificate's CKA_ID that is shown to be another one's.
+	Mismatch *Object
+}
+
+// Proven tells whether it is shown, and not only told by a CKA_ID, whose the private key is.
+func (i Identity) Proven() bool {
+	return i.LinkedBy == LinkedByPublicKey || i.LinkedBy == LinkedBySignature
 }
 
 // Certificate is a certificate object and what is in it.

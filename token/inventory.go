@@ -1,6 +1,15 @@
 package token
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/pki"
+)
 
 // Inventory is everything that a token tells without giving up a secret: plain values, good without the token.
 // Every object that was enumerated is in it.
@@ -41,18 +50,104 @@ func (s *Session) objects(ctx context.Context) ([]*Object, error) {
 	}
 	objects := make([]*Object, 0, len(handles))
 	reader := objectReader{session: s}
+	known := false
 	for _, handle := range handles {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
 		object, err := reader.read(handle)
 		if code, told := CodeOf(err); told && code == CKRObjectHandleInvalid {
-			continue // removed by somebody else since the search
+			if err = s.gone(ctx, handle, err); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			return nil, err
 		}
 		objects = append(objects, object)
+		known = known || object.Class.known()
+	}
+	if len(objects) > 0 && !known {
+		return nil, &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d objects, and none of a CKA_CLASS that is known", len(objects))}
 	}
 	return objects, nil
+}
+
+// gone is nil where an object was removed by somebody else since it was found. An object that is still listed could not be read:
+// it is not one that is not there.
+func (s *Session) gone(ctx context.Context, handle pkcs11.ObjectHandle, reading error) error {
+	handles, err := s.find(ctx, "all objects")
+	switch {
+	case err != nil:
+		return err
+	case slices.Contains(handles, handle):
+		return reading
+	}
+	return nil
+}
+
+// known tells whether the class is one of the specification's, or a vendor's own (PKCS#11 v3.1 §4.1.1).
+func (c Class) known() bool {
+	_, named := classNames[c]
+	return named || c >= 1<<31 && c != unknownClass
+}
+
+// mostUnhinted bounds the keys of a token that are asked for a signature although nothing has their CKA_ID: a card may need a
+// second for each.
+const mostUnhinted = 16
+
+// settle finds out by a signature whose a private key is that does not tell its public half. One signature answers for all
+// certificates and public keys on the token, whatever their CKA_ID. A key that may not sign without more ado, or that the
+// token would not have sign, stays unsettled; only a lost connection is an error.
+func (s *Session) settle(ctx context.Context, objects []*Object) error {
+	l := newLinker(objects)
+	unhinted := 0
+	for _, key := range l.privateKeys {
+		if _, known := l.own[key]; known || !key.signsUnasked() {
+			continue
+		}
+		possible := slices.DeleteFunc(slices.Clone(l.halves), func(half pki.PublicKey) bool { return !couldBe(key, half) })
+		if len(l.hinted(key)) == 0 {
+			if unhinted++; unhinted > mostUnhinted {
+				continue
+			}
+		}
+		if len(possible) == 0 {
+			continue
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		signed, err := s.challenge(key, possible[0])
+		if Lost(err) {
+			return err
+		}
+		if err != nil {
+			key.NoChallenge = err.Error()
+			continue
+		}
+		key.signed = signed
+		key.learn(possible, l.hinted(key))
+	}
+	return nil
+}
+
+// signsUnasked tells a key that signs without a further question to the person.
+func (o *Object) signsUnasked() bool {
+	return o.Attributes.Bool(CKASign) != False && o.Attributes.Bool(CKAAlwaysAuthenticate) != True
+}
+
+// learn notes which of the possible public keys verifies what the key signed, and which of those with its CKA_ID do not.
+func (o *Object) learn(possible, hinted []pki.PublicKey) {
+	for _, public := range possible {
+		if o.signed.verify(public) == nil {
+			o.ProvenPublicKey = public.SPKI
+			return
+		}
+	}
+	for _, public := range hinted {
+		if errors.Is(o.signed.verify(public), ErrOtherKey) {
+			o.RefutedPublicKeys = append(o.RefutedPublicKeys, public.SPKI)
+		}
+	}
 }

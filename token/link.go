@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"slices"
 
 	"p11bridge/token/pki"
@@ -12,38 +13,33 @@ type linker struct {
 	publicKeys   []*Object
 	privateKeys  []*Object
 
-	own        map[*Object]pki.PublicKey // what a key object tells of its own public key
+	own        map[*Object]pki.PublicKey // what is known of a key object's own public key
 	certsOf    map[string][]*Certificate // by SubjectPublicKeyInfo
 	publicsOf  map[string][]*Object      // by SubjectPublicKeyInfo
+	privatesOf map[string][]*Object      // by SubjectPublicKeyInfo
+	halves     []pki.PublicKey           // every public key that a certificate or a public key object has, once
 	halvesByID map[string][]pki.PublicKey
 	keysByID   map[string][]*Object
+	sameAs     map[*Certificate][]*Certificate // with the first of those that are the same, the others
 }
 
 func newLinker(objects []*Object) *linker {
 	l := &linker{
 		certificates: certificates(objects), own: map[*Object]pki.PublicKey{}, certsOf: map[string][]*Certificate{},
-		publicsOf: map[string][]*Object{}, halvesByID: map[string][]pki.PublicKey{}, keysByID: map[string][]*Object{},
+		publicsOf: map[string][]*Object{}, privatesOf: map[string][]*Object{}, halvesByID: map[string][]pki.PublicKey{},
+		keysByID: map[string][]*Object{},
 	}
 	for _, o := range objects {
-		if o.Class != CKOPublicKey && o.Class != CKOPrivateKey {
-			continue
+		switch o.Class {
+		case CKOPrivateKey:
+			l.addPrivateKey(o)
+		case CKOPublicKey:
+			l.addPublicKey(o)
 		}
-		public, told := PublicKeyOf(o)
-		if told {
-			l.own[o] = public
-		}
-		if o.Class == CKOPrivateKey {
-			l.privateKeys = append(l.privateKeys, o)
-			if id := string(o.ID()); id != "" {
-				l.keysByID[id] = append(l.keysByID[id], o)
-			}
-			continue
-		}
-		l.publicKeys = append(l.publicKeys, o)
-		if told {
-			l.publicsOf[string(public.SPKI)] = append(l.publicsOf[string(public.SPKI)], o)
-			l.addHalf(o.ID(), public)
-		}
+	}
+	l.sameAs = map[*Certificate][]*Certificate{}
+	for _, same := range sameCertificates(l.certificates) {
+		l.sameAs[same[0]] = same[1:]
 	}
 	for _, c := range l.certificates {
 		if c.Parsed != nil && len(c.Parsed.PublicKey.SPKI) > 0 {
@@ -55,22 +51,44 @@ func newLinker(objects []*Object) *linker {
 	return l
 }
 
-func (l *linker) addHalf(id []byte, public pki.PublicKey) {
-	if len(id) > 0 && !slices.ContainsFunc(l.halvesByID[string(id)], public.Equal) {
-		l.halvesByID[string(id)] = append(l.halvesByID[string(id)], public)
+func (l *linker) addPrivateKey(o *Object) {
+	l.privateKeys = append(l.privateKeys, o)
+	if public, known := PublicKeyOf(o); known {
+		l.own[o] = public
+		l.privatesOf[string(public.SPKI)] = append(l.privatesOf[string(public.SPKI)], o)
+	}
+	if id := string(o.ID()); id != "" {
+		l.keysByID[id] = append(l.keysByID[id], o)
 	}
 }
 
-// candidates lists the different public keys that a private key without one of its own may have, judged by CKA_ID, key
-// type and curve.
-func (l *linker) candidates(key *Object) []pki.PublicKey {
-	var found []pki.PublicKey
-	for _, half := range l.halvesByID[string(key.ID())] {
-		if couldBe(key, half) {
-			found = append(found, half)
-		}
+func (l *linker) addPublicKey(o *Object) {
+	l.publicKeys = append(l.publicKeys, o)
+	if public, told := PublicKeyOf(o); told {
+		l.own[o] = public
+		l.publicsOf[string(public.SPKI)] = append(l.publicsOf[string(public.SPKI)], o)
+		l.addHalf(o.ID(), public)
 	}
-	return found
+}
+
+func (l *linker) addHalf(id []byte, public pki.PublicKey) {
+	if !slices.ContainsFunc(l.halvesByID[string(id)], public.Equal) {
+		l.halvesByID[string(id)] = append(l.halvesByID[string(id)], public)
+	}
+	if len(l.certsOf[string(public.SPKI)])+len(l.publicsOf[string(public.SPKI)]) == 1 { // the first of it
+		l.halves = append(l.halves, public)
+	}
+}
+
+// hinted lists the different public keys with a private key's CKA_ID that it may have, judged by key type, by curve, and by
+// what it signed.
+func (l *linker) hinted(key *Object) []pki.PublicKey {
+	if len(key.ID()) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(l.halvesByID[string(key.ID())]), func(half pki.PublicKey) bool {
+		return !couldBe(key, half) || key.refuted(half)
+	})
 }
 
 // couldBe tells whether a private key's type and curve fit a public key.
@@ -89,117 +107,183 @@ func couldBe(key *Object, public pki.PublicKey) bool {
 	return true
 }
 
-// ambiguity is a private key that CKA_ID alone cannot place.
-type ambiguity struct {
-	key        *Object
-	candidates []pki.PublicKey
+// refuted tells whether a signature has shown that the private key is another one's.
+func (o *Object) refuted(public pki.PublicKey) bool {
+	return slices.ContainsFunc(o.RefutedPublicKeys, func(spki []byte) bool { return bytes.Equal(spki, public.SPKI) })
 }
 
-// ambiguities lists the private keys without a public key of their own that have several candidates, or share a
-// candidate with another such key.
-func (l *linker) ambiguities() []ambiguity {
-	var open []ambiguity
-	claims := map[string]int{}
+// linkedByID gives the private keys that are linked by CKA_ID alone their public key: those that nothing tells the public half
+// of, with one that they may have, which is no other key's and which no other such key may have as well. A public key that is
+// shown to be another private key's is not given to a second one.
+func (l *linker) linkedByID() map[*Object]pki.PublicKey {
+	only, claims := map[*Object]pki.PublicKey{}, map[string]int{}
 	for _, key := range l.privateKeys {
-		if _, told := l.own[key]; told {
+		if _, known := l.own[key]; known {
 			continue
 		}
-		candidates := l.candidates(key)
-		for _, candidate := range candidates {
-			claims[string(candidate.SPKI)]++
+		hinted := slices.DeleteFunc(l.hinted(key), func(half pki.PublicKey) bool { return len(l.privatesOf[string(half.SPKI)]) > 0 })
+		for _, half := range hinted {
+			claims[string(half.SPKI)]++
 		}
-		open = append(open, ambiguity{key, candidates})
+		if len(hinted) == 1 {
+			only[key] = hinted[0]
+		}
 	}
-	return slices.DeleteFunc(open, func(a ambiguity) bool {
-		return len(a.candidates) == 0 || len(a.candidates) == 1 && claims[string(a.candidates[0].SPKI)] == 1
-	})
+	for key, half := range only {
+		if claims[string(half.SPKI)] > 1 {
+			delete(only, key)
+		}
+	}
+	return only
 }
 
-// Identities puts a token's certificates, private keys and public keys together. Every one of them is in the result, in
-// the token's order: private keys first, then the certificates and the public keys that no private key was found for.
-// A private key that could belong to several certificates, and whose public key nothing proves, stays alone.
+// Identities puts a token's certificates, private keys and public keys together. Every one of them is in the result: private
+// keys first, then the certificates and the public keys that no private key was found for, each in the token's order. Which of
+// them belong together does not depend on that order. A private key that could belong to several certificates, and whose
+// public key nothing proves, stays alone.
 func (inventory *Inventory) Identities() []Identity {
 	l := newLinker(inventory.Objects)
-	unclear := map[*Object]bool{}
-	for _, a := range l.ambiguities() {
-		unclear[a.key] = true
-	}
+	byID := l.linkedByID()
 	var identities []Identity
 	linked := map[*Object]bool{}
-	for _, key := range l.privateKeys {
-		for _, identity := range l.identitiesOf(key, unclear[key]) {
+	add := func(found ...Identity) {
+		for _, identity := range found {
 			identities = append(identities, identity)
-			for _, o := range identity.Objects() {
+			for _, o := range append(identity.Objects(), identity.Copies...) {
 				linked[o] = true
 			}
-			for _, o := range l.publicsOf[string(identity.Public.SPKI)] { // a public key may be there twice
-				linked[o] = true
-			}
+		}
+	}
+	for _, key := range l.privateKeys {
+		if linked[key] {
+			continue
+		}
+		identity := Identity{PrivateKey: key, LinkedBy: LinkedByNone}
+		public, known := l.own[key]
+		link := LinkedByNone
+		if known {
+			identity.PrivateKey, identity.Copies = best(l.privatesOf[string(public.SPKI)])
+			link = identity.PrivateKey.linkOfOwn()
+		} else if public, known = byID[key]; known {
+			link = LinkedByID
+		}
+		if identity.Public = public; known {
+			add(l.withHalves(identity, link)...)
+		} else {
+			add(identity)
 		}
 	}
 	for _, c := range l.certificates {
-		if linked[c.Object] {
-			continue
+		if !linked[c.Object] {
+			add(l.withoutKey(c))
 		}
-		identity := Identity{Certificate: c, LinkedBy: LinkedByNone}
-		if c.Parsed != nil {
-			identity.Public = c.Parsed.PublicKey
-			if publics := l.publicsOf[string(identity.Public.SPKI)]; len(publics) > 0 {
-				identity.PublicKey = publics[0]
-				linked[publics[0]] = true
-			}
-		}
-		identity.Stranger = l.stranger(c)
-		identities = append(identities, identity)
 	}
 	for _, o := range l.publicKeys {
-		if !linked[o] {
-			identities = append(identities, Identity{PublicKey: o, Public: l.own[o], LinkedBy: LinkedByNone})
+		if linked[o] {
+			continue
 		}
+		identity := Identity{PublicKey: o, Public: l.own[o], LinkedBy: LinkedByNone}
+		if same := l.publicsOf[string(identity.Public.SPKI)]; len(same) > 1 {
+			identity.PublicKey, identity.Copies = same[0], same[1:]
+		}
+		add(identity)
 	}
 	return identities
 }
 
-// stranger is a private key with the certificate's CKA_ID that is shown to be another certificate's: by its public key, or
-// because it is of another type.
-func (l *linker) stranger(c *Certificate) *Object {
-	if c.Parsed == nil || len(c.Parsed.PublicKey.SPKI) == 0 {
+// best chooses, among objects that hold the same private key, the one that can leave and be used most easily; the first of
+// those that are alike.
+func best(same []*Object) (chosen *Object, copies []*Object) {
+	worth := func(o *Object) int {
+		n := 0
+		for i, is := range []bool{
+			len(o.ProvenPublicKey) == 0, o.Attributes.Bool(CKASign) != False, o.Attributes.Bool(CKAAlwaysAuthenticate) != True,
+			o.Attributes.Bool(CKAWrapWithTrusted) != True, o.Attributes.Bool(CKASensitive) == False, o.Attributes.Bool(CKAExtractable) == True,
+		} {
+			if is {
+				n += 1 << i
+			}
+		}
+		return n
+	}
+	chosen = slices.MaxFunc(same, func(a, b *Object) int { return worth(a) - worth(b) })
+	return chosen, slices.DeleteFunc(slices.Clone(same), func(o *Object) bool { return o == chosen })
+}
+
+// withHalves adds what has the key's public key: one identity for each different certificate, or one without.
+func (l *linker) withHalves(identity Identity, link Link) []Identity {
+	if publics := l.publicsOf[string(identity.Public.SPKI)]; len(publics) > 0 {
+		identity.PublicKey, identity.LinkedBy = publics[0], link
+		identity.Copies = append(identity.Copies, publics[1:]...)
+	}
+	var identities []Identity
+	for _, c := range l.certsOf[string(identity.Public.SPKI)] {
+		others, first := l.sameAs[c]
+		if !first {
+			continue
+		}
+		pair := identity
+		pair.Certificate, pair.LinkedBy = c, link
+		pair.Copies = slices.Clone(identity.Copies)
+		for _, c := range others {
+			pair.Copies = append(pair.Copies, c.Object)
+		}
+		identities = append(identities, pair)
+	}
+	if len(identities) == 0 {
+		return []Identity{identity}
+	}
+	return identities
+}
+
+// withoutKey is the identity of a certificate that no private key was found for.
+func (l *linker) withoutKey(c *Certificate) Identity {
+	identity := Identity{Certificate: c, LinkedBy: LinkedByNone}
+	if c.Parsed == nil {
+		return identity
+	}
+	identity.Public = c.Parsed.PublicKey
+	if publics := l.publicsOf[string(identity.Public.SPKI)]; len(publics) > 0 {
+		identity.PublicKey, identity.Copies = publics[0], slices.Clone(publics[1:])
+	}
+	for _, other := range l.sameAs[c] {
+		identity.Copies = append(identity.Copies, other.Object)
+	}
+	identity.Mismatch = l.mismatch(c)
+	return identity
+}
+
+// sameCertificates puts certificates that are the same byte for byte together.
+func sameCertificates(certificates []*Certificate) [][]*Certificate {
+	var groups [][]*Certificate
+	at := map[string]int{}
+	for _, c := range certificates {
+		digest := ""
+		if c.Parsed != nil {
+			digest = c.Parsed.SHA256()
+		}
+		if i, there := at[digest]; there && digest != "" {
+			groups[i] = append(groups[i], c)
+			continue
+		}
+		at[digest] = len(groups)
+		groups = append(groups, []*Certificate{c})
+	}
+	return groups
+}
+
+// mismatch is a private key with the certificate's CKA_ID that is shown to be another one's: by its public key, by a
+// signature, or because it is of another type.
+func (l *linker) mismatch(c *Certificate) *Object {
+	public := c.Parsed.PublicKey
+	if len(public.SPKI) == 0 {
 		return nil
 	}
 	for _, key := range l.keysByID[string(c.Object.ID())] {
-		own, told := l.own[key]
-		if told && !own.Equal(c.Parsed.PublicKey) || !couldBe(key, c.Parsed.PublicKey) {
+		own, known := l.own[key]
+		if known && own.Differs(public) || !known && (key.refuted(public) || !couldBe(key, public)) {
 			return key
 		}
 	}
 	return nil
-}
-
-// identitiesOf gives one identity for each certificate of the key, or one without a certificate.
-func (l *linker) identitiesOf(key *Object, unclear bool) []Identity {
-	identity := Identity{PrivateKey: key, LinkedBy: LinkedByNone}
-	link := LinkedByPublicKey
-	public, told := l.own[key]
-	if !told && !unclear {
-		if candidates := l.candidates(key); len(candidates) == 1 {
-			public, link = candidates[0], LinkedByID
-		}
-	}
-	if len(public.SPKI) == 0 {
-		return []Identity{identity}
-	}
-	identity.Public = public
-	if publics := l.publicsOf[string(public.SPKI)]; len(publics) > 0 {
-		identity.PublicKey, identity.LinkedBy = publics[0], link
-	}
-	var identities []Identity
-	for _, c := range l.certsOf[string(public.SPKI)] {
-		pair := identity
-		pair.Certificate, pair.LinkedBy = c, link
-		identities = append(identities, pair)
-	}
-	if len(identities) == 0 {
-		identities = append(identities, identity)
-	}
-	return identities
 }

@@ -89,6 +89,15 @@ func onP384(o *Object) {
 	o.Attributes[CKAECParams] = Answer{Value: []byte{0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22}}
 }
 
+func refuted(key string) func(*Object) {
+	return func(o *Object) { o.RefutedPublicKeys = [][]byte{testKey(key).SPKI} }
+}
+
+// same makes certificates of one name the same certificate.
+func same(o *Object) { o.Certificate.Fingerprint = "the same" }
+
+func extractable(o *Object) { o.Attributes[CKAExtractable] = Answer{Value: []byte{1}} }
+
 func proven(key string) func(*Object) {
 	return func(o *Object) { o.ProvenPublicKey = testKey(key).SPKI }
 }
@@ -99,15 +108,18 @@ const (
 	cert    = CKOCertificate
 )
 
-// summary is an identity in one line: "private+certificate+public link", with "~name" for a stranger.
+// summary is an identity in one line: "private+certificate+public link", with "=name" for a copy and "~name" for a mismatch.
 func summary(i Identity) string {
 	var names []string
 	for _, o := range i.Objects() {
 		names = append(names, string(o.Label()))
 	}
 	text := strings.Join(names, "+") + " " + string(i.LinkedBy)
-	if i.Stranger != nil {
-		text += " ~" + string(i.Stranger.Label())
+	for _, o := range i.Copies {
+		text += " =" + string(o.Label())
+	}
+	if i.Mismatch != nil {
+		text += " ~" + string(i.Mismatch.Label())
 	}
 	return text
 }
@@ -137,22 +149,34 @@ func TestIdentities(t *testing.T) {
 		{"one CKA_ID, two keys that tell", []specimen{{private, "k", "1", "A", nil}, {private, "l", "1", "B", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
 			[]string{"k+d public-key", "l+c public-key"}},
 		{"one CKA_ID, two keys that a signature told", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", proven("B")}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
-			[]string{"k+d public-key", "l+c public-key"}},
+			[]string{"k+d signature", "l+c signature"}},
 		{"one CKA_ID, two keys of which nothing is known", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
-			[]string{"k none", "l none", "c none", "d none"}}, // a stranger is a key that is known to be another
+			[]string{"k none", "l none", "c none", "d none"}}, // a mismatch is a key that is known to be another
 
 		{"one CKA_ID and one certificate for two keys", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
 			[]string{"k none", "l none", "c none"}},
 		{"a signature settles one of two", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
-			[]string{"k+c public-key", "l+c id"}},
+			[]string{"k+c signature", "l none"}}, // the certificate's key is known: it is not l by its CKA_ID
+		{"a signature settles one of two, whatever the order", []specimen{{cert, "c", "1", "A", nil}, {private, "l", "1", "", nil}, {private, "k", "1", "", proven("A")}},
+			[]string{"l none", "k+c signature"}},
+		{"a signature that refutes", []specimen{{private, "k", "1", "", refuted("A")}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
+		{"a refuted key leaves its certificate to the other", []specimen{{private, "k", "1", "", refuted("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
+			[]string{"k none", "l+c id"}},
+		{"one of two certificates refuted", []specimen{{private, "k", "1", "", refuted("A")}, {cert, "c", "1", "A", nil}, {cert, "d", "1", "B", nil}},
+			[]string{"k+d id", "c none ~k"}},
+		{"a signature, and another CKA_ID", []specimen{{private, "k", "1", "", proven("A")}, {cert, "c", "2", "A", nil}}, []string{"k+c signature"}},
+		{"a certificate twice", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", same}, {cert, "d", "2", "A", same}}, []string{"k+c public-key =d"}},
+		{"a certificate twice, and no private key", []specimen{{cert, "c", "1", "A", same}, {cert, "d", "2", "A", same}}, []string{"c none =d"}},
+		{"a key twice, one of them free to leave", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", extractable}, {cert, "c", "1", "A", nil}},
+			[]string{"l+c public-key =k"}},
 		{"one CKA_ID, and another key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "B", nil}}, []string{"k none", "c none ~k"}},
 		{"CKA_ID, and another type", []specimen{{private, "k", "1", "", ofType(CKKRSA)}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
 		{"CKA_ID, and another curve", []specimen{{private, "k", "1", "", onP384}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
 		{"CKA_ID, and a type that was not told", []specimen{{private, "k", "1", "", func(o *Object) { delete(o.Attributes, CKAKeyType) }}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
-		{"a public key twice", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}, {public, "q", "2", "A", nil}}, []string{"k+p public-key"}},
-		{"a public key twice, and no private key", []specimen{{public, "p", "1", "A", nil}, {public, "q", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none", "q none"}},
-		{"a certificate twice", []specimen{{cert, "c", "1", "A", nil}, {cert, "d", "1", "A", nil}}, []string{"c none", "d none"}},
-		{"a private key twice", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key", "l+c public-key"}},
+		{"a public key twice", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}, {public, "q", "2", "A", nil}}, []string{"k+p public-key =q"}},
+		{"a public key twice, and no private key", []specimen{{public, "p", "1", "A", nil}, {public, "q", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none =q"}},
+		{"two certificates of one key, and no private key", []specimen{{cert, "c", "1", "A", nil}, {cert, "d", "1", "A", nil}}, []string{"c none", "d none"}},
+		{"a private key twice", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key =l"}},
 		{"an unreadable certificate", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "", nil}}, []string{"k none", "c none"}},
 		{"other objects are no identities", []specimen{{CKOSecretKey, "s", "1", "", nil}, {CKOData, "d", "1", "", nil}, {private, "k", "1", "A", nil}}, []string{"k none"}},
 	} {
@@ -172,33 +196,47 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-// TestNothingIsDropped: whatever a token holds, every certificate and every private key is in some identity, and every public
-// key is, or is the double of one that is. No pair of a private key and a certificate is there twice, and what is linked by
-// the public key has the same one.
+// drawInventory makes a token with whatever may be on one.
+func drawInventory(t *rapid.T) *Inventory {
+	inventory := &Inventory{Token: Info{Label: "token", Serial: "1"}}
+	for i := range rapid.IntRange(0, 12).Draw(t, "objects") {
+		s := specimen{
+			class: rapid.SampledFrom([]Class{private, public, cert, CKOSecretKey, CKOData, unknownClass}).Draw(t, "class"),
+			name:  fmt.Sprint(i), id: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "id"), key: rapid.SampledFrom([]string{"", "A", "B", "C"}).Draw(t, "key"),
+		}
+		switch rapid.IntRange(0, 8).Draw(t, "odd") {
+		case 0:
+			s.odd = ofType(CKKRSA)
+		case 1:
+			s.odd = func(o *Object) { delete(o.Attributes, CKAKeyType) }
+		case 2, 3:
+			if s.class == private {
+				s.odd, s.key = proven("A"), ""
+			}
+		case 4:
+			if s.class == private {
+				s.odd = refuted("A")
+			}
+		case 5:
+			if s.class == cert && s.key != "" {
+				s.odd = same
+				s.key = "A"
+			}
+		}
+		inventory.Objects = append(inventory.Objects, s.object())
+	}
+	return inventory
+}
+
+// TestNothingIsDropped: whatever a token holds, every certificate, every private key and every public key is in some
+// identity. No pair of a private key and a certificate is there twice, and what is linked by the public key or a signature has
+// the same one.
 func TestNothingIsDropped(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		inventory := &Inventory{}
-		for i := range rapid.IntRange(0, 12).Draw(t, "objects") {
-			s := specimen{
-				class: rapid.SampledFrom([]Class{private, public, cert, CKOSecretKey, CKOData, unknownClass}).Draw(t, "class"),
-				name:  fmt.Sprint(i), id: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "id"), key: rapid.SampledFrom([]string{"", "A", "B", "C"}).Draw(t, "key"),
-			}
-			switch rapid.IntRange(0, 6).Draw(t, "odd") {
-			case 0:
-				s.odd = ofType(CKKRSA)
-			case 1:
-				s.odd = func(o *Object) { delete(o.Attributes, CKAKeyType) }
-			case 2:
-				if s.class == private {
-					s.odd = proven("A")
-				}
-			}
-			inventory.Objects = append(inventory.Objects, s.object())
-		}
-		identities := inventory.Identities()
+		inventory := drawInventory(t)
 		found, pairs := map[*Object]int{}, map[[2]*Object]bool{}
-		for _, identity := range identities {
-			objects := identity.Objects()
+		for _, identity := range inventory.Identities() {
+			objects := identity.named()
 			if len(objects) == 0 {
 				t.Fatal("an identity of nothing")
 			}
@@ -218,13 +256,55 @@ func TestNothingIsDropped(t *testing.T) {
 			checkLink(t, identity)
 		}
 		for _, o := range inventory.Objects {
-			n := found[o]
-			if o.Class == public && n == 0 {
-				key, told := PublicKeyOf(o)
-				n = slices.IndexFunc(identities, func(i Identity) bool { return told && i.Public.Equal(key) && i.PublicKey != nil }) + 1
+			if is := o.Class == public || o.Class == private || o.Class == cert; is && found[o] == 0 || !is && found[o] > 0 {
+				t.Fatalf("%s %s is in %d identities", o.Class, o.Label(), found[o])
 			}
-			if is := o.Class == public || o.Class == private || o.Class == cert; is && n == 0 || !is && n > 0 {
-				t.Fatalf("%s %s is in %d identities", o.Class, o.Label(), n)
+		}
+	})
+}
+
+// TestOrderOfObjects: what belongs together does not depend on the order in which a token lists its objects.
+func TestOrderOfObjects(t *testing.T) {
+	together := func(inventory *Inventory) []string {
+		var all []string
+		for _, identity := range inventory.Identities() {
+			var names []string
+			for _, o := range identity.named() {
+				names = append(names, string(o.Label()))
+			}
+			slices.Sort(names)
+			all = append(all, strings.Join(names, "+")+" "+string(identity.LinkedBy))
+		}
+		slices.Sort(all)
+		return all
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		inventory := drawInventory(t)
+		other := &Inventory{Objects: rapid.Permutation(inventory.Objects).Draw(t, "order")}
+		if difference := cmp.Diff(together(inventory), together(other)); difference != "" {
+			t.Fatal(difference)
+		}
+	})
+}
+
+// TestEveryNameNamesOne: the URI that an identity is given selects it, and nothing else, also among objects without a name and
+// among those that have the same one.
+func TestEveryNameNamesOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		inventory := drawInventory(t)
+		for _, o := range inventory.Objects {
+			label := rapid.SampledFrom([]string{"", "alike", "alike\x00", "\xff", "other"}).Draw(t, "label")
+			o.Attributes[CKALabel] = Answer{Value: []byte(label)}
+		}
+		identities := inventory.Identities()
+		for i, text := range inventory.URIs(identities) {
+			selector, err := ParseSelector(text)
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			selected := selector.Select(identities)
+			if len(selected) != 1 || !slices.Equal(selected[0].named(), identities[i].named()) {
+				t.Fatalf("%s selects %d identities", text, len(selected))
 			}
 		}
 	})
@@ -239,7 +319,7 @@ func checkLink(t *rapid.T, identity Identity) {
 	}
 	own, told := PublicKeyOf(identity.PrivateKey)
 	switch {
-	case identity.LinkedBy == LinkedByPublicKey && (!told || !own.Equal(identity.Public)):
+	case identity.Proven() && (!told || !own.Equal(identity.Public)):
 		t.Fatalf("%s: nothing proves the link", summary(identity))
 	case identity.LinkedBy == LinkedByID && told:
 		t.Fatalf("%s: linked by CKA_ID, and the key tells its public half", summary(identity))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ThalesIgnite/crypto11"
@@ -41,6 +42,9 @@ type Module struct {
 	observer  Observer
 	ours      bool              // this Module initialised the library, so it finalises it
 	crypto11  *crypto11.Context // where it initialised the library, it finalises it
+
+	listing sync.Mutex // exports have several sessions
+	listed  map[uint][]Mechanism
 }
 
 // ModuleInfo is what C_GetInfo tells (PKCS#11 v3.1 §5.4.2).

@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/hex"
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -51,26 +52,33 @@ func ParseSelector(text string) (*Selector, error) {
 func (s *Selector) Select(identities []Identity) []Identity {
 	var selected []Identity
 	for _, identity := range identities {
-		if s.Names(identity) {
+		if s.names(identity) {
 			selected = append(selected, identity)
 		}
 	}
-	return selected
+	if s.URI == nil {
+		return selected
+	}
+	text, given := s.URI.Path[numberAttribute]
+	if !given {
+		return selected
+	}
+	if n, err := strconv.Atoi(text); err == nil && n > 0 && n <= len(selected) {
+		return selected[n-1 : n]
+	}
+	return nil
 }
 
-// Names tells whether the name fits the identity.
-func (s *Selector) Names(identity Identity) bool {
+// names tells whether the name fits the identity, whatever its number.
+func (s *Selector) names(identity Identity) bool {
 	if s.fingerprint != "" {
 		c := identity.Certificate
 		return c != nil && c.Parsed != nil && strings.HasPrefix(c.Parsed.SHA256(), s.fingerprint)
 	}
-	for _, o := range identity.Objects() {
-		if s.URI != nil {
-			if s.URI.MatchesObject(o) {
-				return true
-			}
-			continue
-		}
+	if s.URI != nil {
+		return s.URI.names(identity)
+	}
+	for _, o := range identity.named() {
 		if string(o.Label()) == s.label || len(s.id) > 0 && string(o.ID()) == string(s.id) {
 			return true
 		}

@@ -15,6 +15,10 @@ type Session struct {
 	Slot     Slot
 	LoggedIn bool // the user is logged in; the state belongs to the process and the token, not to the session
 
+	// Authenticate gives the PIN once more, for a key that wants it for each use (CKA_ALWAYS_AUTHENTICATE). It is nil where such
+	// a key is not to be used. A text that is secret.None goes to the token's own keypad.
+	Authenticate func() (*secret.Text, error)
+
 	module *Module
 	handle pkcs11.SessionHandle
 }
@@ -65,8 +69,12 @@ func (e *LoginError) Error() string { return e.Err.Error() }
 // Unwrap gives the *Error.
 func (e *LoginError) Unwrap() error { return e.Err }
 
+// errNobody means that a login was accepted, and that C_GetSessionInfo tells of none.
+var errNobody = errors.New("the login was accepted, and C_GetSessionInfo says that nobody is logged in")
+
 // Login makes exactly one attempt to log the user in (PKCS#11 v3.1 §5.6.8). A nil pin goes to the token's own keypad
-// (CKF_PROTECTED_AUTHENTICATION_PATH). The error is a *LoginError. An existing login counts as success.
+// (CKF_PROTECTED_AUTHENTICATION_PATH). The error is a *LoginError. An existing login counts as success; neither counts where the
+// session's state says that nobody is logged in.
 func (s *Session) Login(pin *secret.Text) error {
 	err := s.call("C_Login", "CKU_USER", func() error {
 		return s.module.functions.Login(s.handle, pkcs11.CKU_USER, pin.Bytes())
@@ -75,14 +83,37 @@ func (s *Session) Login(pin *secret.Text) error {
 		err = nil
 	}
 	if err != nil {
-		failure := &LoginError{Err: err, Flags: s.Slot.Token.Flags}
-		if info, infoErr := s.module.tokenInfo(s.Slot.ID); infoErr == nil {
-			failure.Flags = info.Flags
-		}
-		return failure
+		return s.loginFailure(err)
+	}
+	if err := s.checkLogin(); err != nil {
+		return s.loginFailure(err)
 	}
 	s.LoggedIn = true
 	return nil
+}
+
+// checkLogin asks for the session's state (PKCS#11 v3.1 §5.6.5). A module that has no such function is believed.
+func (s *Session) checkLogin() error {
+	var state uint
+	err := s.call("C_GetSessionInfo", "", func() (err error) { state, err = s.module.functions.SessionState(s.handle); return err })
+	switch code, told := CodeOf(err); {
+	case told && code == CKRFunctionNotSupported:
+		return nil
+	case err != nil:
+		return err
+	case state != pkcs11.CKS_RO_USER_FUNCTIONS && state != pkcs11.CKS_RW_USER_FUNCTIONS:
+		return &AnswerError{Function: "C_Login", Err: errNobody}
+	}
+	return nil
+}
+
+// loginFailure is a *LoginError with the token's flags as they are after it.
+func (s *Session) loginFailure(err error) error {
+	failure := &LoginError{Err: err, Flags: s.Slot.Token.Flags}
+	if info, infoErr := s.module.tokenInfo(s.Slot.ID); infoErr == nil {
+		failure.Flags = info.Flags
+	}
+	return failure
 }
 
 // The bounds of a search. A module that gives its objects one by one, half a second for each, would else keep a command for

@@ -15,7 +15,6 @@ import (
 	"github.com/ThalesIgnite/crypto11"
 	"github.com/miekg/pkcs11"
 
-	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -36,11 +35,11 @@ type Signer struct {
 }
 
 // Signers lists the ways to sign with a private key, the preferred one first: crypto11 where ShareWithCrypto11 opened it
-// and it finds exactly this key, then our own over C_Sign. public is the key's public half. authenticate gives the PIN once
-// more for a key with CKA_ALWAYS_AUTHENTICATE; it is not called for others. A signature is to be verified by whoever asked
-// for it: crypto11 pairs keys by CKA_ID. The error is a lost connection.
-func (s *Session) Signers(key *Object, public pki.PublicKey, authenticate func() (*secret.Text, error)) ([]Signer, error) {
-	own := Signer{&tokenSigner{session: s, key: key, public: public, authenticate: authenticate}, SignedByOwn}
+// and it finds exactly this key, then our own over C_Sign. public is the key's public half. Session.Authenticate gives the PIN
+// once more for a key with CKA_ALWAYS_AUTHENTICATE. A signature is to be verified by whoever asked for it: crypto11 pairs keys
+// by CKA_ID. The error is a lost connection.
+func (s *Session) Signers(key *Object, public pki.PublicKey) ([]Signer, error) {
+	own := Signer{&tokenSigner{session: s, key: key, public: public}, SignedByOwn}
 	found, err := s.crypto11Signer(key, public)
 	if code, told := CodeOf(err); told && connectionLost(code) {
 		return nil, err
@@ -53,10 +52,9 @@ func (s *Session) Signers(key *Object, public pki.PublicKey, authenticate func()
 
 // tokenSigner signs by C_SignInit and C_Sign.
 type tokenSigner struct {
-	session      *Session
-	key          *Object
-	public       pki.PublicKey
-	authenticate func() (*secret.Text, error)
+	session *Session
+	key     *Object
+	public  pki.PublicKey
 }
 
 // Public is the key as crypto/x509 has it, or a pki.PublicKey where crypto/x509 does not know such keys.
@@ -74,74 +72,30 @@ var errDigestOnly = errors.New("only SHA-256 digests are signed here, and whole 
 func (t *tokenSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	switch {
 	case t.public.Algorithm == "Ed25519" && opts.HashFunc() == 0:
-		return t.session.signWith(t.key, signing{ckmEdDSA, nil, digest, pki.Ed25519}, t.authenticate)
+		return t.session.signWith(t.key, signing{mechanism: ckmEdDSA, data: digest})
 	case opts.HashFunc() != crypto.SHA256:
 		return nil, errDigestOnly
 	case t.public.Algorithm == "EC":
-		raw, err := t.session.signWith(t.key, signing{pkcs11.CKM_ECDSA, nil, digest, pki.ECDSASHA256}, t.authenticate)
+		raw, err := t.session.signWith(t.key, signing{mechanism: pkcs11.CKM_ECDSA, data: digest})
 		if err != nil {
 			return nil, err
 		}
 		return pki.ECDSASignature(raw)
 	case t.public.Algorithm == "RSA":
-		info := append(slices.Clone(sha256DigestInfo), digest...)
-		return t.session.signWith(t.key, signing{pkcs11.CKM_RSA_PKCS, nil, info, pki.RSAPKCS1SHA256}, t.authenticate)
+		return t.session.signWith(t.key, signing{mechanism: pkcs11.CKM_RSA_PKCS, data: append(slices.Clone(sha256DigestInfo), digest...)})
 	}
 	return nil, &pki.UnsupportedError{Algorithm: t.public.Algorithm}
 }
 
-// sha256DigestInfo is what PKCS#1 v1.5 puts before a SHA-256 digest (RFC 8017 §9.2).
-var sha256DigestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
-
-// SignMessage implements crypto.MessageSigner: the token hashes where it has a mechanism that does.
+// SignMessage implements crypto.MessageSigner: the token hashes where it has a mechanism that does. The scheme is the one that
+// the key calls for.
 func (t *tokenSigner) SignMessage(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
-	what, err := signingOf(t.public, message)
-	if err != nil {
-		return nil, err
-	}
-	signature, err := t.session.signWith(t.key, what, t.authenticate)
-	if err == nil && what.scheme == pki.ECDSASHA256 {
+	scheme := map[string]pki.Scheme{"RSA": pki.RSAPKCS1SHA256, "RSA-PSS": pki.RSAPSSSHA256}[t.public.Algorithm]
+	signature, scheme, err := t.session.signAs(t.key, t.public, message, scheme)
+	if err == nil && scheme == pki.ECDSASHA256 {
 		return pki.ECDSASignature(signature)
 	}
 	return signature, err
-}
-
-// signWith makes one signature. A key with CKA_ALWAYS_AUTHENTICATE wants the PIN between the two calls (PKCS#11 v3.1
-// §4.9, §5.6.8): one attempt, whose failure is a *LoginError.
-func (s *Session) signWith(key *Object, what signing, authenticate func() (*secret.Text, error)) ([]byte, error) {
-	detail := CKM(what.mechanism).String()
-	err := s.call("C_SignInit", detail, func() error {
-		return s.module.functions.SignInit(s.handle, cryptoki.Mechanism{Type: what.mechanism, Parameter: what.parameter}, key.handle)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if authenticate != nil && key.Attributes.Bool(CKAAlwaysAuthenticate) == True {
-		if err := s.loginAgain(authenticate); err != nil {
-			return nil, err
-		}
-	}
-	var signature []byte
-	err = s.call("C_Sign", detail, func() (err error) { signature, err = s.module.functions.Sign(s.handle, what.data); return err })
-	return signature, err
-}
-
-func (s *Session) loginAgain(authenticate func() (*secret.Text, error)) error {
-	pin, err := authenticate()
-	if err != nil {
-		return err
-	}
-	err = s.call("C_Login", "CKU_CONTEXT_SPECIFIC", func() error {
-		return s.module.functions.Login(s.handle, pkcs11.CKU_CONTEXT_SPECIFIC, pin.Bytes())
-	})
-	if err == nil {
-		return nil
-	}
-	failure := &LoginError{Err: err, Flags: s.Slot.Token.Flags}
-	if info, infoErr := s.module.tokenInfo(s.Slot.ID); infoErr == nil {
-		failure.Flags = info.Flags
-	}
-	return failure
 }
 
 // ShareWithCrypto11 lets crypto11 initialise the module in our place, so that Signers can use it. It must be called before

@@ -144,7 +144,9 @@ var ckmNames = map[CKM]string{
 	CKMAESKeyWrap: "CKM_AES_KEY_WRAP", CKMAESKeyWrapPad: "CKM_AES_KEY_WRAP_PAD", CKMAESKeyWrapKWP: "CKM_AES_KEY_WRAP_KWP",
 	CKMRSAAESKeyWrap: "CKM_RSA_AES_KEY_WRAP", CKMAESCBCPad: "CKM_AES_CBC_PAD",
 	CKM(pkcs11.CKM_RSA_PKCS): "CKM_RSA_PKCS", CKM(pkcs11.CKM_RSA_PKCS_OAEP): "CKM_RSA_PKCS_OAEP",
-	CKM(pkcs11.CKM_SHA256_RSA_PKCS): "CKM_SHA256_RSA_PKCS", CKM(pkcs11.CKM_ECDSA): "CKM_ECDSA", ckmEdDSA: "CKM_EDDSA",
+	CKM(pkcs11.CKM_SHA256_RSA_PKCS): "CKM_SHA256_RSA_PKCS", CKM(pkcs11.CKM_SHA256_RSA_PKCS_PSS): "CKM_SHA256_RSA_PKCS_PSS",
+	CKM(pkcs11.CKM_RSA_PKCS_PSS): "CKM_RSA_PKCS_PSS", CKM(pkcs11.CKM_RSA_X_509): "CKM_RSA_X_509",
+	CKM(pkcs11.CKM_ECDSA): "CKM_ECDSA", CKM(pkcs11.CKM_ECDSA_SHA256): "CKM_ECDSA_SHA256", ckmEdDSA: "CKM_EDDSA",
 	CKM(pkcs11.CKM_AES_CBC): "CKM_AES_CBC", CKM(pkcs11.CKM_AES_ECB): "CKM_AES_ECB", CKM(pkcs11.CKM_DES3_CBC): "CKM_DES3_CBC",
 }
 
@@ -190,7 +192,24 @@ func (m *Module) mechanisms(slot uint) ([]Mechanism, error) {
 			last.Sign = info.Flags&pkcs11.CKF_SIGN != 0
 		}
 	}
+	m.setListed(slot, mechanisms)
 	return mechanisms, nil
+}
+
+func (m *Module) setListed(slot uint, mechanisms []Mechanism) {
+	m.listing.Lock()
+	defer m.listing.Unlock()
+	if m.listed == nil {
+		m.listed = map[uint][]Mechanism{}
+	}
+	m.listed[slot] = mechanisms
+}
+
+// listedFor is the mechanism list of a token as it was read last, empty where it was not.
+func (m *Module) listedFor(slot uint) []Mechanism {
+	m.listing.Lock()
+	defer m.listing.Unlock()
+	return m.listed[slot]
 }
 
 // Mechanisms lists what the slot's token can do. The errors are those of C_GetMechanismList and C_GetMechanismInfo.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -29,9 +30,13 @@ const uriScheme = "pkcs11:"
 // maxURI bounds the length of a URI; the longest that a token can need is well below it.
 const maxURI = 8 << 10
 
+// numberAttribute is an attribute of our own: which of the identities is meant that the rest of the URI names, from 1. It is only
+// written where nothing else tells them apart.
+const numberAttribute = "p11bridge-number"
+
 var (
 	pathAttributes = []string{"token", "manufacturer", "serial", "model", "library-manufacturer", "library-description", "library-version",
-		"slot-manufacturer", "slot-description", "slot-id", "object", "type", "id"}
+		"slot-manufacturer", "slot-description", "slot-id", "object", "type", "id", numberAttribute}
 	queryAttributes = []string{"pin-source", "module-path"}
 	objectTypes     = map[string]Class{"cert": CKOCertificate, "private": CKOPrivateKey, "public": CKOPublicKey, "secret-key": CKOSecretKey, "data": CKOData}
 )
@@ -62,6 +67,11 @@ func ParseURI(text string) (*URI, error) {
 	if name, given := uri.Path["type"]; given {
 		if _, known := objectTypes[name]; !known {
 			return nil, &URIError{Problem: "the type is none of cert, private, public, secret-key, data"}
+		}
+	}
+	if text, given := uri.Path[numberAttribute]; given {
+		if n, err := strconv.ParseUint(text, 10, 31); err != nil || n == 0 {
+			return nil, &URIError{Problem: numberAttribute + " is no number from 1"}
 		}
 	}
 	return uri, nil
@@ -215,7 +225,7 @@ func (u *URI) MatchesObject(o *Object) bool {
 
 // NamesObject tells whether the URI says anything about an object, or only about a token.
 func (u *URI) NamesObject() bool {
-	for _, name := range []string{"id", "object", "type"} {
+	for _, name := range []string{"id", "object", "type", numberAttribute} {
 		if _, given := u.Path[name]; given {
 			return true
 		}

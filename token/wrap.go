@@ -52,32 +52,18 @@ func (e *WrapError) Error() string {
 }
 
 // Fault is the first answer that is no verdict on a key or a mechanism but a failure of the token: a return value such as
-// CKR_GENERAL_ERROR, or CKR_OK with something that is no wrapped key. It is nil where every answer can be understood.
+// CKR_GENERAL_ERROR, a one-time key that could not be destroyed, or CKR_OK with something that is no wrapped key. It is nil
+// where every answer can be understood.
 func (e *WrapError) Fault() error {
 	for _, attempt := range e.Attempts {
-		switch {
-		case attempt.Function != "C_WrapKey":
-		case attempt.Problem != "":
+		if attempt.Problem != "" {
 			return &AnswerError{Function: attempt.Function, Err: fmt.Errorf("CKR_OK with %s, and no wrapped key: %s", attempt.Mechanism, attempt.Problem)}
-		case !slices.Contains(refusesKey, attempt.Code) && !slices.Contains(refusesMechanism, attempt.Code):
-			return &Error{Function: attempt.Function, Code: attempt.Code}
+		}
+		if answer := (&Error{Function: attempt.Function, Code: attempt.Code}); attempt.Code != CKROK && !answer.Judges() {
+			return answer
 		}
 	}
 	return nil
-}
-
-// refusesKey are the return values of C_WrapKey that speak of the private key itself. OpenSC answers every wrap with
-// CKR_KEY_TYPE_INCONSISTENT.
-var refusesKey = []CKR{
-	CKRKeyUnextractable, CKRKeyNotWrappable, CKRAttributeSensitive, pkcs11.CKR_KEY_TYPE_INCONSISTENT, pkcs11.CKR_ACTION_PROHIBITED,
-}
-
-// refusesMechanism are the return values of C_WrapKey that speak of the mechanism or of the wrapping key, and say nothing
-// about the private key. That a handle is invalid is none of them: the token itself has just given it.
-var refusesMechanism = []CKR{
-	CKRMechanismInvalid, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_WRAPPING_KEY_TYPE_INCONSISTENT, pkcs11.CKR_WRAPPING_KEY_SIZE_RANGE,
-	pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED, pkcs11.CKR_KEY_SIZE_RANGE, pkcs11.CKR_DATA_LEN_RANGE,
-	pkcs11.CKR_ARGUMENTS_BAD, CKRFunctionNotSupported,
 }
 
 // Wrap carries a private key out under a one-time key that the token is given as a session object and that is destroyed
@@ -110,7 +96,7 @@ func (s *Session) Wrap(ctx context.Context, key *Object, listed []Mechanism, ran
 }
 
 func (a Attempt) refusesKey() bool {
-	return a.Function == "C_WrapKey" && a.Problem == "" && slices.Contains(refusesKey, a.Code)
+	return a.Function == "C_WrapKey" && a.Problem == "" && a.Code.is(aboutKey)
 }
 
 func wrapOrder(listed []Mechanism) []CKM {

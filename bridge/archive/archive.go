@@ -51,7 +51,7 @@ func (b *Backup) UpToDate(identity token.Identity) bool { return b.Proven() && S
 // Shown tells whether it is known whose the private key of an identity is: by a public half that the token tells of it, or by a
 // signature. A CKA_ID that it has in common with a certificate is a hint only.
 func Shown(identity token.Identity) bool {
-	return identity.PrivateKey != nil && len(identity.Public.SPKI) > 0
+	return identity.PrivateKey != nil && len(identity.Public.SPKI) > 0 && identity.LinkedBy != token.LinkedByID
 }
 
 // FileState tells what became of a backup's file.
@@ -295,7 +295,8 @@ func NewDraftName() (string, error) {
 	return draftName + "-" + hex.EncodeToString(random), nil
 }
 
-// BackupOf finds the backup of an identity: of its certificate, or of its key where there is no certificate.
+// BackupOf finds the backup of an identity: of its certificate, or of its key where there is no certificate. Whether the private
+// key is the one in the backup is another question: see token.Identity.Proven.
 func (a *Archive) BackupOf(identity token.Identity) *Backup {
 	if identity.Certificate != nil {
 		if identity.Certificate.Parsed == nil {

@@ -130,6 +130,9 @@ func (s *KeyStatus) compare(archive *Archive) bool {
 
 func (s *KeyStatus) find(archive *Archive) (BackupState, []verdict.Fact) {
 	hidden := s.Identity.PrivateKey == nil && verdict.Hides(s.Inventory)
+	if s.Verdict.Has(verdict.ObjectUnreadable) {
+		return StateUnknown, nil
+	}
 	if s.Backup != nil {
 		return s.findWith(s.Backup, hidden)
 	}

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"slices"
 	"strings"
 
 	"p11bridge/token"
@@ -16,6 +17,26 @@ type Family struct {
 	RefusesToWrap []token.KeyType
 	// Lies lists what the family's modules are known to say wrongly, for those who read evidence.
 	Lies []string
+}
+
+// inventions are the modules and tokens that set CKA_LOCAL, CKA_NEVER_EXTRACTABLE or CKA_ALWAYS_SENSITIVE without knowing where
+// a key comes from. A pattern is the beginning of the text; an empty one fits everything.
+var inventions = []struct {
+	libraryManufacturer, library, model string
+	source                              string
+}{
+	{libraryManufacturer: "OpenSC", model: "PKCS#15 emulated", source: "OpenSC sets all three for every key of a card without PKCS#15 structures of its own, imported ones too"},
+	{model: "PKCS#15 emulated", source: "as above, where a proxy hides the module"},
+	{libraryManufacturer: "IBM", library: "openCryptoki", source: "measured on openCryptoki 3.8.1: CKA_NEVER_EXTRACTABLE and CKA_ALWAYS_SENSITIVE of imported keys"},
+	{library: "openCryptoki", source: "as above"},
+}
+
+// Invents tells whether what is said of a key's origin is not known to the token that says it.
+func Invents(inventory *token.Inventory) bool {
+	return slices.ContainsFunc(inventions, func(row struct{ libraryManufacturer, library, model, source string }) bool {
+		return strings.HasPrefix(string(inventory.Module.Manufacturer), row.libraryManufacturer) && strings.HasPrefix(string(inventory.Module.Description), row.library) &&
+			strings.HasPrefix(string(inventory.Token.Model), row.model)
+	})
 }
 
 // familyRow tells a family by what the token and its module say of themselves. A pattern is the beginning of the text;

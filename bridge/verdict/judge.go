@@ -30,6 +30,11 @@ func (v Verdict) Has(code Code) bool {
 	return slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code == code })
 }
 
+// Known tells whether it could be found out whether the key can leave: it is not hidden, and its object could be read.
+func (v Verdict) Known() bool {
+	return !v.Has(ObjectUnreadable) && !v.Has(KeysHiddenUntilLogin) && !v.Has(AttributesNotTold)
+}
+
 // Final tells that the key cannot leave, whatever would be tried. A token that only lists no mechanism may still wrap:
 // lists are incomplete behind remoting, and a wrap that was tried is the proof.
 func (v Verdict) Final() bool {
@@ -88,19 +93,34 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 		v.Reasons = append(v.Reasons, HiddenReason())
 		return
 	}
+	if fault := inventory.FaultOf(token.CKOPrivateKey); fault != nil { // its key may be the one that could not be read
+		v.addFault(fault)
+		return
+	}
 	loggedIn := Fact{"logged_in", inventory.LoggedIn}
 	switch {
 	case identity.Certificate == nil:
 		v.add(PublicKeyAlone, loggedIn)
-	case identity.Stranger != nil:
-		v.add(CertificateDoesNotMatchKey, Fact{"CKA_ID", HexText(identity.Stranger.ID())},
-			Fact{"certificate_key", KeyText(identity.Public)}, Fact{"private_key", ObjectKeyText(identity.Stranger)})
+	case identity.Mismatch != nil:
+		v.add(CertificateDoesNotMatchKey, Fact{"CKA_ID", HexText(identity.Mismatch.ID())},
+			Fact{"certificate_key", KeyText(identity.Public)}, Fact{"private_key", ObjectKeyText(identity.Mismatch)})
+	case identity.Certificate.Parsed != nil && identity.Certificate.Parsed.IsCA:
+		v.add(IssuerCertificate, Fact{"is_ca", true})
 	default:
 		v.add(CertificateWithoutKey, loggedIn)
 	}
 }
 
+// addFault says that an object could not be read. It is no verdict on a key.
+func (v *Verdict) addFault(fault *token.Fault) {
+	v.add(ObjectUnreadable, Fact{"attribute", fault.Attribute.String()}, Fact{"function", "C_GetAttributeValue"}, Fact{"CKR", fault.Code.String()})
+}
+
 func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identity token.Identity) {
+	if fault := key.Fault(); fault != nil {
+		v.addFault(fault)
+		return
+	}
 	extractable, sensitive := key.Attributes.Bool(token.CKAExtractable), key.Attributes.Bool(token.CKASensitive)
 	extractableFact, sensitiveFact := attributeFact(key, token.CKAExtractable), attributeFact(key, token.CKASensitive)
 	switch {
@@ -116,16 +136,33 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 	default:
 		judgeWayOut(v, inventory, key, sensitive, []Fact{sensitiveFact, extractableFact})
 	}
-	if identity.Certificate == nil {
+	switch fault := inventory.FaultOf(token.CKOCertificate); {
+	case identity.Certificate == nil && fault != nil: // its certificate may be the one that could not be read
+		v.addFault(fault)
+	case identity.Certificate == nil:
 		v.add(KeyWithoutCertificate, Fact{"CKA_ID", HexText(key.ID())})
+	case identity.LinkedBy == token.LinkedByID:
+		facts := []Fact{{"CKA_ID", HexText(key.ID())}}
+		if key.Attributes.Bool(token.CKAAlwaysAuthenticate) == token.True {
+			facts = append(facts, Fact{"CKA_ALWAYS_AUTHENTICATE", true})
+		}
+		if key.NoChallenge != "" {
+			facts = append(facts, Fact{"answer", key.NoChallenge})
+		}
+		v.add(KeyLinkedByID, facts...)
 	}
 }
 
 // judgeOrigin tells a key that was born on the token from one whose original may still be somewhere. CKA_LOCAL=false
-// alone proves nothing: NSS says so of every key.
+// alone proves nothing: NSS says so of every key. What a module is known to invent says nothing either, and all flags false at
+// once is no answer: OpenSC says so of keys that it generated.
 func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {
 	local, never := attributeFact(key, token.CKALocal), attributeFact(key, token.CKANeverExtractable)
+	told := func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.NotTold }
+	silent := !slices.ContainsFunc(originFlags, func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.False })
 	switch {
+	case silent, Invents(inventory) && (told(token.CKALocal) || told(token.CKANeverExtractable)):
+		v.add(OriginUnknown, local, never)
 	case key.Attributes.Bool(token.CKANeverExtractable) == token.False:
 		v.add(OriginalMayExist, never, local)
 	case key.Attributes.Bool(token.CKALocal) == token.True:
@@ -133,6 +170,10 @@ func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {
 	}
 	v.addFamily(inventory)
 }
+
+// originFlags are the attributes that tell where a key comes from. A token that knows sets one of them, at the least
+// CKA_SENSITIVE: a key that it does not let go is one that it keeps.
+var originFlags = []token.Attribute{token.CKASensitive, token.CKAExtractable, token.CKAAlwaysSensitive, token.CKANeverExtractable, token.CKALocal}
 
 // addFamily tells the backup route of the token's own family, or that it has none.
 func (v *Verdict) addFamily(inventory *token.Inventory) {
@@ -214,6 +255,11 @@ func judgeCertificate(v *Verdict, identity token.Identity, now time.Time) {
 	}
 	certificate := identity.Certificate.Parsed
 	if certificate == nil {
+		if fault := identity.Certificate.Object.Fault(); fault != nil {
+			*v = Verdict{}
+			v.addFault(fault)
+			return
+		}
 		*v = v.Refuse(Because(CertificateUnreadable, Fact{"problem", identity.Certificate.Problem}))
 		return
 	}
@@ -223,12 +269,19 @@ func judgeCertificate(v *Verdict, identity token.Identity, now time.Time) {
 	if now.Before(certificate.NotBefore) {
 		v.add(CertificateNotYetValid, Fact{"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)})
 	}
-	if certificate.IsCA {
+	if certificate.IsCA && identity.PrivateKey != nil {
 		v.add(CAKey, Fact{"is_ca", true})
 	}
-	if age := now.Sub(certificate.NotBefore); !v.Exportable && !v.Has(KeysHiddenUntilLogin) && age >= 0 && age < recent {
+	if age := now.Sub(certificate.NotBefore); v.importWentWrong(identity) && age >= 0 && age < recent {
 		v.add(CertificateRecent, Fact{"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)})
 	}
+}
+
+// importWentWrong tells whether an installation may have failed: the key is missing, or is here and locked, and the token does
+// not say that it was made here.
+func (v *Verdict) importWentWrong(identity token.Identity) bool {
+	return v.Has(CertificateWithoutKey) || v.Has(CertificateDoesNotMatchKey) ||
+		v.Has(KeyNotExtractable) && identity.PrivateKey.Attributes.Bool(token.CKALocal) != token.True
 }
 
 // recent is the age below which a certificate whose key cannot leave, or is missing, may have been installed wrongly.

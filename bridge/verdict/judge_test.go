@@ -29,6 +29,9 @@ const (
 	ofFamily  = `; token-family-%s {"family":"%s","manufacturer":"%s","model":"%s"}`
 )
 
+// byID is said of a pair that only CKA_ID links.
+const byID = `; key-linked-by-id {"CKA_ID":"01"}`
+
 // pair is a private key of a policy with its certificate.
 func pair(policy tokentest.Told) []*token.Object { return certified(policy, nil) }
 
@@ -86,9 +89,9 @@ func judgeRows() []judgeRow {
 		{"CKA_EXTRACTABLE never asked for", pair(tokentest.Locked.With(tokentest.Told{token.CKAExtractable: nil})), nil,
 			[]string{`no: attributes-not-told {"CKA_EXTRACTABLE":null,"CKA_SENSITIVE":true}`}},
 		{"CKA_EXTRACTABLE of four bytes", pair(tokentest.Locked.With(tokentest.Told{token.CKAExtractable: []byte{1, 0, 0, 0}})), nil,
-			[]string{`no: attributes-not-told {"CKA_EXTRACTABLE":null,"CKA_SENSITIVE":true}`}},
+			[]string{`no: object-unreadable {"attribute":"CKA_EXTRACTABLE","function":"C_GetAttributeValue","CKR":"CKR_OK"}`}},
 		{"CKA_EXTRACTABLE without a byte", pair(tokentest.Locked.With(tokentest.Told{token.CKAExtractable: []byte{}})), nil,
-			[]string{`no: attributes-not-told {"CKA_EXTRACTABLE":null,"CKA_SENSITIVE":true}`}},
+			[]string{`no: object-unreadable {"attribute":"CKA_EXTRACTABLE","function":"C_GetAttributeValue","CKR":"CKR_OK"}`}},
 		{"CKA_EXTRACTABLE 0xFF is true", pair(tokentest.Wrappable.With(tokentest.Told{token.CKAExtractable: []byte{0xFF}})), nil, []string{yesByWrap}},
 		{"CKA_SENSITIVE not told, and a way out", pair(tokentest.Wrappable.With(tokentest.Told{token.CKASensitive: token.CKRAttributeTypeInvalid})), nil,
 			[]string{`wrap CKM_AES_KEY_WRAP_PAD: exportable-by-wrap {"CKA_SENSITIVE":"CKR_ATTRIBUTE_TYPE_INVALID","CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_KEY_WRAP_PAD"}`}},
@@ -131,25 +134,32 @@ func judgeRows() []judgeRow {
 			[]string{lockedIn + `; key-generated-on-token {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":null}`}},
 
 		// Key types.
-		{"Ed25519", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), nil, []string{yesByWrap}},
-		{"Ed448", unprovenPair(tokentest.Wrappable.With(edwards), "Ed448"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_EDWARDS"}`}},
-		{"RSA", unprovenPair(tokentest.Wrappable.With(tokentest.Told{token.CKAKeyType: uint(token.CKKRSA)}), "RSA"), nil, []string{yesByWrap}},
-		{"X25519", unprovenPair(tokentest.Wrappable.With(tokentest.Told{token.CKAKeyType: uint(0x41)}), "X25519"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_MONTGOMERY"}`}},
-		{"DSA", unprovenPair(tokentest.Readable.With(tokentest.Told{token.CKAKeyType: uint(1)}), "DSA"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_DSA"}`}},
-		{"a vendor's own", unprovenPair(tokentest.Readable.With(tokentest.Told{token.CKAKeyType: uint(0x80000001)}), ""), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_0x80000001"}`}},
+		{"Ed25519", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), nil, []string{yesByWrap + byID}},
+		{"Ed448", unprovenPair(tokentest.Wrappable.With(edwards), "Ed448"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_EDWARDS"}` + byID}},
+		{"RSA", unprovenPair(tokentest.Wrappable.With(tokentest.Told{token.CKAKeyType: uint(token.CKKRSA)}), "RSA"), nil, []string{yesByWrap + byID}},
+		{"X25519", unprovenPair(tokentest.Wrappable.With(tokentest.Told{token.CKAKeyType: uint(0x41)}), "X25519"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_MONTGOMERY"}` + byID}},
+		{"DSA", unprovenPair(tokentest.Readable.With(tokentest.Told{token.CKAKeyType: uint(1)}), "DSA"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_DSA"}` + byID}},
+		{"a vendor's own", unprovenPair(tokentest.Readable.With(tokentest.Told{token.CKAKeyType: uint(0x80000001)}), ""), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_0x80000001"}` + byID}},
 
 		// Families and their lies.
 		{"SoftHSM 2.6 will not wrap Ed25519", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.6"),
 			[]string{`no: wrap-refused {"CKA_KEY_TYPE":"CKK_EC_EDWARDS","model":"SoftHSM v2","mechanism":"CKM_AES_KEY_WRAP_PAD"}` +
-				fmt.Sprintf(ofFamily, "backup", "softhsm", "SoftHSM project", "SoftHSM v2")}},
+				fmt.Sprintf(ofFamily, "backup", "softhsm", "SoftHSM project", "SoftHSM v2") + byID}},
 		{"SoftHSM 2.6 lets a readable Ed25519 be read", unprovenPair(tokentest.Readable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.6"),
-			[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}`}},
-		{"another SoftHSM may wrap it", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.7"), []string{yesByWrap}},
+			[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}` + byID}},
+		{"another SoftHSM may wrap it", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.7"), []string{yesByWrap + byID}},
 		{"SoftHSM wraps the others", pair(tokentest.Wrappable), ofMake("SoftHSM project", "SoftHSM v2", "2.6"), []string{yesByWrap}},
 		{"NSS says CKA_LOCAL=false of what it generated", pair(tokentest.Locked.With(tokentest.Told{token.CKALocal: false, token.CKANeverExtractable: nil})), ofMake("Mozilla Foundation", "NSS 3", "0.0"),
 			[]string{lockedIn + fmt.Sprintf(ofFamily, "backup", "nss", "Mozilla Foundation", "NSS 3")}},
 		{"a family without a backup", pair(tokentest.Locked), ofMake("piv_II", "PKCS#15 emulated", ""),
-			[]string{bornHere + fmt.Sprintf(ofFamily, "no-backup", "yubikey", "piv_II", "PKCS#15 emulated")}},
+			[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "no-backup", "yubikey", "piv_II", "PKCS#15 emulated")}},
+		{"OpenSC says of every emulated key that it was made there", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Token.Model = "OpenSC Project", "PKCS#15 emulated" },
+			[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}`}},
+		{"OpenSC knows it of a card with PKCS#15", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Token.Model = "OpenSC Project", "PKCS#15" }, []string{bornHere}},
+		{"openCryptoki says of imported keys that they never left", pair(tokentest.Locked.With(tokentest.Told{token.CKALocal: false})), func(i *token.Inventory) { i.Module.Manufacturer, i.Module.Description = "IBM", "openCryptoki" },
+			[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "Nobody", "None")}},
+		{"all flags false at once say nothing", pair(tokentest.Told{token.CKAKeyType: uint(token.CKKEC), token.CKASensitive: false, token.CKAExtractable: false, token.CKAAlwaysSensitive: false, token.CKANeverExtractable: false, token.CKALocal: false}), nil,
+			[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":false}`}},
 		{"a TPM that calls keys extractable and wraps nothing", pair(tokentest.Wrappable), func(i *token.Inventory) {
 			i.Module.Description, i.Mechanisms = "TPM2.0 Cryptoki", nil
 		}, []string{fmt.Sprintf(noWay, 0) + fmt.Sprintf(ofFamily, "no-backup", "tpm", "Nobody", "None")}},
@@ -168,9 +178,10 @@ func judgeRows() []judgeRow {
 		{"a CA", certified(tokentest.Locked, func(c *pki.Certificate) { c.IsCA = true }), nil, []string{bornHere + `; ca-key {"is_ca":true}`}},
 		{"expired before it began", certified(tokentest.Wrappable, dated(tokentest.Now.Add(day), tokentest.Now.Add(-day))), nil,
 			[]string{yesByWrap + `; certificate-expired {"not_after":"2026-06-14T12:00:00Z"}; certificate-not-yet-valid {"not_before":"2026-06-16T12:00:00Z"}`}},
-		{"29 days old, and the key cannot leave", certified(tokentest.Locked, dated(tokentest.Now.Add(-30*day+time.Second), tokentest.Now.Add(day))), nil,
-			[]string{bornHere + `; certificate-recent {"not_before":"2026-05-16T12:00:01Z"}`}},
-		{"begun this very second", certified(tokentest.Locked, dated(tokentest.Now, tokentest.Now.Add(day))), nil, []string{bornHere + `; certificate-recent {"not_before":"2026-06-15T12:00:00Z"}`}},
+		{"29 days old, and the key is locked in", certified(tokentest.Locked.With(tokentest.Told{token.CKALocal: false}), dated(tokentest.Now.Add(-30*day+time.Second), tokentest.Now.Add(day))), nil,
+			[]string{lockedIn + `; certificate-recent {"not_before":"2026-05-16T12:00:01Z"}`}},
+		{"29 days old, and the key was made on the token", certified(tokentest.Locked, dated(tokentest.Now.Add(-29*day), tokentest.Now.Add(day))), nil, []string{bornHere}},
+		{"begun this very second", certified(tokentest.Locked.With(tokentest.Told{token.CKALocal: false}), dated(tokentest.Now, tokentest.Now.Add(day))), nil, []string{lockedIn + `; certificate-recent {"not_before":"2026-06-15T12:00:00Z"}`}},
 		{"30 days old", certified(tokentest.Locked, dated(tokentest.Now.Add(-30*day), tokentest.Now.Add(day))), nil, []string{bornHere}},
 		{"29 days old, and the key can leave", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-29*day), tokentest.Now.Add(day))), nil, []string{yesByWrap}},
 		{"young, and its key is missing", []*token.Object{tokentest.CertificateOf("a", dated(tokentest.Now.Add(-day), tokentest.Now.Add(day)))}, nil,
@@ -183,6 +194,11 @@ func judgeRows() []judgeRow {
 		{"a key without certificate", []*token.Object{tokentest.PrivateKey("a", tokentest.Wrappable)}, nil, []string{yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`}},
 		{"a key without certificate or CKA_ID", []*token.Object{tokentest.PrivateKey("a", tokentest.Locked.With(tokentest.Told{token.CKAID: nil}))}, nil,
 			[]string{bornHere + `; key-without-certificate {"CKA_ID":""}`}},
+		{"an issuer's certificate", []*token.Object{tokentest.CertificateOf("a", func(c *pki.Certificate) { c.IsCA, c.NotBefore = true, tokentest.Now.Add(-day) })}, nil, []string{`no: issuer-certificate {"is_ca":true}`}},
+		{"a certificate beside a key that could not be read", []*token.Object{tokentest.CertificateOf("a", nil), tokentest.PrivateKey("b", tokentest.Locked.With(tokentest.Told{token.CKAID: token.CKRGeneralError}))}, nil, []string{
+			`no: object-unreadable {"attribute":"CKA_ID","function":"C_GetAttributeValue","CKR":"CKR_GENERAL_ERROR"}`,
+			`no: object-unreadable {"attribute":"CKA_ID","function":"C_GetAttributeValue","CKR":"CKR_GENERAL_ERROR"}`,
+		}},
 		{"a certificate without key", []*token.Object{tokentest.CertificateOf("a", nil)}, nil, []string{`no: certificate-without-key {"logged_in":true}`}},
 		{"a certificate on a token that needs no login", []*token.Object{tokentest.CertificateOf("a", nil)},
 			func(i *token.Inventory) { i.LoggedIn, i.Token.Flags = false, token.CKFTokenInitialized }, []string{`no: certificate-without-key {"logged_in":false}`}},

@@ -21,6 +21,12 @@ const (
 
 	KeyNotExtractable     Code = "key-not-extractable"
 	KeyGeneratedOnToken   Code = "key-generated-on-token"
+	OriginUnknown         Code = "origin-unknown"
+	ObjectUnreadable      Code = "object-unreadable"
+	IssuerCertificate     Code = "issuer-certificate"
+	KeyLinkedByID         Code = "key-linked-by-id"
+	TokenCouldNotProve    Code = "token-could-not-prove"
+	OtherMethodUsed       Code = "other-method-used"
 	OriginalMayExist      Code = "original-may-exist"
 	WrapNeedsTrustedKey   Code = "wrap-needs-trusted-key"
 	NoWrappingMechanism   Code = "no-wrapping-mechanism"
@@ -156,6 +162,7 @@ var table = []Entry{
 	{KeyNotExtractable, Refuses, []string{"CKA_EXTRACTABLE"}, "PKCS#11 v3.1 §4.9 (table 26)"},
 	{KeyGeneratedOnToken, Adds, []string{"CKA_LOCAL", "CKA_NEVER_EXTRACTABLE"}, "PKCS#11 v3.1 §4.8 (table 24), §4.9"},
 	{OriginalMayExist, Adds, []string{"CKA_NEVER_EXTRACTABLE", "CKA_LOCAL"}, "PKCS#11 v3.1 §4.9 (table 26)"},
+	{OriginUnknown, Adds, []string{"CKA_LOCAL", "CKA_NEVER_EXTRACTABLE"}, "PKCS#11 v3.1 §4.8 (table 24), §4.9"},
 	{WrapNeedsTrustedKey, Refuses, []string{"CKA_WRAP_WITH_TRUSTED"}, "PKCS#11 v3.1 §4.9 (table 26)"},
 	{NoWrappingMechanism, Refuses, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE", "mechanisms", "answers"}, "PKCS#11 v3.1 §5.5.7 (C_GetMechanismList), §5.18.3"},
 	{WrapRefused, Refuses, []string{"CKA_KEY_TYPE", "model", "mechanism", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
@@ -163,11 +170,14 @@ var table = []Entry{
 	{AttributesNotTold, Refuses, []string{"CKA_EXTRACTABLE", "CKA_SENSITIVE", "CKA_KEY_TYPE"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
 	{CertificateWithoutKey, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.6"},
 	{PublicKeyAlone, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.8"},
+	{IssuerCertificate, Notices, []string{"is_ca"}, "RFC 5280 §4.2.1.9"},
+	{ObjectUnreadable, Blocks, []string{"attribute", "function", "CKR"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
 	{CertificateUnreadable, Refuses, []string{"problem"}, "RFC 5280 §4.1"},
 	{TokenFamilyBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},
 	{TokenFamilyNoBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},
 	{CertificateRecent, Adds, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
 	{KeyWithoutCertificate, Notices, []string{"CKA_ID"}, "PKCS#11 v3.1 §4.6.3"},
+	{KeyLinkedByID, Notices, []string{"CKA_ID", "CKA_ALWAYS_AUTHENTICATE", "answer"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},
 	{CertificateDoesNotMatchKey, Refuses, []string{"CKA_ID", "certificate_key", "private_key"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{CertificateExpired, Notices, []string{"not_after"}, "RFC 5280 §4.1.2.5"},
@@ -202,6 +212,8 @@ var table = []Entry{
 	{PCSCDNotRunning, Blocks, []string{"socket", "problem", "process"}, "pcscd(8)"},
 	{NoReader, Blocks, []string{"module", "slots"}, "PKCS#11 v3.1 §5.5.1 (C_GetSlotList)"},
 	{SoftHSMConfiguration, Blocks, []string{"problem", "path", "SOFTHSM2_CONF"}, "softhsm2.conf(5)"},
+	{TokenCouldNotProve, Notices, []string{"answers"}, "PKCS#11 v3.1 §5.18.4 (C_UnwrapKey), §5.13.2 (C_Sign)"},
+	{OtherMethodUsed, Notices, []string{"method", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
 	{NotAPFX, Spoils, []string{"format"}, "RFC 7292 §4"},
 	{FileDamaged, Spoils, []string{"problem"}, "RFC 7292 §4"},
 	{FileTooLarge, Unjudged, []string{"size", "limit"}, "RFC 7292 §4"},

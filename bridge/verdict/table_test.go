@@ -163,6 +163,8 @@ var madeElsewhere = map[Code]string{
 	KeyNotSound:            bridgeRows,
 	KeyNotForTokens:        bridgeRows,
 	FurtherKeyIncomplete:   bridgeRows,
+	TokenCouldNotProve:     bridgeRows,
+	OtherMethodUsed:        bridgeRows,
 }
 
 // TestEveryCodeHasARow counts the codes that the rows of this package produce, and fails on one that none does and that

@@ -144,13 +144,12 @@ func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now tim
 
 // probe tries the wrap for every key that is not refused by its own attributes.
 func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, selector *token.Selector, shown *diagnosedTokenView) error {
-	i := 0
-	for _, identity := range inventory.Identities() {
-		if selector != nil && !selector.Names(identity) {
-			continue
-		}
+	identities := inventory.Identities()
+	if selector != nil {
+		identities = selector.Select(identities)
+	}
+	for i, identity := range identities {
 		row := &shown.Diagnoses[i]
-		i++
 		if identity.PrivateKey == nil || identity.PrivateKey.Attributes.Bool(token.CKAExtractable) != token.True {
 			continue
 		}

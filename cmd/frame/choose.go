@@ -36,28 +36,20 @@ func Choose(inventory *token.Inventory, selector *token.Selector, name string) (
 	case 1:
 		return selected[0], nil
 	case 0:
-		return token.Identity{}, &ObjectNotFoundError{Name: name, Hidden: verdict.Hides(inventory), Known: names(inventory, identities)}
+		return token.Identity{}, &ObjectNotFoundError{Name: name, Hidden: verdict.Hides(inventory), Known: inventory.URIs(identities)}
 	}
-	return token.Identity{}, &ambiguousError{Name: name, Candidates: names(inventory, selected)}
+	return token.Identity{}, &ambiguousError{Name: name, Candidates: candidates(inventory, identities, selector)}
 }
 
-// names gives each identity a name that fits it alone: its URI, or the fingerprint of its certificate where the URI is
-// not enough.
-func names(inventory *token.Inventory, identities []token.Identity) []string {
-	list := make([]string, 0, len(identities))
-	for _, identity := range identities {
-		list = append(list, identityName(inventory, identity, identities))
+// candidates are names for the identities that a name fits, each of which fits one alone.
+func candidates(inventory *token.Inventory, identities []token.Identity, selector *token.Selector) []string {
+	var names []string
+	for i, uri := range inventory.URIs(identities) {
+		if len(selector.Select(identities[i:i+1])) == 1 {
+			names = append(names, uri)
+		}
 	}
-	return list
-}
-
-func identityName(inventory *token.Inventory, identity token.Identity, among []token.Identity) string {
-	uri := IdentityURI(inventory, identity)
-	selector, err := token.ParseSelector(uri)
-	if err == nil && len(selector.Select(among)) > 1 && identity.Certificate != nil && identity.Certificate.Parsed != nil {
-		return "sha256:" + identity.Certificate.Parsed.SHA256()
-	}
-	return uri
+	return names
 }
 
 func IdentityURI(inventory *token.Inventory, identity token.Identity) string {

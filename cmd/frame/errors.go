@@ -37,6 +37,9 @@ func frameErrors() []Description {
 		}),
 		As(describePlaced),
 		As(describeFile),
+		As(func(_ *App, e *bridge.UnprovenError) Failure {
+			return Failure{ID: "error.unproven", Reasons: []verdict.Reason{e.Reason}, Code: ExitPartly}
+		}),
 		As(describeNoToken),
 		As(func(_ *App, e *severalTokensError) Failure {
 			return Failure{ID: "error.several-tokens", Args: messages.Args{"Tokens": messages.Own(PrintableList(e.Present))}, Code: exitUsage}

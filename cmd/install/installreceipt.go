@@ -15,19 +15,19 @@ import (
 
 // installView is what install --json shows.
 type installView struct {
-	Schema      string             `json:"schema"`
-	File        string             `json:"file"`
-	Token       string             `json:"token"`
-	URI         string             `json:"uri"`
-	Certificate *view.Certificate  `json:"certificate"`
-	ID          string             `json:"id"`
-	Label       foreign.Text       `json:"label"`
-	State       string             `json:"state"`
-	Proof       bridge.HolderProof `json:"proof"`
-	Chain       []placedView       `json:"chain"`
-	LeftOut     int                `json:"left_out"`
-	DryRun      bool               `json:"dry_run"`
-	Reasons     []verdict.Reason   `json:"reasons"`
+	Schema      string            `json:"schema"`
+	File        string            `json:"file"`
+	Token       string            `json:"token"`
+	URI         string            `json:"uri"`
+	Certificate *view.Certificate `json:"certificate"`
+	ID          string            `json:"id"`
+	Label       foreign.Text      `json:"label"`
+	State       string            `json:"state"`
+	Proof       token.Link        `json:"proof"`
+	Chain       []placedView      `json:"chain"`
+	LeftOut     int               `json:"left_out"`
+	DryRun      bool              `json:"dry_run"`
+	Reasons     []verdict.Reason  `json:"reasons"`
 }
 
 // placedView is a chain certificate on the token.

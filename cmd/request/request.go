@@ -99,7 +99,7 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 		return frame.Result{}, err
 	}
 	defer pin.Wipe()
-	order.Authenticate = func() (*secret.Text, error) { return pin, nil }
+	order.Session.Authenticate = func() (*secret.Text, error) { return pin, nil }
 	if order.Inventory, err = order.Session.Inventory(ctx); err != nil {
 		return frame.Result{}, err
 	}

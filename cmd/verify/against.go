@@ -6,6 +6,8 @@ import (
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/token"
 )
 
 // againstView is the key that a copy was held against.
@@ -22,7 +24,7 @@ func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *brid
 	}
 	uri := frame.IdentityURI(found.Inventory, found.Identity)
 	v.TurnTo(found.Identity.Public)
-	if err := v.Against(found.Session, found.Identity, verdict.Judge(found.Inventory, found.Identity, w.Now()), uri); err != nil {
+	if err := v.Against(ctx, found.Session, found.Identity, verdict.Judge(found.Inventory, found.Identity, w.Now()), uri); err != nil {
 		return frame.Result{}, err
 	}
 	return verification(o.file, v, &againstView{uri, v.Valid}), nil
@@ -34,6 +36,8 @@ func againstErrors() []frame.Description {
 		frame.As(func(_ *frame.App, e *bridge.NoKeyError) frame.Failure {
 			return frame.Failure{ID: "error.no-key-on-token", Reasons: e.Verdict.Reasons, Code: frame.ExitFailed}
 		}),
-		frame.Is(bridge.ErrCannotShow, frame.ExitFailed, "error.cannot-show"),
+		frame.As(func(_ *frame.App, e *token.CannotShowError) frame.Failure {
+			return frame.Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(frame.OneLine(e))}, Code: frame.ExitPartly}
+		}),
 	}
 }

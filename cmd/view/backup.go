@@ -2,7 +2,6 @@ package view
 
 import (
 	"p11bridge/bridge/archive"
-	"p11bridge/cmd/frame"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
@@ -32,15 +31,12 @@ func BackupOf(b *archive.Backup) Backup {
 }
 
 // Names gives identities URIs that tell them apart, as list does.
-type Names map[*token.Inventory]map[string]int
+type Names map[*token.Inventory]func(token.Identity) string
 
 func (n Names) Name(inventory *token.Inventory, identity token.Identity) Named {
 	if n[inventory] == nil {
-		n[inventory] = repeatedURIs(inventory, inventory.Identities())
+		n[inventory] = uriOf(inventory, inventory.Identities())
 	}
-	uri := frame.IdentityURI(inventory, identity)
-	if n[inventory][uri] > 1 && identity.PrivateKey != nil && identity.Certificate != nil {
-		uri = inventory.Token.URI().With(identity.Certificate.Object).String()
-	}
+	uri := n[inventory](identity)
 	return Named{uri, identity.Label()}
 }

@@ -37,6 +37,7 @@ type Identity struct {
 	Certificate *Certificate `json:"certificate"`
 	PrivateKey  *Key         `json:"private_key"`
 	PublicKey   *PublicKey   `json:"public_key"`
+	Copies      []string     `json:"copies"`
 	Verdict     Verdict      `json:"verdict"`
 }
 
@@ -93,16 +94,15 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 		Module: inventory.Module.Path, Flags: info.Flags.Names(), LoggedIn: inventory.LoggedIn, Reasons: frame.NoNil(verdict.JudgeInventory(inventory)),
 		Identities: []Identity{}, Objects: []Object{},
 	}
-	identities := inventory.Identities()
-	repeated := repeatedURIs(inventory, identities)
+	all := inventory.Identities()
+	uris := uriOf(inventory, all)
+	identities := all
+	if selector != nil {
+		identities = selector.Select(all)
+	}
 	for _, identity := range identities {
-		if selector != nil && !selector.Names(identity) {
-			continue
-		}
 		row := IdentityOf(inventory, identity, verdict.Judge(inventory, identity, now))
-		if repeated[row.URI] > 1 && identity.PrivateKey != nil && identity.Certificate != nil {
-			row.URI = info.URI().With(identity.Certificate.Object).String() // the certificate tells a key's identities apart
-		}
+		row.URI = uris(identity)
 		shown.Identities = append(shown.Identities, row)
 	}
 	for _, o := range inventory.Objects {
@@ -113,16 +113,24 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 	return shown
 }
 
-func repeatedURIs(inventory *token.Inventory, identities []token.Identity) map[string]int {
-	uses := map[string]int{}
-	for _, identity := range identities {
-		uses[frame.IdentityURI(inventory, identity)]++
+// uriOf gives each of a token's identities the URI that names it alone.
+func uriOf(inventory *token.Inventory, identities []token.Identity) func(token.Identity) string {
+	uris := map[[2]*token.Object]string{}
+	key := func(identity token.Identity) [2]*token.Object {
+		objects := identity.Objects()
+		return [2]*token.Object{objects[0], objects[min(1, len(objects)-1)]} // the private key and its certificate
 	}
-	return uses
+	for i, uri := range inventory.URIs(identities) {
+		uris[key(identities[i])] = uri
+	}
+	return func(identity token.Identity) string { return uris[key(identity)] }
 }
 
 func IdentityOf(inventory *token.Inventory, identity token.Identity, judged verdict.Verdict) Identity {
-	shown := Identity{URI: frame.IdentityURI(inventory, identity), LinkedBy: identity.LinkedBy, Verdict: VerdictOf(judged)}
+	shown := Identity{URI: frame.IdentityURI(inventory, identity), LinkedBy: identity.LinkedBy, Copies: []string{}, Verdict: VerdictOf(judged)}
+	for _, o := range identity.Copies {
+		shown.Copies = append(shown.Copies, inventory.Token.URI().With(o).String())
+	}
 	for _, o := range identity.Objects() {
 		if shown.Label == "" {
 			shown.Label = o.Label()

@@ -181,6 +181,23 @@ func (f *Functions) Sign(session pkcs11.SessionHandle, data []byte) ([]byte, err
 	})
 }
 
+// DecryptInit calls C_DecryptInit.
+func (f *Functions) DecryptInit(session pkcs11.SessionHandle, mechanism Mechanism, key pkcs11.ObjectHandle) error {
+	var m memory
+	defer m.free()
+	with := m.mechanism(mechanism)
+	return carryOut(func() C.p11b_result {
+		return C.p11b_decrypt_init(f.list, C.CK_SESSION(session), with, C.CK_OBJECT(key))
+	})
+}
+
+// Decrypt calls C_Decrypt.
+func (f *Functions) Decrypt(session pkcs11.SessionHandle, ciphertext []byte) ([]byte, error) {
+	return bytesFrom(func(out *C.CK_BYTE, written *C.CK_ULONG) C.p11b_result {
+		return C.p11b_decrypt(f.list, C.CK_SESSION(session), input(ciphertext), C.CK_ULONG(len(ciphertext)), out, written)
+	})
+}
+
 // WrapKey calls C_WrapKey.
 func (f *Functions) WrapKey(session pkcs11.SessionHandle, mechanism Mechanism, wrapping, key pkcs11.ObjectHandle) ([]byte, error) {
 	var m memory

@@ -98,6 +98,17 @@ p11b_result p11b_open_session(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_ULONG fla
 
 p11b_result p11b_close_session(CK_FUNCTION_LIST *list, CK_SESSION session) { CALL(C_CloseSession, session); }
 
+p11b_result p11b_get_session_state(CK_FUNCTION_LIST *list, CK_SESSION session, CK_ULONG *state)
+{
+	p11b_result result = { 0, list->C_GetSessionInfo == NULL };
+	CK_SESSION_INFO told;
+	memset(&told, 0, sizeof told);
+	if (!result.missing)
+		result.rv = list->C_GetSessionInfo(session, &told);
+	*state = told.state;
+	return result;
+}
+
 p11b_result p11b_login(CK_FUNCTION_LIST *list, CK_SESSION session, CK_ULONG user, CK_BYTE *pin, CK_ULONG length)
 {
 	CALL(C_Login, session, user, pin, length);
@@ -142,6 +153,16 @@ p11b_result p11b_sign_init(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHAN
 p11b_result p11b_sign(CK_FUNCTION_LIST *list, CK_SESSION session, CK_BYTE *data, CK_ULONG length, CK_BYTE *signature, CK_ULONG *written)
 {
 	CALL(C_Sign, session, data, length, signature, written);
+}
+
+p11b_result p11b_decrypt_init(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT key)
+{
+	CALL(C_DecryptInit, session, mechanism, key);
+}
+
+p11b_result p11b_decrypt(CK_FUNCTION_LIST *list, CK_SESSION session, CK_BYTE *data, CK_ULONG length, CK_BYTE *clear, CK_ULONG *written)
+{
+	CALL(C_Decrypt, session, data, length, clear, written);
 }
 
 p11b_result p11b_generate_key_pair(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public, CK_ULONG publics,

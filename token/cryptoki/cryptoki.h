@@ -32,6 +32,7 @@ typedef struct {
 	CK_VERSION hardware, firmware;
 	CK_BYTE time[16];
 } CK_TOKEN_INFO;
+typedef struct { CK_SLOT slot; CK_ULONG state, flags, deviceError; } CK_SESSION_INFO;
 typedef struct { void *createMutex, *destroyMutex, *lockMutex, *unlockMutex; CK_ULONG flags; void *reserved; } CK_C_INITIALIZE_ARGS;
 
 /* The functions in the specification's order. Those without parameters here are not called. */
@@ -51,7 +52,9 @@ typedef struct CK_FUNCTION_LIST {
 	void *C_SetPIN;
 	CK_RV (*C_OpenSession)(CK_SLOT, CK_ULONG, void *, void *, CK_SESSION *);
 	CK_RV (*C_CloseSession)(CK_SESSION);
-	void *C_CloseAllSessions, *C_GetSessionInfo, *C_GetOperationState, *C_SetOperationState;
+	void *C_CloseAllSessions;
+	CK_RV (*C_GetSessionInfo)(CK_SESSION, CK_SESSION_INFO *);
+	void *C_GetOperationState, *C_SetOperationState;
 	CK_RV (*C_Login)(CK_SESSION, CK_ULONG, CK_BYTE *, CK_ULONG);
 	CK_RV (*C_Logout)(CK_SESSION);
 	CK_RV (*C_CreateObject)(CK_SESSION, CK_ATTRIBUTE *, CK_ULONG, CK_OBJECT *);
@@ -63,7 +66,10 @@ typedef struct CK_FUNCTION_LIST {
 	CK_RV (*C_FindObjectsInit)(CK_SESSION, CK_ATTRIBUTE *, CK_ULONG);
 	CK_RV (*C_FindObjects)(CK_SESSION, CK_OBJECT *, CK_ULONG, CK_ULONG *);
 	CK_RV (*C_FindObjectsFinal)(CK_SESSION);
-	void *C_EncryptInit, *C_Encrypt, *C_EncryptUpdate, *C_EncryptFinal, *C_DecryptInit, *C_Decrypt, *C_DecryptUpdate, *C_DecryptFinal;
+	void *C_EncryptInit, *C_Encrypt, *C_EncryptUpdate, *C_EncryptFinal;
+	CK_RV (*C_DecryptInit)(CK_SESSION, CK_MECHANISM *, CK_OBJECT);
+	CK_RV (*C_Decrypt)(CK_SESSION, CK_BYTE *, CK_ULONG, CK_BYTE *, CK_ULONG *);
+	void *C_DecryptUpdate, *C_DecryptFinal;
 	void *C_DigestInit, *C_Digest, *C_DigestUpdate, *C_DigestKey, *C_DigestFinal;
 	CK_RV (*C_SignInit)(CK_SESSION, CK_MECHANISM *, CK_OBJECT);
 	CK_RV (*C_Sign)(CK_SESSION, CK_BYTE *, CK_ULONG, CK_BYTE *, CK_ULONG *);
@@ -99,6 +105,7 @@ p11b_result p11b_init_token(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_BYTE *pin, 
 p11b_result p11b_init_pin(CK_FUNCTION_LIST *list, CK_SESSION session, CK_BYTE *pin, CK_ULONG length);
 p11b_result p11b_open_session(CK_FUNCTION_LIST *list, CK_SLOT slot, CK_ULONG flags, CK_SESSION *session);
 p11b_result p11b_close_session(CK_FUNCTION_LIST *list, CK_SESSION session);
+p11b_result p11b_get_session_state(CK_FUNCTION_LIST *list, CK_SESSION session, CK_ULONG *state);
 p11b_result p11b_login(CK_FUNCTION_LIST *list, CK_SESSION session, CK_ULONG user, CK_BYTE *pin, CK_ULONG length);
 p11b_result p11b_logout(CK_FUNCTION_LIST *list, CK_SESSION session);
 p11b_result p11b_create_object(CK_FUNCTION_LIST *list, CK_SESSION session, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT *object);
@@ -110,6 +117,8 @@ p11b_result p11b_find_objects(CK_FUNCTION_LIST *list, CK_SESSION session, CK_OBJ
 p11b_result p11b_find_objects_final(CK_FUNCTION_LIST *list, CK_SESSION session);
 p11b_result p11b_sign_init(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT key);
 p11b_result p11b_sign(CK_FUNCTION_LIST *list, CK_SESSION session, CK_BYTE *data, CK_ULONG length, CK_BYTE *signature, CK_ULONG *written);
+p11b_result p11b_decrypt_init(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT key);
+p11b_result p11b_decrypt(CK_FUNCTION_LIST *list, CK_SESSION session, CK_BYTE *data, CK_ULONG length, CK_BYTE *clear, CK_ULONG *written);
 p11b_result p11b_generate_key_pair(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public, CK_ULONG publics,
 	CK_ATTRIBUTE *private, CK_ULONG privates, CK_OBJECT *publicKey, CK_OBJECT *privateKey);
 p11b_result p11b_wrap_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT wrapping, CK_OBJECT key, CK_BYTE *wrapped,

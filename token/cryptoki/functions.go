@@ -90,6 +90,13 @@ func (f *Functions) Login(session pkcs11.SessionHandle, user uint, pin []byte) e
 	})
 }
 
+// SessionState calls C_GetSessionInfo and gives the session's state: CKS_RO_USER_FUNCTIONS and its kin.
+func (f *Functions) SessionState(session pkcs11.SessionHandle) (uint, error) {
+	var state C.CK_ULONG
+	err := carryOut(func() C.p11b_result { return C.p11b_get_session_state(f.list, C.CK_SESSION(session), &state) })
+	return uint(state), err
+}
+
 // Logout calls C_Logout.
 func (f *Functions) Logout(session pkcs11.SessionHandle) error {
 	return carryOut(func() C.p11b_result { return C.p11b_logout(f.list, C.CK_SESSION(session)) })

@@ -1,0 +1,86 @@
+package token
+
+import "github.com/miekg/pkcs11"
+
+// class says what a return value speaks of (PKCS#11 v3.1 §5.1). A value that is in none of the classes, CKR_GENERAL_ERROR or a
+// vendor's own, is a failure of the token: it says nothing about a key.
+type class uint8
+
+const (
+	// aboutConnection: no further call on the session can succeed, whatever it asks.
+	aboutConnection class = 1 << iota
+	// aboutKey: the key that the call was about may not be used so, whatever else is tried.
+	aboutKey
+	// aboutMechanism: the token does not do this with these parameters, or not with this helping key. Another way may work.
+	aboutMechanism
+	// aboutTemplate: the token does not make an object of this kind.
+	aboutTemplate
+	// aboutAttribute: the object has no such attribute, or the token does not tell it.
+	aboutAttribute
+)
+
+// classes is the one place that knows what the return values speak of.
+var classes = map[CKR]class{
+	pkcs11.CKR_DEVICE_ERROR:             aboutConnection,
+	pkcs11.CKR_DEVICE_REMOVED:           aboutConnection,
+	CKRDeviceMemory:                     aboutConnection,
+	CKRTokenNotPresent:                  aboutConnection,
+	pkcs11.CKR_SESSION_CLOSED:           aboutConnection,
+	pkcs11.CKR_SESSION_HANDLE_INVALID:   aboutConnection,
+	pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED: aboutConnection,
+	pkcs11.CKR_HOST_MEMORY:              aboutConnection,
+
+	CKRKeyUnextractable:              aboutKey,
+	CKRKeyNotWrappable:               aboutKey,
+	CKRAttributeSensitive:            aboutKey | aboutAttribute,
+	pkcs11.CKR_ACTION_PROHIBITED:     aboutKey | aboutTemplate,
+	pkcs11.CKR_KEY_TYPE_INCONSISTENT: aboutKey | aboutMechanism, // OpenSC's answer to every wrap
+
+	CKRFunctionNotSupported:                     aboutMechanism | aboutTemplate | aboutAttribute,
+	CKRMechanismInvalid:                         aboutMechanism,
+	pkcs11.CKR_MECHANISM_PARAM_INVALID:          aboutMechanism,
+	pkcs11.CKR_ARGUMENTS_BAD:                    aboutMechanism,
+	pkcs11.CKR_DATA_INVALID:                     aboutMechanism,
+	pkcs11.CKR_DATA_LEN_RANGE:                   aboutMechanism,
+	pkcs11.CKR_KEY_FUNCTION_NOT_PERMITTED:       aboutMechanism,
+	pkcs11.CKR_KEY_SIZE_RANGE:                   aboutMechanism,
+	pkcs11.CKR_WRAPPING_KEY_SIZE_RANGE:          aboutMechanism,
+	pkcs11.CKR_WRAPPING_KEY_TYPE_INCONSISTENT:   aboutMechanism,
+	pkcs11.CKR_UNWRAPPING_KEY_SIZE_RANGE:        aboutMechanism,
+	pkcs11.CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT: aboutMechanism,
+
+	pkcs11.CKR_TEMPLATE_INCOMPLETE:     aboutTemplate,
+	pkcs11.CKR_TEMPLATE_INCONSISTENT:   aboutTemplate,
+	pkcs11.CKR_ATTRIBUTE_READ_ONLY:     aboutTemplate,
+	CKRAttributeTypeInvalid:            aboutTemplate | aboutAttribute,
+	pkcs11.CKR_ATTRIBUTE_VALUE_INVALID: aboutTemplate,
+	pkcs11.CKR_SESSION_READ_ONLY:       aboutTemplate,
+	pkcs11.CKR_TOKEN_WRITE_PROTECTED:   aboutTemplate,
+}
+
+func (c CKR) is(about class) bool { return classes[c]&about != 0 }
+
+// connectionLost tells the return values after which no further call on the session can succeed.
+func connectionLost(c CKR) bool { return c.is(aboutConnection) }
+
+// DoesNotDo tells the return values by which a token says that it does not unwrap, sign or take a template at all, as
+// opposed to failing on what it was given.
+func DoesNotDo(c CKR) bool { return c.is(aboutMechanism | aboutTemplate) }
+
+// NotTold tells the return values by which a token keeps one attribute to itself.
+func (c CKR) NotTold() bool { return c.is(aboutAttribute) }
+
+// Judges tells whether a failed call speaks of the key, the mechanism or the template that it was given, so that a verdict may
+// rest on it. Everything else is a failure of the token: C_CreateObject that does not know a handle, C_DestroyObject that
+// fails, CKR_GENERAL_ERROR.
+func (e *Error) Judges() bool {
+	switch e.Function {
+	case "C_CreateObject", "C_UnwrapKey":
+		return e.Code.is(aboutTemplate | aboutMechanism)
+	case "C_WrapKey", "C_SignInit", "C_Sign", "C_DecryptInit", "C_Decrypt":
+		return e.Code.is(aboutKey | aboutMechanism)
+	case "C_GetAttributeValue":
+		return e.Code.is(aboutAttribute)
+	}
+	return false
+}

@@ -1,0 +1,154 @@
+package token
+
+import (
+	"crypto/sha256"
+	"errors"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/cryptoki"
+	"p11bridge/token/pki"
+)
+
+// signing is one way to have a token sign a message: what C_SignInit and C_Sign are given, and what comes of it.
+type signing struct {
+	mechanism uint
+	parameter []byte
+	data      []byte
+	scheme    pki.Scheme
+	rare      bool // only where the token lists it
+}
+
+// sha256DigestInfo is what PKCS#1 v1.5 puts before a SHA-256 digest (RFC 8017 §9.2).
+var sha256DigestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+
+// signings lists the ways to sign a message with the private half of a public key, those first whose mechanism the token lists
+// for signing (PKCS#11 v3.1 §6.1 for RSA, §6.3.12 and §6.3.13 for ECDSA, §6.3.16 for EdDSA). Two more are tried all the same,
+// since remoting hides mechanisms.
+func signings(public pki.PublicKey, message []byte, listed []Mechanism) ([]signing, error) {
+	digest := sha256.Sum256(message)
+	hashed := digest[:]
+	pss := pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, sha256.Size)
+	pkcs1 := []signing{
+		{mechanism: pkcs11.CKM_SHA256_RSA_PKCS, data: message, scheme: pki.RSAPKCS1SHA256},
+		{mechanism: pkcs11.CKM_RSA_PKCS, data: append(slices.Clone(sha256DigestInfo), hashed...), scheme: pki.RSAPKCS1SHA256},
+	}
+	withPSS := []signing{
+		{mechanism: pkcs11.CKM_SHA256_RSA_PKCS_PSS, parameter: pss, data: message, scheme: pki.RSAPSSSHA256},
+		{mechanism: pkcs11.CKM_RSA_PKCS_PSS, parameter: pss, data: hashed, scheme: pki.RSAPSSSHA256},
+	}
+	var ways []signing
+	switch public.Algorithm {
+	case "RSA":
+		ways = append(pkcs1, rare(withPSS)...)
+		if block, err := public.PKCS1Block(hashed); err == nil {
+			ways = append(ways, signing{mechanism: pkcs11.CKM_RSA_X_509, data: block, scheme: pki.RSAPKCS1SHA256, rare: true})
+		}
+	case "RSA-PSS":
+		ways = append(withPSS, rare(pkcs1)...)
+	case "EC":
+		ways = []signing{
+			{mechanism: pkcs11.CKM_ECDSA, data: hashed, scheme: pki.ECDSASHA256},
+			{mechanism: pkcs11.CKM_ECDSA_SHA256, data: message, scheme: pki.ECDSASHA256},
+		}
+	case "Ed25519":
+		ways = []signing{{mechanism: ckmEdDSA, data: message, scheme: pki.Ed25519}}
+	default:
+		return nil, &pki.UnsupportedError{Algorithm: public.Algorithm}
+	}
+	var first, then []signing
+	for _, way := range ways {
+		switch {
+		case slices.ContainsFunc(listed, func(m Mechanism) bool { return m.Type == CKM(way.mechanism) && m.Sign }):
+			first = append(first, way)
+		case !way.rare:
+			then = append(then, way)
+		}
+	}
+	return append(first, then...), nil
+}
+
+func rare(ways []signing) []signing {
+	for i := range ways {
+		ways[i].rare = true
+	}
+	return ways
+}
+
+// Sign makes a signature over message with the private key, in the first way that the token knows: RSASSA-PKCS1-v1_5 or
+// RSASSA-PSS with SHA-256, ECDSA over the SHA-256 digest (r || s), or Ed25519. A key with CKA_ALWAYS_AUTHENTICATE is given the
+// PIN by Session.Authenticate. The error is a *CannotShowError where the token knows none of the ways, a
+// *pki.UnsupportedError for other kinds of key, or comes from the token.
+func (s *Session) Sign(key *Object, public pki.PublicKey, message []byte) ([]byte, pki.Scheme, error) {
+	return s.signAs(key, public, message, "")
+}
+
+// signAs is Sign for one scheme, any for an empty one.
+func (s *Session) signAs(key *Object, public pki.PublicKey, message []byte, scheme pki.Scheme) ([]byte, pki.Scheme, error) {
+	ways, err := signings(public, message, s.module.listedFor(s.Slot.ID))
+	if err != nil {
+		return nil, "", err
+	}
+	cannot := &CannotShowError{}
+	for _, way := range ways {
+		if scheme != "" && way.scheme != scheme {
+			continue
+		}
+		signature, err := s.signWith(key, way)
+		var answer *Error
+		switch {
+		case err == nil:
+			return signature, way.scheme, nil
+		case !errors.As(err, &answer) || !answer.Judges():
+			return nil, "", err
+		}
+		cannot = cannot.with(CKM(way.mechanism), answer)
+	}
+	return nil, "", cannot
+}
+
+// signWith makes one signature.
+func (s *Session) signWith(key *Object, way signing) (signature []byte, err error) {
+	err = s.use(key, "C_SignInit", "C_Sign", CKM(way.mechanism),
+		func() error {
+			return s.module.functions.SignInit(s.handle, cryptoki.Mechanism{Type: way.mechanism, Parameter: way.parameter}, key.handle)
+		},
+		func() (err error) { signature, err = s.module.functions.Sign(s.handle, way.data); return err })
+	return signature, err
+}
+
+// use makes the two calls that use a private key. A key with CKA_ALWAYS_AUTHENTICATE wants the PIN between them (PKCS#11 v3.1
+// §4.9, §5.6.8): one attempt, whose failure is a *LoginError.
+func (s *Session) use(key *Object, begins, ends string, mechanism CKM, begin, end func() error) error {
+	err := s.call(begins, mechanism.String(), begin)
+	if code, told := CodeOf(err); told && code == pkcs11.CKR_OPERATION_ACTIVE { // a use that failed before has not ended there
+		if err := s.call(ends, mechanism.String(), end); err != nil {
+			return err
+		}
+		err = s.call(begins, mechanism.String(), begin)
+	}
+	if err != nil {
+		return err
+	}
+	if s.Authenticate != nil && key.Attributes.Bool(CKAAlwaysAuthenticate) == True {
+		if err := s.loginAgain(); err != nil {
+			return err
+		}
+	}
+	return s.call(ends, mechanism.String(), end)
+}
+
+func (s *Session) loginAgain() error {
+	pin, err := s.Authenticate()
+	if err != nil {
+		return err
+	}
+	err = s.call("C_Login", "CKU_CONTEXT_SPECIFIC", func() error {
+		return s.module.functions.Login(s.handle, pkcs11.CKU_CONTEXT_SPECIFIC, pin.Bytes())
+	})
+	if err != nil {
+		return s.loginFailure(err)
+	}
+	return nil
+}
