@@ -56,7 +56,7 @@ label="note" data
 		add(fault, environment, args, codes...)
 	}
 	add("everything", all.environment, append([]string{"diagnose"}, all.flags...), "exportable-by-attributes", "exportable-by-wrap", "key-not-extractable", "key-generated-on-token",
-		"original-may-exist", "wrap-refused", "certificate-without-key", "public-key-alone", "token-family-backup", "key-without-certificate", "certificate-expired", "certificate-not-yet-valid", "ca-key")
+		"original-may-exist", "wrap-refused", "certificate-without-key", "public-key-alone", "token-family-backup", "key-without-certificate", "certificate-expired", "certificate-not-yet-valid", "issuer-certificate")
 	add("before the login", all.environment, []string{"diagnose"}, "keys-hidden-until-login")
 	add("one of each", p.environment, []string{"diagnose", "--pin-source", p.pin}, "wrap-needs-trusted-key", "certificate-does-not-match-key", "certificate-recent")
 	under("no-wrap", "no-wrapping-mechanism")
@@ -132,7 +132,7 @@ func issueYoung(t *testing.T, directory string) string {
 	t.Helper()
 	file := filepath.Join(directory, "young.der")
 	mustForeign(t, directory, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "young.key", "-subj", "/CN=young",
-		"-days", "60", "-outform", "DER", "-out", file)
+		"-days", "60", "-addext", "basicConstraints=critical,CA:FALSE", "-outform", "DER", "-out", file)
 	return file
 }
 
