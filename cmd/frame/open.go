@@ -2,6 +2,8 @@ package frame
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"p11bridge/bridge"
 	"p11bridge/cmd/supervise"
@@ -28,7 +30,13 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 	}
 	missing := &noTokenError{}
 	var slots []token.Slot
+	leftOut := w.child.Page.LeftOut()
+	w.child.Page.SetDiscovering(!named)
+	defer w.child.Page.SetDiscovering(false)
 	for _, library := range libraries {
+		if slices.Contains(leftOut, library.Path) {
+			continue
+		}
 		found, module, err := w.open(ctx, library, observer)
 		if err != nil && (named || ctx.Err() != nil) {
 			return nil, err
@@ -194,6 +202,9 @@ func (w *Worker) Identity(ctx context.Context, name string, optionalLogin bool) 
 
 // Observer is told of every C_* call: it keeps the call page, and the trace where one is wanted.
 func (w *Worker) Observer() (*supervise.Observer, error) {
+	if leftOut := w.child.Page.LeftOut(); len(leftOut) > 0 { // an earlier child began the trace
+		return w.ObserverOf("without " + strings.Join(leftOut, ", "))
+	}
 	observer := &supervise.Observer{Page: w.child.Page}
 	if w.Trace == "" {
 		return observer, nil

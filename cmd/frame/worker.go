@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
 )
@@ -42,8 +43,11 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 		if sources != nil {
 			named = sources()
 		}
+		leftOut := func(f *supervise.ModuleFailure) {
+			a.Notice("notice.module-left-out", messages.Args{"Problem": a.Describe(f).Text(a)})
+		}
 		return a.AfterChild(supervise.Run(c.Context(), supervise.Task{
-			Arguments: os.Args[1:], Timeout: a.Timeout, Variables: variablesNamed(append(named, a.PinSource)), Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
+			Arguments: os.Args[1:], Timeout: a.Timeout, LeftOut: leftOut, Variables: variablesNamed(append(named, a.PinSource)), Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
 		}))
 	}
 }

@@ -24,7 +24,8 @@ import (
 //	             8 bytes start in nanoseconds of the monotonic clock, 0 for a free slot; then the function's name and the
 //	             module's path, each ended by a zero byte
 //
-// Behind them lie what the child says (output.go) and the variables that the parent hands over (variables.go).
+// Behind them lie what the child says (output.go), the variables that the parent hands over (variables.go), and the modules that
+// are left out (leftout.go).
 type Page struct{ memory []byte }
 
 const (
@@ -100,10 +101,18 @@ func (p *Page) longest() (module, function string, since time.Duration) {
 			continue
 		}
 		since = time.Duration(now - start)
-		names := strings.SplitN(string(p.memory[at+8:at+slotSize]), "\x00", 3)
-		function, module = names[0], names[1]
+		module, function = p.names(i)
 	}
 	return module, function, since
+}
+
+// last is a call that was made lately, whether it has returned or not.
+func (p *Page) last() (module, function string) { return p.names(0) }
+
+func (p *Page) names(i int) (module, function string) {
+	at := p.slot(i)
+	names := strings.SplitN(string(p.memory[at+8:at+slotSize]), "\x00", 3)
+	return names[1], names[0]
 }
 
 // Finish notes that the child ends in its own words. Without it an exit is the module's doing.

@@ -51,10 +51,17 @@ func (e *ModuleFailure) Error() string {
 	return fmt.Sprintf("the module crashed with %s in %s", e.Signal, function)
 }
 
+// descriptorsGone is in what Go's runtime says when somebody has closed its file descriptors: the module, in a call that
+// has returned since.
+const descriptorsGone = "netpoll failed"
+
 // failureOf tells how a child ended that did not end in its own words.
 func failureOf(page *Page, state *os.ProcessState, said string) *ModuleFailure {
 	failure := &ModuleFailure{Cause: Exited}
 	failure.Module, failure.Function, _ = page.longest()
+	if failure.Function == "" && strings.Contains(said, descriptorsGone) {
+		failure.Module, failure.Function = page.last()
+	}
 	if failure.Signal = deathSignal(state, said); failure.Signal != "" {
 		failure.Cause = Crashed
 	}

@@ -42,9 +42,10 @@ const NotReported = -1
 type Task struct {
 	Arguments []string // of this program
 	Timeout   time.Duration
-	Variables []string // the environment variables that the user named as a source
-	Inherited []int    // the file descriptors that the user named as a source; they keep their numbers
-	In, Out   *os.File // the child's standard input, and where its output goes
+	Variables []string             // the environment variables that the user named as a source
+	Inherited []int                // the file descriptors that the user named as a source; they keep their numbers
+	LeftOut   func(*ModuleFailure) // is told of each module that is left out; may be nil
+	In, Out   *os.File             // the child's standard input, and where its output goes
 }
 
 // Outcome is how a child ended: with its exit code, or, where a module took it along, the exit code of the result that it
@@ -54,15 +55,32 @@ type Outcome struct {
 	Printed string // the beginning of what its module printed
 }
 
-// supervise runs this program in a child and waits for it. The error is a *moduleFailure where the child did not end in
-// its own words.
+// Run runs this program in a child and waits for it. The error is a *ModuleFailure where the child did not end in its own
+// words. Where a module takes the child along that nobody named, the child is started again without it.
 func Run(ctx context.Context, e Task) (Outcome, error) {
-	end := Outcome{Code: NotReported}
 	page, pageFile, err := newCallPage()
 	if err != nil {
-		return end, err
+		return Outcome{Code: NotReported}, err
 	}
 	defer pageFile.Close()
+	if err := page.moveVariables(e.Variables); err != nil {
+		return Outcome{Code: NotReported}, err
+	}
+	for {
+		end, err := runChild(ctx, e, page, pageFile)
+		var failure *ModuleFailure
+		if !errors.As(err, &failure) || failure.Cause == Interrupted || !page.discovering() || !page.leaveOut(failure.Module) {
+			return end, err
+		}
+		if e.LeftOut != nil {
+			e.LeftOut(failure)
+		}
+	}
+}
+
+// runChild runs one child to its end.
+func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outcome, error) {
+	end := Outcome{Code: NotReported}
 	printed, err := MemoryFile("p11bridge-module-output")
 	if err != nil {
 		return end, err
@@ -73,50 +91,24 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 		return end, err
 	}
 	defer crash.Close()
-	if err := page.moveVariables(e.Variables); err != nil {
-		return end, err
-	}
 	child, err := childCommand([]*os.File{pageFile, crash}, e)
 	if err != nil {
 		return end, err
 	}
 	child.Stdout, child.Stderr = printed, printed
-	ours := streams{{File: e.Out}, {File: os.Stderr}}
-	ours.setColumns(page)
-	// Pdeathsig belongs to the thread that starts the child.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, endSignals...)
-	defer signal.Stop(signals)
-	stops := make(chan os.Signal, 1)
-	signal.Notify(stops, unix.SIGTSTP)
-	defer signal.Stop(stops)
-	if err := child.Start(); err != nil {
-		if _, missing := os.Stat(self); missing != nil {
-			return end, ErrNoProc
-		}
-		return end, fmt.Errorf("start the child process: %w", err)
+	failure, err := watchChild(ctx, e, page, child)
+	if err != nil {
+		return end, err
 	}
-	watch := watchdog{page: page, process: child.Process, timeout: e.Timeout, signals: signals, stops: stops, done: make(chan struct{}), verdict: make(chan *ModuleFailure, 1)}
-	go watch.run(ctx)
-	go ours.write(page)
-	defer endOutput(page)
-	if err := child.Wait(); err != nil && child.ProcessState == nil {
-		return end, fmt.Errorf("wait for the child process: %w", err)
-	}
-	close(watch.done)
-	failure := <-watch.verdict
-	interrupted := !watch.signalled.IsZero()
 	end.Printed = printedBeforeCrash(startOf(crash), startOf(printed))
-	if failure == nil {
-		if page.finished() {
-			end.Code = child.ProcessState.ExitCode()
-			return end, nil
-		}
-		if failure = failureOf(page, child.ProcessState, startOf(crash)); interrupted {
-			failure.Cause = Interrupted
-		}
+	switch {
+	case failure == nil && page.finished():
+		end.Code = child.ProcessState.ExitCode()
+		return end, nil
+	case failure == nil:
+		failure = failureOf(page, child.ProcessState, startOf(crash))
+	case failure.Function == "": // it was interrupted in no call
+		failure.Module, failure.Function, _ = page.longest()
 	}
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
@@ -128,6 +120,49 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 		end.Code = code
 	}
 	return end, err
+}
+
+// watchChild starts the child, writes what it says and watches over it until its end. The failure is that for which the
+// child was ended, or that it was interrupted and did not end in its own words.
+func watchChild(ctx context.Context, e Task, page *Page, child *exec.Cmd) (*ModuleFailure, error) {
+	ours := streams{{File: e.Out}, {File: os.Stderr}}
+	ours.setColumns(page)
+	// Pdeathsig belongs to the thread that starts the child.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	signals, stops := make(chan os.Signal, 8), make(chan os.Signal, 1)
+	signal.Notify(signals, endSignals...)
+	defer signal.Stop(signals)
+	signal.Notify(stops, unix.SIGTSTP)
+	defer signal.Stop(stops)
+	if err := child.Start(); err != nil {
+		if _, missing := os.Stat(self); missing != nil {
+			return nil, ErrNoProc
+		}
+		return nil, fmt.Errorf("start the child process: %w", err)
+	}
+	watch := watchdog{page: page, process: child.Process, timeout: e.Timeout, signals: signals, stops: stops, done: make(chan struct{}), verdict: make(chan *ModuleFailure, 1)}
+	go watch.run(ctx)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		ours.write(page)
+	}()
+	err := child.Wait()
+	close(watch.done)
+	failure := <-watch.verdict
+	endOutput(page)
+	select { // the child died while the parent was writing for it, and nobody reads: leave it
+	case <-written:
+	case <-time.After(graceAfterSignal):
+	}
+	if err != nil && child.ProcessState == nil {
+		return nil, fmt.Errorf("wait for the child process: %w", err)
+	}
+	if failure == nil && !watch.signalled.IsZero() && !page.finished() {
+		failure = &ModuleFailure{Cause: Interrupted}
+	}
+	return failure, nil
 }
 
 // removeUnfinished removes the files whose paths begin with the one given: a single file, or all unfinished files of a run.

@@ -19,8 +19,6 @@ const (
 	variableCount = 4
 	variableName  = 8
 	variableValue = 256
-
-	pageSize = variablesAt + variableCount*variableSize
 )
 
 func (p *Page) variable(i int) []byte {
