@@ -58,9 +58,9 @@ func BecomeChild(given Descriptors) (*Child, error) {
 		Out:  &stream{page: page, mutex: streams, number: 0, parent: os.Getppid()},
 		Err:  &stream{page: page, mutex: streams, number: 1, parent: os.Getppid()},
 	}
-	// A fault in the module ends the process by a signal, not with an exit code of ours, and what Go's runtime says of it
-	// goes where the module cannot add to it.
-	debug.SetTraceback("crash")
+	// What Go's runtime says of a fault in the module goes where the module cannot add to it: the parent finds the signal in
+	// it. To tell of all threads, as GOTRACEBACK=crash does, takes seconds.
+	debug.SetTraceback("single")
 	crash := os.NewFile(uintptr(first+1), "crash")
 	if err := errors.Join(debug.SetCrashOutput(crash, debug.CrashOptions{}), crash.Close()); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)
