@@ -103,6 +103,8 @@ var hostileRows = []hostileRow{
 	{"nothing", "export --delete-key EC", 1, []string{"C_Sign"}},
 	{"nothing", "verify --against EC", 1, []string{"C_Sign"}},
 	{"write:0:2", "status", 0, nil},
+	{"write:3:99", "list", 0, nil},
+	{"write:3:99", "export wrap EC", 0, nil},
 	{"longer:0x102", "export wrap RSA", 0, nil}, // the public key links
 	{"another:0x102", "export wrap RSA", 0, nil},
 	{"close:3:99", "list", 1, nil},
