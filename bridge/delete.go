@@ -47,9 +47,9 @@ func (e *KeyRemainsError) Error() string {
 func (e *KeyRemainsError) Unwrap() error { return e.Err }
 
 // Check finds out whether the key may be destroyed, and whether the copy is one of this very key; it destroys nothing. A copy
-// that is none is in its Verification, and no error. The error is a *NoKeyError, ErrWriteProtected, ErrNotDestroyable,
-// ErrCannotShow, a *archive.FileError for a copy on a medium that does not last, or comes from the token.
-func (r DeleteRequest) Check() error {
+// that is none is in its Verification, and no error. The error is a *NoKeyError, ErrWriteProtected, ErrNotDestroyable, a
+// *token.CannotShowError, a *archive.FileError for a copy on a medium that does not last, or comes from the token.
+func (r DeleteRequest) Check(ctx context.Context) error {
 	key := r.Identity.PrivateKey
 	if key == nil {
 		return &NoKeyError{r.Judged}
@@ -72,7 +72,7 @@ func (r DeleteRequest) Check() error {
 			return err
 		}
 	}
-	return r.Copy.Verification.Against(r.Session, r.Identity, r.Judged, r.Inventory.Token.URI().With(key).String())
+	return r.Copy.Verification.Against(ctx, r.Session, r.Identity, r.Judged, r.Inventory.Token.URI().With(key).String())
 }
 
 // Delete destroys the key in a session of its own, after Check: the object is read anew, and a copy must still be the file that was

@@ -69,7 +69,7 @@ func runDelete(ctx context.Context, w *frame.Worker, o *deleteOptions) (frame.Re
 		Session: found.Session, Inventory: found.Inventory, Identity: found.Identity,
 		Judged: judged, Copy: known,
 	}
-	if err := r.Check(); err != nil {
+	if err := r.Check(ctx); err != nil {
 		return frame.Result{}, err
 	}
 	if known != nil && !known.Verification.Valid {

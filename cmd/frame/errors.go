@@ -37,6 +37,9 @@ func frameErrors() []Description {
 		}),
 		As(describePlaced),
 		As(describeFile),
+		As(func(_ *App, e *token.CannotShowError) Failure {
+			return Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(OneLine(e))}, Code: ExitPartly}
+		}),
 		As(func(_ *App, e *bridge.UnprovenError) Failure {
 			return Failure{ID: "error.unproven", Reasons: []verdict.Reason{e.Reason}, Code: ExitPartly}
 		}),

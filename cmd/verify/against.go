@@ -6,8 +6,6 @@ import (
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
-	"p11bridge/cmd/messages"
-	"p11bridge/token"
 )
 
 // againstView is the key that a copy was held against.
@@ -35,9 +33,6 @@ func againstErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(_ *frame.App, e *bridge.NoKeyError) frame.Failure {
 			return frame.Failure{ID: "error.no-key-on-token", Reasons: e.Verdict.Reasons, Code: frame.ExitFailed}
-		}),
-		frame.As(func(_ *frame.App, e *token.CannotShowError) frame.Failure {
-			return frame.Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(frame.OneLine(e))}, Code: frame.ExitPartly}
 		}),
 	}
 }
