@@ -44,7 +44,7 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 			named = sources()
 		}
 		leftOut := func(f *supervise.ModuleFailure) {
-			a.Notice("notice.module-left-out", messages.Args{"Problem": a.Describe(f).Text(a)})
+			a.Notice("notice.module-left-out", messages.Args{"Problem": messages.Own(a.Describe(f).Text(a))})
 		}
 		return a.AfterChild(supervise.Run(c.Context(), supervise.Task{
 			Arguments: os.Args[1:], Timeout: a.Timeout, LeftOut: leftOut, Variables: variablesNamed(append(named, a.PinSource)), Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
