@@ -31,6 +31,7 @@ func statusRows() []statusRow {
 		{"the token proved it", func(_ *Archive, b *Backup) { b.Record.Proof = ProofToken }, StateUpToDate, verdict.BackupUpToDate, nil},
 		{"its structure alone was proven", func(_ *Archive, b *Backup) { b.Record.Proof = ProofStructure }, StateUnproven, verdict.BackupUnproven, nil},
 		{"the record names a proof that nobody makes", func(_ *Archive, b *Backup) { b.Record.Proof = "" }, StateUnproven, verdict.BackupUnproven, nil},
+		{"the record is of another key", func(_ *Archive, b *Backup) { b.Record.PublicKeySHA256 = strings.Repeat("0", 64) }, StateNever, verdict.BackupNeverMade, nil},
 		{"the key is gone", func(*Archive, *Backup) {}, StateKeyGone, verdict.BackupKeyGone, func(inventory *token.Inventory) { inventory.Objects = inventory.Objects[1:] }},
 		{"the key is hidden", func(*Archive, *Backup) {}, StateUnknown, verdict.KeysHiddenUntilLogin, func(inventory *token.Inventory) {
 			inventory.Objects, inventory.LoggedIn = inventory.Objects[1:], false
@@ -115,5 +116,28 @@ func TestStatus(t *testing.T) {
 		if status.NeedsAttention() == settled {
 			t.Errorf("%s: needs attention: %v", row.name, status.NeedsAttention())
 		}
+	}
+}
+
+// TestBestOf: of several backups of one key the proven one counts, then one that is there, then the newest.
+func TestBestOf(t *testing.T) {
+	made := func(file FileState, proof Proof, created string) *Backup {
+		return &Backup{File: file, Record: &Record{Proof: proof, Created: created}}
+	}
+	for _, row := range []struct {
+		name         string
+		worse, other *Backup
+	}{
+		{"there before gone", made(FileMissing, ProofOwn, "2026-03"), made(FileIntact, ProofStructure, "2026-01")},
+		{"there before changed", made(FileChanged, ProofOwn, "2026-03"), made(FileIntact, ProofOwn, "2026-01")},
+		{"proven before there", made(FileIntact, ProofStructure, "2026-03"), made(FileIntact, ProofToken, "2026-01")},
+		{"the newer one", made(FileIntact, ProofOwn, "2026-01"), made(FileIntact, ProofIndependent, "2026-03")},
+	} {
+		if bestOf([]*Backup{row.worse, row.other}) != row.other || bestOf([]*Backup{row.other, row.worse}) != row.other {
+			t.Errorf("%s: the other one was taken", row.name)
+		}
+	}
+	if bestOf(nil) != nil {
+		t.Error("none is there, and one is found")
 	}
 }
