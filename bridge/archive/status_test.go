@@ -31,6 +31,12 @@ func statusRows() []statusRow {
 		{"the token proved it", func(_ *Archive, b *Backup) { b.Record.Proof = ProofToken }, StateUpToDate, verdict.BackupUpToDate, nil},
 		{"its structure alone was proven", func(_ *Archive, b *Backup) { b.Record.Proof = ProofStructure }, StateUnproven, verdict.BackupUnproven, nil},
 		{"the record names a proof that nobody makes", func(_ *Archive, b *Backup) { b.Record.Proof = "" }, StateUnproven, verdict.BackupUnproven, nil},
+		{"the key has the certificate's CKA_ID alone", func(*Archive, *Backup) {}, StateNotShown, verdict.BackupKeyNotShown, func(inventory *token.Inventory) {
+			inventory.Objects[0] = tokentest.PrivateKey("", tokentest.Wrappable)
+		}},
+		{"the key has the certificate's CKA_ID alone, and cannot leave", func(*Archive, *Backup) {}, StateCannotLeave, verdict.KeyNotExtractable, func(inventory *token.Inventory) {
+			inventory.Objects[0] = tokentest.PrivateKey("", tokentest.Locked)
+		}},
 		{"the record is of another key", func(_ *Archive, b *Backup) { b.Record.PublicKeySHA256 = strings.Repeat("0", 64) }, StateNever, verdict.BackupNeverMade, nil},
 		{"the key is gone", func(*Archive, *Backup) {}, StateKeyGone, verdict.BackupKeyGone, func(inventory *token.Inventory) { inventory.Objects = inventory.Objects[1:] }},
 		{"the key is hidden", func(*Archive, *Backup) {}, StateUnknown, verdict.KeysHiddenUntilLogin, func(inventory *token.Inventory) {

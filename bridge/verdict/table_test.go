@@ -122,7 +122,7 @@ var madeElsewhere = map[Code]string{
 	BackupFileChanged:      statusRows,
 	BackupRecordUnreadable: statusRows,
 	BackupUnproven:         statusRows,
-	BackupKeyNotShown:      "bridge/archive/status.go",
+	BackupKeyNotShown:      statusRows,
 	BackupKeyGone:          statusRows,
 	FileNotCertain:         bridgeRows,
 	FilePutBack:            bridgeRows,
