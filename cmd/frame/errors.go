@@ -69,6 +69,9 @@ func frameErrors() []Description {
 		Is(bridge.ErrNoCertificate, ExitFailed, "error.no-certificate"),
 		Is(archive.ErrNotProven, ExitFailed, "error.not-proven"),
 		Is(bridge.ErrWriteProtected, ExitFailed, "error.write-protected"),
+		Is(host.ErrNSSOldFormat, ExitFailed, "error.nss-old-format"),
+		Is(host.ErrNSSUnreadable, ExitFailed, "error.nss-unreadable"),
+		Is(host.ErrNSSDamaged, ExitFailed, "error.nss-damaged"),
 		Is(host.ErrNoNSSDatabase, ExitFailed, "error.no-nss-database"),
 		Is(host.ErrNoSoftokn, ExitFailed, "error.no-softokn"),
 		As(func(_ *App, _ noModuleError) Failure {

@@ -20,21 +20,6 @@ import (
 // Where p11-kit keeps its module configuration, the later overriding the earlier (pkcs11.conf(5)).
 var moduleConfigurations = []string{"/usr/share/p11-kit/modules", "/etc/pkcs11/modules", "~/.config/pkcs11/modules"}
 
-// libraryRoots are the directories under which Linux distributions keep libraries.
-var libraryRoots = []string{
-	"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib64", "/usr/local/lib",
-}
-
-// usualModules are the places of modules that come without p11-kit configuration: relative to a library root, or absolute
-// as the vendor's installer puts them.
-var usualModules = []string{
-	"softhsm/libsofthsm2.so", "opensc-pkcs11.so", "pkcs11/opensc-pkcs11.so", "libykcs11.so", "pkcs11/yubihsm_pkcs11.so",
-	"libtpm2_pkcs11.so.1", "pkcs11/libtpm2_pkcs11.so", "opencryptoki/libopencryptoki.so", "libsc-hsm-pkcs11.so",
-	"libeTPkcs11.so", "libeToken.so", "libIDPrimePKCS11.so", "libbit4xpki.so", "libASEP11.so", "libaetpkss.so.3",
-	"/opt/cloudhsm/lib/libcloudhsm_pkcs11.so", "/opt/nfast/toolkits/pkcs11/libcknfast.so",
-	"/usr/safenet/lunaclient/lib/libCryptoki2_64.so", "/opt/utimaco/p11/libcs_pkcs11_R3.so",
-}
-
 // Discover lists the PKCS#11 libraries that p11-kit's configuration and the usual places name, each once, in that order.
 // Modules that hold only trust anchors, and those that p11-kit reaches by a command, are left out. Nothing is loaded.
 func Discover() []token.Library {
@@ -55,25 +40,14 @@ func Discover() []token.Library {
 			add(configuration.Library)
 		}
 	}
-	for _, place := range usualModules {
-		for _, path := range inRoots(place) {
-			if _, err := os.Stat(path); err == nil {
+	for _, place := range usualPlaces {
+		for _, path := range inRoots(place.path) {
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 				add(token.Library{Path: path})
 			}
 		}
 	}
 	return found
-}
-
-func inRoots(place string) []string {
-	if filepath.IsAbs(place) {
-		return []string{place}
-	}
-	var paths []string
-	for _, root := range libraryRoots {
-		paths = append(paths, filepath.Join(root, place))
-	}
-	return paths
 }
 
 // Configuration is one of p11-kit's .module files and what came of it.

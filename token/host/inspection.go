@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"p11bridge/token"
@@ -106,17 +107,17 @@ func (s *InspectedSlot) ask(ctx context.Context, slot token.Slot) (result error)
 	return nil
 }
 
-// pcscModules are the beginnings of file names of modules that reach their readers through PC/SC, for those that fail
-// before they load its library.
-var pcscModules = []string{"opensc-pkcs11", "onepin-opensc-pkcs11", "libykcs11", "libsc-hsm-pkcs11", "libeTPkcs11", "libeToken", "libIDPrimePKCS11", "libbit4xpki", "libASEP11", "libaetpkss"}
-
+// needsPCSC knows the modules that reach their readers through PC/SC by name, for those that fail before they load its
+// library.
 func needsPCSC(path string) bool {
-	for _, name := range pcscModules {
-		if strings.HasPrefix(filepath.Base(path), name) {
+	name := filepath.Base(path)
+	for _, place := range usualPlaces {
+		known, _, _ := strings.Cut(filepath.Base(place.path), ".so")
+		if place.pcsc && strings.HasPrefix(name, known) {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(pcscAlone, func(known string) bool { return strings.HasPrefix(name, known) })
 }
 
 // look finds out what the module has brought into the process, itself or by way of another library.

@@ -3,6 +3,8 @@ package host
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,17 @@ import (
 
 // ErrNoNSSDatabase means that a directory holds no NSS database in the present format (cert9.db and key4.db).
 var ErrNoNSSDatabase = errors.New("no NSS database")
+
+// The causes for which an NSS database that is there cannot be opened.
+var (
+	// ErrNSSOldFormat means that the directory holds a database in the format of before 2018 alone (cert8.db, key3.db), which
+	// softokn no longer reads.
+	ErrNSSOldFormat = errors.New("the NSS database has the old format")
+	// ErrNSSUnreadable means that this user may not read the database.
+	ErrNSSUnreadable = errors.New("the NSS database cannot be read")
+	// ErrNSSDamaged means that a file of the database is no SQLite file.
+	ErrNSSDamaged = errors.New("the NSS database is damaged")
+)
 
 // ErrNoSoftokn means that NSS's PKCS#11 library is in none of the usual places.
 var ErrNoSoftokn = errors.New("libsoftokn3.so not found")
@@ -24,8 +37,8 @@ func NSSDatabase(directory string, access token.Access) (token.Library, error) {
 		return token.Library{}, fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
 	}
 	for _, name := range []string{"cert9.db", "key4.db"} {
-		if _, err := os.Stat(filepath.Join(directory, name)); err != nil {
-			return token.Library{}, fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
+		if err := checkNSSFile(directory, name); err != nil {
+			return token.Library{}, err
 		}
 	}
 	for _, place := range []string{"libsoftokn3.so", "nss/libsoftokn3.so"} {
@@ -36,6 +49,35 @@ func NSSDatabase(directory string, access token.Access) (token.Library, error) {
 		}
 	}
 	return token.Library{}, ErrNoSoftokn
+}
+
+// sqliteHead is how an SQLite file begins (SQLite's file format, section 1.3).
+const sqliteHead = "SQLite format 3\x00"
+
+// checkNSSFile looks at a file of the database before softokn does, whose return values do not tell the causes apart. An
+// empty file is a new database.
+func checkNSSFile(directory, name string) error {
+	file, err := openRegular(filepath.Join(directory, name))
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: %w", ErrNSSUnreadable, err)
+	case errors.Is(err, fs.ErrNotExist):
+		if _, old := os.Stat(filepath.Join(directory, "key3.db")); old == nil {
+			return fmt.Errorf("%w: %s", ErrNSSOldFormat, directory)
+		}
+		return fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
+	case errors.Is(err, errNotRegular):
+		return fmt.Errorf("%w: %w", ErrNSSDamaged, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
+	}
+	defer file.Close()
+	head := make([]byte, len(sqliteHead))
+	n, err := io.ReadFull(file, head)
+	if err == io.EOF && n == 0 || err == nil && string(head) == sqliteHead {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrNSSDamaged, file.Name())
 }
 
 // nssParameters is the string that softokn reads from CK_C_INITIALIZE_ARGS.pReserved. Quotes and backslashes in the path
