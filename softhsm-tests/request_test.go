@@ -84,6 +84,7 @@ func TestRequestOnFaultyModules(t *testing.T) {
 		{"finds nothing for crypto11", "error:C_OpenSession@1:0x5", "rita", []string{"--same-key"}, 0, []string{"by p11bridge"}, false},
 		{"will not destroy", "error:C_Sign:0x5,error:C_DestroyObject:0x5", "rita", nil, 1, []string{"C_Sign answered", "could not be removed again", "CKO_PRIVATE_KEY, CKA_ID ", "p11bridge delete"}, true},
 		{"lies about destroying", "error:C_Sign:0x5,destroy-lies", "rita", nil, 1, []string{"C_Sign answered", "could not be removed again"}, true},
+		{"crashes at the CKA_ID", "crash:C_SetAttributeValue@2", "rita", nil, 1, []string{"in C_SetAttributeValue", "To remove the private key: p11bridge delete"}, true},
 		{"is write-protected", "flags:+0x2", "rita", nil, 1, []string{"The token is write-protected", "request --same-key"}, false},
 		{"is write-protected, same key", "flags:+0x2", "rita", []string{"--same-key"}, 0, []string{"by p11bridge"}, false},
 		{"opens no read-write session", "error:C_OpenSession:0xE2", "rita", nil, 1, []string{"The token is write-protected"}, false},

@@ -187,6 +187,7 @@ func TestRestoreFaults(t *testing.T) {
 		{"unwraps and says no", "cbc-pad,after:C_UnwrapKey@1:0x2", "", 1, false, "C_UnwrapKey answered CKR_HOST_MEMORY, and it was carried out all the same"},
 		{"creates and says no", "after:C_CreateObject@4:" + general, "", 1, false, "C_CreateObject answered CKR_GENERAL_ERROR, and it was carried out"},
 		{"creates and is gone", "pulled:C_CreateObject@4:" + general, "", 1, true, "CKA_ID"},
+		{"crashes at the certificate", "crash:C_CreateObject@4", "", 1, true, "type=private;id=%61%6C%69%63%65"},
 		{"removed half-way", "error:C_CreateObject@4:0x32", "", 1, false, "CKR_DEVICE_REMOVED"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -204,7 +205,7 @@ func TestRestoreFaults(t *testing.T) {
 			if changed := r.objects(t) != before; changed != (row.left || row.code == 0) {
 				t.Errorf("the token was changed: %v", changed)
 			}
-			if row.left != strings.Contains(got.stderr, "CKO_PRIVATE_KEY, CKA_ID ") {
+			if row.left != strings.Contains(got.stderr, "To remove the private key: p11bridge delete") {
 				t.Errorf("whether something is left is told wrongly")
 			}
 			if t.Failed() {

@@ -65,6 +65,7 @@ func (s *Session) Adding(ctx context.Context, work func(*Additions) error) error
 		a.before[handle] = true
 	}
 	defer func() {
+		a.tell(nil)
 		if a.second != nil {
 			_ = a.second.Close() // what is on the token is known by then
 		}
@@ -91,6 +92,7 @@ func (a *Additions) clearing() *Session {
 // make has a call make the objects that are wanted. After a failure it looks for what the call may have made all the same. Then the
 // error is an *AnswerError, after which nothing may be tried again; any other error means that nothing is there.
 func (a *Additions) make(function, detail string, wanted []*addition, call func() ([]pkcs11.ObjectHandle, error)) error {
+	a.tell(wanted)
 	var handles []pkcs11.ObjectHandle
 	err := a.session.call(function, detail, func() (err error) { handles, err = call(); return err })
 	if err == nil {
@@ -100,6 +102,23 @@ func (a *Additions) make(function, detail string, wanted []*addition, call func(
 		return a.lookAfter(function, wanted, err)
 	}
 	return nil
+}
+
+// tell names what was added, and what is about to be, to an observer that wants to know. It names none at the end.
+func (a *Additions) tell(wanted []*addition) {
+	observer, wants := a.session.module.observer.(AdditionObserver)
+	if !wants {
+		return
+	}
+	var uris []string
+	if wanted != nil {
+		for _, w := range append(slices.Clone(a.made), wanted...) {
+			for _, o := range w.asked() {
+				uris = append(uris, a.session.Slot.Token.URI().With(o).String())
+			}
+		}
+	}
+	observer.Unfinished(uris)
 }
 
 // makeOne is make for one object.

@@ -46,7 +46,7 @@ func (a *Additions) NewKeyPair(ctx context.Context, kind KeyKind, label string, 
 	}
 	pair, err := halves.pair()
 	if err == nil {
-		pair, err = halves.rename(a.session, pair)
+		pair, err = halves.rename(a, pair)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -131,11 +131,15 @@ func (h *pairHalves) pair() (*KeyPair, error) {
 
 // rename gives both halves the CKA_ID that a key customarily has. A token that does not allow it keeps the one they have; both
 // must end with the same.
-func (h *pairHalves) rename(s *Session, pair *KeyPair) (*KeyPair, error) {
+func (h *pairHalves) rename(a *Additions, pair *KeyPair) (*KeyPair, error) {
+	s := a.session
 	old, err := bytes.Clone(pair.Private.ID()), error(nil)
 	for _, id := range [][]byte{pair.Key.KeyID(), old} {
 		for _, half := range []*addition{h.private, h.public} {
 			half.names = append(half.names, Name{Label: half.names[0].Label, ID: id}) // it may have either now
+		}
+		a.tell([]*addition{})
+		for _, half := range []*addition{h.private, h.public} {
 			if err := s.setID(half.object, id); Lost(err) {
 				return nil, err
 			}

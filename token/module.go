@@ -33,6 +33,12 @@ type Observer interface {
 	End(slot int, function, detail string, err error, took time.Duration)
 }
 
+// AdditionObserver is an Observer that is also told what a run is putting on a token, by URIs, before every call that may add
+// to it and after: whoever outlives the process can name what it may have left. No names mean that it is done.
+type AdditionObserver interface {
+	Unfinished(uris []string)
+}
+
 // Module is a loaded and initialised PKCS#11 library.
 type Module struct {
 	Library Library

@@ -122,7 +122,7 @@ var moduleFailures = map[supervise.Cause]string{
 	supervise.TooSlow: "error.module-too-slow", supervise.Interrupted: "error.module-interrupted",
 }
 
-func describeModule(_ *App, e *supervise.ModuleFailure) Failure {
+func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	id, function := moduleFailures[e.Cause], e.Function
 	switch {
 	case function != "":
@@ -134,7 +134,7 @@ func describeModule(_ *App, e *supervise.ModuleFailure) Failure {
 	f := Failure{
 		ID:   id,
 		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(function), "Signal": messages.Own(e.Signal), "After": messages.Own(e.After.String())},
-		Code: ExitFailed,
+		More: a.unfinished(e.Unfinished), Code: ExitFailed,
 	}
 	if e.Cause != supervise.Interrupted {
 		f.Stated = []verdict.Reason{verdict.JudgeIncident(e.Module, *IncidentOf(e))}

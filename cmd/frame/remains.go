@@ -31,6 +31,37 @@ func describeRemains(a *App, e *token.RemainsError) Failure {
 	return f
 }
 
+// unfinished tells what a worker that died may have left on a token, by the URIs that it noted.
+func (a *App) unfinished(uris []string) string {
+	if len(uris) == 0 {
+		return ""
+	}
+	lines, others := []string{a.Text("remains.unsure", nil)}, false
+	var commands []string
+	for _, uri := range uris {
+		lines = append(lines, "  "+foreign.Text(uri).String())
+		if parsed, err := token.ParseURI(uri); err == nil && parsed.Path["type"] == "private" {
+			commands = append(commands, a.deleting(uri))
+		} else {
+			others = true
+		}
+	}
+	lines = append(lines, commands...)
+	if others {
+		lines = append(lines, a.Text("remains.others", nil))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// deleting is the command that removes a private key.
+func (a *App) deleting(uri string) string {
+	command := "p11bridge delete '" + uri + "'"
+	if a.Module != "" {
+		command += " --module '" + strings.ReplaceAll(a.Module, "'", `'\''`) + "'"
+	}
+	return a.Text("remains.delete", messages.Args{"Command": foreign.Text(command)})
+}
+
 // remainingObject names one object so that it is no other.
 func (a *App) remainingObject(info *token.Info, o *token.Object) string {
 	args := messages.Args{
@@ -53,11 +84,7 @@ func (a *App) removing(e *token.RemainsError) []string {
 			others = true
 			continue
 		}
-		command := "p11bridge delete '" + e.Token.URI().With(o).String() + "'"
-		if a.Module != "" {
-			command += " --module '" + strings.ReplaceAll(a.Module, "'", `'\''`) + "'"
-		}
-		lines = append(lines, a.Text("remains.delete", messages.Args{"Command": foreign.Text(command)}))
+		lines = append(lines, a.deleting(e.Token.URI().With(o).String()))
 	}
 	if others {
 		lines = append(lines, a.Text("remains.others", nil))

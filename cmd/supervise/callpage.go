@@ -24,8 +24,8 @@ import (
 //	             8 bytes start in nanoseconds of the monotonic clock, 0 for a free slot; then the function's name and the
 //	             module's path, each ended by a zero byte
 //
-// Behind them lie what the child says (output.go), the variables that the parent hands over (variables.go), and the modules that
-// are left out (leftout.go).
+// Behind them lie what the child says (output.go), the variables that the parent hands over (variables.go), the modules that
+// are left out (leftout.go), and the names of what is being put on a token (unfinished.go).
 type Page struct{ memory []byte }
 
 const (

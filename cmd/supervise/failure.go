@@ -30,6 +30,8 @@ type ModuleFailure struct {
 	Function string        // the C_* call it was in; empty where it was in none
 	After    time.Duration // how long it was in that call, or for TooSlow in all calls
 	Signal   string        // the signal that it died of, for Crashed
+	// Unfinished are the names of what the child was putting on a token.
+	Unfinished []string
 }
 
 // Error says what happened, and in which call.

@@ -110,6 +110,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 	case failure.Function == "": // it was interrupted in no call
 		failure.Module, failure.Function, _ = page.longest()
 	}
+	failure.Unfinished = page.unfinished()
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
 		if removed := removeUnfinished(scratch); removed != nil {
