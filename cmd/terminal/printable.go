@@ -5,26 +5,31 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rivo/uniseg"
+
 	"p11bridge/token/foreign"
 )
 
 // Printable makes a text from a token, a file or a module safe for a terminal, as foreign.Text does.
 func Printable(text string) string { return foreign.Text(text).String() }
 
-// columns is the number of terminal columns that a printable text takes: two for wide characters, none for marks.
-func columns(text string) int {
-	n := 0
-	for _, r := range text {
-		switch {
-		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r):
-		case r >= 0x1100 && (r <= 0x115F || r >= 0x2E80 && r <= 0xA4CF || r >= 0xAC00 && r <= 0xD7A3 || r >= 0xF900 && r <= 0xFAFF ||
-			r >= 0xFE30 && r <= 0xFE6F || r >= 0xFF00 && r <= 0xFF60 || r >= 0xFFE0 && r <= 0xFFE6 || r >= 0x1F300 && r <= 0x1FAFF || r >= 0x20000 && r <= 0x3FFFD):
-			n += 2
-		default:
-			n++
+// columns is the number of terminal columns that a printable text takes (UAX #11, UAX #29): a wide character takes two, a
+// mark none, and what is drawn as one character counts as one.
+func columns(text string) int { return uniseg.StringWidth(text) }
+
+// fit cuts a printable text to a number of columns, between what is drawn as one character.
+func fit(text string, most int) string {
+	taken, end, state := 0, 0, -1
+	for rest := text; rest != ""; {
+		var cluster string
+		var width int
+		cluster, rest, width, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if taken += width; taken > most {
+			break
 		}
+		end += len(cluster)
 	}
-	return n
+	return text[:end]
 }
 
 // EscapeInvisible replaces every character beyond ASCII that does not print. Outside of strings JSON has none, so every

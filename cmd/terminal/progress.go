@@ -89,15 +89,6 @@ func (p *progress) draw() {
 	fmt.Fprint(p.out, "\r"+fit(p.text(id, args), p.out.Columns()-1)+"\x1b[K")
 }
 
-// fit cuts a printable text to a number of columns.
-func fit(text string, most int) string {
-	runes := []rune(text)
-	for len(runes) > 0 && columns(string(runes)) > most {
-		runes = runes[:len(runes)-1]
-	}
-	return string(runes)
-}
-
 // End clears the line.
 func (p *progress) End() {
 	if !p.terminal {

@@ -40,11 +40,10 @@ func Table(indent string, rows [][]Cell) string {
 	return out.String()
 }
 
-// Shorten cuts a printable text to a number of characters.
+// Shorten cuts a printable text to a number of columns, and ends what it cut with an ellipsis.
 func Shorten(text string, most int) string {
-	runes := []rune(text)
-	if len(runes) <= most {
+	if columns(text) <= most {
 		return text
 	}
-	return string(runes[:most-1]) + "…"
+	return fit(text, most-1) + "…"
 }

@@ -24,6 +24,7 @@ func TestTableLinesUp(t *testing.T) {
 		{"two columns", [][]Cell{cells("NAME", "ID"), cells("a", "01"), cells("longer", "2")}, "> NAME    ID\n> a       01\n> longer  2\n"},
 		{"wide characters", [][]Cell{cells("東京", "x"), cells("abcde", "x")}, "> 東京   x\n> abcde  x\n"},
 		{"combining characters", [][]Cell{cells("e\u0301e\u0301", "x"), cells("abc", "x")}, "> e\u0301e\u0301   x\n> abc  x\n"},
+		{"characters that are joined", [][]Cell{cells("👩‍🚀", "x"), cells("abc", "x")}, "> 👩‍🚀   x\n> abc  x\n"},
 		{"rows of different length", [][]Cell{cells("a"), cells("b", "c", "d")}, "> a\n> b  c  d\n"},
 		{"paint takes no room", [][]Cell{{{"a", red}, {Text: "x"}}, cells("bcd", "x")}, "> \x1b[31ma\x1b[0m    x\n> bcd  x\n"},
 	} {
@@ -38,7 +39,7 @@ func TestShorten(t *testing.T) {
 		text string
 		most int
 		want string
-	}{{"", 5, ""}, {"abcde", 5, "abcde"}, {"abcdef", 5, "abcd…"}, {"東京都庁です", 4, "東京都…"}} {
+	}{{"", 5, ""}, {"abcde", 5, "abcde"}, {"abcdef", 5, "abcd…"}, {"東京都庁です", 4, "東…"}, {"東京都庁です", 7, "東京都…"}, {"ae\u0301iou", 4, "ae\u0301i…"}, {"👩‍🚀👩‍🚀👩‍🚀", 5, "👩‍🚀👩‍🚀…"}} {
 		if got := Shorten(row.text, row.most); got != row.want {
 			t.Errorf("%q: %q", row.text, got)
 		}
