@@ -14,8 +14,8 @@ import (
 	"p11bridge/token"
 )
 
-// traceHead is the first line of every trace. A file that begins otherwise is somebody else's and is not written to.
-const traceHead = "# p11bridge trace\n"
+// traceFirstLine is the first line of every trace. A file that begins otherwise is somebody else's and is not written to.
+const traceFirstLine = "# p11bridge trace\n"
 
 // TraceFault is why a file cannot be the trace.
 type TraceFault string
@@ -65,7 +65,7 @@ func OpenTrace(path string) (*Trace, error) {
 		if err := errors.Join(file.Truncate(0), file.Chmod(0o600)); err != nil { // it may have been there before
 			return err
 		}
-		_, err := file.WriteString(traceHead)
+		_, err := file.WriteString(traceFirstLine)
 		return err
 	})
 }
@@ -101,13 +101,13 @@ func openTrace(path string, create int) (*os.File, os.FileInfo, error) {
 		return nil, nil, err
 	}
 	info, err := file.Stat()
-	head := make([]byte, len(traceHead))
+	head := make([]byte, len(traceFirstLine))
 	switch {
 	case err != nil:
 	case !info.Mode().IsRegular():
 		err = &TraceError{Path: path, Fault: TraceIsSpecial}
 	case info.Size() > 0:
-		if _, err = file.ReadAt(head, 0); err == nil && string(head) != traceHead || errors.Is(err, io.EOF) {
+		if _, err = file.ReadAt(head, 0); err == nil && string(head) != traceFirstLine || errors.Is(err, io.EOF) {
 			err = &TraceError{Path: path, Fault: TraceIsForeign}
 		}
 	}

@@ -20,7 +20,7 @@ const maxTyped = 4096
 type question struct {
 	tty    *os.File
 	text   string
-	before *unix.Termios // the terminal's settings before the question
+	saved  *unix.Termios // the terminal's settings, to be put back
 	asking *unix.Termios // those while it stands
 }
 
@@ -33,10 +33,10 @@ func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
 	}
 	defer tty.Close()
 	q := &question{tty: tty, text: text}
-	if q.before, err = unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS); err != nil {
+	if q.saved, err = unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS); err != nil {
 		return nil, ErrNone
 	}
-	asking := *q.before
+	asking := *q.saved
 	asking.Lflag |= unix.ICANON | unix.ISIG
 	asking.Iflag |= unix.ICRNL
 	if hidden {
@@ -50,7 +50,7 @@ func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
 		return nil, ErrGone
 	}
 	answer, err := q.wait(ctx, stops)
-	if restored := q.set(q.before); restored != nil && err == nil {
+	if restored := q.set(q.saved); restored != nil && err == nil {
 		answer.Wipe()
 		return nil, ErrGone
 	}
@@ -103,7 +103,7 @@ func (q *question) wait(ctx context.Context, stops <-chan os.Signal) (*secret.Te
 
 // stop gives the terminal back, stops the process, and puts the question again once it goes on.
 func (q *question) stop() error {
-	if err := q.set(q.before); err != nil {
+	if err := q.set(q.saved); err != nil {
 		return err
 	}
 	fmt.Fprintln(q.tty)
