@@ -24,19 +24,19 @@ type Incident struct {
 	After    time.Duration // how long it was waited for
 }
 
-// Light is a module's state in one word.
-type Light string
+// Health is a module's state in one word.
+type Health string
 
 // The lights.
 const (
-	LightOK     Light = "ok"     // a token can be used and nothing stands in the way
-	LightLook   Light = "look"   // the module works, and something keeps from a token
-	LightBroken Light = "broken" // the module itself does not work
+	HealthOK     Health = "ok"     // a token can be used and nothing stands in the way
+	HealthLook   Health = "look"   // the module works, and something keeps from a token
+	HealthBroken Health = "broken" // the module itself does not work
 )
 
 // ModuleVerdict is what is to be said of a module.
 type ModuleVerdict struct {
-	Light   Light
+	Health  Health
 	Reasons []Reason
 	Slots   []SlotVerdict // as many as the inspection has
 }
@@ -97,11 +97,11 @@ func JudgeModule(run ModuleRun, daemon host.PCSCDaemon, softHSM host.SoftHSMConf
 	}
 	switch {
 	case broken:
-		v.Light = LightBroken
+		v.Health = HealthBroken
 	case v.Usable() == 0 || failed > 0 || countBlocks(v.Reasons) > 0:
-		v.Light = LightLook
+		v.Health = HealthLook
 	default:
-		v.Light = LightOK
+		v.Health = HealthOK
 	}
 	if run.Printed != "" {
 		v.Reasons = append(v.Reasons, Because(ModulePrinted, Fact{"module", path}, Fact{"printed", beginning(run.Printed)}))

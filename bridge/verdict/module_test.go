@@ -76,7 +76,7 @@ func moduleRows() []moduleRow {
 
 func (row moduleRow) judge() (ModuleVerdict, string) {
 	v := JudgeModule(row.run, row.daemon, row.softHSM)
-	text := strings.TrimSpace(string(v.Light) + " " + Text(v.Reasons))
+	text := strings.TrimSpace(string(v.Health) + " " + Text(v.Reasons))
 	for _, slot := range v.Slots {
 		text = strings.TrimSpace(text + " | " + Text(slot.Reasons))
 	}

@@ -33,7 +33,7 @@ type moduleView struct {
 	Found   string           `json:"found"`    // flag, p11-kit or usual-place
 	FoundBy string           `json:"found_by"` // the flag, variable or file that names it; empty for a usual place
 	Mode    string           `json:"mode"`     // the file's permissions; empty where there is no such file
-	Light   verdict.Light    `json:"light"`
+	Health  verdict.Health   `json:"light"`
 	Library *libraryView     `json:"library"` // what C_GetInfo told; nil where it told nothing
 	PCSC    bool             `json:"pcsc"`    // reaches its readers through PC/SC
 	Usable  int              `json:"usable_tokens"`
@@ -130,9 +130,9 @@ func viewDoctor(a *frame.App, runs []verdict.ModuleRun, named bool, configuratio
 	for _, c := range configurations {
 		shown.Configurations = append(shown.Configurations, configurationView{c.File, c.Library.Path, c.Ignored})
 	}
-	order := []verdict.Light{verdict.LightBroken, verdict.LightLook, verdict.LightOK}
+	order := []verdict.Health{verdict.HealthBroken, verdict.HealthLook, verdict.HealthOK}
 	slices.SortStableFunc(shown.Modules, func(x, y moduleView) int {
-		return cmp.Compare(slices.Index(order, x.Light), slices.Index(order, y.Light))
+		return cmp.Compare(slices.Index(order, x.Health), slices.Index(order, y.Health))
 	})
 	return shown
 }
@@ -142,7 +142,7 @@ func viewDoctor(a *frame.App, runs []verdict.ModuleRun, named bool, configuratio
 func (v doctorView) healthy(named bool) bool {
 	found := false
 	for _, module := range v.Modules {
-		if named && module.Light == verdict.LightBroken {
+		if named && module.Health == verdict.HealthBroken {
 			return false
 		}
 		for _, slot := range module.Slots {
@@ -155,7 +155,7 @@ func (v doctorView) healthy(named bool) bool {
 func viewModule(a *frame.App, run verdict.ModuleRun, judged verdict.ModuleVerdict, named bool) moduleView {
 	library := run.Library
 	shown := moduleView{
-		Path: library.Path, Found: "usual-place", Mode: fileMode(library.Path), Light: judged.Light, Usable: judged.Usable(),
+		Path: library.Path, Found: "usual-place", Mode: fileMode(library.Path), Health: judged.Health, Usable: judged.Usable(),
 		Reasons: frame.NoNil(judged.Reasons), Slots: []slotView{},
 	}
 	switch {

@@ -24,22 +24,22 @@ func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) erro
 	surroundings.surroundings(shown)
 	general.Facts = lines(surroundings.out.String())
 	modules := view.PageSection{Heading: a.Text("page.doctor.modules", nil)}
-	counts := map[verdict.Light]int{}
+	counts := map[verdict.Health]int{}
 	for _, m := range shown.Modules {
-		counts[m.Light]++
+		counts[m.Health]++
 		modules.Cards = append(modules.Cards, healthCard(a, m))
 	}
-	for _, light := range []verdict.Light{verdict.LightOK, verdict.LightLook, verdict.LightBroken} {
+	for _, light := range []verdict.Health{verdict.HealthOK, verdict.HealthLook, verdict.HealthBroken} {
 		p.Lights = append(p.Lights, view.PageLight{Light: healthLights[light], Count: counts[light], Text: a.Text("page.doctor.light."+string(light), nil)})
 	}
 	p.Sections = []view.PageSection{modules, general}
 	return view.WritePage(a, target, p)
 }
 
-var healthLights = map[verdict.Light]string{verdict.LightOK: view.LightGood, verdict.LightLook: view.LightDoubt, verdict.LightBroken: view.LightBad}
+var healthLights = map[verdict.Health]string{verdict.HealthOK: view.LightGood, verdict.HealthLook: view.LightDoubt, verdict.HealthBroken: view.LightBad}
 
 func healthCard(a *frame.App, m moduleView) view.PageCard {
-	card := view.PageCard{Light: healthLights[m.Light], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.light."+string(m.Light), nil)}
+	card := view.PageCard{Light: healthLights[m.Health], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.light."+string(m.Health), nil)}
 	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
 	facts.line("", a.Text("doctor.found."+m.Found, messages.Args{"By": foreign.Text(m.FoundBy)}))
 	facts.library(m)
