@@ -1,0 +1,31 @@
+package softhsmtests
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestThirdPartyIsWhole: every module that is linked in stands in THIRD_PARTY with its version. scripts/third-party writes it.
+func TestThirdPartyIsWhole(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}", "./cmd/p11bridge")
+	list.Dir = ".."
+	output, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(mustRead(t, "../THIRD_PARTY"))
+	modules := map[string]bool{}
+	for _, module := range strings.Split(strings.TrimSpace(string(output)), "\n") {
+		modules[module] = true
+	}
+	delete(modules, "")
+	if len(modules) < 8 {
+		t.Fatalf("only %d modules", len(modules))
+	}
+	for module := range modules {
+		if !strings.Contains(text, "\n"+module+"\n") {
+			t.Errorf("THIRD_PARTY lacks %s: run scripts/third-party", module)
+		}
+	}
+}
