@@ -118,7 +118,7 @@ func (s *Session) settle(ctx context.Context, objects []*Object) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		signed, err := s.challenge(key, possible[0])
+		signed, err := s.challengeApart(key, possible[0])
 		if Lost(err) {
 			return err
 		}
@@ -130,6 +130,24 @@ func (s *Session) settle(ctx context.Context, objects []*Object) error {
 		key.learn(possible, l.hinted(key))
 	}
 	return nil
+}
+
+// challengeApart has a key sign in a session of its own, which ends with it: a signature that failed may leave an operation open
+// that nothing else ends, and a search or the next signature in the same session would fail for it. A token that gives no
+// further session is asked in this one.
+func (s *Session) challengeApart(key *Object, public pki.PublicKey) (*signedChallenge, error) {
+	apart, err := s.Slot.OpenSession(ReadOnly)
+	if Lost(err) {
+		return nil, err
+	}
+	if err != nil {
+		return s.challenge(key, public)
+	}
+	signed, err := apart.challenge(key, public)
+	if closing := apart.Close(); err == nil && Lost(closing) {
+		err = closing
+	}
+	return signed, err
 }
 
 // signsUnasked tells a key that signs without a further question to the person.

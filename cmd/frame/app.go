@@ -16,6 +16,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
 
@@ -122,6 +123,10 @@ func (a *App) CheckModuleFlags() error {
 		return Usage("error.timeout", nil)
 	case a.Module != "" && a.NSSDB != "":
 		return Usage("error.module-and-nss-db", nil)
+	case token.IsURI(a.TokenLabel):
+		if _, err := token.ParseURI(a.TokenLabel); err != nil {
+			return err
+		}
 	}
 	if err := a.checkTrace(os.Args[1:]); err != nil {
 		return err

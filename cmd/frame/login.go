@@ -31,31 +31,38 @@ func (e *BlockedError) Unwrap() error { return e.Err }
 // Login logs the user in where the token asks for it: one attempt, after a look at the token's flags. An optional login is
 // not made where nobody gave a PIN, or where something stands in its way.
 func (w *Worker) Login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) error {
+	pin, err := w.login(ctx, s, uri, optional)
+	pin.Wipe()
+	return err
+}
+
+// login is Login, and gives the PIN for a key that wants it for each use. The caller wipes it; it is nil where none was given.
+func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) (*secret.Text, error) {
 	info := s.Slot.Token
 	if !info.Flags.Has(token.CKFLoginRequired) {
-		return nil
+		return nil, nil //nolint:nilnil // no login is no error
 	}
 	sourceText := w.pinSourceFor(uri)
 	present := terminal.Present()
 	unasked := sourceText == "" && optional
 	if unasked && !present {
-		return nil
+		return nil, nil //nolint:nilnil // no login is no error
 	}
 	if blocked := w.blocking(info); len(blocked) > 0 {
 		if unasked {
-			return nil
+			return nil, nil //nolint:nilnil // no login is no error
 		}
-		return &BlockedError{Reasons: blocked}
+		return nil, &BlockedError{Reasons: blocked}
 	}
 	pin, skipped, err := w.pin(ctx, info, sourceText, present, optional)
 	if err != nil || skipped {
-		return err
+		return nil, err
 	}
-	defer pin.Wipe()
 	if err := s.Login(pin); err != nil {
-		return &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
+		pin.Wipe()
+		return nil, &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
 	}
-	return nil
+	return pin, nil
 }
 
 // blocking lists what forbids an attempt. A last attempt is only risked when the user said so.

@@ -72,9 +72,11 @@ func (e *severalTokensError) Error() string {
 	return fmt.Sprintf("%d tokens and none named", len(e.Present))
 }
 
-// Meant tells whether --token and the URI name the slot's token.
+// Meant tells whether --token, which is a label, a serial number or a URI, and the URI name the slot's token.
 func (a *App) Meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bool {
-	if a.TokenLabel != "" && string(slot.Token.Label) != a.TokenLabel {
+	if named, err := token.ParseURI(a.TokenLabel); token.IsURI(a.TokenLabel) && (err != nil || !named.MatchesToken(module, slot)) {
+		return false
+	} else if err != nil && a.TokenLabel != "" && string(slot.Token.Label) != a.TokenLabel && string(slot.Token.Serial) != a.TokenLabel {
 		return false
 	}
 	return uri == nil || uri.MatchesToken(module, slot)

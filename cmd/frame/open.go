@@ -6,9 +6,12 @@ import (
 	"strings"
 
 	"p11bridge/bridge"
+	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
+	"p11bridge/token/secret"
 )
 
 // slots opens the modules and gives the slots whose tokens are meant. The frame closes the modules when the result is told.
@@ -192,12 +195,32 @@ func (w *Worker) Identity(ctx context.Context, name string, optionalLogin bool) 
 	if err != nil {
 		return Identity{}, err
 	}
-	open, err := w.read(ctx, slot, selector.URI, true, optionalLogin)
+	session, err := w.Session(slot, token.ReadOnly)
 	if err != nil {
 		return Identity{}, err
 	}
-	identity, err := Choose(open.Inventory, selector, name)
-	return Identity{open, identity}, err
+	pin, err := w.login(ctx, session, selector.URI, optionalLogin)
+	if err != nil {
+		return Identity{}, err
+	}
+	w.Opened(func() error { pin.Wipe(); return nil })
+	inventory, err := session.Inventory(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	identity, err := Choose(inventory, selector, name)
+	if err != nil {
+		return Identity{}, err
+	}
+	if key := identity.PrivateKey; key == nil || key.Attributes.Bool(token.CKAAlwaysAuthenticate) != token.True {
+		pin.Wipe()
+	} else if session.LoggedIn {
+		session.Authenticate = func() (*secret.Text, error) {
+			w.Notice("notice.authenticates", messages.Args{"Object": foreign.Text(name)})
+			return pin, nil
+		}
+	}
+	return Identity{bridge.OpenToken{Session: session, Inventory: inventory}, identity}, nil
 }
 
 // Observer is told of every C_* call: it keeps the call page, and the trace where one is wanted.
