@@ -206,10 +206,7 @@ func TestUnprovenIsNotUpToDate(t *testing.T) {
 	if got.code != 5 || !strings.Contains(got.stdout, "0 written and proven, 1 written but not proven, 0 up to date") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	statusNow := func() *result {
-		return p11bridge(t, r.environment, "status", "--dir", r.path("backups"), "--json", "--module", r.module, "--pin-source", "file:"+r.path("token/pin.txt"))
-	}
-	status := statusNow()
+	status := r.status(t, "")
 	if err := validate("status", status.stdout); err != nil {
 		t.Error(err)
 	}
@@ -219,7 +216,31 @@ func TestUnprovenIsNotUpToDate(t *testing.T) {
 	if got := r.run(t, "", all...); got.code != 0 || !strings.Contains(got.stdout, "1 written and proven, 0 up to date") {
 		t.Errorf("again: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	if status := statusNow(); status.code != 0 {
+	if status := r.status(t, ""); status.code != 0 {
+		t.Errorf("exit code %d\n%s%s", status.code, status.stdout, status.stderr)
+	}
+}
+
+// status is the status of the directory backups.
+func (r *restorable) status(t *testing.T, faults string) *result {
+	t.Helper()
+	environment, all := r.args(t, faults, "list") // takes no password either
+	return p11bridge(t, environment, append([]string{"status", "--dir", r.path("backups"), "--json"}, all[1:]...)...)
+}
+
+// TestKeyThatCannotShow has a token with which no key signs any more: the CKA_ID that a key has in common with the certificate of a
+// proven backup is no reason to call it up to date.
+func TestKeyThatCannotShow(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, deletable)
+	if got := r.run(t, "", "export", "--all", "--dir", r.path("backups"), "--iterations", "1000"); got.code != 0 {
+		t.Fatal(got.stderr)
+	}
+	status := r.status(t, "error:C_SignInit:0x70") // CKR_MECHANISM_INVALID
+	if err := validate("status", status.stdout); err != nil {
+		t.Error(err)
+	}
+	if status.code != 5 || !reasonCodes(t, status.stdout)["backup-key-not-shown"] || !strings.Contains(status.stdout, `"up-to-date": 0`) {
 		t.Errorf("exit code %d\n%s%s", status.code, status.stdout, status.stderr)
 	}
 }
