@@ -56,6 +56,7 @@ type RequestReceipt struct {
 	PrivateKey *token.Object
 	SignedBy   token.SignedBy
 	Algorithm  pki.Scheme
+	Uncertain  *archive.PlacedError // the file is placed and whole, and not certain to be on disk; nil otherwise
 }
 
 // Exportable is CKA_EXTRACTABLE as the token tells it; nil where it does not.
@@ -276,7 +277,13 @@ func (r RequestOrder) giveOut(ctx context.Context, receipt *RequestReceipt) erro
 	if r.Target.Path == "" {
 		return r.Deliver(receipt)
 	}
-	return archive.WriteFile(r.Target, receipt.PEM)
+	err = archive.WriteFile(r.Target, receipt.PEM)
+	var placed *archive.PlacedError
+	if errors.As(err, &placed) && placed.Fault == archive.PlacedUncertain {
+		receipt.Uncertain = placed // the request may be sent in as it stands: its key stays
+		return nil
+	}
+	return err
 }
 
 // sign has the first signer that can sign do it, and believes none of them.

@@ -1,8 +1,10 @@
 package softhsmtests
 
 import (
+	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -176,6 +178,31 @@ func TestPlacedAndNotCertain(t *testing.T) {
 				t.Errorf("without deleting: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 			}
 		})
+	}
+}
+
+// TestRequestPlacedAndNotCertain: a request that stands, and may be sent in, keeps its new key.
+func TestRequestPlacedAndNotCertain(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, deletable)
+	environment, all := r.args(t, "", "list")
+	request := append([]string{"request", "alice", "-o", r.path("new.csr")}, all[1:]...)
+	r.environment = environment
+	log := filepath.Join(t.TempDir(), "log")
+	command := product(context.Background(), environment, request...)
+	path, err := exec.LookPath("p11bridge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failing := failingProgram(t)
+	command.Args = append([]string{failing, log, r.directory, "fsync@2", "5"}, command.Args...)
+	command.Args[5], command.Path = path, failing
+	got := finish(t, command)
+	if got.code != 5 || !strings.Contains(got.stderr, "not certain to be on disk") || !strings.Contains(got.stderr, r.path("new.csr")) {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if keys := strings.Count(r.run(t, "", "list", "--json").stdout, `"private_key": {`); keys != 2 {
+		t.Errorf("%d keys are on the token", keys)
 	}
 }
 

@@ -4,6 +4,7 @@ package request
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -157,7 +158,12 @@ func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.
 		return frame.Result{}, requestFailure(err)
 	}
 	if o.out != "" {
-		return frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { printRequest(p, o, info, receipt) }}, nil
+		result := frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { printRequest(p, o, info, receipt) }}
+		if receipt.Uncertain != nil {
+			fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Describe(receipt.Uncertain).Text(a))
+			result.Code = frame.ExitPartly
+		}
+		return result, nil
 	}
 	if !a.JSON {
 		printRequest(&frame.Printer{App: a, Out: a.Err}, o, info, receipt)
