@@ -37,9 +37,6 @@ func frameErrors() []Description {
 		}),
 		As(describePlaced),
 		As(describeFile),
-		As(func(_ *App, e *token.CannotShowError) Failure {
-			return Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(OneLine(e))}, Code: ExitPartly}
-		}),
 		As(func(_ *App, e *bridge.UnprovenError) Failure {
 			return Failure{ID: "error.unproven", Reasons: []verdict.Reason{e.Reason}, Code: ExitPartly}
 		}),
@@ -68,6 +65,9 @@ func frameErrors() []Description {
 		Is(errPasswordsDiffer, ExitFailed, "error.passwords-differ"),
 		Is(bridge.ErrNoCertificate, ExitFailed, "error.no-certificate"),
 		Is(archive.ErrNotProven, ExitFailed, "error.not-proven"),
+		As(func(_ *App, e *token.CannotShowError) Failure {
+			return Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(OneLine(e))}, Code: ExitPartly}
+		}),
 		Is(bridge.ErrWriteProtected, ExitFailed, "error.write-protected"),
 		Is(host.ErrNSSOldFormat, ExitFailed, "error.nss-old-format"),
 		Is(host.ErrNSSUnreadable, ExitFailed, "error.nss-unreadable"),
