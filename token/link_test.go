@@ -153,6 +153,8 @@ func TestIdentities(t *testing.T) {
 		{"one CKA_ID, two keys of which nothing is known", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
 			[]string{"k none", "l none", "c none", "d none"}}, // a mismatch is a key that is known to be another
 
+		{"one CKA_ID, one key, and certificates of two", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}, {cert, "d", "1", "B", nil}},
+			[]string{"k none", "c none", "d none"}},
 		{"one CKA_ID and one certificate for two keys", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
 			[]string{"k none", "l none", "c none"}},
 		{"a signature settles one of two", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
