@@ -416,8 +416,8 @@ func TestDeleteFaults(t *testing.T) {
 		stays              bool
 	}{
 		{"destroy lies", "destroy-lies", "STILL ON THE TOKEN", true},
-		{"destroy refused", "error:C_DestroyObject@2:0x1B", "STILL ON THE TOKEN", true}, // CKR_ACTION_PROHIBITED; the first was the one-time key
-		{"no second session", "error:C_OpenSession@2:0xB1", "Nothing was done to the key", true},
+		{"destroy refused", "error:C_DestroyObject@2:0x1B", "STILL ON THE TOKEN", true},          // CKR_ACTION_PROHIBITED; the first was the one-time key
+		{"no second session", "error:C_OpenSession@3:0xB1", "Nothing was done to the key", true}, // the second asks the key whose it is
 		{"no proof of the key", "error:C_SignInit:0x5", "Nothing was done to the key", true},
 		{"crash in the middle", "crash:C_DestroyObject@2", "C_DestroyObject", true}, // by then the file has its name
 		{"write-protected", "flags:+0x2", "", true},
