@@ -71,7 +71,8 @@ func (x *examination) open(ctx context.Context, file []byte, password func() (*s
 		x.add(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: facts.Unsupported})
 		return false, nil
 	}
-	given, err := password()
+	var given *secret.Text
+	secret.Outside(func() { given, err = password() }) // whoever is asked may call C code
 	if err != nil {
 		return false, err
 	}

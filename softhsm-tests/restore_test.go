@@ -229,7 +229,7 @@ func TestDeleteCommandFaults(t *testing.T) {
 		{"destroys and says no", "after:C_DestroyObject:0x5", 1, false, "is not known: C_DestroyObject"},
 		{"is pulled", "pulled:C_DestroyObject:0x32", 1, false, "is not known"},
 		{"is write-protected", "flags:+0x2", 1, true, "write-protected"},
-		{"will not sign", "error:C_SignInit:0x54", 1, true, "C_SignInit answered"},
+		{"will not sign", "error:C_SignInit:0x54", 5, true, "C_SignInit with"},
 		{"is sound", "no-wrap", 0, false, "no longer on the token"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -32,9 +32,7 @@ func frameErrors() []Description {
 		Is(supervise.ErrNoProc, ExitFailed, "error.no-proc"),
 		As(describeLoad),
 		As(describeBlocked),
-		As(func(_ *App, e *bridge.RefusedError) Failure {
-			return Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
-		}),
+		As(describeRefused),
 		As(describePlaced),
 		As(describeFile),
 		As(func(_ *App, e *bridge.UnprovenError) Failure {
@@ -220,4 +218,13 @@ func (a *App) sourceProblem(err error) string {
 		}
 	}
 	return SystemWords(err)
+}
+
+// describeRefused tells a key that cannot leave from one of which the token did not tell enough: that is the token's failure.
+func describeRefused(_ *App, e *bridge.RefusedError) Failure {
+	f := Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
+	if e.Verdict.Has(verdict.ObjectUnreadable) {
+		f.Code = ExitFailed
+	}
+	return f
 }
