@@ -723,12 +723,24 @@ func (f *faulty) testAttribute(t *testing.T) {
 		}}
 	}
 	var cases []faultyCase
-	for _, kind := range []string{"unavailable", "unsupported", "empty", "overlong"} {
+	for _, kind := range []string{"unavailable", "unsupported"} {
 		cases = append(cases,
 			verdict(kind+":0x162", "alice", "attributes-not-told"), // CKA_EXTRACTABLE
 			faultyCase{faults: kind + ":0x162", export: "alice", code: 3, reason: "attributes-not-told"},
 			verdict(kind+":0x103", "alice", "exportable-by-wrap"), // CKA_SENSITIVE
 			faultyCase{faults: kind + ":0x103,no-wrap", export: "frank", code: 3, reason: "no-wrapping-mechanism"},
+		)
+	}
+	for _, kind := range []string{"empty", "overlong"} { // CKR_OK with what is no CK_BBOOL: the token failed, and no verdict rests on it
+		cases = append(cases,
+			verdict(kind+":0x162", "alice", "object-unreadable"),
+			faultyCase{faults: kind + ":0x162", export: "alice", code: 1, reason: "object-unreadable"},
+			verdict(kind+":0x103", "alice", "object-unreadable"),
+			faultyCase{faults: kind + ":0x103,no-wrap", export: "frank", code: 1, reason: "object-unreadable"},
+		)
+	}
+	for _, kind := range []string{"unavailable", "unsupported", "empty", "overlong"} {
+		cases = append(cases,
 			verdict(kind+":0x164", "alice", "exportable-by-wrap"), // CKA_NEVER_EXTRACTABLE
 			verdict(kind+":0x210", "alice", "exportable-by-wrap"), // CKA_WRAP_WITH_TRUSTED
 		)
@@ -739,13 +751,17 @@ func (f *faulty) testAttribute(t *testing.T) {
 		if kind == "garbage" {
 			untold, modulus = nil, anyCode // by chance it is the modulus of some key or of none
 		}
+		impossible := 0 // a length that no answer has is the token's failure
+		if kind == "huge" {
+			impossible, modulus = 1, 1
+		}
 		cases = append(cases,
-			faultyCase{faults: kind + ":0x102", export: "alice"},                                // CKA_ID: the public key links
-			faultyCase{faults: kind + ":0x11", export: rsaKey, code: 1, orCode: 3},              // CKA_VALUE: no certificate
-			faultyCase{faults: kind + ":0x100", export: rsaKey, orCode: 3, check: untold},       // CKA_KEY_TYPE
-			faultyCase{faults: kind + ":0x120", export: rsaKey, orCode: modulus, check: untold}, // CKA_MODULUS
-			faultyCase{faults: kind + ":0x180", export: ecKey},                                  // CKA_EC_PARAMS
-			faultyCase{faults: kind + ":0x181", export: ecKey},                                  // CKA_EC_POINT
+			faultyCase{faults: kind + ":0x102", export: "alice", code: impossible},                                // CKA_ID: the public key links
+			faultyCase{faults: kind + ":0x11", export: rsaKey, code: 1, orCode: 3},                                // CKA_VALUE: no certificate
+			faultyCase{faults: kind + ":0x100", export: rsaKey, code: impossible, orCode: 3, check: untold},       // CKA_KEY_TYPE
+			faultyCase{faults: kind + ":0x120", export: rsaKey, code: impossible, orCode: modulus, check: untold}, // CKA_MODULUS
+			faultyCase{faults: kind + ":0x180", export: ecKey},                                                    // CKA_EC_PARAMS
+			faultyCase{faults: kind + ":0x181", export: ecKey},                                                    // CKA_EC_POINT
 		)
 	}
 	for _, length := range []string{"0x7fffffff", "0x80000010", "0xffffffff", "0x4000000000000000", "0x4000000000100000", "0x400000007fffffff", "0xfffffffffffffffe"} {
@@ -827,7 +843,7 @@ func (f *faulty) testShroud(t *testing.T) {
 		)
 	}
 	for _, fault := range []string{"crash", "abort", "exit", "hang"} {
-		for _, function := range []string{"C_UnwrapKey", "C_Sign@3", "C_DestroyObject@2", "C_DestroyObject@3"} {
+		for _, function := range []string{"C_UnwrapKey", "C_Sign@16", "C_DestroyObject@2", "C_DestroyObject@3"} {
 			name, _, _ := strings.Cut(function, "@")
 			cases = append(cases, faultyCase{faults: "cbc-pad," + fault + ":" + function, export: "alice", code: 1, stderr: []string{f.module, name}})
 		}
@@ -835,7 +851,7 @@ func (f *faulty) testShroud(t *testing.T) {
 	cases = append(cases, // what the token will not prove, it is not believed
 		faultyCase{faults: "cbc-pad,error:C_UnwrapKey:0x70", export: "alice", mechanism: "CKM_AES_KEY_WRAP_PAD", check: proof("independent-reader")},
 		faultyCase{faults: "cbc-pad,error:C_UnwrapKey:0x70", export: "alice", args: []string{"--require-shroud"}, code: 5, mechanism: cbcPad, check: proof("structure")},
-		faultyCase{faults: "cbc-pad,error:C_Sign@3:0x5", export: "alice", mechanism: "CKM_AES_KEY_WRAP_PAD", check: proof("independent-reader")},
+		faultyCase{faults: "cbc-pad,error:C_Sign@16:0x5", export: "alice", mechanism: "CKM_AES_KEY_WRAP_PAD", check: proof("independent-reader")},
 		faultyCase{faults: "cbc-pad,error:C_DestroyObject@3:0x32", export: "alice", code: 1, stderr: []string{"C_DestroyObject", "CKR_DEVICE_REMOVED"}},
 	)
 	f.run(t, 3, cases)

@@ -224,7 +224,7 @@ func (a *App) sourceProblem(err error) string {
 func describeRefused(_ *App, e *bridge.RefusedError) Failure {
 	f := Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
 	if e.Verdict.Has(verdict.ObjectUnreadable) {
-		f.Code = ExitFailed
+		f.ID, f.Code = "error.unreadable", ExitFailed
 	}
 	return f
 }
