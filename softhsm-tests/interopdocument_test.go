@@ -63,7 +63,7 @@ func checkInteropDocument(t *testing.T, rows []interopRow, measured []interopCol
 		return
 	}
 	if document != string(kept) {
-		t.Errorf("%s is not what was measured; 'go test ./softhsm-tests -run TestInterop -update' writes it", interopDocument)
+		t.Errorf("%s is not what was measured; 'go test ./softhsm-tests -run TestInteropLong -update' writes it", interopDocument)
 	}
 }
 
@@ -161,7 +161,7 @@ func interopText(rows []interopRow, columns []interopColumn) string {
 	}
 	b.WriteString(`# Who reads what
 
-Measured, not promised: ` + "`go test ./softhsm-tests -run TestInterop`" + ` makes the files by the command line, has the other programs
+Measured, not promised: ` + "`go test ./softhsm-tests -run TestInteropLong`" + ` makes the files by the command line, has the other programs
 open them, and fails where this page says something else of the versions that the machine has (` + "`-update`" + ` writes their columns
 anew). Here they are those of Debian 12 and 13. Every file holds a key, its certificate and the certificate above it;
 friendlyName is not ASCII.
