@@ -498,7 +498,8 @@ func TestDeleteTampered(t *testing.T) {
 		if bytes.Equal(text, []byte("not a PFX")) && got.code == 1 && !there {
 			t.Errorf("the key is gone, and the file with it: exit code %d\n%s", got.code, got.stderr)
 		}
-		if got.code == 1 && !strings.Contains(got.stderr, "Nothing was done to the key") {
+		// It was exchanged before the last look at the file, or already when it had just got its name.
+		if got.code == 1 && !strings.Contains(got.stderr, "Nothing was done to the key") && !strings.Contains(got.stderr, "right after it got its name") {
 			t.Errorf("exit code %d\n%s", got.code, got.stderr)
 		}
 		if tampered > 0 {

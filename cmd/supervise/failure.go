@@ -54,18 +54,18 @@ func (e *ModuleFailure) Error() string {
 }
 
 // descriptorsGone is in what Go's runtime says when somebody has closed its file descriptors: the module, in a call that
-// has returned since.
+// has returned since. Where the descriptor that the runtime says it on is closed as well, an exit is without a word.
 const descriptorsGone = "netpoll failed"
 
 // failureOf tells how a child ended that did not end in its own words.
 func failureOf(page *Page, state *os.ProcessState, said string) *ModuleFailure {
 	failure := &ModuleFailure{Cause: Exited}
 	failure.Module, failure.Function, _ = page.longest()
-	if failure.Function == "" && strings.Contains(said, descriptorsGone) {
-		failure.Module, failure.Function = page.last()
-	}
 	if failure.Signal = deathSignal(state, said); failure.Signal != "" {
 		failure.Cause = Crashed
+	}
+	if failure.Function == "" && (strings.Contains(said, descriptorsGone) || said == "" && failure.Signal == "") {
+		failure.Module, failure.Function = page.last()
 	}
 	return failure
 }
