@@ -41,15 +41,35 @@ func Choose(inventory *token.Inventory, selector *token.Selector, name string) (
 	return token.Identity{}, &ambiguousError{Name: name, Candidates: candidates(inventory, identities, selector)}
 }
 
-// candidates are names for the identities that a name fits, each of which fits one alone.
+// candidates are names for the identities that a name fits, each of which fits one alone: a URI, or, where a key has several
+// certificates, the fingerprint of one, which stays the same whatever else is on the token.
 func candidates(inventory *token.Inventory, identities []token.Identity, selector *token.Selector) []string {
+	keys, certificates := map[*token.Object]int{}, map[string]int{}
+	for _, identity := range identities {
+		keys[identity.PrivateKey]++
+		certificates[fingerprintOf(identity)]++
+	}
 	var names []string
 	for i, uri := range inventory.URIs(identities) {
-		if len(selector.Select(identities[i:i+1])) == 1 {
-			names = append(names, uri)
+		identity := identities[i]
+		if len(selector.Select(identities[i:i+1])) != 1 {
+			continue
 		}
+		fingerprint := fingerprintOf(identity)
+		if identity.PrivateKey != nil && keys[identity.PrivateKey] > 1 && fingerprint != "" && certificates[fingerprint] == 1 {
+			uri = "sha256:" + fingerprint
+		}
+		names = append(names, uri)
 	}
 	return names
+}
+
+// fingerprintOf is the SHA-256 of the identity's certificate, empty where there is none that can be read.
+func fingerprintOf(identity token.Identity) string {
+	if identity.Certificate == nil || identity.Certificate.Parsed == nil {
+		return ""
+	}
+	return identity.Certificate.Parsed.SHA256()
 }
 
 func IdentityURI(inventory *token.Inventory, identity token.Identity) string {
