@@ -55,7 +55,7 @@ var classes = map[CKR]class{
 	CKRAttributeTypeInvalid:            aboutTemplate | aboutAttribute,
 	pkcs11.CKR_ATTRIBUTE_VALUE_INVALID: aboutTemplate,
 	pkcs11.CKR_SESSION_READ_ONLY:       aboutTemplate,
-	pkcs11.CKR_TOKEN_WRITE_PROTECTED:   aboutTemplate,
+	CKRTokenWriteProtected:             aboutTemplate,
 }
 
 func (c CKR) is(about class) bool { return classes[c]&about != 0 }

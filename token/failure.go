@@ -10,6 +10,14 @@ type Failure struct {
 	Text     string    // the error in its own words; for a library that could not be loaded the loader's
 }
 
+// AnswerOf is what a call of the module answered in its place, as plain values. It is nil where err did not come from a call.
+func AnswerOf(err error) *Failure {
+	if failure := FailureOf(err); failure != nil && failure.Function != "" {
+		return failure
+	}
+	return nil
+}
+
 // FailureOf gives err as plain values. It is nil for nil.
 func FailureOf(err error) *Failure {
 	var load *LoadError

@@ -43,6 +43,11 @@ func (o *Object) Fault() *Fault {
 	return nil
 }
 
+// Unread lists the objects that the token failed to tell what decides of.
+func (inventory *Inventory) Unread() []*Object {
+	return slices.DeleteFunc(slices.Clone(inventory.Objects), func(o *Object) bool { return o.Fault() == nil })
+}
+
 // FaultOf is the first fault among the objects of a class; nil where all could be read.
 func (inventory *Inventory) FaultOf(class Class) *Fault {
 	i := slices.IndexFunc(inventory.Objects, func(o *Object) bool { return o.Class == class && o.Fault() != nil })

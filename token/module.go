@@ -75,6 +75,9 @@ func Open(library Library, observer Observer) (*Module, error) {
 	}
 	var info pkcs11.Info
 	err := m.call("C_GetInfo", "", func() (err error) { info, err = m.functions.GetInfo(); return err })
+	if code, told := CodeOf(err); told && !m.ours && code == pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED {
+		err = fmt.Errorf("%w, and %w", &Error{Function: "C_Initialize", Code: CKRCryptokiAlreadyInitialized}, err)
+	}
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -170,7 +173,7 @@ func (m *Module) slot(id uint) Slot {
 	}
 	slot.Token, slot.Err = m.tokenInfo(id)
 	if code, ok := CodeOf(slot.Err); ok && code == CKRTokenNotPresent { // pulled between the two calls
-		slot.Err = nil
+		slot.Absent, slot.Err = slot.Err, nil
 	}
 	return slot
 }

@@ -17,6 +17,7 @@ type Slot struct {
 	Removable    bool
 	Token        *Info // nil where no token is present
 	Err          error // why the slot or its token could not be read
+	Absent       error // C_GetTokenInfo's answer of a token that C_GetSlotInfo shows, and that is not there
 
 	module *Module
 }

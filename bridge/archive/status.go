@@ -62,7 +62,7 @@ type BackupStatus struct {
 	Gone       []*Backup   // of keys that are no longer on the token that they came from, nor is their certificate
 	Elsewhere  []*Backup   // of keys from tokens that are not here
 	Unreadable []UnreadableRecord
-	Hidden     []*token.Inventory // tokens whose private keys nobody could see: nothing is known of what they need
+	Hidden     []*token.Inventory // tokens whose private keys nobody could see, or not all of them: nothing is known of what they need
 }
 
 // NeedsAttention tells that not everything that can be backed up is, or that a file is not what its record says.
@@ -78,7 +78,7 @@ func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *Ba
 	status := &BackupStatus{Unreadable: archive.Unreadable}
 	used, present, seen := map[*Backup]bool{}, map[string]bool{}, map[RecordToken]bool{}
 	for _, inventory := range inventories {
-		if verdict.Hides(inventory) {
+		if verdict.Hides(inventory) || len(inventory.Unread()) > 0 {
 			status.Hidden = append(status.Hidden, inventory)
 		} else {
 			seen[RecordTokenOf(inventory)] = true

@@ -113,7 +113,11 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 
 // addFault says that an object could not be read. It is no verdict on a key.
 func (v *Verdict) addFault(fault *token.Fault) {
-	v.add(ObjectUnreadable, Fact{"attribute", fault.Attribute.String()}, Fact{"function", "C_GetAttributeValue"}, Fact{"CKR", fault.Code.String()})
+	v.add(ObjectUnreadable, faultFacts(fault)...)
+}
+
+func faultFacts(fault *token.Fault) []Fact {
+	return []Fact{{"attribute", fault.Attribute.String()}, {"function", "C_GetAttributeValue"}, {"CKR", fault.Code.String()}}
 }
 
 func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identity token.Identity) {
@@ -303,7 +307,20 @@ func JudgeInventory(inventory *token.Inventory) []Reason {
 	if Hides(inventory) {
 		reasons = append(reasons, HiddenReason())
 	}
+	for _, o := range inventory.Unread() {
+		reasons = append(reasons, UnreadReason(inventory, o))
+	}
 	return append(reasons, JudgeToken(&inventory.Token)...)
+}
+
+// UnreadReason says which object the token failed to tell of, and what it answered.
+func UnreadReason(inventory *token.Inventory, o *token.Object) Reason {
+	return Because(ObjectUnreadable, append([]Fact{{"object", inventory.Token.URI().With(o).String()}}, faultFacts(o.Fault())...)...)
+}
+
+// FailedToTell tells a reason that says what a call answered in place of what was asked: whoever is told less for it is told why.
+func (r Reason) FailedToTell() bool {
+	return slices.ContainsFunc(r.Evidence, func(f Fact) bool { return f.Name == "function" || f.Name == "answer" })
 }
 
 // JudgeToken decides from a token's flags what stands in the way of a login, before any is tried. An empty result means

@@ -6,12 +6,14 @@ import (
 	"p11bridge/token"
 )
 
-// JudgeLogin turns a failed login into reasons: what the token answered, and what its flags say after the attempt.
+// JudgeLogin turns a failed login into reasons: what the token answered, and what its flags say after the attempt. There are none
+// for what no PIN is the cause of.
 func JudgeLogin(err error) []Reason {
-	code, told := token.CodeOf(err)
-	if !told {
+	var refused *token.Error
+	if !errors.As(err, &refused) || refused.Function != "C_Login" {
 		return nil
 	}
+	code := refused.Code
 	answer := Fact{"CKR", code.String()}
 	switch code {
 	case token.CKRPINIncorrect, token.CKRPINLenRange:
@@ -32,7 +34,7 @@ func JudgeLogin(err error) []Reason {
 	case token.CKRUserPINNotInitialized:
 		return []Reason{Because(PINNotSet, answer)}
 	case token.CKRTokenNotPresent:
-		return []Reason{Because(TokenAbsent, answer)}
+		return []Reason{Because(TokenAbsent, Fact{"function", "C_Login"}, answer)}
 	}
 	return nil
 }

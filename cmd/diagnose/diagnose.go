@@ -188,7 +188,9 @@ func nextCommand(identity view.Identity) []string {
 func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView) (frame.Result, error) {
 	found := 0
 	hidden := false
+	var tokens []view.Token
 	for _, t := range shown.Tokens {
+		tokens = append(tokens, t.Token)
 		found += len(t.Identities)
 		hidden = hidden || !t.LoggedIn
 	}
@@ -200,7 +202,7 @@ func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView) (fra
 			return frame.Result{}, err
 		}
 	}
-	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+	return frame.Result{JSON: shown, Code: view.CodeOf(tokens), Text: func(p *frame.Printer) {
 		if o.html != "" {
 			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
 			return

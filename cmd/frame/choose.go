@@ -28,14 +28,18 @@ func (e *ambiguousError) Error() string {
 	return fmt.Sprintf("%s names %d objects", e.Name, len(e.Candidates))
 }
 
-// Choose finds the one identity that the name means.
+// Choose finds the one identity that the name means. Where an object could not be read, nobody knows that there is none, or that
+// there are several.
 func Choose(inventory *token.Inventory, selector *token.Selector, name string) (token.Identity, error) {
 	identities := inventory.Identities()
 	selected := selector.Select(identities)
-	switch len(selected) {
-	case 1:
+	unread := inventory.Unread()
+	switch {
+	case len(selected) == 1:
 		return selected[0], nil
-	case 0:
+	case len(unread) > 0:
+		return token.Identity{}, unread[0].Fault().Err()
+	case len(selected) == 0:
 		return token.Identity{}, &ObjectNotFoundError{Name: name, Hidden: verdict.Hides(inventory), Known: inventory.URIs(identities)}
 	}
 	return token.Identity{}, &ambiguousError{Name: name, Candidates: candidates(inventory, identities, selector)}

@@ -147,11 +147,16 @@ func describeLoad(_ *App, e *token.LoadError) Failure {
 	}
 }
 
-func describeBlocked(_ *App, e *BlockedError) Failure {
+// describeBlocked tells a login that the PIN is not the cause of as what it is: a failure of the token.
+func describeBlocked(a *App, e *BlockedError) Failure {
 	if e.Err != nil && len(e.Reasons) == 0 {
-		return Failure{ID: "error.other", Args: messages.Args{"Problem": foreign.Text(e.Error())}, Code: ExitFailed}
+		return a.Describe(e.Err)
 	}
-	return Failure{ID: "error.login", Reasons: e.Reasons, Code: exitPIN}
+	f := Failure{ID: "error.login", Reasons: e.Reasons, Code: exitPIN}
+	if e.Reasons[0].Code == verdict.TokenAbsent {
+		f.Code = ExitFailed
+	}
+	return f
 }
 
 func describeNoToken(a *App, e *noTokenError) Failure {

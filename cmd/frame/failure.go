@@ -18,6 +18,7 @@ type Failure struct {
 	More    string           // stands below the remedy
 	Reasons []verdict.Reason // each is explained below the text
 	Stated  []verdict.Reason // what the text tells already: for the document
+	Answer  *token.Failure   // what a call of the module answered; nil where none failed
 	Code    int              // the exit code
 }
 
@@ -59,8 +60,14 @@ func (a *App) Errors(descriptions ...Description) {
 }
 
 // Describe maps an error to its words and exit code, by the first description that knows it. What is left on a token is told
-// with every failure.
+// with every failure, and so is the call that failed.
 func (a *App) Describe(err error) Failure {
+	f := a.describe(err)
+	f.Answer = token.AnswerOf(err)
+	return f
+}
+
+func (a *App) describe(err error) Failure {
 	var remains *token.RemainsError
 	if errors.As(err, &remains) {
 		return describeRemains(a, remains)

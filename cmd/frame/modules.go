@@ -45,6 +45,7 @@ type noTokenError struct {
 	Present        []string // URIs of the tokens that are there
 	Slots          int
 	Uninitialised  int
+	Unread         []error // of the slots whose token could not be read
 	ModuleProblems []string
 }
 
@@ -87,6 +88,11 @@ func (e *noTokenError) reasons() []verdict.Reason {
 	switch {
 	case len(e.Present) > 0:
 		return nil
+	case len(e.Unread) > 0: // the token that is meant may be in one of them
+		failure := token.FailureOf(e.Unread[0])
+		return []verdict.Reason{{Code: verdict.TokenAbsent, Evidence: verdict.Evidence{
+			{Name: "slots", Value: e.Slots}, {Name: "function", Value: failure.Function}, {Name: "CKR", Value: failure.Code.String()},
+		}}}
 	case e.Uninitialised > 0:
 		return []verdict.Reason{{Code: verdict.TokenNotInitialised, Evidence: verdict.Evidence{{Name: "CKF_TOKEN_INITIALIZED", Value: false}}}}
 	}

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -80,7 +81,10 @@ func (w *Worker) open(ctx context.Context, library token.Library, observer *supe
 func (e *noTokenError) counts(library token.Library, slot token.Slot) bool {
 	switch {
 	case slot.Err != nil:
+		e.Unread = append(e.Unread, slot.Err)
 		e.ModuleProblems = append(e.ModuleProblems, library.Path+": "+slot.Err.Error())
+	case slot.Absent != nil:
+		e.Unread = append(e.Unread, slot.Absent)
 	case slot.Token == nil || slot.Internal():
 	case !slot.Token.Flags.Has(token.CKFTokenInitialized):
 		e.Uninitialised++
@@ -169,8 +173,8 @@ func (w *Worker) Token(ctx context.Context, uri *token.URI) (token.Slot, error) 
 // Session opens a session of the kind that the work needs.
 func (w *Worker) Session(slot token.Slot, access token.Access) (*token.Session, error) {
 	session, err := slot.OpenSession(access)
-	if code, told := token.CodeOf(err); told && code.String() == "CKR_TOKEN_WRITE_PROTECTED" {
-		return nil, bridge.ErrWriteProtected
+	if code, told := token.CodeOf(err); told && access == token.ReadWrite && code == token.CKRTokenWriteProtected {
+		return nil, fmt.Errorf("%w: %w", bridge.ErrWriteProtected, err)
 	}
 	if err != nil {
 		return nil, err

@@ -37,6 +37,14 @@ func (a *App) ReasonParagraph(reason verdict.Reason) string {
 	return out.String()
 }
 
+// Answer is the evidence of a reason that says what a call answered, to stand behind it on its line; empty for every other.
+func (a *App) Answer(reason verdict.Reason) string {
+	if !reason.FailedToTell() {
+		return ""
+	}
+	return " " + a.Text("label.evidence", nil) + " " + EvidenceText(reason.Evidence)
+}
+
 // EvidenceText writes evidence as NAME=value, the values as JSON writes them.
 func EvidenceText(evidence verdict.Evidence) string {
 	parts := make([]string, len(evidence))

@@ -3,6 +3,7 @@ package frame
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"p11bridge/bridge/verdict"
@@ -42,13 +43,24 @@ func (a *App) report(err error) int {
 
 // tell writes a failure for people.
 func (a *App) tell(f Failure) {
-	fmt.Fprintln(a.Err, "p11bridge: "+f.Text(a)+codes(f.Stated))
+	var text strings.Builder
+	fmt.Fprintln(&text, "p11bridge: "+f.Text(a)+codes(f.Stated))
 	for _, reason := range f.Reasons {
-		fmt.Fprint(a.Err, a.ReasonParagraph(reason))
+		fmt.Fprint(&text, a.ReasonParagraph(reason))
 	}
 	if remedy := f.Remedy(a); remedy != "" {
-		fmt.Fprintln(a.Err, IndentLines(remedy, "  "))
+		fmt.Fprintln(&text, IndentLines(remedy, "  "))
 	}
+	fmt.Fprint(a.Err, text.String()+a.unnamed(f, text.String()))
+}
+
+// unnamed is the call that failed, where the text does not name it. What a login says of the PIN is a reason of its own.
+func (a *App) unnamed(f Failure, text string) string {
+	if f.Answer == nil || strings.Contains(text, f.Answer.Function) || f.Code == exitPIN {
+		return ""
+	}
+	evidence := slices.DeleteFunc(verdict.JudgeFailure("", *f.Answer).Evidence, func(f verdict.Fact) bool { return f.Value == nil })
+	return "  " + a.Text("label.evidence", nil) + " " + EvidenceText(evidence) + "\n"
 }
 
 // codes are the codes of reasons in brackets.

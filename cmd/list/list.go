@@ -74,7 +74,7 @@ func runList(ctx context.Context, w *frame.Worker, o *listOptions) (frame.Result
 	if selector != nil && found == 0 {
 		return frame.Result{}, &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
 	}
-	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
+	return frame.Result{JSON: shown, Code: view.CodeOf(shown.Tokens), Text: func(p *frame.Printer) {
 		if o.by == "purpose" {
 			printByPurpose(p, shown)
 		} else {

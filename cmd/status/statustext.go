@@ -47,7 +47,7 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	}
 	for _, t := range shown.Tokens {
 		for _, reason := range t.Reasons {
-			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": t.Label})+" "+p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]")
+			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": t.Label})+" "+p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]"+p.Answer(reason))
 		}
 	}
 	told := map[verdict.Code]bool{}
@@ -84,6 +84,9 @@ func hiddenTokens(status *archive.BackupStatus) string {
 
 func stateText(a *frame.App, key archive.KeyStatus) string {
 	text := a.Text("status.state."+string(key.State), nil)
+	if key.Verdict.Has(verdict.ObjectUnreadable) {
+		text = a.Text("status.state.unread", nil)
+	}
 	if key.State == archive.StateCannotLeave || key.State == archive.StateUnknown {
 		text += " [" + view.FirstCode(key.Verdict) + "]"
 	}

@@ -4,6 +4,7 @@ package view
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"p11bridge/bridge/verdict"
@@ -111,6 +112,16 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 		}
 	}
 	return shown
+}
+
+// CodeOf is the exit code of what is told of tokens: where an object could not be read, nobody could find out what it is.
+func CodeOf(tokens []Token) int {
+	for _, t := range tokens {
+		if slices.ContainsFunc(t.Reasons, func(r verdict.Reason) bool { return r.Code == verdict.ObjectUnreadable }) {
+			return frame.ExitFailed
+		}
+	}
+	return frame.ExitDone
 }
 
 // uriOf gives each of a token's identities the URI that names it alone.
