@@ -21,26 +21,39 @@ func passesAsRoot(t *testing.T) bool {
 	if os.Getuid() == 0 {
 		return false
 	}
+	passesWithin(t, 0)
+	return true
+}
+
+// passesWithin runs a test once more in namespaces of its own, in which it is root. before are the commands of a shell that
+// prepare them.
+func passesWithin(t *testing.T, namespaces uintptr, before ...string) {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	rest := time.Until(lastMoment()).Round(time.Second)
-	command := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout="+rest.String())
-	command.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	command := exec.CommandContext(t.Context(), "sh", "-euc", strings.Join(append(before, `exec "$0" "$@"`), "\n"),
+		program, "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout="+rest.String())
+	command.Env = append(os.Environ(), "TMPDIR="+disk, namespaced+"="+t.Name())
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: unix.SIGKILL}
+	if os.Getuid() != 0 {
+		command.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		command.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		command.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
 	out, err := command.CombinedOutput()
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EINVAL):
-		t.Fatalf("this test needs root or a user namespace, and this machine forbids the namespaces (%v)", err)
+		t.Fatalf("this test needs namespaces of its own, and this machine forbids them (%v)", err)
 	case err != nil:
-		t.Fatalf("in a user namespace: %v\n%s", err, out)
+		t.Fatalf("in namespaces of its own: %v\n%s", err, out)
 	case !strings.Contains(string(out), fmt.Sprintf("--- PASS: %s ", t.Name())):
-		t.Fatalf("in a user namespace nothing ran:\n%s", out)
+		t.Fatalf("in namespaces of its own nothing ran:\n%s", out)
 	}
-	t.Logf("in a user namespace:\n%s", out)
-	return true
+	t.Logf("in namespaces of its own:\n%s", out)
 }
+
+// namespaced is the variable that tells a test that it runs in its namespaces already.
+const namespaced = "P11BRIDGE_TEST_WITHIN"

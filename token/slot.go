@@ -159,6 +159,9 @@ func (m CKM) String() string {
 	return fmt.Sprintf("CKM_0x%08X", uint(m))
 }
 
+// UsesEC tells whether the mechanism makes, signs with or derives from CKK_EC keys (PKCS#11 v3.1 §6.3).
+func (m CKM) UsesEC() bool { return m >= pkcs11.CKM_EC_KEY_PAIR_GEN && m <= pkcs11.CKM_ECMQV_DERIVE }
+
 // MarshalText writes the name, so that JSON carries names.
 func (m CKM) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 

@@ -15,6 +15,8 @@ type Family struct {
 
 	// RefusesToWrap lists the key types that the family lists wrap mechanisms for and will not wrap.
 	RefusesToWrap []token.KeyType
+	// RefusesUnlistedEC tells that it will not wrap elliptic curve keys where the token lists no mechanism that uses them.
+	RefusesUnlistedEC bool
 	// Lies lists what the family's modules are known to say wrongly, for those who read evidence.
 	Lies []string
 }
@@ -27,8 +29,8 @@ var inventions = []struct {
 }{
 	{libraryManufacturer: "OpenSC", model: "PKCS#15 emulated", source: "OpenSC sets all three for every key of a card without PKCS#15 structures of its own, imported ones too"},
 	{model: "PKCS#15 emulated", source: "as above, where a proxy hides the module"},
-	{libraryManufacturer: "IBM", library: "openCryptoki", source: "measured on openCryptoki 3.8.1: CKA_NEVER_EXTRACTABLE and CKA_ALWAYS_SENSITIVE of imported keys"},
-	{library: "openCryptoki", source: "as above"},
+	{libraryManufacturer: "IBM", source: "measured on openCryptoki 3.8.1: CKA_NEVER_EXTRACTABLE and CKA_ALWAYS_SENSITIVE of keys that came by C_CreateObject"},
+	{library: "openCryptoki", source: "as above, where a proxy names the module"},
 }
 
 // Invents tells whether what is said of a key's origin is not known to the token that says it.
@@ -74,8 +76,15 @@ var families = []familyRow{
 	{libraryManufacturer: "nCipher", family: Family{Name: "nshield", Backup: true}, source: "as above, told by the module"},
 	{libraryManufacturer: "Cavium", family: Family{Name: "cloudhsm", Backup: true}, source: "AWS CloudHSM user guide: cluster backups; client SDK 3 is Cavium's module"},
 	{library: "CloudHSM", family: Family{Name: "cloudhsm", Backup: true}, source: "AWS CloudHSM user guide: cluster backups; CKA_WRAP_WITH_TRUSTED cannot be undone"},
-	{library: "openCryptoki", family: Family{Name: "opencryptoki", Backup: true}, source: "openCryptoki documentation: token directories"},
-	{libraryManufacturer: "IBM", family: Family{Name: "opencryptoki", Backup: true}, source: "as above, told by the module's maker"},
+	{library: "openCryptoki", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true},
+		source: "openCryptoki documentation: token directories; measured on 3.8.1: CKR_KEY_NOT_WRAPPABLE for CKK_EC on a token without CKM_ECDSA"},
+	{libraryManufacturer: "IBM", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true}, source: "as above, told by the module's maker"},
+}
+
+// refuses tells whether tokens of the family that list these mechanisms will not wrap keys of a type.
+func (f Family) refuses(keyType token.KeyType, listed []token.Mechanism) bool {
+	unlisted := f.RefusesUnlistedEC && keyType == token.CKKEC && !slices.ContainsFunc(listed, func(m token.Mechanism) bool { return m.Type.UsesEC() })
+	return unlisted || slices.Contains(f.RefusesToWrap, keyType)
 }
 
 // FamilyOf finds the make of a token.

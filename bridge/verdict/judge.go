@@ -199,7 +199,7 @@ func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sens
 	keyType, _ := key.KeyType()
 	trusted := key.Attributes.Bool(token.CKAWrapWithTrusted) == token.True
 	mechanism, listed := wrapMechanism(inventory.Mechanisms)
-	refusesType := slices.Contains(family.RefusesToWrap, keyType)
+	refusesType := family.refuses(keyType, inventory.Mechanisms)
 	switch {
 	case ListsShroud(inventory.Mechanisms) && !trusted && !refusesType:
 		v.Exportable, v.Method, v.Mechanism = true, MethodShroud, token.CKMAESCBCPad.String()
@@ -213,6 +213,9 @@ func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sens
 	case trusted:
 		v.add(WrapNeedsTrustedKey, attributeFact(key, token.CKAWrapWithTrusted))
 	case refusesType:
+		if !listed {
+			mechanism = token.CKMAESCBCPad
+		}
 		v.add(WrapRefused, Fact{"CKA_KEY_TYPE", keyType.String()}, Fact{"model", inventory.Token.Model}, Fact{"mechanism", mechanism.String()})
 	default:
 		v.add(NoWrappingMechanism, append(facts, Fact{"mechanisms", len(inventory.Mechanisms)})...)
