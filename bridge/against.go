@@ -17,7 +17,7 @@ func (e *NoKeyError) Error() string { return "the object has no private key on t
 // Against holds a valid copy against a key on a token: the token signs a challenge, the copy's certificate verifies it. A copy
 // of another key becomes invalid, with the reason. uri names the key. The error is a *NoKeyError, a *token.CannotShowError where
 // the key cannot be asked, or comes from the token.
-func (v *Verification) Against(ctx context.Context, session *token.Session, identity token.Identity, judged verdict.Verdict, uri string) error {
+func (v *VerifyResult) Against(ctx context.Context, session *token.Session, identity token.Identity, judged verdict.Verdict, uri string) error {
 	if identity.PrivateKey == nil {
 		return &NoKeyError{judged}
 	}

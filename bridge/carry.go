@@ -12,21 +12,21 @@ import (
 	"p11bridge/token/pki"
 )
 
-// cargo is a private key on its way from the token to the file: in clear, or shrouded by the token.
-type cargo struct {
+// carriedKey is a private key on its way from the token to the file: in clear, or shrouded by the token.
+type carriedKey struct {
 	mechanism string
 	key       *pki.PrivateKey // nil where the token shrouded it
 	shrouded  []byte          // DER EncryptedPrivateKeyInfo
 }
 
-func (c *cargo) pkcs8() []byte {
+func (c *carriedKey) pkcs8() []byte {
 	if c.key == nil {
 		return nil
 	}
 	return c.key.DER
 }
 
-func (c *cargo) wipe() {
+func (c *carriedKey) wipe() {
 	if c.key != nil {
 		c.key.Wipe()
 	}
@@ -110,7 +110,7 @@ func (r ExportRequest) readable() bool {
 	return attributes.Bool(token.CKASensitive) == token.False && attributes.Bool(token.CKAExtractable) == token.True
 }
 
-func (r ExportRequest) carry(ctx context.Context, method verdict.Method) (*cargo, error) {
+func (r ExportRequest) carry(ctx context.Context, method verdict.Method) (*carriedKey, error) {
 	switch method {
 	case verdict.MethodShroud:
 		return r.carryShrouded(ctx)
@@ -119,7 +119,7 @@ func (r ExportRequest) carry(ctx context.Context, method verdict.Method) (*cargo
 		if err != nil {
 			return nil, r.notCarried(method, err)
 		}
-		return &cargo{mechanism: mechanism.String(), key: key}, nil
+		return &carriedKey{mechanism: mechanism.String(), key: key}, nil
 	}
 	if !r.readable() {
 		return nil, r.notCarried(method, &token.Error{Function: "C_GetAttributeValue", Code: token.CKRAttributeSensitive})
@@ -128,7 +128,7 @@ func (r ExportRequest) carry(ctx context.Context, method verdict.Method) (*cargo
 	if err != nil {
 		return nil, r.notCarried(method, err)
 	}
-	return &cargo{key: key}, nil
+	return &carriedKey{key: key}, nil
 }
 
 // notCarried tells a method that the token will not do from a failure that ends everything.
@@ -149,7 +149,7 @@ func (r ExportRequest) notCarried(method verdict.Method, err error) error {
 	case errors.As(err, &unsupported):
 		return &RefusedError{r.Verdict.Refuse(verdict.Because(verdict.KeyTypeUnsupported, verdict.TypeFacts(r.Identity.PrivateKey)...))}
 	}
-	if code, told := token.CodeOf(err); told && code.NotTold() {
+	if code, known := token.CodeOf(err); known && code.Withheld() {
 		return &methodFailure{method: method, answers: []string{"C_GetAttributeValue: " + code.String()}, key: true, err: err}
 	}
 	return err
@@ -157,7 +157,7 @@ func (r ExportRequest) notCarried(method verdict.Method, err error) error {
 
 // carryShrouded has the token make the shrouded key bag: the key wrapped under the key that PBKDF2 derives from the file's
 // password (RFC 8018 §6.2), so that nothing else is ever needed to open it.
-func (r ExportRequest) carryShrouded(ctx context.Context) (*cargo, error) {
+func (r ExportRequest) carryShrouded(ctx context.Context) (*carriedKey, error) {
 	iterations := r.Iterations
 	if iterations == 0 {
 		iterations = pfx.DefaultIterations
@@ -180,5 +180,5 @@ func (r ExportRequest) carryShrouded(ctx context.Context) (*cargo, error) {
 	if err != nil {
 		return nil, &token.AnswerError{Function: "C_WrapKey", Err: err}
 	}
-	return &cargo{mechanism: token.CKMAESCBCPad.String(), shrouded: bag}, nil
+	return &carriedKey{mechanism: token.CKMAESCBCPad.String(), shrouded: bag}, nil
 }

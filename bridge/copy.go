@@ -51,7 +51,7 @@ func firstCode(reasons []verdict.Reason) string {
 }
 
 // failure is the error that a file which is no valid copy gives to those who need one; nil for a valid copy.
-func (v *Verification) failure() error {
+func (v *VerifyResult) failure() error {
 	switch {
 	case v.Valid:
 		return nil
@@ -189,7 +189,7 @@ func (c *Copy) settle(leaf *pki.Certificate) error {
 // open reads the key in clear, and judges as Verify does what it finds. The caller wipes it. The error is an *InvalidCopyError,
 // an *UnjudgedError, or the context's.
 func (c *Copy) open(ctx context.Context) (*pki.PrivateKey, error) {
-	v := &Verification{}
+	v := &VerifyResult{}
 	contents, err := pfx.Decode(ctx, c.der, c.password.Bytes(), pfx.DecodeOptions{})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

@@ -25,7 +25,7 @@ type DeleteRequest struct {
 type KnownCopy struct {
 	Path          string
 	Contents      []byte // as they were judged
-	Verification  *Verification
+	Verification  *VerifyResult
 	AllowVolatile bool // the file may be gone after the next start of the machine
 }
 
@@ -92,15 +92,15 @@ func (r DeleteRequest) Delete(ctx context.Context) (err error) {
 		}
 	}()
 	key := r.Identity.PrivateKey
-	told, err := session.Reread(key)
+	reread, err := session.Reread(key)
 	if err != nil {
 		return err
 	}
-	if !told.SameAs(key) {
+	if !reread.SameAs(key) {
 		return errors.New("the object is no longer the key that was named")
 	}
 	one := ExportRequest{Session: session, Inventory: r.Inventory, Identity: r.Identity}
-	before, err := one.countAlike(ctx, session)
+	alike, err := one.countAlike(ctx, session)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (r DeleteRequest) Delete(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	destroyed := session.Destroy(key)
-	if state, err := one.listAgain(context.WithoutCancel(ctx), session, before, destroyed); err != nil {
+	if state, err := one.listAgain(context.WithoutCancel(ctx), session, alike, destroyed); err != nil {
 		return &KeyRemainsError{state, err}
 	}
 	return nil

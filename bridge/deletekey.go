@@ -57,7 +57,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 			return KeyKept, errors.New("the same private key is on the token once more, and would stay")
 		}
 	}
-	if err := made.placed.Check(); err != nil {
+	if err := made.saved.Check(); err != nil {
 		return stateFor(err), err
 	}
 	file, err := archive.ReadRegular(r.Target.Path, MaxFileSize)
@@ -90,26 +90,26 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	}()
 	session.Authenticate = r.Session.Authenticate
 	key := r.Identity.PrivateKey
-	told, err := session.Reread(key)
+	reread, err := session.Reread(key)
 	if err != nil {
 		return KeyKept, err
 	}
-	if !told.SameAs(key) {
+	if !reread.SameAs(key) {
 		return KeyKept, errors.New("the object is no longer the key that was exported")
 	}
 	if err := r.provenOf(ctx, session, made.receipt.Certificate.PublicKey); err != nil {
 		return KeyKept, err
 	}
-	before, err := r.countAlike(ctx, session)
+	alike, err := r.countAlike(ctx, session)
 	if err != nil {
 		return KeyKept, err
 	}
-	if err := made.placed.Check(); err != nil {
+	if err := made.saved.Check(); err != nil {
 		return stateFor(err), err
 	}
 	destroyed := session.Destroy(key)
 	lost := made.keep()
-	state, err = r.listAgain(context.WithoutCancel(ctx), session, before, destroyed)
+	state, err = r.listAgain(context.WithoutCancel(ctx), session, alike, destroyed)
 	if lost != nil && state != KeyStillThere {
 		return KeyLost, lost
 	}
@@ -118,8 +118,8 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 
 // stateFor is the state of a key that nothing was done to, since the file is not as it was or could not be looked at.
 func stateFor(err error) KeyState {
-	var placed *archive.PlacedError
-	if errors.As(err, &placed) && placed.Fault != archive.PlacedUncertain {
+	var saved *archive.SavedError
+	if errors.As(err, &saved) && saved.Fault != archive.SavedUncertain {
 		return KeyKeptForFile
 	}
 	return KeyKept
@@ -128,11 +128,11 @@ func stateFor(err error) KeyState {
 // keep looks at the file after the key was destroyed. Where its contents are no longer there, they are written once more, and the
 // receipt says so.
 func (made *provenFile) keep() error {
-	found := made.placed.Check()
-	if found == nil || made.placed.Holds() {
+	found := made.saved.Check()
+	if found == nil || made.saved.Holds() {
 		return nil
 	}
-	path, err := made.placed.PutBack(made.encoded)
+	path, err := made.saved.PutBack(made.encoded)
 	if err != nil {
 		return errors.Join(found, err)
 	}
@@ -155,7 +155,7 @@ func (r ExportRequest) provenOf(ctx context.Context, session *token.Session, pub
 }
 
 // listAgain finds out what became of the key. What C_DestroyObject answered only matters where the list does not tell.
-func (r ExportRequest) listAgain(ctx context.Context, session *token.Session, before int, destroyed error) (KeyState, error) {
+func (r ExportRequest) listAgain(ctx context.Context, session *token.Session, alike int, destroyed error) (KeyState, error) {
 	left, err := session.Remaining([]*token.Object{r.Identity.PrivateKey})
 	if err != nil {
 		return KeyUnknown, errors.Join(destroyed, err)
@@ -165,7 +165,7 @@ func (r ExportRequest) listAgain(ctx context.Context, session *token.Session, be
 		return KeyUnknown, errors.Join(destroyed, err)
 	}
 	switch {
-	case len(left) > 0 || after >= before:
+	case len(left) > 0 || after >= alike:
 		if destroyed == nil {
 			destroyed = errors.New("C_DestroyObject: CKR_OK, and the key is listed")
 		}

@@ -15,7 +15,7 @@ import (
 // examination is a file that was opened as far as it goes, and judged. Verify and OpenCopies rest on the same one, so that
 // no file is a valid copy to one of them and none to the other.
 type examination struct {
-	*Verification
+	*VerifyResult
 	// der is the PFX itself, without what stood around it.
 	der []byte
 	// contents is nil where the file is no PFX, or does not open. They may hold keys in clear.
@@ -30,7 +30,7 @@ func (x *examination) wipe() {
 
 // examine opens and judges a file. The error is for what kept us from finding out.
 func examine(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time, options pfx.DecodeOptions) (*examination, error) {
-	x := &examination{Verification: &Verification{Format: FormatUnknown}}
+	x := &examination{VerifyResult: &VerifyResult{Format: FormatUnknown}}
 	empty, err := x.open(ctx, file, password, options)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func examine(ctx context.Context, file []byte, password func() (*secret.Text, er
 			x.add(verdict.PasswordEmpty)
 		}
 	}
-	x.Verification.settle()
+	x.VerifyResult.settle()
 	return x, nil
 }
 
@@ -135,7 +135,7 @@ func (x *examination) recognise(file []byte) {
 }
 
 // readingFailed turns an error of the reader into a reason.
-func (v *Verification) readingFailed(err error) {
+func (v *VerifyResult) readingFailed(err error) {
 	var (
 		limit       *pfx.LimitError
 		unsupported *pfx.UnsupportedError

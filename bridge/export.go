@@ -37,9 +37,9 @@ var ErrNoCertificate = errors.New("no certificate for the key")
 // disk, and only then gives it its name. Whatever fails leaves no file. The methods are tried in the order that exposes
 // the key least; a method that the token will not do, or whose result the token cannot prove, gives way to the next one.
 // With DeleteKey the key is destroyed after that, unless nobody could prove the file.
-// The error is a *RefusedError where the key cannot leave, ErrNoCertificate, a *archive.FileError, a *archive.PlacedError where the
+// The error is a *RefusedError where the key cannot leave, ErrNoCertificate, a *archive.FileError, a *archive.SavedError where the
 // file was given its name and is not there as it was made, ErrNotProven, a *DeletionError, or comes from the token or the context.
-func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
+func Export(ctx context.Context, r ExportRequest) (*ExportResult, error) {
 	r, err := r.validate()
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 	if err != nil && r.DeleteKey && !r.AllowVolatile {
 		return nil, err
 	}
-	if _, told := token.PublicKeyOf(r.Identity.PrivateKey); told && r.Identity.Certificate == nil && r.Certificate == nil {
+	if _, known := token.PublicKeyOf(r.Identity.PrivateKey); known && r.Identity.Certificate == nil && r.Certificate == nil {
 		if !r.Verdict.Exportable { // a certificate would not help
 			return nil, &RefusedError{r.Verdict}
 		}
@@ -80,7 +80,7 @@ func Export(ctx context.Context, r ExportRequest) (*Receipt, error) {
 }
 
 // exportBy makes, proves and places the file by one method. A *methodFailure leaves the next method its chance.
-func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Receipt, error) {
+func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*ExportResult, error) {
 	var made *provenFile
 	var err error
 	secret.Forget(func() { made, err = r.makeProven(ctx, method) })
@@ -92,13 +92,13 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Re
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Join(context.Cause(ctx), made.draft.Discard())
 	}
-	made.placed, err = made.draft.Place()
+	made.saved, err = made.draft.Place()
 	uncertain := noticed(receipt, err)
 	if err != nil && uncertain == nil {
 		return nil, err
 	}
-	if r.placed != nil {
-		if err := r.placed(receipt); err != nil {
+	if r.saved != nil {
+		if err := r.saved(receipt); err != nil {
 			return receipt, err
 		}
 	}
@@ -113,27 +113,27 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Re
 
 // provenFile is a file that is proven and has not got its name yet. No key in clear is in it.
 type provenFile struct {
-	receipt  *Receipt
+	receipt  *ExportResult
 	encoded  []byte
 	draft    *archive.Draft
-	placed   *archive.Placed // once it has its name
+	saved    *archive.SavedFile // once it has its name
 	chain    []*pki.Certificate
 	shrouded bool // the token made the key bag
 }
 
 // makeProven is the function in which the key is in clear, where it is. It is wiped when it ends.
 func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*provenFile, error) {
-	cargo, err := r.carry(ctx, method)
+	carried, err := r.carry(ctx, method)
 	if err != nil {
 		return nil, err
 	}
-	defer cargo.wipe()
-	certificate, err := r.certificateFor(cargo)
+	defer carried.wipe()
+	certificate, err := r.certificateFor(carried)
 	if err != nil {
 		return nil, err
 	}
-	receipt := &Receipt{
-		File: r.Target.Path, Method: method, Mechanism: cargo.mechanism, Profile: r.Profile, Certificate: certificate,
+	receipt := &ExportResult{
+		File: r.Target.Path, Method: method, Mechanism: carried.mechanism, Profile: r.Profile, Certificate: certificate,
 		FriendlyName: foreign.Text(friendlyName(r.Identity)),
 	}
 	if len(r.failures) > 0 {
@@ -143,7 +143,7 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	file, err := r.encode(ctx, cargo, receipt, chain)
+	file, err := r.encode(ctx, carried, receipt, chain)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	if err != nil {
 		return nil, err
 	}
-	made := &provenFile{receipt: receipt, encoded: file, draft: draft, chain: chain, shrouded: cargo.shrouded != nil}
+	made := &provenFile{receipt: receipt, encoded: file, draft: draft, chain: chain, shrouded: carried.shrouded != nil}
 	if err := r.prove(ctx, made); err != nil {
 		return nil, errors.Join(err, draft.Discard())
 	}
@@ -170,7 +170,7 @@ func otherMethod(failures []*methodFailure) verdict.Reason {
 // certificateFor finds the certificate of the key that was carried out. A key that came out in clear must be the one that
 // was asked for: what the token told of its public half, and the identity's certificate, decide. Only for a key of which
 // nothing told the public half is a certificate sought by it.
-func (r ExportRequest) certificateFor(c *cargo) (*pki.Certificate, error) {
+func (r ExportRequest) certificateFor(c *carriedKey) (*pki.Certificate, error) {
 	given := r.Certificate
 	if given == nil && r.Identity.Certificate != nil {
 		given = r.Identity.Certificate.Parsed
@@ -204,7 +204,7 @@ func (r ExportRequest) mismatch(certificate, private pki.PublicKey) error {
 }
 
 // chain finds the certificates above the key's own, on the token and in the pool.
-func (r ExportRequest) chain(receipt *Receipt) []*pki.Certificate {
+func (r ExportRequest) chain(receipt *ExportResult) []*pki.Certificate {
 	chain, complete := pki.Chain(receipt.Certificate, slices.Concat(r.certificates(), r.Pool))
 	receipt.ChainLength, receipt.ChainComplete = len(chain), complete
 	if !complete {
@@ -235,7 +235,7 @@ func TokenCertificates(inventory *token.Inventory) []*pki.Certificate {
 	return certificates
 }
 
-func (r ExportRequest) encode(ctx context.Context, c *cargo, receipt *Receipt, chain []*pki.Certificate) ([]byte, error) {
+func (r ExportRequest) encode(ctx context.Context, c *carriedKey, receipt *ExportResult, chain []*pki.Certificate) ([]byte, error) {
 	id := localKeyID(r.Identity, receipt.Certificate)
 	contents := pfx.Contents{
 		Keys:         []pfx.Key{{PKCS8: c.pkcs8(), Shrouded: c.shrouded, FriendlyName: string(receipt.FriendlyName), LocalKeyID: id}},

@@ -35,9 +35,9 @@ func (r ExportAllRequest) validate() (ExportAllRequest, error) {
 	if r.Now == nil {
 		r.Now = time.Now
 	}
-	for _, told := range []*func(*Item){&r.Began, &r.Ended} {
-		if *told == nil {
-			*told = func(*Item) {}
+	for _, callback := range []*func(*Item){&r.Began, &r.Ended} {
+		if *callback == nil {
+			*callback = func(*Item) {}
 		}
 	}
 	return r, nil
@@ -251,17 +251,17 @@ func (r ExportAllRequest) sessionsFor(main *token.Session, work int) []*token.Se
 
 // exportItem exports one item and writes its record. A cancelled item stays pending.
 func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session, item *Item, mayDelete bool) {
-	target := func(ending string, force bool) archive.Target {
-		return archive.Target{Path: filepath.Join(r.Directory, item.Name+ending), Force: force, DraftName: r.DraftName}
+	target := func(extension string, force bool) archive.Target {
+		return archive.Target{Path: filepath.Join(r.Directory, item.Name+extension), Force: force, DraftName: r.DraftName}
 	}
 	one := r.Each
 	one.Session, one.Inventory, one.Identity, one.Verdict = session, item.Token.Inventory, item.Identity, item.Verdict
 	one.Target = target(archive.BackupExtension, item.replaces)
 	one.DeleteKey = r.Each.DeleteKey && mayDelete
-	one.placed = func(receipt *Receipt) error {
+	one.saved = func(receipt *ExportResult) error {
 		record := NewRecord(one.Inventory, one.Identity, receipt, r.Now())
 		if err := record.Write(target(archive.RecordExtension, true)); err != nil && noticed(receipt, err) == nil {
-			return &archive.PlacedError{Path: receipt.File, Fault: archive.PlacedWithoutRecord, Err: err}
+			return &archive.SavedError{Path: receipt.File, Fault: archive.SavedWithoutRecord, Err: err}
 		}
 		item.Outcome, item.Receipt, item.Record = Exported, receipt, record
 		return nil

@@ -37,9 +37,9 @@ type ExportRequest struct {
 	Target     archive.Target
 	Random     io.Reader // nil: crypto/rand
 
-	failures []*methodFailure     // of the methods that were tried before
-	onToken  []*pki.Certificate   // TokenCertificates of the inventory, where many exports share it
-	placed   func(*Receipt) error // what else is to be done once the file stands, before the key may be destroyed
+	failures []*methodFailure          // of the methods that were tried before
+	onToken  []*pki.Certificate        // TokenCertificates of the inventory, where many exports share it
+	saved    func(*ExportResult) error // what else is to be done once the file stands, before the key may be destroyed
 }
 
 // errRequest means that a request lacks what it cannot do without, or asks for what does not exist. It is the caller's mistake.

@@ -103,7 +103,7 @@ func (k *FileKey) named(name string) bool {
 
 // TurnTo makes the key with this public half the one that the verification speaks of, where the file has several and it is
 // among them.
-func (v *Verification) TurnTo(public pki.PublicKey) {
+func (v *VerifyResult) TurnTo(public pki.PublicKey) {
 	for _, key := range v.Keys {
 		if key.Certificate != nil && key.Certificate.PublicKey.Equal(public) {
 			v.Certificate, v.FriendlyName = key.Certificate, foreign.Text(key.Name)

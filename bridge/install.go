@@ -14,8 +14,8 @@ import (
 	"p11bridge/token/pki"
 )
 
-// InstallOrder says which certificates are to be put beside their key.
-type InstallOrder struct {
+// InstallRequest says which certificates are to be put beside their key.
+type InstallRequest struct {
 	Session      *token.Session
 	Inventory    *token.Inventory
 	Certificates []*pki.Certificate // as they stand in the file
@@ -23,8 +23,8 @@ type InstallOrder struct {
 	Now          time.Time
 }
 
-// PlacedCertificate is a certificate and where it is, or is to be, on the token.
-type PlacedCertificate struct {
+// NamedCertificate is a certificate and where it is, or is to be, on the token.
+type NamedCertificate struct {
 	Certificate *pki.Certificate
 	Name        token.Name
 	There       *token.Object // it was there already
@@ -32,11 +32,11 @@ type PlacedCertificate struct {
 
 // InstallPlan is what will be stored, worked out before anything is.
 type InstallPlan struct {
-	PlacedCertificate
+	NamedCertificate
 	Key     *token.Object
-	Proof   token.Link          // how the key was shown to be the certificate's
-	Chain   []PlacedCertificate // the issuers that the file has, nearest first; empty without WithChain
-	LeftOut int                 // certificates of the file that are not stored
+	Proof   token.Link         // how the key was shown to be the certificate's
+	Chain   []NamedCertificate // the issuers that the file has, nearest first; empty without WithChain
+	LeftOut int                // certificates of the file that are not stored
 	Notices []verdict.Reason
 }
 
@@ -56,7 +56,7 @@ var ErrNotStored = errors.New("the token stored something else")
 
 // Plan finds the key of the first certificate that has one on the token. The others are its chain as far as they are its
 // issuers. The error is an *InstallRefusedError, ErrWriteProtected, or comes from the token or the context.
-func (r InstallOrder) Plan(ctx context.Context) (*InstallPlan, error) {
+func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
 	plan := &InstallPlan{}
 	for _, certificate := range r.Certificates {
 		key, proof, err := r.Session.Holder(ctx, r.Inventory, certificate.PublicKey)
@@ -75,7 +75,7 @@ func (r InstallOrder) Plan(ctx context.Context) (*InstallPlan, error) {
 	if err := unread(r.Inventory.Objects, [][]byte{plan.Key.ID()}); err != nil {
 		return nil, err
 	}
-	plan.PlacedCertificate = r.place(plan.Certificate, token.Name{Label: string(plan.Key.Label()), ID: plan.Key.ID()})
+	plan.NamedCertificate = r.place(plan.Certificate, token.Name{Label: string(plan.Key.Label()), ID: plan.Key.ID()})
 	if r.WithChain {
 		chain, _ := pki.Chain(plan.Certificate, r.Certificates)
 		for _, above := range chain {
@@ -92,7 +92,7 @@ func (r InstallOrder) Plan(ctx context.Context) (*InstallPlan, error) {
 
 // Missing tells whether anything is to be stored.
 func (p *InstallPlan) Missing() bool {
-	return p.There == nil || slices.ContainsFunc(p.Chain, func(c PlacedCertificate) bool { return c.There == nil })
+	return p.There == nil || slices.ContainsFunc(p.Chain, func(c NamedCertificate) bool { return c.There == nil })
 }
 
 func (p *InstallPlan) judgeDates(now time.Time) {
@@ -105,7 +105,7 @@ func (p *InstallPlan) judgeDates(now time.Time) {
 }
 
 // leftOut counts the different certificates of the file that are neither the key's own nor in the chain.
-func (r InstallOrder) leftOut(plan *InstallPlan) int {
+func (r InstallRequest) leftOut(plan *InstallPlan) int {
 	seen := map[string]bool{plan.Certificate.SHA256(): true}
 	for _, above := range plan.Chain {
 		seen[above.Certificate.SHA256()] = true
@@ -121,23 +121,23 @@ func (r InstallOrder) leftOut(plan *InstallPlan) int {
 }
 
 // place finds a certificate on the token. Without a label it is named after its subject.
-func (r InstallOrder) place(certificate *pki.Certificate, name token.Name) PlacedCertificate {
+func (r InstallRequest) place(certificate *pki.Certificate, name token.Name) NamedCertificate {
 	if name.Label == "" {
 		name.Label = plainName(strings.TrimSpace(pki.CommonName(certificate.RawSubject)))
 	}
-	placed := PlacedCertificate{Certificate: certificate, Name: name}
+	named := NamedCertificate{Certificate: certificate, Name: name}
 	for _, o := range r.Inventory.Objects {
 		if o.Class == token.CKOCertificate && bytes.HasPrefix(o.Attributes.Bytes(token.CKAValue), certificate.Raw) {
-			placed.There = o
+			named.There = o
 			if bytes.Equal(o.ID(), name.ID) {
 				break
 			}
 		}
 	}
-	return placed
+	return named
 }
 
-func (r InstallOrder) privateKeys() []*token.Object {
+func (r InstallRequest) privateKeys() []*token.Object {
 	var keys []*token.Object
 	for _, o := range r.Inventory.Objects {
 		if o.Class == token.CKOPrivateKey {
@@ -150,8 +150,8 @@ func (r InstallOrder) privateKeys() []*token.Object {
 // Install stores what the plan says, in a read-write session, and reads the token again: every certificate must be there
 // byte for byte and under its CKA_ID. Whatever fails removes what was stored. The error is ErrNotStored, a
 // *token.RemainsError, or comes from the token or the context.
-func Install(ctx context.Context, r InstallOrder, plan *InstallPlan) error {
-	missing := slices.DeleteFunc(append([]PlacedCertificate{plan.PlacedCertificate}, plan.Chain...), func(c PlacedCertificate) bool { return c.There != nil })
+func Install(ctx context.Context, r InstallRequest, plan *InstallPlan) error {
+	missing := slices.DeleteFunc(append([]NamedCertificate{plan.NamedCertificate}, plan.Chain...), func(c NamedCertificate) bool { return c.There != nil })
 	if len(missing) == 0 {
 		return nil
 	}
@@ -180,7 +180,7 @@ func Install(ctx context.Context, r InstallOrder, plan *InstallPlan) error {
 	})
 }
 
-func stored(inventory *token.Inventory, c PlacedCertificate) bool {
+func stored(inventory *token.Inventory, c NamedCertificate) bool {
 	return slices.ContainsFunc(inventory.Objects, func(o *token.Object) bool {
 		return o.Class == token.CKOCertificate && bytes.Equal(o.Attributes.Bytes(token.CKAValue), c.Certificate.Raw) && bytes.Equal(o.ID(), c.Name.ID)
 	})

@@ -10,7 +10,7 @@ import (
 )
 
 // NewRecord describes what an export wrote.
-func NewRecord(inventory *token.Inventory, identity token.Identity, receipt *Receipt, now time.Time) *archive.Record {
+func NewRecord(inventory *token.Inventory, identity token.Identity, receipt *ExportResult, now time.Time) *archive.Record {
 	certificate, attributes := receipt.Certificate, identity.PrivateKey.Attributes
 	record := &archive.Record{
 		Schema: archive.RecordSchema, File: filepath.Base(receipt.File), SHA256: receipt.SHA256, Created: now.UTC().Format(time.RFC3339),

@@ -38,7 +38,7 @@ func (r ExportRequest) prove(ctx context.Context, made *provenFile) error {
 }
 
 // proveFile is prove for what was read from disk.
-func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenFile, receipt *Receipt) error {
+func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenFile, receipt *ExportResult) error {
 	digest := sha256.Sum256(file)
 	receipt.SHA256 = hex.EncodeToString(digest[:])
 	facts, err := pfx.Inspect(file)
@@ -82,7 +82,7 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenF
 }
 
 // proveShrouded opens everything in the file but the key bag, and has the token prove that one.
-func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *Receipt, expected [][]byte) error {
+func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *ExportResult, expected [][]byte) error {
 	contents, err := pfx.Decode(ctx, file, r.Password.Bytes(), pfx.DecodeOptions{KeepShrouded: true})
 	if err != nil {
 		return archive.NotProven("%w", err)

@@ -88,7 +88,7 @@ func TestProofComparesWhatIsInTheFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			receipt := &Receipt{Certificate: leaf}
+			receipt := &ExportResult{Certificate: leaf}
 			err = request.proveFile(t.Context(), file, &provenFile{receipt: receipt, encoded: file, chain: []*pki.Certificate{above}}, receipt)
 			if row.proven != (err == nil) || !row.proven && !errors.Is(err, archive.ErrNotProven) {
 				t.Errorf("the proof says %v", err)

@@ -16,7 +16,7 @@ import (
 	"p11bridge/token/tokentest"
 )
 
-func (row verifyRow) verify(t *testing.T) *Verification {
+func (row verifyRow) verify(t *testing.T) *VerifyResult {
 	t.Helper()
 	v, err := Verify(t.Context(), row.file, func() (*secret.Text, error) { return secret.New([]byte(row.password())), nil }, rowTime(row))
 	if err != nil {
@@ -87,7 +87,7 @@ func chainReasons(t *testing.T) []verdict.Reason {
 	if err != nil {
 		t.Fatal(err)
 	}
-	receipt := &Receipt{Certificate: leaf}
+	receipt := &ExportResult{Certificate: leaf}
 	ExportRequest{Inventory: tokentest.InventoryOf()}.chain(receipt)
 	return receipt.Notices
 }
@@ -133,7 +133,7 @@ func TestCodesProducedHere(t *testing.T) {
 		count(row.verify(t).Reasons)
 	}
 	count(chainReasons(t))
-	count(placedReasons(t))
+	count(savedReasons(t))
 	for _, code := range producedHere {
 		if !produced[code] {
 			t.Errorf("no row produces %s", code)

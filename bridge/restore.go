@@ -32,8 +32,8 @@ type RestoreRequest struct {
 	Random     io.Reader
 }
 
-// Restoration says what was put on the token.
-type Restoration struct {
+// RestoreResult says what was put on the token.
+type RestoreResult struct {
 	Key         *token.Object // as re-read from the token
 	Public      pki.PublicKey
 	Certificate *pki.Certificate
@@ -68,7 +68,7 @@ func notRestored(code verdict.Code, evidence ...verdict.Fact) error {
 // there; the key counts once the token has signed with it and the certificate has verified the signature; whatever fails
 // takes away again what was put there. The error is a *NotRestoredError, an *InvalidCopyError where the key turns out to be
 // another one, a *token.RemainsError, or comes from the token or the context.
-func Restore(ctx context.Context, r RestoreRequest) (*Restoration, error) {
+func Restore(ctx context.Context, r RestoreRequest) (*RestoreResult, error) {
 	result, err := r.restore(ctx)
 	var other *otherCertificateError
 	var remains *token.RemainsError
@@ -77,13 +77,13 @@ func Restore(ctx context.Context, r RestoreRequest) (*Restoration, error) {
 			result, err = r.restore(ctx)
 		}
 	}
-	if code, told := token.CodeOf(err); told && code == token.CKRDeviceMemory && !errors.As(err, &remains) {
+	if code, known := token.CodeOf(err); known && code == token.CKRDeviceMemory && !errors.As(err, &remains) {
 		err = errors.Join(notRestored(verdict.TokenFull, verdict.Fact{Name: "CKR", Value: code.String()}), err)
 	}
 	return result, err
 }
 
-func (r RestoreRequest) restore(ctx context.Context) (result *Restoration, err error) {
+func (r RestoreRequest) restore(ctx context.Context) (result *RestoreResult, err error) {
 	plan, err := r.Plan(ctx)
 	if err != nil {
 		return nil, err
@@ -99,19 +99,19 @@ func (r RestoreRequest) restore(ctx context.Context) (result *Restoration, err e
 }
 
 // add puts everything on the token, the private key first.
-func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token.Additions) (*Restoration, error) {
+func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token.Additions) (*RestoreResult, error) {
 	entered, err := r.enter(ctx, plan, added)
 	if err != nil {
 		return nil, err
 	}
-	result := &Restoration{
+	result := &RestoreResult{
 		Public: r.Copy.Certificate.PublicKey, Certificate: r.Copy.Certificate, Name: plan.Name, Method: entered.method, Mechanism: entered.mechanism,
 		Verified: entered.proven, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, Notices: r.Copy.Notices,
 	}
 	if err := r.settleAttributes(plan, entered, result); err != nil {
 		return nil, err
 	}
-	if err := r.company(ctx, plan, added, result); err != nil {
+	if err := r.addPublicObjects(ctx, plan, added, result); err != nil {
 		return nil, err
 	}
 	missing, err := added.Missing()
@@ -124,8 +124,8 @@ func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token
 	return result, nil
 }
 
-// company puts the public key, the certificate and the chain beside the private key, as far as they are not there.
-func (r RestoreRequest) company(ctx context.Context, plan *RestorePlan, added *token.Additions, result *Restoration) error {
+// addPublicObjects puts the public key, the certificate and the chain beside the private key, as far as they are not there.
+func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan, added *token.Additions, result *RestoreResult) error {
 	if plan.publicKey == nil {
 		_, err := added.StorePublicKey(plan.Name, result.Public, plan.Usage)
 		code, refused := refusal(err)
@@ -159,6 +159,6 @@ func (r RestoreRequest) company(ctx context.Context, plan *RestorePlan, added *t
 // refusal tells an answer by which a token refuses what it was given, and has taken nothing, from a failure that ends everything.
 func refusal(err error) (token.CKR, bool) {
 	var answer *token.AnswerError
-	code, told := token.CodeOf(err)
-	return code, told && !token.Lost(err) && !errors.As(err, &answer)
+	code, known := token.CodeOf(err)
+	return code, known && !token.Lost(err) && !errors.As(err, &answer)
 }

@@ -60,7 +60,7 @@ func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
 				plan.certificate = o
 			}
 		case token.CKOPublicKey:
-			if told, ok := token.PublicKeyOf(o); ok && told.Equal(public) {
+			if onToken, ok := token.PublicKeyOf(o); ok && onToken.Equal(public) {
 				plan.publicKey = o
 			}
 		}
@@ -143,8 +143,8 @@ func (r RestoreRequest) taken(id []byte) bool {
 		case token.CKOPrivateKey:
 			return true // it is not this one: that is not on the token
 		case token.CKOPublicKey:
-			told, ok := token.PublicKeyOf(o)
-			return ok && !told.Equal(public)
+			onToken, ok := token.PublicKeyOf(o)
+			return ok && !onToken.Equal(public)
 		case token.CKOCertificate:
 			return o.Certificate != nil && !o.Certificate.PublicKey.Equal(public)
 		}

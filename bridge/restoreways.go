@@ -144,29 +144,29 @@ func (r RestoreRequest) otherCertificate(fits func(pki.PublicKey) bool) error {
 
 // settleAttributes tightens what the token made wider than it was asked to, reads everything back, and notes what is not as
 // it should be.
-func (r RestoreRequest) settleAttributes(plan *RestorePlan, in *entered, result *Restoration) error {
+func (r RestoreRequest) settleAttributes(plan *RestorePlan, in *entered, result *RestoreResult) error {
 	in.template.Usage = plan.Usage
 	wanted := in.template.Booleans()
-	told, err := r.Session.Reread(in.key)
+	reread, err := r.Session.Reread(in.key)
 	if err != nil {
 		return err
 	}
 	// Both can only be tightened, never loosened (PKCS#11 v3.1 §4.9); CKA_SIGN was for the proof. Where the token will not, the
 	// difference stays and is told.
 	for _, a := range []token.Attribute{token.CKASensitive, token.CKAExtractable, token.CKASign} {
-		if is := told.Attributes.Bool(a).Value(); is != nil && *is != wanted[a] && (a != token.CKAExtractable || *is) {
+		if is := reread.Attributes.Bool(a).Value(); is != nil && *is != wanted[a] && (a != token.CKAExtractable || *is) {
 			if err := r.Session.SetBool(in.key, a, wanted[a]); err != nil && token.Lost(err) {
 				return err
 			}
 		}
 	}
-	if told, err = r.Session.Reread(in.key); err != nil {
+	if reread, err = r.Session.Reread(in.key); err != nil {
 		return err
 	}
-	result.Key = told
+	result.Key = reread
 	for _, a := range []token.Attribute{token.CKAToken, token.CKAPrivate, token.CKASensitive, token.CKAExtractable, token.CKASign, token.CKADecrypt, token.CKADerive} {
 		want, given := wanted[a]
-		is := told.Attributes.Bool(a).Value()
+		is := reread.Attributes.Bool(a).Value()
 		if !given || is != nil && *is == want {
 			continue
 		}
@@ -176,10 +176,10 @@ func (r RestoreRequest) settleAttributes(plan *RestorePlan, in *entered, result 
 		}
 		result.Differences = append(result.Differences, difference)
 	}
-	if id := told.ID(); string(id) != string(plan.Name.ID) {
+	if id := reread.ID(); string(id) != string(plan.Name.ID) {
 		result.Differences = append(result.Differences, Difference{token.CKAID, verdict.HexText(plan.Name.ID), verdict.HexText(id)})
 	}
-	if label := told.Label(); string(label) != plan.Name.Label {
+	if label := reread.Label(); string(label) != plan.Name.Label {
 		result.Differences = append(result.Differences, Difference{token.CKALabel, plan.Name.Label, label})
 	}
 	if len(result.Differences) > 0 {

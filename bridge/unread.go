@@ -14,7 +14,7 @@ func unread(objects []*token.Object, ids [][]byte) error {
 	for _, o := range objects {
 		contents := token.CKAValue
 		switch {
-		case o.Class == token.CKOPublicKey && !publicTold(o):
+		case o.Class == token.CKOPublicKey && !publicKnown(o):
 			contents = token.CKAModulus
 			if keyType, _ := o.KeyType(); keyType != token.CKKRSA {
 				contents = token.CKAECPoint
@@ -37,7 +37,7 @@ func unread(objects []*token.Object, ids [][]byte) error {
 	return nil
 }
 
-func publicTold(o *token.Object) bool {
-	_, told := token.PublicKeyOf(o)
-	return told
+func publicKnown(o *token.Object) bool {
+	_, known := token.PublicKeyOf(o)
+	return known
 }

@@ -18,9 +18,9 @@ const MaxFileSize = 16 << 20
 // WeakIterations is the iteration count below which a file's protection is called weak.
 const WeakIterations = 100_000
 
-// Verification says whether a file is a valid copy: a private key with its certificate, in a PFX that opens. A file that is
+// VerifyResult says whether a file is a valid copy: a private key with its certificate, in a PFX that opens. A file that is
 // neither Valid nor Unjudged was judged, and is none.
-type Verification struct {
+type VerifyResult struct {
 	Valid             bool
 	Unjudged          bool // it uses what cannot be read here, so that another program may find it valid
 	HasPrivateKey     bool
@@ -37,7 +37,7 @@ type Verification struct {
 	Reasons           []verdict.Reason
 }
 
-func (v *Verification) add(code verdict.Code, evidence ...verdict.Fact) {
+func (v *VerifyResult) add(code verdict.Code, evidence ...verdict.Fact) {
 	v.Reasons = append(v.Reasons, verdict.Because(code, evidence...))
 }
 
@@ -50,23 +50,23 @@ const (
 // Verify opens a file as far as it can and says whether it is a valid copy and why or why not. The password is asked for
 // only where the file has one. The error is for what kept us from finding out: no password to be had, a cancelled
 // context.
-func Verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (v *Verification, err error) {
+func Verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (v *VerifyResult, err error) {
 	secret.Forget(func() { v, err = verify(ctx, file, password, now) })
 	secret.Erase()
 	return v, err
 }
 
-func verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*Verification, error) {
+func verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*VerifyResult, error) {
 	x, err := examine(ctx, file, password, now, pfx.DecodeOptions{})
 	if err != nil {
 		return nil, err
 	}
 	defer x.wipe()
-	return x.Verification, nil
+	return x.VerifyResult, nil
 }
 
 // settle draws the sum of the reasons.
-func (v *Verification) settle() {
+func (v *VerifyResult) settle() {
 	kinds := map[verdict.Kind]bool{}
 	for _, reason := range v.Reasons {
 		entry, known := verdict.Lookup(reason.Code)
@@ -81,7 +81,7 @@ func (v *Verification) settle() {
 }
 
 // judgeContents judges what is in a PFX that was opened.
-func (v *Verification) judgeContents(contents *pfx.Contents, now time.Time) {
+func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time) {
 	v.HasPrivateKey, v.HasCertificate = len(contents.Keys) > 0, len(contents.Certificates) > 0
 	v.Profile, v.Iterations = string(contents.Facts.Profile), contents.Facts.Iterations
 	if !v.HasPrivateKey {
@@ -110,7 +110,7 @@ func (v *Verification) judgeContents(contents *pfx.Contents, now time.Time) {
 }
 
 // judgeKeys says whether there is a key with its certificate, and which keys have none.
-func (v *Verification) judgeKeys(contents *pfx.Contents) {
+func (v *VerifyResult) judgeKeys(contents *pfx.Contents) {
 	if len(contents.Keys) > 1 {
 		v.add(verdict.SeveralKeys, verdict.Fact{Name: "keys", Value: len(contents.Keys)})
 	}
@@ -143,7 +143,7 @@ func (v *Verification) judgeKeys(contents *pfx.Contents) {
 }
 
 // judgeIncomplete is for a file in which no key has its certificate: what cannot be read weighs more than what does not fit.
-func (v *Verification) judgeIncomplete() {
+func (v *VerifyResult) judgeIncomplete() {
 	reasons := make([]verdict.Reason, len(v.Keys))
 	for i, key := range v.Keys {
 		reasons[i] = key.reason()
@@ -163,7 +163,7 @@ func (v *Verification) judgeIncomplete() {
 }
 
 // judgeOpening says what was odd about the file and its password.
-func (v *Verification) judgeOpening(facts pfx.Facts) {
+func (v *VerifyResult) judgeOpening(facts pfx.Facts) {
 	for _, encoding := range facts.Encodings {
 		v.add(verdict.PasswordEncoding, verdict.Fact{Name: "encoding", Value: string(encoding)})
 	}
@@ -173,7 +173,7 @@ func (v *Verification) judgeOpening(facts pfx.Facts) {
 }
 
 // judgeValidity says whether the certificate is expired, or not valid yet. The copy is as good as it was.
-func (v *Verification) judgeValidity(c *pki.Certificate, now time.Time) {
+func (v *VerifyResult) judgeValidity(c *pki.Certificate, now time.Time) {
 	if now.After(c.NotAfter) {
 		v.add(verdict.CertificateExpired, verdict.Fact{Name: "not_after", Value: c.NotAfter.UTC().Format(time.RFC3339)})
 	} else if now.Before(c.NotBefore) {
@@ -182,7 +182,7 @@ func (v *Verification) judgeValidity(c *pki.Certificate, now time.Time) {
 }
 
 // judgeChain says whether a certificate between the key's own and its root is missing. The copy is valid all the same.
-func (v *Verification) judgeChain(certificates []*pki.Certificate) {
+func (v *VerifyResult) judgeChain(certificates []*pki.Certificate) {
 	chain, complete := pki.Chain(v.Certificate, certificates)
 	if complete {
 		return
@@ -195,7 +195,7 @@ func (v *Verification) judgeChain(certificates []*pki.Certificate) {
 }
 
 // judgeProtection says what is weak about a copy that is valid all the same.
-func (v *Verification) judgeProtection(facts pfx.Facts) {
+func (v *VerifyResult) judgeProtection(facts pfx.Facts) {
 	if facts.ClearKey {
 		v.add(verdict.KeyNotProtected)
 	}

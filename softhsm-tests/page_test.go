@@ -236,7 +236,7 @@ var structure = map[string]string{
 		}
 		if (!document.querySelector("meta[http-equiv='Content-Security-Policy'][content*=\"default-src 'none'\"]")) findings.push("no policy");`,
 	"no light without words": `
-		for (const e of document.querySelectorAll("ul.lights li")) { looked++; if (!/\p{L}{3}/u.test(e.textContent)) findings.push(e.textContent) }
+		for (const e of document.querySelectorAll("ul.ratings li")) { looked++; if (!/\p{L}{3}/u.test(e.textContent)) findings.push(e.textContent) }
 		for (const e of document.querySelectorAll("article")) { looked++; const v = e.querySelector(".verdict"); if (!v || !/\p{L}{3}/u.test(v.textContent)) findings.push("no verdict: " + e.textContent.slice(0, 60)) }`,
 	"each light has its own words": `
 		const words = {};

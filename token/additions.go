@@ -16,11 +16,11 @@ import (
 // new object nor the error that says there is none: what was there before is known, every new object is read back, and
 // nothing is destroyed that is not shown to be one of the run's own.
 type Additions struct {
-	session *Session
-	second  *Session // for clearing up; nil until there is something to clear up
-	before  map[pkcs11.ObjectHandle]bool
-	made    []*addition
-	unsure  []*Object
+	session  *Session
+	second   *Session // for clearing up; nil until there is something to clear up
+	previous map[pkcs11.ObjectHandle]bool
+	made     []*addition
+	unsure   []*Object
 }
 
 // addition is an object that a run asks for.
@@ -60,12 +60,12 @@ func (s *Session) Adding(ctx context.Context, work func(*Additions) error) error
 	if err != nil {
 		return err
 	}
-	a := &Additions{session: s, before: map[pkcs11.ObjectHandle]bool{}}
+	a := &Additions{session: s, previous: map[pkcs11.ObjectHandle]bool{}}
 	for _, handle := range handles {
-		a.before[handle] = true
+		a.previous[handle] = true
 	}
 	defer func() {
-		a.tell(nil)
+		a.noteWanted(nil)
 		if a.second != nil {
 			_ = a.second.Close() // what is on the token is known by then
 		}
@@ -92,7 +92,7 @@ func (a *Additions) clearing() *Session {
 // make has a call make the objects that are wanted. After a failure it looks for what the call may have made all the same. Then the
 // error is an *AnswerError, after which nothing may be tried again; any other error means that nothing is there.
 func (a *Additions) make(function, detail string, wanted []*addition, call func() ([]pkcs11.ObjectHandle, error)) error {
-	a.tell(wanted)
+	a.noteWanted(wanted)
 	var handles []pkcs11.ObjectHandle
 	err := a.session.call(function, detail, func() (err error) { handles, err = call(); return err })
 	if err == nil {
@@ -105,7 +105,7 @@ func (a *Additions) make(function, detail string, wanted []*addition, call func(
 }
 
 // tell names what was added, and what is about to be, to an observer that wants to know. It names none at the end.
-func (a *Additions) tell(wanted []*addition) {
+func (a *Additions) noteWanted(wanted []*addition) {
 	observer, wants := a.session.module.observer.(AdditionObserver)
 	if !wants {
 		return
@@ -136,7 +136,7 @@ func (a *Additions) makeOne(function, detail string, w *addition, call func() (p
 // accept reads the new objects back. A handle that was there before is that of another object.
 func (a *Additions) accept(function string, wanted []*addition, handles []pkcs11.ObjectHandle) error {
 	for i, w := range wanted {
-		if a.before[handles[i]] || a.has(handles[i]) {
+		if a.previous[handles[i]] || a.has(handles[i]) {
 			return &AnswerError{Function: function, Err: fmt.Errorf("handle %d is that of an object which was there before", handles[i])}
 		}
 		object, err := a.session.readObject(handles[i])
@@ -168,7 +168,7 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 		return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and what it has made could not be found out: " + err.Error())}
 	}
 	for _, handle := range handles {
-		if !a.before[handle] && !a.has(handle) && a.claim(handle, missing) {
+		if !a.previous[handle] && !a.has(handle) && a.claim(handle, missing) {
 			found = true
 		}
 	}
@@ -181,7 +181,7 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 
 // answered is an error as part of an *AnswerError, which does not wrap it: what was answered is not what was done.
 func answered(err error) string {
-	if code, told := CodeOf(err); told {
+	if code, known := CodeOf(err); known {
 		return functionOf(err) + " answered " + code.String()
 	}
 	return err.Error()
@@ -247,8 +247,8 @@ func (w *addition) isFilled(o *Object) bool {
 	if w.class == CKOCertificate {
 		return len(w.certificate) > 0 && bytes.Equal(o.Attributes.Bytes(CKAValue), w.certificate)
 	}
-	public, told := PublicKeyOf(o)
-	return told && len(w.public.SPKI) > 0 && public.Equal(w.public)
+	public, known := PublicKeyOf(o)
+	return known && len(w.public.SPKI) > 0 && public.Equal(w.public)
 }
 
 // errNotShown means that an object was not destroyed, since it could be somebody else's.
@@ -257,7 +257,7 @@ var errNotShown = errors.New("the object could not be shown to be the one that w
 // takeAway destroys an object, once it was read anew and is shown to be the run's own.
 func (a *Additions) takeAway(w *addition) error {
 	object, err := a.clearing().readObject(w.object.handle)
-	if code, told := CodeOf(err); told && code == CKRObjectHandleInvalid {
+	if code, known := CodeOf(err); known && code == CKRObjectHandleInvalid {
 		return nil // the list tells
 	}
 	if err != nil {

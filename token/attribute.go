@@ -94,19 +94,19 @@ func (a Attribute) String() string {
 // MarshalText writes the name, so that a JSON object can be keyed by attribute.
 func (a Attribute) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// Bool is a CK_BBOOL as a token tells it: true, false, or not told. Its zero value is NotTold.
+// Bool is a CK_BBOOL as a token tells it: true, false, or not given. Its zero value is NotGiven.
 type Bool uint8
 
 // The three answers.
 const (
-	NotTold Bool = iota
+	NotGiven Bool = iota
 	False
 	True
 )
 
 // Value is nil where the token did not say.
 func (b Bool) Value() *bool {
-	if b == NotTold {
+	if b == NotGiven {
 		return nil
 	}
 	value := b == True
@@ -125,8 +125,8 @@ type Answer struct {
 // Attributes are one object's answers. An attribute that was not asked for is absent.
 type Attributes map[Attribute]Answer
 
-// Told gives the value where the token gave one, which may be empty.
-func (as Attributes) Told(a Attribute) ([]byte, bool) {
+// Lookup gives the value where the token gave one, which may be empty.
+func (as Attributes) Lookup(a Attribute) ([]byte, bool) {
 	answer, asked := as[a]
 	return answer.Value, asked && answer.Code == CKROK
 }
@@ -141,10 +141,10 @@ func (as Attributes) Text(a Attribute) string {
 
 // Bool gives a CK_BBOOL. A value that is not one byte long counts as not told.
 func (as Attributes) Bool(a Attribute) Bool {
-	value, told := as.Told(a)
+	value, known := as.Lookup(a)
 	switch {
-	case !told || len(value) != 1:
-		return NotTold
+	case !known || len(value) != 1:
+		return NotGiven
 	case value[0] == 0:
 		return False
 	}
@@ -153,11 +153,11 @@ func (as Attributes) Bool(a Attribute) Bool {
 
 // Ulong gives a CK_ULONG, which is 8 or 4 bytes long and in the machine's byte order. It is false for anything else.
 func (as Attributes) Ulong(a Attribute) (uint64, bool) {
-	value, told := as.Told(a)
+	value, known := as.Lookup(a)
 	switch {
-	case told && len(value) == 8:
+	case known && len(value) == 8:
 		return binary.NativeEndian.Uint64(value), true
-	case told && len(value) == 4:
+	case known && len(value) == 4:
 		return uint64(binary.NativeEndian.Uint32(value)), true
 	}
 	return 0, false

@@ -87,6 +87,6 @@ func functionOf(err error) string {
 // Lost tells whether err comes from a call after which no further one on the session can succeed: the token is gone, or
 // the way to it.
 func Lost(err error) bool {
-	code, told := CodeOf(err)
-	return told && connectionLost(code)
+	code, known := CodeOf(err)
+	return known && connectionLost(code)
 }

@@ -67,8 +67,8 @@ func connectionLost(c CKR) bool { return c.is(aboutConnection) }
 // opposed to failing on what it was given.
 func DoesNotDo(c CKR) bool { return c.is(aboutMechanism | aboutTemplate) }
 
-// NotTold tells the return values by which a token keeps one attribute to itself.
-func (c CKR) NotTold() bool { return c.is(aboutAttribute) }
+// Withheld reports whether it is one of the return values by which a token keeps one attribute to itself.
+func (c CKR) Withheld() bool { return c.is(aboutAttribute) }
 
 // Judges tells whether a failed call speaks of the key, the mechanism or the template that it was given, so that a verdict may
 // rest on it. Everything else is a failure of the token: C_CreateObject that does not know a handle, C_DestroyObject that

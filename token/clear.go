@@ -25,8 +25,8 @@ var rsaParts = []Attribute{ckaPrivateExponent, ckaPrime1, ckaPrime2, ckaExponent
 // ReadClear reads a private key attribute by attribute: for a key with CKA_SENSITIVE=false and CKA_EXTRACTABLE=true. CRT
 // parts that the token does not tell are computed. The caller wipes the key; the copies made here are wiped.
 func (s *Session) ReadClear(key *Object) (*pki.PrivateKey, error) {
-	keyType, told := key.KeyType()
-	if !told {
+	keyType, known := key.KeyType()
+	if !known {
 		return nil, errors.New("the token does not tell the key's type")
 	}
 	switch keyType {

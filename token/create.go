@@ -70,8 +70,8 @@ func (s *Session) GenerateKeyPair(kind string, bits int, curve []byte, name Name
 	if err != nil {
 		return pki.PublicKey{}, err
 	}
-	key, told := PublicKeyOf(object)
-	if !told {
+	key, known := PublicKeyOf(object)
+	if !known {
 		return pki.PublicKey{}, errors.New("the token does not tell the public key that it generated")
 	}
 	return key, nil

@@ -30,7 +30,7 @@ const (
 func (s *Session) get(handle pkcs11.ObjectHandle, wanted []Attribute) ([][]byte, error) {
 	room := roomFor(wanted)
 	values, err := s.getInto(handle, wanted, room)
-	if code, told := CodeOf(err); !told || uint(code) != pkcs11.CKR_BUFFER_TOO_SMALL {
+	if code, given := CodeOf(err); !given || uint(code) != pkcs11.CKR_BUFFER_TOO_SMALL {
 		return values, err
 	}
 	if err := s.getSizes(handle, wanted, room); err != nil {
@@ -57,12 +57,12 @@ func roomFor(wanted []Attribute) []int {
 
 // getInto makes the call with room for the values.
 func (s *Session) getInto(handle pkcs11.ObjectHandle, wanted []Attribute, room []int) ([][]byte, error) {
-	told, err := s.callGet(handle, wanted, room, 0)
+	given, err := s.callGet(handle, wanted, room, 0)
 	values := make([][]byte, len(wanted))
-	for i := range told {
-		values[i] = told[i].Value
-		if err == nil && told[i].Value == nil && told[i].Length != unavailable {
-			err = &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d bytes of %s, where there was room for %d", told[i].Length, wanted[i], room[i])}
+	for i := range given {
+		values[i] = given[i].Value
+		if err == nil && given[i].Value == nil && given[i].Length != unavailable {
+			err = &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d bytes of %s, where there was room for %d", given[i].Length, wanted[i], room[i])}
 		}
 	}
 	if err != nil {
@@ -77,13 +77,13 @@ func (s *Session) getInto(handle pkcs11.ObjectHandle, wanted []Attribute, room [
 // getTold asks for the attributes in one call and gives what the token told: the specification has it fill in every value
 // that it can, whatever becomes of the others (PKCS#11 v3.1 §5.7.5). Where the call as a whole was refused, a value counts
 // only if the module has both written it and said how long it is. The others are absent; a lost connection is an error.
-func (s *Session) getTold(handle pkcs11.ObjectHandle, wanted []Attribute) (map[Attribute][]byte, error) {
+func (s *Session) getGiven(handle pkcs11.ObjectHandle, wanted []Attribute) (map[Attribute][]byte, error) {
 	answers, err := s.callGet(handle, wanted, roomFor(wanted), unwritten)
 	code, refused := CodeOf(err)
 	if err != nil && (!refused || connectionLost(code)) {
 		return nil, err
 	}
-	told := make(map[Attribute][]byte, len(wanted))
+	given := make(map[Attribute][]byte, len(wanted))
 	for i, answer := range answers {
 		if answer.Value == nil {
 			continue
@@ -91,9 +91,9 @@ func (s *Session) getTold(handle pkcs11.ObjectHandle, wanted []Attribute) (map[A
 		if n := len(answer.Value); refused && n > 0 && answer.Value[n-1] == unwritten {
 			continue // perhaps not written to its end: to be asked for by itself
 		}
-		told[wanted[i]] = answer.Value
+		given[wanted[i]] = answer.Value
 	}
-	return told, nil
+	return given, nil
 }
 
 // errAbsurd means a length that no attribute has.
@@ -101,11 +101,11 @@ var errAbsurd = errors.New("the module's answer cannot be used: a length that no
 
 // getSizes asks how long the values are. A length that no attribute has is an answer that cannot be used.
 func (s *Session) getSizes(handle pkcs11.ObjectHandle, wanted []Attribute, room []int) error {
-	told, err := s.callGet(handle, wanted, make([]int, len(wanted)), 0)
+	given, err := s.callGet(handle, wanted, make([]int, len(wanted)), 0)
 	if err != nil {
 		return err
 	}
-	for i, answer := range told {
+	for i, answer := range given {
 		switch {
 		case answer.Length == unavailable:
 			room[i] = 0
@@ -118,14 +118,14 @@ func (s *Session) getSizes(handle pkcs11.ObjectHandle, wanted []Attribute, room 
 	return nil
 }
 
-func (s *Session) callGet(handle pkcs11.ObjectHandle, wanted []Attribute, room []int, fill byte) (told []cryptoki.Told, err error) {
+func (s *Session) callGet(handle pkcs11.ObjectHandle, wanted []Attribute, room []int, fill byte) (given []cryptoki.Given, err error) {
 	types := make([]uint, len(wanted))
 	for i, a := range wanted {
 		types[i] = uint(a)
 	}
 	err = s.call("C_GetAttributeValue", attributeList(wanted), func() (err error) {
-		told, err = s.module.functions.GetAttributeValue(s.handle, handle, types, room, fill)
+		given, err = s.module.functions.GetAttributeValue(s.handle, handle, types, room, fill)
 		return err
 	})
-	return told, err
+	return given, err
 }

@@ -56,7 +56,7 @@ func (s *Session) objects(ctx context.Context) ([]*Object, error) {
 			return nil, context.Cause(ctx)
 		}
 		object, err := reader.read(handle)
-		if code, told := CodeOf(err); told && code == CKRObjectHandleInvalid {
+		if code, known := CodeOf(err); known && code == CKRObjectHandleInvalid {
 			if err = s.gone(ctx, handle, err); err == nil {
 				continue
 			}

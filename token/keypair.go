@@ -88,7 +88,7 @@ func (a *Additions) generatePair(kind KeyKind, name Name, policy Policy) (*pairH
 			return halves, nil
 		}
 		var answer *AnswerError
-		if code, told := CodeOf(err); !told || connectionLost(code) || errors.As(err, &answer) {
+		if code, known := CodeOf(err); !known || connectionLost(code) || errors.As(err, &answer) {
 			break
 		}
 	}
@@ -122,8 +122,8 @@ func (h *pairHalves) read(s *Session) (*KeyPair, error) {
 }
 
 func (h *pairHalves) pair() (*KeyPair, error) {
-	key, told := PublicKeyOf(h.public.object)
-	if !told {
+	key, known := PublicKeyOf(h.public.object)
+	if !known {
 		return nil, errors.New("the token does not tell the public key that it generated")
 	}
 	return &KeyPair{Private: h.private.object, Public: h.public.object, Key: key}, nil
@@ -138,7 +138,7 @@ func (h *pairHalves) rename(a *Additions, pair *KeyPair) (*KeyPair, error) {
 		for _, half := range []*addition{h.private, h.public} {
 			half.names = append(half.names, Name{Label: half.names[0].Label, ID: id}) // it may have either now
 		}
-		a.tell([]*addition{})
+		a.noteWanted([]*addition{})
 		for _, half := range []*addition{h.private, h.public} {
 			if err := s.setID(half.object, id); Lost(err) {
 				return nil, err

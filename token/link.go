@@ -64,7 +64,7 @@ func (l *linker) addPrivateKey(o *Object) {
 
 func (l *linker) addPublicKey(o *Object) {
 	l.publicKeys = append(l.publicKeys, o)
-	if public, told := PublicKeyOf(o); told {
+	if public, known := PublicKeyOf(o); known {
 		l.own[o] = public
 		l.publicsOf[string(public.SPKI)] = append(l.publicsOf[string(public.SPKI)], o)
 		l.addHalf(o.ID(), public)
@@ -93,8 +93,8 @@ func (l *linker) hinted(key *Object) []pki.PublicKey {
 
 // couldBe tells whether a private key's type and curve fit a public key.
 func couldBe(key *Object, public pki.PublicKey) bool {
-	keyType, told := key.KeyType()
-	if !told {
+	keyType, known := key.KeyType()
+	if !known {
 		return true
 	}
 	switch keyType {

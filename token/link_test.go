@@ -319,11 +319,11 @@ func checkLink(t *rapid.T, identity Identity) {
 	if c := identity.Certificate; c != nil && !c.Parsed.PublicKey.Equal(identity.Public) {
 		t.Fatalf("%s: the certificate has another key", summary(identity))
 	}
-	own, told := PublicKeyOf(identity.PrivateKey)
+	own, known := PublicKeyOf(identity.PrivateKey)
 	switch {
-	case identity.Proven() && (!told || !own.Equal(identity.Public)):
+	case identity.Proven() && (!known || !own.Equal(identity.Public)):
 		t.Fatalf("%s: nothing proves the link", summary(identity))
-	case identity.LinkedBy == LinkedByID && told:
+	case identity.LinkedBy == LinkedByID && known:
 		t.Fatalf("%s: linked by CKA_ID, and the key tells its public half", summary(identity))
 	}
 }

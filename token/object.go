@@ -103,7 +103,7 @@ func (o *Object) parse() {
 	if o.Class != CKOCertificate {
 		return
 	}
-	if kind, told := o.Attributes.Ulong(CKACertificateType); told && kind != certificateTypeX509 {
+	if kind, known := o.Attributes.Ulong(CKACertificateType); known && kind != certificateTypeX509 {
 		o.CertificateProblem = fmt.Sprintf("certificate type %d is not X.509", kind)
 		return
 	}

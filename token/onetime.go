@@ -14,18 +14,18 @@ func (s *Session) makeForSession(function, detail string, class Class, call func
 	if err := s.call(function, detail, func() (err error) { o.handle, err = call(); return err }); err != nil {
 		return nil, err
 	}
-	told, err := s.getTold(o.handle, []Attribute{CKAClass, CKAToken})
+	given, err := s.getGiven(o.handle, []Attribute{CKAClass, CKAToken})
 	if err != nil {
 		return nil, err
 	}
-	for a, value := range told {
+	for a, value := range given {
 		o.Attributes[a] = Answer{Value: value}
 	}
-	is, classTold := o.Attributes.Ulong(CKAClass)
-	if classTold && Class(is) != class || o.Attributes.Bool(CKAToken) == True {
+	is, classKnown := o.Attributes.Ulong(CKAClass)
+	if classKnown && Class(is) != class || o.Attributes.Bool(CKAToken) == True {
 		return nil, &AnswerError{Function: function, Err: fmt.Errorf("handle %d is not that of the new session object", o.handle)}
 	}
-	if !classTold {
+	if !classKnown {
 		o.Attributes[CKAToken] = Answer{Code: CKRAttributeTypeInvalid}
 	}
 	return o, nil

@@ -29,8 +29,8 @@ func (s *Session) Probe(ctx context.Context, key *Object, listed []Mechanism, ra
 		_, err = s.wrapWith(oneTime.template(), mechanisms, key)
 		oneTime.wipe()
 		if err != nil {
-			code, told := CodeOf(err)
-			if !told || connectionLost(code) {
+			code, known := CodeOf(err)
+			if !known || connectionLost(code) {
 				return nil, err
 			}
 			attempt.Function, attempt.Code = functionOf(err), code

@@ -72,13 +72,13 @@ type objectReader struct {
 const unknownClass = Class(^uint(0))
 
 func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
-	told, err := r.session.getTold(handle, everyAttribute)
+	given, err := r.session.getGiven(handle, everyAttribute)
 	if err != nil {
 		return nil, err
 	}
 	object := &Object{Attributes: Attributes{}, handle: handle}
 	answer := func(k kind, a Attribute) error {
-		if value, ok := told[a]; ok {
+		if value, ok := given[a]; ok {
 			object.Attributes[a] = Answer{Value: value}
 			return nil
 		}
@@ -90,11 +90,11 @@ func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
 	if err := answer(k, CKAClass); err != nil {
 		return nil, err
 	}
-	class, classTold := object.Attributes.Ulong(CKAClass)
+	class, classKnown := object.Attributes.Ulong(CKAClass)
 	if code := object.Attributes[CKAClass].Code; code != CKROK { // every object has a class: this is no answer but a failure
 		return nil, &Error{Function: "C_GetAttributeValue", Code: code}
 	}
-	if !classTold {
+	if !classKnown {
 		return nil, &AnswerError{Function: "C_GetAttributeValue", Err: errors.New("CKA_CLASS is no number")}
 	}
 	k.class = Class(class)

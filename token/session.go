@@ -96,8 +96,8 @@ func (s *Session) Login(pin *secret.Text) error {
 func (s *Session) checkLogin() error {
 	var state uint
 	err := s.call("C_GetSessionInfo", "", func() (err error) { state, err = s.module.functions.SessionState(s.handle); return err })
-	switch code, told := CodeOf(err); {
-	case told && code == CKRFunctionNotSupported:
+	switch code, known := CodeOf(err); {
+	case known && code == CKRFunctionNotSupported:
 		return nil
 	case err != nil:
 		return err

@@ -22,8 +22,8 @@ func (s *Session) Shroud(key *Object, kek, iv []byte) ([]byte, error) {
 	if err == nil {
 		return wrapped, nil
 	}
-	code, told := CodeOf(err)
-	if !told || connectionLost(code) {
+	code, known := CodeOf(err)
+	if !known || connectionLost(code) {
 		return nil, err
 	}
 	attempt := Attempt{Mechanism: CKMAESCBCPad, Function: functionOf(err), Code: code}

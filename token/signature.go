@@ -122,7 +122,7 @@ func (s *Session) signWith(key *Object, way signing) (signature []byte, err erro
 // §4.9, §5.6.8): one attempt, whose failure is a *LoginError.
 func (s *Session) use(key *Object, begins, ends string, mechanism CKM, begin, end func() error) error {
 	err := s.call(begins, mechanism.String(), begin)
-	if code, told := CodeOf(err); told && code == pkcs11.CKR_OPERATION_ACTIVE { // a use that failed before has not ended there
+	if code, known := CodeOf(err); known && code == pkcs11.CKR_OPERATION_ACTIVE { // a use that failed before has not ended there
 		if err := s.call(ends, mechanism.String(), end); err != nil {
 			return err
 		}

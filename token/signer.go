@@ -41,7 +41,7 @@ type Signer struct {
 func (s *Session) Signers(key *Object, public pki.PublicKey) ([]Signer, error) {
 	own := Signer{&tokenSigner{session: s, key: key, public: public}, SignedByOwn}
 	found, err := s.crypto11Signer(key, public)
-	if code, told := CodeOf(err); told && connectionLost(code) {
+	if code, known := CodeOf(err); known && connectionLost(code) {
 		return nil, err
 	}
 	if err != nil || found == nil { // whatever crypto11 cannot do, C_Sign may

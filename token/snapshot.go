@@ -50,7 +50,7 @@ func (inventory *Inventory) Redact() {
 	inventory.Token.Label, inventory.Token.Serial = foreign.Text(alias("token", string(inventory.Token.Label))), ""
 	for _, o := range inventory.Objects {
 		for _, a := range []Attribute{CKALabel, CKAApplication} {
-			if value, told := o.Attributes.Told(a); told {
+			if value, known := o.Attributes.Lookup(a); known {
 				o.Attributes[a] = Answer{Value: []byte(alias("label", string(value)))}
 			}
 		}
@@ -204,8 +204,8 @@ func (inventory *Inventory) Sound() bool {
 		if o == nil {
 			return false
 		}
-		class, told := o.Attributes.Ulong(CKAClass)
-		if !told || Class(class) != o.Class || o.Class == CKOCertificate && o.Certificate == nil && o.CertificateProblem == "" {
+		class, known := o.Attributes.Ulong(CKAClass)
+		if !known || Class(class) != o.Class || o.Class == CKOCertificate && o.Certificate == nil && o.CertificateProblem == "" {
 			return false
 		}
 		if c := o.Certificate; c != nil && (len(c.PublicKey.SPKI) == 0 || c.NotAfter.IsZero()) {

@@ -207,7 +207,7 @@ func TestRedact(t *testing.T) {
 	if !a.IsCA || snapshot.Token.Manufacturer != "maker" || string(o[0].ID()) != "\x01" {
 		t.Errorf("more than the names is gone: %s", text)
 	}
-	if _, told := o[5].Attributes.Told(CKAApplication); told {
+	if _, known := o[5].Attributes.Lookup(CKAApplication); known {
 		t.Error("what was not told has a name now")
 	}
 }

@@ -112,11 +112,11 @@ func (s *Session) SetBool(o *Object, a Attribute, value bool) error {
 // Destroyable asks whether an object may be destroyed (CKA_DESTROYABLE, PKCS#11 v2.40 §4.4). Tokens of before v2.40 do not tell.
 func (s *Session) Destroyable(o *Object) (Bool, error) {
 	values, err := s.get(o.handle, []Attribute{ckaDestroyable})
-	if code, told := CodeOf(err); told && !connectionLost(code) {
-		return NotTold, nil
+	if code, known := CodeOf(err); known && !connectionLost(code) {
+		return NotGiven, nil
 	}
 	if err != nil {
-		return NotTold, err
+		return NotGiven, err
 	}
 	return Attributes{ckaDestroyable: {Value: values[0]}}.Bool(ckaDestroyable), nil
 }
@@ -145,7 +145,7 @@ func (s *Session) PrivateKeys(ctx context.Context) ([]*Object, error) {
 			return nil, context.Cause(ctx)
 		}
 		key, err := s.readObject(handle)
-		if code, told := CodeOf(err); told && code == CKRObjectHandleInvalid {
+		if code, known := CodeOf(err); known && code == CKRObjectHandleInvalid {
 			continue // destroyed by another session since the search
 		}
 		if err != nil {
@@ -166,9 +166,9 @@ func (o *Object) SameAs(other *Object) bool {
 		return false
 	}
 	for _, a := range naming {
-		one, told := o.Attributes.Told(a)
-		two, too := other.Attributes.Told(a)
-		if told && too && !bytes.Equal(one, two) {
+		one, known := o.Attributes.Lookup(a)
+		two, too := other.Attributes.Lookup(a)
+		if known && too && !bytes.Equal(one, two) {
 			return false
 		}
 	}

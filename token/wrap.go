@@ -122,8 +122,8 @@ func (s *Session) wrapUnder(mechanism CKM, key *Object, random io.Reader) (*pki.
 	defer oneTime.wipe()
 	wrapped, err := s.wrapWith(oneTime.template(), oneTime.mechanisms(), key)
 	if err != nil {
-		var told bool
-		if attempt.Code, told = CodeOf(err); !told || connectionLost(attempt.Code) {
+		var known bool
+		if attempt.Code, known = CodeOf(err); !known || connectionLost(attempt.Code) {
 			return nil, attempt, err
 		}
 		attempt.Function = functionOf(err)

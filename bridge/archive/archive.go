@@ -261,7 +261,7 @@ func sweep(directory string) error {
 		return &FileError{Path: directory, Fault: NotReadable, Err: err}
 	}
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), draftName+"-") || !strings.HasSuffix(entry.Name(), draftEnding) {
+		if !strings.HasPrefix(entry.Name(), draftName+"-") || !strings.HasSuffix(entry.Name(), draftExtension) {
 			continue
 		}
 		if err := removeAbandoned(filepath.Join(directory, entry.Name())); err != nil {

@@ -17,8 +17,8 @@ import (
 
 // Unfinished files are hidden, and named so that they are known as ours.
 const (
-	draftName   = ".p11bridge"
-	draftEnding = ".part"
+	draftName      = ".p11bridge"
+	draftExtension = ".part"
 )
 
 func (t Target) draftName() string {
@@ -52,11 +52,11 @@ func NewDraft(target Target, contents []byte) (d *Draft, err error) {
 	if _, err := rand.Read(random); err != nil {
 		return nil, errors.Join(fmt.Errorf("name an unfinished file: %w", err), directory.Close())
 	}
-	d = &Draft{target: target, directory: directory, name: target.draftName() + "-" + hex.EncodeToString(random) + draftEnding, digest: sha256.Sum256(contents)}
-	d.tell(filepath.Join(filepath.Dir(target.Path), d.name))
+	d = &Draft{target: target, directory: directory, name: target.draftName() + "-" + hex.EncodeToString(random) + draftExtension, digest: sha256.Sum256(contents)}
+	d.noteScratch(filepath.Join(filepath.Dir(target.Path), d.name))
 	fd, err := unix.Openat(int(directory.Fd()), d.name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		d.tell("")
+		d.noteScratch("")
 		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, directory.Close())
 	}
 	d.file = os.NewFile(uintptr(fd), d.name)
@@ -99,13 +99,13 @@ func unsupported(err error) bool {
 
 // Place gives the draft its final name, as the last act, and looks whether the file under that name is the draft. Without Force
 // it never replaces a file, even one that came meanwhile. The error is a *FileError where the file did not get its name, and
-// was removed, or a *PlacedError. With PlacedUncertain the file is given as well: it is whole.
-func (d *Draft) Place() (*Placed, error) {
+// was removed, or a *SavedError. With SavedUncertain the file is given as well: it is whole.
+func (d *Draft) Place() (*SavedFile, error) {
 	var info unix.Stat_t
 	if err := unix.Fstat(int(d.file.Fd()), &info); err != nil {
 		return nil, errors.Join(&FileError{Path: d.target.Path, Fault: NotWritable, Err: err}, d.Discard())
 	}
-	p := &Placed{target: d.target, device: uint64(info.Dev), inode: info.Ino, digest: d.digest}
+	p := &SavedFile{target: d.target, device: uint64(info.Dev), inode: info.Ino, digest: d.digest}
 	named := d.rename()
 	if named != nil && !d.hasFinalName(p) {
 		fault := &FileError{Path: d.target.Path, Fault: NotWritable, Err: named}
@@ -115,17 +115,17 @@ func (d *Draft) Place() (*Placed, error) {
 		return nil, errors.Join(fault, d.Discard())
 	}
 	if named == nil {
-		d.tell("")
+		d.noteScratch("")
 	}
 	settled := errors.Join(named, d.settle())
-	var found *PlacedError
+	var found *SavedError
 	switch err := p.Check(); {
-	case errors.As(err, &found) && found.Fault != PlacedUncertain:
+	case errors.As(err, &found) && found.Fault != SavedUncertain:
 		return nil, found
 	case err != nil:
 		return p, err
 	case settled != nil:
-		return p, &PlacedError{Path: d.target.Path, Fault: PlacedUncertain, Err: settled}
+		return p, &SavedError{Path: d.target.Path, Fault: SavedUncertain, Err: settled}
 	}
 	return p, nil
 }
@@ -152,7 +152,7 @@ func (d *Draft) rename() error {
 }
 
 // hasFinalName tells whether a renaming that answered an error was carried out all the same.
-func (d *Draft) hasFinalName(p *Placed) bool {
+func (d *Draft) hasFinalName(p *SavedFile) bool {
 	var info unix.Stat_t
 	err := unix.Fstatat(int(d.directory.Fd()), filepath.Base(d.target.Path), &info, unix.AT_SYMLINK_NOFOLLOW)
 	return err == nil && uint64(info.Dev) == p.device && info.Ino == p.inode
@@ -173,18 +173,18 @@ func (d *Draft) Discard() error {
 	if errors.Is(err, unix.ENOENT) {
 		err = nil
 	}
-	d.tell("")
+	d.noteScratch("")
 	return errors.Join(err, d.file.Close(), d.directory.Close())
 }
 
-func (d *Draft) tell(path string) {
+func (d *Draft) noteScratch(path string) {
 	if d.target.Scratch != nil {
 		d.target.Scratch(path)
 	}
 }
 
 // WriteFile writes a file whole or not at all, by the rules of Target, and compares it with what stands on disk before it
-// gets its name. The error is a *FileError, ErrNotProven, or a *PlacedError.
+// gets its name. The error is a *FileError, ErrNotProven, or a *SavedError.
 func WriteFile(target Target, contents []byte) error {
 	draft, err := NewDraft(target, contents)
 	if err != nil {

@@ -208,8 +208,8 @@ func (a *Archive) renewed(identity token.Identity, certificate *pki.Certificate)
 	}
 	for i := range a.Backups {
 		b := &a.Backups[i]
-		before, err := time.Parse(time.RFC3339, b.Record.Certificate.NotBefore)
-		if err != nil || certificate.NotBefore.Before(before) || b.Record.Certificate.SHA256 == certificate.SHA256() {
+		notBefore, err := time.Parse(time.RFC3339, b.Record.Certificate.NotBefore)
+		if err != nil || certificate.NotBefore.Before(notBefore) || b.Record.Certificate.SHA256 == certificate.SHA256() {
 			continue
 		}
 		same := b.Record.PublicKeySHA256 == key || b.Record.Certificate.Subject == certificate.Subject && ids[b.Record.ID]

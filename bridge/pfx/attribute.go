@@ -19,7 +19,7 @@ var tagBMPString = asn1.Tag(30)
 
 // readAttributes reads the SET OF attributes. A friendlyName or a localKeyID that is malformed, or a second one, is
 // kept among the others: a broken label must not keep anybody from a backup.
-func readAttributes(set cryptobyte.String, t *tally) (attributes, error) {
+func readAttributes(set cryptobyte.String, t *bagCount) (attributes, error) {
 	const where = "bag attributes"
 	var result attributes
 	for !set.Empty() {

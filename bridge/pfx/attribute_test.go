@@ -23,7 +23,7 @@ func readRaw(t *testing.T, raw []rawAttribute) (attributes, error) {
 	}
 	der, err := b.Bytes()
 	must(t, err)
-	return readAttributes(der, new(tally))
+	return readAttributes(der, new(bagCount))
 }
 
 func TestAttributesAreReadOrKept(t *testing.T) {
@@ -68,7 +68,7 @@ func TestAttributesAreReadOrKept(t *testing.T) {
 		if len(test.raw) > 0 && !set.ReadASN1(&set, asn1.SET) {
 			t.Fatalf("%s: no set", test.name)
 		}
-		again, err := readAttributes(set, new(tally))
+		again, err := readAttributes(set, new(bagCount))
 		must(t, err)
 		less := cmpopts.SortSlices(func(a, b Attribute) bool { return a.OID+string(a.Values) < b.OID+string(b.Values) })
 		if diff := cmp.Diff(got, again, cmp.AllowUnexported(attributes{}), cmpopts.EquateEmpty(), less); diff != "" {
@@ -79,7 +79,7 @@ func TestAttributesAreReadOrKept(t *testing.T) {
 
 func TestDamagedAttributes(t *testing.T) {
 	for _, set := range []string{"05", "0500", "3000", "300406003100", "3003060101", "30053100060101", "300706010131000500"} {
-		if _, err := readAttributes(unhex(t, set), new(tally)); err == nil {
+		if _, err := readAttributes(unhex(t, set), new(bagCount)); err == nil {
 			t.Errorf("%s was accepted", set)
 		}
 	}

@@ -38,16 +38,16 @@ type bags struct {
 	keys         []*keyBag
 	certificates []Certificate
 	others       int
-	// tally is the whole file's.
-	tally *tally
+	// count is the whole file's.
+	count *bagCount
 }
 
-// tally counts what a file may not have too many of.
-type tally struct {
+// bagCount counts what a file may not have too many of.
+type bagCount struct {
 	bags, attributes int
 }
 
-func (t *tally) add(bags, attributes int) error {
+func (t *bagCount) add(bags, attributes int) error {
 	if t.bags += bags; t.bags > maxBags {
 		return &LimitError{What: LimitBags, Value: int64(t.bags), Bound: maxBags}
 	}
@@ -68,7 +68,7 @@ func (b *bags) read(der cryptobyte.String, depth int) error {
 		return damaged(where)
 	}
 	for !contents.Empty() {
-		if err := b.tally.add(1, 0); err != nil {
+		if err := b.count.add(1, 0); err != nil {
 			return err
 		}
 		var bag, value, set cryptobyte.String
@@ -82,7 +82,7 @@ func (b *bags) read(der cryptobyte.String, depth int) error {
 		if !bag.Empty() && (!bag.ReadASN1(&set, asn1.SET) || !bag.Empty()) {
 			return damaged("SafeBag")
 		}
-		a, err := readAttributes(set, b.tally)
+		a, err := readAttributes(set, b.count)
 		if err != nil {
 			return err
 		}

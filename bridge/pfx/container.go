@@ -39,7 +39,7 @@ type container struct {
 	wasDER  bool
 	// trailing counts the bytes behind the file.
 	trailing int
-	tally    tally
+	count    bagCount
 	// broken is what is wrong with the content that the MAC is made over: only the MAC tells whether it is damage.
 	broken error
 	// copies hold everything that the structures above point into. They may hold a key in clear.
@@ -151,7 +151,7 @@ func (c *container) readSafes() error {
 }
 
 func (c *container) readSafe(info cryptobyte.String) (*safe, error) {
-	s := &safe{bags: bags{tally: &c.tally}}
+	s := &safe{bags: bags{count: &c.count}}
 	oid, ok := readOID(&info)
 	if !ok {
 		return nil, damaged("AuthenticatedSafe")

@@ -103,12 +103,12 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 
 // checkContents refuses what could not be read back.
 func checkContents(contents Contents) error {
-	bagCount := len(contents.Keys) + len(contents.Certificates)
-	if bagCount == 0 {
+	count := len(contents.Keys) + len(contents.Certificates)
+	if count == 0 {
 		return ErrNothingToEncode
 	}
-	var t tally
-	if err := t.add(bagCount, 0); err != nil {
+	var t bagCount
+	if err := t.add(count, 0); err != nil {
 		return err
 	}
 	size := 0

@@ -137,8 +137,8 @@ func recogniseText(text []byte) (Kind, bool) {
 // openssh-key-v1).
 func encryptedPEM(label string, body []byte) bool {
 	if label != "OPENSSH PRIVATE KEY" {
-		head := body[:min(len(body), 200)]
-		return bytes.Contains(head, []byte("Proc-Type: 4,ENCRYPTED"))
+		start := body[:min(len(body), 200)]
+		return bytes.Contains(start, []byte("Proc-Type: 4,ENCRYPTED"))
 	}
 	block, _ := pem.Decode(append([]byte("-----BEGIN "+label+"-----"), body...))
 	return block != nil && !strings.HasPrefix(string(block.Bytes), "openssh-key-v1\x00\x00\x00\x00\x04none")

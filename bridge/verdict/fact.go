@@ -20,8 +20,8 @@ func attributeFact(o *token.Object, a token.Attribute) Fact {
 }
 
 func TypeFacts(key *token.Object) []Fact {
-	keyType, told := key.KeyType()
-	if !told {
+	keyType, known := key.KeyType()
+	if !known {
 		return []Fact{{token.CKAKeyType.String(), nil}}
 	}
 	return []Fact{{token.CKAKeyType.String(), keyType.String()}}
@@ -39,10 +39,10 @@ func KeyText(key pki.PublicKey) string {
 
 // ObjectKeyText names a key object by its public key, else by its type; nil where the token told neither.
 func ObjectKeyText(o *token.Object) any {
-	if public, told := token.PublicKeyOf(o); told {
+	if public, known := token.PublicKeyOf(o); known {
 		return KeyText(public)
 	}
-	if keyType, told := o.KeyType(); told {
+	if keyType, known := o.KeyType(); known {
 		return keyType.String()
 	}
 	return nil

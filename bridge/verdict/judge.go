@@ -128,12 +128,12 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 	extractable, sensitive := key.Attributes.Bool(token.CKAExtractable), key.Attributes.Bool(token.CKASensitive)
 	extractableFact, sensitiveFact := attributeFact(key, token.CKAExtractable), attributeFact(key, token.CKASensitive)
 	switch {
-	case extractable == token.NotTold:
+	case extractable == token.NotGiven:
 		v.add(AttributesNotTold, extractableFact, sensitiveFact)
 	case extractable == token.False:
 		v.add(KeyNotExtractable, extractableFact)
 		judgeOrigin(v, inventory, key)
-	case !typeTold(key):
+	case !typeKnown(key):
 		v.add(AttributesNotTold, append(TypeFacts(key), extractableFact, sensitiveFact)...)
 	case !supported(key, identity):
 		v.add(KeyTypeUnsupported, TypeFacts(key)...)
@@ -162,10 +162,10 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 // once is no answer: OpenSC says so of keys that it generated.
 func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {
 	local, never := attributeFact(key, token.CKALocal), attributeFact(key, token.CKANeverExtractable)
-	told := func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.NotTold }
+	given := func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.NotGiven }
 	silent := !slices.ContainsFunc(originFlags, func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.False })
 	switch {
-	case silent, Invents(inventory) && (told(token.CKALocal) || told(token.CKANeverExtractable)):
+	case silent, Invents(inventory) && (given(token.CKALocal) || given(token.CKANeverExtractable)):
 		v.add(OriginUnknown, local, never)
 	case key.Attributes.Bool(token.CKANeverExtractable) == token.False:
 		v.add(OriginalMayExist, never, local)
@@ -240,9 +240,9 @@ func wrapMechanism(listed []token.Mechanism) (token.CKM, bool) {
 	return 0, false
 }
 
-func typeTold(key *token.Object) bool {
-	_, told := key.KeyType()
-	return told
+func typeKnown(key *token.Object) bool {
+	_, given := key.KeyType()
+	return given
 }
 
 // supported tells whether the key's type is one whose PKCS#8 form can be read and checked here.

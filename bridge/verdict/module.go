@@ -104,7 +104,7 @@ func JudgeModule(run ModuleRun, daemon host.PCSCDaemon, softHSM host.SoftHSMConf
 		v.Health = HealthOK
 	}
 	if run.Printed != "" {
-		v.Reasons = append(v.Reasons, Because(ModulePrinted, Fact{"module", path}, Fact{"printed", beginning(run.Printed)}))
+		v.Reasons = append(v.Reasons, Because(ModulePrinted, Fact{"module", path}, Fact{"printed", opening(run.Printed)}))
 	}
 	return v
 }
@@ -214,7 +214,7 @@ func NoModuleReason(configurations []host.Configuration) Reason {
 }
 
 // beginning bounds what a module printed.
-func beginning(text string) string {
+func opening(text string) string {
 	const most = 1000
 	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
 	if len(runes) > most {

@@ -51,11 +51,11 @@ func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, u
 		"Label": r.Identity.PrivateKey.Label(), "Token": r.Inventory.Token.Label,
 		"URI": foreign.Text(uri), "File": foreign.Text(o.copy),
 	}
-	head, copied, bare := "delete.done", "delete.copy", "delete.no-copy"
+	first, copied, bare := "delete.done", "delete.copy", "delete.no-copy"
 	if o.dryRun {
-		head, bare = "delete.dry-run", "delete.dry-run-no-copy"
+		first, bare = "delete.dry-run", "delete.dry-run-no-copy"
 	}
-	p.Line("", args, head)
+	p.Line("", args, first)
 	if r.Copy == nil {
 		copied = bare
 	}

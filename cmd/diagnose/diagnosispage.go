@@ -19,13 +19,13 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) e
 		section.Reasons, _ = view.PageReasons(a, t.Reasons)
 		for i, identity := range t.Identities {
 			card := diagnosisCard(a, identity, t.Diagnoses[i])
-			counts[card.Light]++
+			counts[card.Rating]++
 			section.Cards = append(section.Cards, card)
 		}
 		p.Sections = append(p.Sections, section)
 	}
-	for _, light := range []string{view.LightGood, view.LightDoubt, view.LightBad} {
-		p.Lights = append(p.Lights, view.PageLight{Light: light, Count: counts[light], Text: a.Text("page.light."+light, messages.Args{"Count": messages.Number(counts[light])})})
+	for _, rating := range []string{view.RatingGood, view.RatingDoubt, view.RatingBad} {
+		p.Ratings = append(p.Ratings, view.PageRating{Rating: rating, Count: counts[rating], Text: a.Text("page.light."+rating, messages.Args{"Count": messages.Number(counts[rating])})})
 	}
 	target := archive.Target{Path: o.html, Force: o.force, Scratch: a.Scratch}
 	return view.WritePage(a, target, p)
@@ -36,7 +36,7 @@ func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.P
 	if name == "" {
 		name = identity.ID
 	}
-	card := view.PageCard{Light: lightOf(identity), Heading: name + " – " + view.KeyText(identity), Verdict: view.VerdictSentence(a, identity)}
+	card := view.PageCard{Rating: ratingOf(identity), Heading: name + " – " + view.KeyText(identity), Verdict: view.VerdictSentence(a, identity)}
 	if c := identity.Certificate; c != nil {
 		card.Facts = append(card.Facts, a.Text("page.certificate", messages.Args{
 			"Subject": c.Subject, "Issuer": c.Issuer, "Until": messages.Own(a.DateOf(c.NotAfter)),
@@ -47,8 +47,8 @@ func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.P
 	if identity.PrivateKey != nil {
 		for _, attribute := range view.KeyAttributes {
 			value := "not told"
-			if told := identity.PrivateKey.Attributes[attribute.String()]; told != nil {
-				value = fmt.Sprint(*told)
+			if given := identity.PrivateKey.Attributes[attribute.String()]; given != nil {
+				value = fmt.Sprint(*given)
 			}
 			card.Evidence = append(card.Evidence, view.PageEvidence{Source: "C_GetAttributeValue", Name: attribute.String(), Value: value})
 		}
@@ -63,12 +63,12 @@ func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.P
 }
 
 // lightOf is green where the key can leave, amber where that is not known yet or where there never was a key, red else.
-func lightOf(identity view.Identity) string {
+func ratingOf(identity view.Identity) string {
 	switch {
 	case identity.Verdict.Exportable:
-		return view.LightGood
+		return view.RatingGood
 	case identity.PrivateKey == nil:
-		return view.LightDoubt
+		return view.RatingDoubt
 	}
-	return view.LightBad
+	return view.RatingBad
 }

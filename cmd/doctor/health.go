@@ -228,14 +228,14 @@ func viewSlot(slot host.InspectedSlot, judged verdict.SlotVerdict) slotView {
 	shown.Token = &slotTokenView{
 		URI: info.URI().String(), Label: info.Label, Serial: string(info.Serial), Manufacturer: info.Manufacturer, Model: info.Model,
 		Flags: info.Flags.Names(), LoginRequired: info.Flags.Has(token.CKFLoginRequired), PINCountLow: info.Flags.Has(token.CKFUserPINCountLow),
-		MinPINLength: info.MinPINLen, MaxPINLength: info.MaxPINLen, MaxSessions: told(info.MaxSessions), MaxRWSessions: told(info.MaxRWSessions),
+		MinPINLength: info.MinPINLen, MaxPINLength: info.MaxPINLen, MaxSessions: known(info.MaxSessions), MaxRWSessions: known(info.MaxRWSessions),
 		Mechanisms: len(slot.Mechanisms), Shroud: verdict.ListsShroud(slot.Mechanisms), Wrap: wrap, Objects: slot.Objects,
 	}
 	return shown
 }
 
-// told is nil for what a token does not tell.
-func told(n token.Count) *token.Count {
+// known is nil for what a token does not tell.
+func known(n token.Count) *token.Count {
 	if n == token.Unknown {
 		return nil
 	}

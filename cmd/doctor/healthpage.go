@@ -29,17 +29,17 @@ func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) erro
 		counts[m.Health]++
 		modules.Cards = append(modules.Cards, healthCard(a, m))
 	}
-	for _, light := range []verdict.Health{verdict.HealthOK, verdict.HealthLook, verdict.HealthBroken} {
-		p.Lights = append(p.Lights, view.PageLight{Light: healthLights[light], Count: counts[light], Text: a.Text("page.doctor.light."+string(light), nil)})
+	for _, health := range []verdict.Health{verdict.HealthOK, verdict.HealthLook, verdict.HealthBroken} {
+		p.Ratings = append(p.Ratings, view.PageRating{Rating: healthRatings[health], Count: counts[health], Text: a.Text("page.doctor.light."+string(health), nil)})
 	}
 	p.Sections = []view.PageSection{modules, general}
 	return view.WritePage(a, target, p)
 }
 
-var healthLights = map[verdict.Health]string{verdict.HealthOK: view.LightGood, verdict.HealthLook: view.LightDoubt, verdict.HealthBroken: view.LightBad}
+var healthRatings = map[verdict.Health]string{verdict.HealthOK: view.RatingGood, verdict.HealthLook: view.RatingDoubt, verdict.HealthBroken: view.RatingBad}
 
 func healthCard(a *frame.App, m moduleView) view.PageCard {
-	card := view.PageCard{Light: healthLights[m.Health], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.light."+string(m.Health), nil)}
+	card := view.PageCard{Rating: healthRatings[m.Health], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.light."+string(m.Health), nil)}
 	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
 	facts.line("", a.Text("doctor.found."+m.Found, messages.Args{"By": foreign.Text(m.FoundBy)}))
 	facts.library(m)

@@ -110,20 +110,20 @@ func countOutcome(items []*bridge.Item, outcomes ...bridge.Outcome) int {
 // that cannot leave does not count. A run that failed with everything that it tried, and found nothing up to date, did nothing
 // in part.
 func partly(items []*bridge.Item) int {
-	undone, placed := 0, 0
+	undone, withoutRecord := 0, 0
 	for _, item := range items {
 		if item.Err != nil || item.Outcome == bridge.WithoutCertificate || item.Receipt != nil && !item.Receipt.Settled() {
 			undone++
 		}
-		var standing *archive.PlacedError
-		if errors.As(item.Err, &standing) && standing.Fault == archive.PlacedWithoutRecord {
-			placed++
+		var standing *archive.SavedError
+		if errors.As(item.Err, &standing) && standing.Fault == archive.SavedWithoutRecord {
+			withoutRecord++
 		}
 	}
 	switch {
 	case undone == 0:
 		return frame.ExitDone
-	case countOutcome(items, bridge.Failed) > placed && placed+countOutcome(items, bridge.Exported, bridge.UpToDate) == 0:
+	case countOutcome(items, bridge.Failed) > withoutRecord && withoutRecord+countOutcome(items, bridge.Exported, bridge.UpToDate) == 0:
 		return frame.ExitFailed
 	}
 	return frame.ExitPartly

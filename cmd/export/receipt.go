@@ -36,7 +36,7 @@ const exportSchema = "p11bridge.export/1"
 
 // receiptResult is what is to be told of an export. A file whose key nobody could prove, or which has to be looked after, is done
 // in part.
-func receiptResult(receipt *bridge.Receipt, judged verdict.Verdict) frame.Result {
+func receiptResult(receipt *bridge.ExportResult, judged verdict.Verdict) frame.Result {
 	reasons := append(judged.Notices(), receipt.Notices...)
 	result := frame.Result{JSON: viewReceipt(receipt, reasons), Text: func(p *frame.Printer) { printReceipt(p, receipt, reasons) }}
 	if !receipt.Settled() {
@@ -45,7 +45,7 @@ func receiptResult(receipt *bridge.Receipt, judged verdict.Verdict) frame.Result
 	return result
 }
 
-func printReceipt(p *frame.Printer, receipt *bridge.Receipt, reasons []verdict.Reason) {
+func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verdict.Reason) {
 	method := string(receipt.Method)
 	if receipt.Mechanism != "" {
 		method += " (" + receipt.Mechanism + ")"
@@ -85,7 +85,7 @@ func printNotices(p *frame.Printer, reasons []verdict.Reason) {
 	}
 }
 
-func viewReceipt(receipt *bridge.Receipt, reasons []verdict.Reason) exportView {
+func viewReceipt(receipt *bridge.ExportResult, reasons []verdict.Reason) exportView {
 	profile := string(receipt.Profile)
 	shown := exportView{
 		Schema: exportSchema, File: receipt.File, SHA256: receipt.SHA256, Method: &receipt.Method, Profile: &profile,

@@ -33,7 +33,7 @@ func frameErrors() []Description {
 		As(describeLoad),
 		As(describeBlocked),
 		As(describeRefused),
-		As(describePlaced),
+		As(describeSaved),
 		As(describeFile),
 		As(func(_ *App, e *bridge.UnprovenError) Failure {
 			return Failure{ID: "error.unproven", Reasons: []verdict.Reason{e.Reason}, Code: ExitPartly}
@@ -102,9 +102,9 @@ func describeFile(_ *App, e *archive.FileError) Failure {
 }
 
 // describePlaced has the words for a file that got its name. What is whole was done in part.
-func describePlaced(_ *App, e *archive.PlacedError) Failure {
+func describeSaved(_ *App, e *archive.SavedError) Failure {
 	f := Failure{ID: "error.placed." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(SystemWords(e.Err))}, Code: ExitFailed}
-	if e.Fault == archive.PlacedUncertain || e.Fault == archive.PlacedWithoutRecord {
+	if e.Fault == archive.SavedUncertain || e.Fault == archive.SavedWithoutRecord {
 		f.Code = ExitPartly
 	}
 	return f

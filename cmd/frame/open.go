@@ -173,7 +173,7 @@ func (w *Worker) Token(ctx context.Context, uri *token.URI) (token.Slot, error) 
 // Session opens a session of the kind that the work needs.
 func (w *Worker) Session(slot token.Slot, access token.Access) (*token.Session, error) {
 	session, err := slot.OpenSession(access)
-	if code, told := token.CodeOf(err); told && access == token.ReadWrite && code == token.CKRTokenWriteProtected {
+	if code, known := token.CodeOf(err); known && access == token.ReadWrite && code == token.CKRTokenWriteProtected {
 		return nil, fmt.Errorf("%w: %w", bridge.ErrWriteProtected, err)
 	}
 	if err != nil {

@@ -31,7 +31,7 @@ func (a *App) report(err error) int {
 		return ExitFailed
 	}
 	f := a.Describe(err)
-	a.tell(f)
+	a.printFailure(f)
 	if a.JSON {
 		view := errorView{"p11bridge.error/1", f.Code, OneLine(err), NoNil(append(f.Reasons, f.Stated...))}
 		if err := a.writeJSON(view); err != nil {
@@ -41,8 +41,8 @@ func (a *App) report(err error) int {
 	return f.Code
 }
 
-// tell writes a failure for people.
-func (a *App) tell(f Failure) {
+// printFailure writes a failure for people.
+func (a *App) printFailure(f Failure) {
 	var text strings.Builder
 	fmt.Fprintln(&text, "p11bridge: "+f.Text(a)+codes(f.Stated))
 	for _, reason := range f.Reasons {

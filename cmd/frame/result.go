@@ -53,7 +53,7 @@ func (a *App) print(r Result) error {
 		return a.writeJSON(r.JSON)
 	}
 	if r.Err != nil {
-		a.tell(a.Describe(r.Err))
+		a.printFailure(a.Describe(r.Err))
 		return nil
 	}
 	var text bytes.Buffer

@@ -66,7 +66,7 @@ func install(ctx context.Context, a *frame.App, o *installOptions, s *token.Sess
 	if err != nil {
 		return frame.Result{}, err
 	}
-	order := bridge.InstallOrder{Session: s, Inventory: inventory, Certificates: certificates, WithChain: o.withChain, Now: a.Now()}
+	order := bridge.InstallRequest{Session: s, Inventory: inventory, Certificates: certificates, WithChain: o.withChain, Now: a.Now()}
 	plan, err := order.Plan(ctx)
 	if err != nil {
 		return frame.Result{}, err

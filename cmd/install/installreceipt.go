@@ -24,14 +24,14 @@ type installView struct {
 	Label       foreign.Text      `json:"label"`
 	State       string            `json:"state"`
 	Proof       token.Link        `json:"proof"`
-	Chain       []placedView      `json:"chain"`
+	Chain       []namedView       `json:"chain"`
 	LeftOut     int               `json:"left_out"`
 	DryRun      bool              `json:"dry_run"`
 	Reasons     []verdict.Reason  `json:"reasons"`
 }
 
-// placedView is a chain certificate on the token.
-type placedView struct {
+// namedView is a chain certificate on the token.
+type namedView struct {
 	Subject foreign.Text `json:"subject"`
 	SHA256  string       `json:"sha256"`
 	Label   foreign.Text `json:"label"`
@@ -41,7 +41,7 @@ type placedView struct {
 const installSchema = "p11bridge.install/1"
 
 // stateOf says what became of a certificate, or would.
-func stateOf(c bridge.PlacedCertificate, dryRun bool) string {
+func stateOf(c bridge.NamedCertificate, dryRun bool) string {
 	switch {
 	case c.There != nil:
 		return "present"
@@ -55,18 +55,18 @@ func viewInstall(o *installOptions, info *token.Info, plan *bridge.InstallPlan) 
 	shown := installView{
 		Schema: installSchema, File: o.file, Token: info.URI().String(), URI: info.URI().With(plan.Key).String(),
 		Certificate: view.CertificateOf(plan.Certificate), ID: hex.EncodeToString(plan.Name.ID), Label: foreign.Text(plan.Name.Label),
-		State: stateOf(plan.PlacedCertificate, o.dryRun), Proof: plan.Proof, Chain: []placedView{}, LeftOut: plan.LeftOut, DryRun: o.dryRun,
+		State: stateOf(plan.NamedCertificate, o.dryRun), Proof: plan.Proof, Chain: []namedView{}, LeftOut: plan.LeftOut, DryRun: o.dryRun,
 		Reasons: frame.NoNil(plan.Notices),
 	}
 	for _, c := range plan.Chain {
-		shown.Chain = append(shown.Chain, placedView{c.Certificate.Subject, c.Certificate.SHA256(), foreign.Text(c.Name.Label), stateOf(c, o.dryRun)})
+		shown.Chain = append(shown.Chain, namedView{c.Certificate.Subject, c.Certificate.SHA256(), foreign.Text(c.Name.Label), stateOf(c, o.dryRun)})
 	}
 	return shown
 }
 
 func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *bridge.InstallPlan) {
 	c := plan.Certificate
-	state := stateOf(plan.PlacedCertificate, o.dryRun)
+	state := stateOf(plan.NamedCertificate, o.dryRun)
 	args := messages.Args{
 		"Subject": c.Subject, "Issuer": c.Issuer, "Until": messages.Own(p.Date(c.NotAfter)), "Token": info.Label,
 		"Label": foreign.Text(plan.Name.Label), "ID": messages.Own(hex.EncodeToString(plan.Name.ID)), "LeftOut": messages.Number(plan.LeftOut),

@@ -277,8 +277,8 @@ func (u *uses) call(call *ast.CallExpr) {
 // patternOf is a concatenation that begins like an id, as a regular expression.
 func patternOf(e ast.Expr) (string, bool) {
 	pattern, ok := parts(e)
-	head := regexp.MustCompile(`^([a-z0-9-]+\\\.)+`)
-	return "^" + pattern + "$", ok && head.MatchString(pattern)
+	start := regexp.MustCompile(`^([a-z0-9-]+\\\.)+`)
+	return "^" + pattern + "$", ok && start.MatchString(pattern)
 }
 
 func parts(e ast.Expr) (string, bool) {

@@ -111,8 +111,8 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 }
 
 // requestOrder reads what the command line says, before any token is touched.
-func requestOrder(a *frame.App, o *requestOptions) (order bridge.RequestOrder, err error) {
-	order = bridge.RequestOrder{
+func requestOrder(a *frame.App, o *requestOptions) (order bridge.CSRRequest, err error) {
+	order = bridge.CSRRequest{
 		SameKey: o.sameKey, KeyType: strings.ToLower(o.keyType), Exportable: o.exportable, Label: o.label,
 		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
 	}
@@ -138,7 +138,7 @@ func requestOrder(a *frame.App, o *requestOptions) (order bridge.RequestOrder, e
 	return order, order.Target.Check()
 }
 
-func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.RequestOrder) (frame.Result, error) {
+func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.CSRRequest) (frame.Result, error) {
 	plan, err := order.Plan()
 	if err != nil {
 		return frame.Result{}, err
@@ -148,11 +148,11 @@ func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.
 		return planResult(o, order, plan), nil
 	}
 	// Without a file the request itself is the result. It is out before the new key is kept for it.
-	order.Deliver = func(receipt *bridge.RequestReceipt) error {
+	order.Deliver = func(receipt *bridge.CSRResult) error {
 		return a.Deliver(frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { p.Raw(receipt.PEM) }})
 	}
 	done := frame.Slowly(a, "progress.request")
-	receipt, err := bridge.Request(ctx, order, plan)
+	receipt, err := bridge.CreateCSR(ctx, order, plan)
 	done()
 	if err != nil {
 		return frame.Result{}, requestFailure(err)

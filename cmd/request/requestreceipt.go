@@ -33,7 +33,7 @@ type requestView struct {
 
 const requestSchema = "p11bridge.request/1"
 
-func viewRequestPlan(o *requestOptions, plan *bridge.RequestPlan) requestView {
+func viewRequestPlan(o *requestOptions, plan *bridge.CSRPlan) requestView {
 	shown := requestView{Schema: requestSchema, Subject: foreign.Text(pki.NameText(plan.RawSubject)), NewKey: plan.NewKey, Label: foreign.Text(plan.Label)}
 	if o.out != "" {
 		shown.File = &o.out
@@ -48,8 +48,8 @@ func viewRequestPlan(o *requestOptions, plan *bridge.RequestPlan) requestView {
 }
 
 // viewRequest is the document of a request. It has the request in it where there is no file.
-func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) requestView {
-	shown := viewRequestPlan(o, &receipt.RequestPlan)
+func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.CSRResult) requestView {
+	shown := viewRequestPlan(o, &receipt.CSRPlan)
 	uri, text := info.URI().With(receipt.PrivateKey).String(), string(receipt.PEM)
 	shown.Key = view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}
 	shown.URI, shown.SHA256, shown.Exportable = &uri, &receipt.SHA256, receipt.Exportable()
@@ -61,22 +61,22 @@ func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.RequestRec
 }
 
 // printRequest says what was made and what comes next.
-func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt *bridge.RequestReceipt) {
-	args := requestArgs(o, &receipt.RequestPlan)
+func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt *bridge.CSRResult) {
+	args := requestArgs(o, &receipt.CSRPlan)
 	args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}}))
 	args["ID"], args["URI"] = messages.Own(hex.EncodeToString(receipt.PrivateKey.ID())), messages.Own(info.URI().With(receipt.PrivateKey).String())
 	args["SHA256"], args["SignedBy"], args["Algorithm"] = messages.Own(receipt.SHA256), messages.Own(string(receipt.SignedBy)), messages.Own(string(receipt.Algorithm))
 	lines := []string{"request.details"}
-	head := "request.done-same"
+	first := "request.done-same"
 	if receipt.NewKey {
-		head = "request.done-new"
+		first = "request.done-new"
 		lines = append(lines, "request.new-key")
 	}
 	if receipt.Weak > 0 {
 		lines = append(lines, "request.weak")
 	}
 	lines = append(lines, fateOf(o, receipt)...)
-	lines = append(lines, sendTo(&receipt.RequestPlan), "request.next")
+	lines = append(lines, sendTo(&receipt.CSRPlan), "request.next")
 	if may := receipt.Exportable(); may != nil && *may {
 		lines = append(lines, "request.then-export")
 	}
@@ -87,13 +87,13 @@ func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt
 	case receipt.Issuer != "":
 		lines = append(lines, "request.old-stays-same")
 	}
-	fmt.Fprintln(p.Out, p.Colours().Good(p.Text(head, args)))
+	fmt.Fprintln(p.Out, p.Colours().Good(p.Text(first, args)))
 	for _, id := range lines {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 }
 
-func requestArgs(o *requestOptions, plan *bridge.RequestPlan) messages.Args {
+func requestArgs(o *requestOptions, plan *bridge.CSRPlan) messages.Args {
 	return messages.Args{
 		"Subject": foreign.Text(pki.NameText(plan.RawSubject)), "Issuer": foreign.Text(plan.Issuer), "File": foreign.Text(o.out), "Label": foreign.Text(plan.Label),
 		"Weak": messages.Number(plan.Weak), "Bits": messages.Number(plan.Bits), "Key": messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: plan.Kind.Algorithm, Bits: plan.Bits, Curve: plan.Kind.Curve}})),
@@ -101,7 +101,7 @@ func requestArgs(o *requestOptions, plan *bridge.RequestPlan) messages.Args {
 }
 
 // fateOf says whether the key can leave the token, and what that means.
-func fateOf(o *requestOptions, receipt *bridge.RequestReceipt) []string {
+func fateOf(o *requestOptions, receipt *bridge.CSRResult) []string {
 	may := receipt.Exportable()
 	switch {
 	case may == nil:
@@ -118,16 +118,16 @@ func fateOf(o *requestOptions, receipt *bridge.RequestReceipt) []string {
 	return []string{"request.held-same"}
 }
 
-func sendTo(plan *bridge.RequestPlan) string {
+func sendTo(plan *bridge.CSRPlan) string {
 	if plan.Issuer == "" {
 		return "request.send-to-any"
 	}
 	return "request.send-to"
 }
 
-func planResult(o *requestOptions, order bridge.RequestOrder, plan *bridge.RequestPlan) frame.Result {
+func planResult(o *requestOptions, order bridge.CSRRequest, plan *bridge.CSRPlan) frame.Result {
 	args := requestArgs(o, plan)
-	head, lines := "request.dry-run-new", []string{"request.held"}
+	first, lines := "request.dry-run-new", []string{"request.held"}
 	if o.exportable {
 		lines = []string{"request.exportable"}
 	}
@@ -141,13 +141,13 @@ func planResult(o *requestOptions, order bridge.RequestOrder, plan *bridge.Reque
 		shown.Key, shown.URI = view.PublicKey{Type: public.Algorithm, Bits: public.Bits, Curve: public.Curve}, &uri
 		shown.Exportable = order.Identity.PrivateKey.Attributes.Bool(token.CKAExtractable).Value()
 		args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &shown.Key}))
-		head, lines = "request.dry-run-same", nil
+		first, lines = "request.dry-run-same", nil
 	}
 	if plan.Weak > 0 {
 		lines = append(lines, "request.weak")
 	}
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
-		p.Line("", args, head)
+		p.Line("", args, first)
 		p.Line("  ", args, append(lines, sendTo(plan))...)
 	}}
 }

@@ -152,7 +152,7 @@ func restore(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.Rest
 }
 
 // restoreOne puts one copy on the token.
-func restoreOne(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.RestoreRequest) (*bridge.Restoration, error) {
+func restoreOne(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.RestoreRequest) (*bridge.RestoreResult, error) {
 	done := frame.Slowly(a, "progress.restore")
 	restoration, err := bridge.Restore(ctx, r)
 	done()

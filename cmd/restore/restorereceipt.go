@@ -38,7 +38,7 @@ const restoreSchema = "p11bridge.restore/1"
 
 // restorationResult is what is to be told of a restore. A key that is on the token and could not be asked for a signature
 // is done in part.
-func restorationResult(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) frame.Result {
+func restorationResult(o *restoreOptions, r bridge.RestoreRequest, done *bridge.RestoreResult) frame.Result {
 	result := frame.Result{JSON: viewRestoration(o, r, done), Text: func(p *frame.Printer) { printRestoration(p, o, r, done) }}
 	if !done.Verified {
 		result.Code = frame.ExitPartly
@@ -46,7 +46,7 @@ func restorationResult(o *restoreOptions, r bridge.RestoreRequest, done *bridge.
 	return result
 }
 
-func viewRestoration(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) restoreView {
+func viewRestoration(o *restoreOptions, r bridge.RestoreRequest, done *bridge.RestoreResult) restoreView {
 	info := &r.Inventory.Token
 	uri := info.URI().With(done.Key).String()
 	shown := restoreView{
@@ -60,7 +60,7 @@ func viewRestoration(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Re
 	return shown
 }
 
-func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, done *bridge.Restoration) {
+func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, done *bridge.RestoreResult) {
 	info := &r.Inventory.Token
 	uri := info.URI().With(done.Key).String()
 	args := messages.Args{

@@ -50,10 +50,10 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": t.Label})+" "+p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]"+p.Answer(reason))
 		}
 	}
-	told := map[verdict.Code]bool{}
+	printed := map[verdict.Code]bool{}
 	for _, reason := range explained {
-		if !told[reason.Code] {
-			told[reason.Code] = true
+		if !printed[reason.Code] {
+			printed[reason.Code] = true
 			fmt.Fprint(p.Out, p.ReasonParagraph(verdict.Reason{Code: reason.Code}))
 		}
 	}

@@ -85,7 +85,7 @@ func deathSignal(state *os.ProcessState, said string) string {
 }
 
 // printedBeforeCrash is what the module printed before Go's runtime told of the crash on the same stream.
-func printedBeforeCrash(crash, printed string) string {
+func printedOnCrash(crash, printed string) string {
 	first, _, _ := strings.Cut(crash, "\n")
 	if first == "" {
 		return printed

@@ -100,7 +100,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 	if err != nil {
 		return end, err
 	}
-	end.Printed = printedBeforeCrash(startOf(crash), startOf(printed))
+	end.Printed = printedOnCrash(startOf(crash), startOf(printed))
 	switch {
 	case failure == nil && page.finished():
 		end.Code = child.ProcessState.ExitCode()
@@ -117,7 +117,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 			err = errors.Join(err, removed)
 		}
 	}
-	if code, told := page.told(); told {
+	if code, set := page.told(); set {
 		end.Code = code
 	}
 	return end, err

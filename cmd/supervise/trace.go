@@ -101,13 +101,13 @@ func openTrace(path string, create int) (*os.File, os.FileInfo, error) {
 		return nil, nil, err
 	}
 	info, err := file.Stat()
-	head := make([]byte, len(traceFirstLine))
+	start := make([]byte, len(traceFirstLine))
 	switch {
 	case err != nil:
 	case !info.Mode().IsRegular():
 		err = &TraceError{Path: path, Fault: TraceIsSpecial}
 	case info.Size() > 0:
-		if _, err = file.ReadAt(head, 0); err == nil && string(head) != traceFirstLine || errors.Is(err, io.EOF) {
+		if _, err = file.ReadAt(start, 0); err == nil && string(start) != traceFirstLine || errors.Is(err, io.EOF) {
 			err = &TraceError{Path: path, Fault: TraceIsForeign}
 		}
 	}
@@ -149,7 +149,7 @@ func (t *Trace) write(function, detail string, err error, took time.Duration) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	answer := token.CKROK.String()
-	if code, told := token.CodeOf(err); told {
+	if code, known := token.CodeOf(err); known {
 		answer = code.String()
 	} else if err != nil {
 		answer, detail = "none", detail+" ("+err.Error()+")"

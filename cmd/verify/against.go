@@ -15,7 +15,7 @@ type againstView struct {
 }
 
 // holdAgainst has the key on the token sign a challenge, which the copy's certificate verifies.
-func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *bridge.Verification) (frame.Result, error) {
+func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *bridge.VerifyResult) (frame.Result, error) {
 	found, err := w.Identity(ctx, o.against, false)
 	if err != nil {
 		return frame.Result{}, err

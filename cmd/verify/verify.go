@@ -84,7 +84,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 // verifyFile asks for the password and judges the file.
-func verifyFile(ctx context.Context, a *frame.App, o *verifyOptions) (*bridge.Verification, error) {
+func verifyFile(ctx context.Context, a *frame.App, o *verifyOptions) (*bridge.VerifyResult, error) {
 	secret.LockProcess()
 	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func verifyFile(ctx context.Context, a *frame.App, o *verifyOptions) (*bridge.Ve
 
 // verification is what is to be told of a file. One that is no valid copy is told on standard error, as every refusal is,
 // unless a document was asked for.
-func verification(file string, v *bridge.Verification, against *againstView) frame.Result {
+func verification(file string, v *bridge.VerifyResult, against *againstView) frame.Result {
 	if v == nil {
 		return frame.Result{}
 	}
@@ -119,7 +119,7 @@ func verification(file string, v *bridge.Verification, against *againstView) fra
 	return result
 }
 
-func viewVerification(file string, v *bridge.Verification) verifyView {
+func viewVerification(file string, v *bridge.VerifyResult) verifyView {
 	shown := verifyView{
 		Schema: "p11bridge.verify/1", File: file, Format: v.Format, HasPrivateKey: v.HasPrivateKey, HasCertificate: v.HasCertificate,
 		KeyMatches: v.KeyMatches, Iterations: v.Iterations, OtherCertificates: v.OtherCertificates, FriendlyName: string(v.FriendlyName), Reasons: frame.NoNil(v.Reasons),
@@ -164,7 +164,7 @@ func printKeys(p *frame.Printer, keys []*bridge.FileKey) {
 	}
 }
 
-func printValid(p *frame.Printer, file string, v *bridge.Verification, against *againstView) {
+func printValid(p *frame.Printer, file string, v *bridge.VerifyResult, against *againstView) {
 	args := messages.Args{"File": foreign.Text(file), "Profile": messages.Own(v.Profile), "Iterations": messages.Number(v.Iterations), "Chain": messages.Number(v.OtherCertificates), "Name": v.FriendlyName, "Subject": messages.Own("–"), "Until": messages.Own("–")}
 	if v.Certificate != nil {
 		args["Subject"], args["Until"] = v.Certificate.Subject, messages.Own(p.Date(v.Certificate.NotAfter))

@@ -30,7 +30,7 @@ func (e *NotACopyError) Error() string {
 }
 
 // NotACopy is the error of a file that is no valid copy, or could not be judged, with the reasons.
-func NotACopy(file string, v *bridge.Verification) *NotACopyError {
+func NotACopy(file string, v *bridge.VerifyResult) *NotACopyError {
 	return &NotACopyError{file, v.Unjudged, v.Reasons}
 }
 

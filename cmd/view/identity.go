@@ -176,7 +176,7 @@ func KeyOf(o *token.Object, public pki.PublicKey) Key {
 	if shown.Type == "" {
 		if algorithm, curve, bits, err := pki.ECParams(o.Attributes.Bytes(token.CKAECParams)); err == nil {
 			shown.Type, shown.Curve, shown.Bits = algorithm, curve, bits
-		} else if keyType, told := o.KeyType(); told {
+		} else if keyType, known := o.KeyType(); known {
 			shown.Type = keyType.String()
 		}
 	}

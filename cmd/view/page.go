@@ -20,21 +20,21 @@ type Page struct {
 	SummaryLabel, NextLabel string
 	EvidenceLabel           string
 	EvidenceColumns         []string
-	Lights                  []PageLight
+	Ratings                 []PageRating
 	Sections                []PageSection
 }
 
 // The lights of the traffic-light summary; the words beside them carry the meaning for those who see no colour.
 const (
-	LightGood  = "good"
-	LightDoubt = "doubt"
-	LightBad   = "bad"
+	RatingGood  = "good"
+	RatingDoubt = "doubt"
+	RatingBad   = "bad"
 )
 
-type PageLight struct {
-	Light string
-	Count int
-	Text  string
+type PageRating struct {
+	Rating string
+	Count  int
+	Text   string
 }
 
 type PageSection struct {
@@ -45,11 +45,11 @@ type PageSection struct {
 }
 
 type PageCard struct {
-	Light, Heading, Verdict string
-	Facts                   []string
-	Reasons                 []PageReason
-	Command                 string
-	Evidence                []PageEvidence
+	Rating, Heading, Verdict string
+	Facts                    []string
+	Reasons                  []PageReason
+	Command                  string
+	Evidence                 []PageEvidence
 }
 
 type PageReason struct {

@@ -288,14 +288,14 @@ func (t tools) measure(ctx context.Context, place demo.Place, env, command []str
 	if err != nil {
 		return cost{}, fmt.Errorf("read what time wrote: %w", err)
 	}
-	var told struct {
+	var usage struct {
 		User, System float64
 		Memory       int
 	}
-	if err := json.Unmarshal(text, &told); err != nil {
+	if err := json.Unmarshal(text, &usage); err != nil {
 		return cost{}, fmt.Errorf("read what time wrote: %w", err)
 	}
-	return cost{wall, time.Duration((told.User + told.System) * float64(time.Second)), told.Memory}, nil
+	return cost{wall, time.Duration((usage.User + usage.System) * float64(time.Second)), usage.Memory}, nil
 }
 
 // run gives a command's standard output.

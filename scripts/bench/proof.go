@@ -98,8 +98,8 @@ func specimen() (pfx.Contents, error) {
 
 // cpu is the CPU time, user and system, that work takes in this process.
 func cpu(work func() error) (time.Duration, error) {
-	var before, after syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
+	var start, after syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &start); err != nil {
 		return 0, err
 	}
 	if err := work(); err != nil {
@@ -111,7 +111,7 @@ func cpu(work func() error) (time.Duration, error) {
 	total := func(r syscall.Rusage) time.Duration {
 		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	}
-	return total(after) - total(before), nil
+	return total(after) - total(start), nil
 }
 
 func middle(costs []time.Duration) time.Duration {

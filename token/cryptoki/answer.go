@@ -34,36 +34,36 @@ var (
 func bytesFrom(call func(out *C.CK_BYTE, written *C.CK_ULONG) C.p11b_result) ([]byte, error) {
 	offered := C.CK_ULONG(roomForBytes)
 	for range mostTries {
-		told, answer, err := bytesInto(offered, call)
+		given, answer, err := bytesInto(offered, call)
 		if err == nil || !tooSmall(err) {
 			return answer, err
 		}
-		if told <= offered { // it does not say how much it needs
-			if err := carryOut(func() C.p11b_result { return call(nil, &told) }); err != nil {
+		if given <= offered { // it does not say how much it needs
+			if err := carryOut(func() C.p11b_result { return call(nil, &given) }); err != nil {
 				return nil, err
 			}
 		}
-		if told > mostBytes {
-			return nil, beyondError(told, mostBytes, "bytes")
+		if given > mostBytes {
+			return nil, beyondError(given, mostBytes, "bytes")
 		}
-		offered = max(told, offered)
+		offered = max(given, offered)
 	}
 	return nil, errGrows
 }
 
-func bytesInto(offered C.CK_ULONG, call func(out *C.CK_BYTE, written *C.CK_ULONG) C.p11b_result) (told C.CK_ULONG, answer []byte, err error) {
+func bytesInto(offered C.CK_ULONG, call func(out *C.CK_BYTE, written *C.CK_ULONG) C.p11b_result) (given C.CK_ULONG, answer []byte, err error) {
 	var m memory
 	defer m.free()
-	out, told := m.room(int(offered), 0), offered
-	switch err := carryOut(func() C.p11b_result { return call((*C.CK_BYTE)(out), &told) }); {
+	out, given := m.room(int(offered), 0), offered
+	switch err := carryOut(func() C.p11b_result { return call((*C.CK_BYTE)(out), &given) }); {
 	case err != nil:
-		return told, nil, err
-	case told > offered:
-		return told, nil, beyondError(told, offered, "bytes")
-	case told == 0:
-		return told, nil, errNothing
+		return given, nil, err
+	case given > offered:
+		return given, nil, beyondError(given, offered, "bytes")
+	case given == 0:
+		return given, nil, errNothing
 	}
-	return told, C.GoBytes(out, C.int(told)), nil
+	return given, C.GoBytes(out, C.int(given)), nil
 }
 
 func tooSmall(err error) bool {
@@ -84,33 +84,33 @@ func listFrom(expected C.CK_ULONG, what string, call func(list, count *C.CK_ULON
 		if offered > mostListed {
 			return nil, beyondError(offered, mostListed, what)
 		}
-		told, list, err := listInto(offered, what, call)
+		given, list, err := listInto(offered, what, call)
 		if err == nil || !tooSmall(err) {
 			return list, err
 		}
-		if expected = told; told <= offered {
+		if expected = given; given <= offered {
 			expected = 0
 		}
 	}
 	return nil, errGrows
 }
 
-func listInto(offered C.CK_ULONG, what string, call func(list, count *C.CK_ULONG) C.p11b_result) (told C.CK_ULONG, list []uint, err error) {
+func listInto(offered C.CK_ULONG, what string, call func(list, count *C.CK_ULONG) C.p11b_result) (given C.CK_ULONG, list []uint, err error) {
 	var m memory
 	defer m.free()
 	// A list for none would be NULL, and that asks for the count.
-	room, told := (*C.CK_ULONG)(m.room(int(max(offered, 1))*int(unsafe.Sizeof(C.CK_ULONG(0))), 0)), offered
-	if err := carryOut(func() C.p11b_result { return call(room, &told) }); err != nil {
-		return told, nil, err
+	room, given := (*C.CK_ULONG)(m.room(int(max(offered, 1))*int(unsafe.Sizeof(C.CK_ULONG(0))), 0)), offered
+	if err := carryOut(func() C.p11b_result { return call(room, &given) }); err != nil {
+		return given, nil, err
 	}
-	if told > offered {
-		return told, nil, beyondError(told, offered, what)
+	if given > offered {
+		return given, nil, beyondError(given, offered, what)
 	}
-	list = make([]uint, told)
-	for i, n := range unsafe.Slice(room, told) {
+	list = make([]uint, given)
+	for i, n := range unsafe.Slice(room, given) {
 		list[i] = uint(n)
 	}
-	return told, list, nil
+	return given, list, nil
 }
 
 // GetSlotList lists all slots (C_GetSlotList). The count is asked for first: that is when a module looks for new ones.

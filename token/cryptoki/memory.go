@@ -19,8 +19,8 @@ import (
 var errNoHandle = errors.New("the module's answer is no handle: CK_INVALID_HANDLE")
 
 // beyondError is a length or a count that is more than was offered.
-func beyondError(told, offered C.CK_ULONG, what string) error {
-	return fmt.Errorf("the module's answer cannot be used: %d %s, where there was room for %d", uint64(told), what, uint64(offered))
+func beyondError(given, offered C.CK_ULONG, what string) error {
+	return fmt.Errorf("the module's answer cannot be used: %d %s, where there was room for %d", uint64(given), what, uint64(offered))
 }
 
 // memory is C memory for one call. What is copied to it and from it is copied by Go code, since what C code leaves in registers

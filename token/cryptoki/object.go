@@ -104,8 +104,8 @@ func holdsKey(a uint) bool {
 	return a == pkcs11.CKA_VALUE || a >= pkcs11.CKA_PRIVATE_EXPONENT && a <= pkcs11.CKA_COEFFICIENT
 }
 
-// Told is what a module told of one attribute.
-type Told struct {
+// Given is what a module gave for one attribute.
+type Given struct {
 	// Length is what the module says, ^uint(0) for CK_UNAVAILABLE_INFORMATION. It is not to be believed.
 	Length uint
 	// Value is what it has written, nil where Length is beyond the room that was offered. The caller wipes it.
@@ -113,9 +113,9 @@ type Told struct {
 }
 
 // GetAttributeValue asks for attributes in one call (C_GetAttributeValue) with so many bytes of room for each, filled with
-// fill before; no room asks for the length. What was told comes with the error: the specification has a module fill in
+// fill before; no room asks for the length. What was given comes with the error: the specification has a module fill in
 // every value that it can, whatever becomes of the others.
-func (f *Functions) GetAttributeValue(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, wanted []uint, room []int, fill byte) ([]Told, error) {
+func (f *Functions) GetAttributeValue(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, wanted []uint, room []int, fill byte) ([]Given, error) {
 	var m memory
 	defer m.free()
 	template := (*C.CK_ATTRIBUTE)(m.room(len(wanted)*int(unsafe.Sizeof(C.CK_ATTRIBUTE{})), 0))
@@ -130,16 +130,16 @@ func (f *Functions) GetAttributeValue(session pkcs11.SessionHandle, object pkcs1
 	err := carryOut(func() C.p11b_result {
 		return C.p11b_get_attribute_value(f.list, C.CK_SESSION(session), C.CK_OBJECT(object), template, C.CK_ULONG(len(wanted)))
 	})
-	told := make([]Told, len(wanted))
-	for i := range told {
+	given := make([]Given, len(wanted))
+	for i := range given {
 		var length C.CK_ULONG
 		secret.Outside(func() { length = C.p11b_attribute_length(template, C.size_t(i)) })
-		if told[i].Length = uint(length); length == unavailable {
-			told[i].Length = ^uint(0)
+		if given[i].Length = uint(length); length == unavailable {
+			given[i].Length = ^uint(0)
 		}
 		if length <= C.CK_ULONG(room[i]) { // CK_UNAVAILABLE_INFORMATION is beyond any room
-			told[i].Value = C.GoBytes(at[i], C.int(length))
+			given[i].Value = C.GoBytes(at[i], C.int(length))
 		}
 	}
-	return told, err
+	return given, err
 }

@@ -52,7 +52,7 @@ func NSSDatabase(directory string, access token.Access) (token.Library, error) {
 }
 
 // sqliteHead is how an SQLite file begins (SQLite's file format, section 1.3).
-const sqliteHead = "SQLite format 3\x00"
+const sqliteMagic = "SQLite format 3\x00"
 
 // checkNSSFile looks at a file of the database before softokn does, whose return values do not tell the causes apart. An
 // empty file is a new database.
@@ -72,9 +72,9 @@ func checkNSSFile(directory, name string) error {
 		return fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
 	}
 	defer file.Close()
-	head := make([]byte, len(sqliteHead))
-	n, err := io.ReadFull(file, head)
-	if err == io.EOF && n == 0 || err == nil && string(head) == sqliteHead {
+	start := make([]byte, len(sqliteMagic))
+	n, err := io.ReadFull(file, start)
+	if err == io.EOF && n == 0 || err == nil && string(start) == sqliteMagic {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", ErrNSSDamaged, file.Name())

@@ -19,11 +19,11 @@ import (
 // Now is when all certificates here are judged.
 var Now = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 
-// Told is what a token answers for an object: bool, uint, string or []byte for a value, token.CKR for a refusal.
-type Told map[token.Attribute]any
+// Values is what a token answers for an object: bool, uint, string or []byte for a value, token.CKR for a refusal.
+type Values map[token.Attribute]any
 
 // Answers gives the attributes of an object that told so.
-func Answers(of Told) token.Attributes {
+func Answers(of Values) token.Attributes {
 	attributes := token.Attributes{}
 	for a, value := range of {
 		var answer token.Answer
@@ -50,9 +50,9 @@ func Answers(of Told) token.Attributes {
 }
 
 // With gives a copy with some answers changed; nil takes one away.
-func (t Told) With(more Told) Told {
-	all := Told{}
-	for _, some := range []Told{t, more} {
+func (t Values) With(more Values) Values {
+	all := Values{}
+	for _, some := range []Values{t, more} {
 		for a, value := range some {
 			if all[a] = value; value == nil {
 				delete(all, a)
@@ -93,17 +93,17 @@ func PublicKey(name string) pki.PublicKey {
 
 // Locked and the others are the four policies, as a token tells them of a P-256 key of its own.
 var (
-	Locked = Told{token.CKAKeyType: uint(token.CKKEC), token.CKAID: []byte{1}, token.CKASensitive: true, token.CKAExtractable: false,
+	Locked = Values{token.CKAKeyType: uint(token.CKKEC), token.CKAID: []byte{1}, token.CKASensitive: true, token.CKAExtractable: false,
 		token.CKALocal: true, token.CKANeverExtractable: true}
-	Wrappable = Locked.With(Told{token.CKAExtractable: true, token.CKANeverExtractable: false})
-	Readable  = Wrappable.With(Told{token.CKASensitive: false})
-	Held      = Locked.With(Told{token.CKASensitive: false})
+	Wrappable = Locked.With(Values{token.CKAExtractable: true, token.CKANeverExtractable: false})
+	Readable  = Wrappable.With(Values{token.CKASensitive: false})
+	Held      = Locked.With(Values{token.CKASensitive: false})
 )
 
 // PrivateKey is a P-256 private key that tells its public half; name is the key's, an empty one tells none.
-func PrivateKey(name string, policy Told) *token.Object {
+func PrivateKey(name string, policy Values) *token.Object {
 	if name != "" {
-		policy = policy.With(Told{token.CKAPublicKeyInfo: PublicKey(name).SPKI})
+		policy = policy.With(Values{token.CKAPublicKeyInfo: PublicKey(name).SPKI})
 	}
 	return &token.Object{Class: token.CKOPrivateKey, Attributes: Answers(policy)}
 }
@@ -117,7 +117,7 @@ func CertificateOf(name string, change func(*pki.Certificate)) *token.Object {
 	if change != nil {
 		change(c)
 	}
-	return &token.Object{Class: token.CKOCertificate, Attributes: Answers(Told{token.CKAID: []byte{1}}), Certificate: c}
+	return &token.Object{Class: token.CKOCertificate, Attributes: Answers(Values{token.CKAID: []byte{1}}), Certificate: c}
 }
 
 // Wraps lists mechanisms that wrap.

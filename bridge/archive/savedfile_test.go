@@ -18,22 +18,22 @@ func must(t *testing.T, err error) {
 var draftRows = []struct {
 	name  string
 	meet  func(t *testing.T, draft string)
-	fault PlacedFault
+	fault SavedFault
 }{
 	{"nothing", func(*testing.T, string) {}, ""},
 	{"another file in its place", func(t *testing.T, draft string) {
 		must(t, os.WriteFile(draft+".new", []byte("contents"), 0o600))
 		must(t, os.Rename(draft+".new", draft))
-	}, PlacedReplaced},
+	}, SavedReplaced},
 	{"a link in its place", func(t *testing.T, draft string) {
 		must(t, os.Remove(draft))
 		must(t, os.Symlink("/etc/hostname", draft))
-	}, PlacedReplaced},
-	{"other contents", func(t *testing.T, draft string) { must(t, os.WriteFile(draft, []byte("CONTENTS"), 0o600)) }, PlacedAltered},
+	}, SavedReplaced},
+	{"other contents", func(t *testing.T, draft string) { must(t, os.WriteFile(draft, []byte("CONTENTS"), 0o600)) }, SavedAltered},
 }
 
 // TestPlaceLooksWhatItPlaced: what was proven is what stands under the final name, or the error says what happened.
-func TestPlaceLooksWhatItPlaced(t *testing.T) {
+func TestPlaceChecksTheFile(t *testing.T) {
 	for _, row := range draftRows {
 		for _, force := range []bool{false, true} {
 			path := filepath.Join(t.TempDir(), "a.pfx")
@@ -47,7 +47,7 @@ func TestPlaceLooksWhatItPlaced(t *testing.T) {
 				}
 				continue
 			}
-			var found *PlacedError
+			var found *SavedError
 			if !errors.As(err, &found) || found.Fault != row.fault || p != nil {
 				t.Errorf("%s: %v, not %s", row.name, err, row.fault)
 			}
@@ -60,23 +60,23 @@ func TestCheck(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		meet  func(t *testing.T, path string)
-		fault PlacedFault
+		fault SavedFault
 		holds bool
 	}{
 		{"nothing", func(*testing.T, string) {}, "", true},
-		{"removed", func(t *testing.T, path string) { must(t, os.Remove(path)) }, PlacedGone, false},
-		{"its directory removed", func(t *testing.T, path string) { must(t, os.RemoveAll(filepath.Dir(path))) }, PlacedGone, false},
-		{"cut off", func(t *testing.T, path string) { must(t, os.Truncate(path, 1)) }, PlacedAltered, false},
-		{"grown", func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("contents and more"), 0o600)) }, PlacedAltered, false},
+		{"removed", func(t *testing.T, path string) { must(t, os.Remove(path)) }, SavedGone, false},
+		{"its directory removed", func(t *testing.T, path string) { must(t, os.RemoveAll(filepath.Dir(path))) }, SavedGone, false},
+		{"cut off", func(t *testing.T, path string) { must(t, os.Truncate(path, 1)) }, SavedAltered, false},
+		{"grown", func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("contents and more"), 0o600)) }, SavedAltered, false},
 		{"the same contents in another file", func(t *testing.T, path string) {
 			must(t, os.WriteFile(path+".new", []byte("contents"), 0o600))
 			must(t, os.Rename(path+".new", path))
-		}, PlacedReplaced, true},
+		}, SavedReplaced, true},
 		{"a link to the same file", func(t *testing.T, path string) {
 			must(t, os.Rename(path, path+".moved"))
 			must(t, os.Symlink(path+".moved", path))
-		}, PlacedReplaced, false},
-		{"a directory", func(t *testing.T, path string) { must(t, os.Remove(path)); must(t, os.Mkdir(path, 0o700)) }, PlacedReplaced, false},
+		}, SavedReplaced, false},
+		{"a directory", func(t *testing.T, path string) { must(t, os.Remove(path)); must(t, os.Mkdir(path, 0o700)) }, SavedReplaced, false},
 	} {
 		path := filepath.Join(t.TempDir(), "directory", "a.pfx")
 		must(t, os.Mkdir(filepath.Dir(path), 0o700))
@@ -85,7 +85,7 @@ func TestCheck(t *testing.T) {
 		p, err := d.Place()
 		must(t, err)
 		row.meet(t, path)
-		var found *PlacedError
+		var found *SavedError
 		if errors.As(p.Check(), &found); (found != nil) != (row.fault != "") || found != nil && found.Fault != row.fault {
 			t.Errorf("%s: %v, not %s", row.name, found, row.fault)
 		}

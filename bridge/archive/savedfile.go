@@ -12,30 +12,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PlacedFault is what is wrong with a file that was given its final name.
-type PlacedFault string
+// SavedFault is what is wrong with a file that was given its final name.
+type SavedFault string
 
 // The faults of a placed file. Where a file is gone, replaced or altered, somebody else did it.
 const (
-	PlacedUncertain     PlacedFault = "uncertain"      // it is there and whole, and a power cut might still lose it
-	PlacedGone          PlacedFault = "gone"           // there is no file under its name
-	PlacedReplaced      PlacedFault = "replaced"       // another file stands under its name
-	PlacedAltered       PlacedFault = "altered"        // its contents are others
-	PlacedWithoutRecord PlacedFault = "without-record" // it is there and whole, and its record could not be written
+	SavedUncertain     SavedFault = "uncertain"      // it is there and whole, and a power cut might still lose it
+	SavedGone          SavedFault = "gone"           // there is no file under its name
+	SavedReplaced      SavedFault = "replaced"       // another file stands under its name
+	SavedAltered       SavedFault = "altered"        // its contents are others
+	SavedWithoutRecord SavedFault = "without-record" // it is there and whole, and its record could not be written
 )
 
-// PlacedError says what is wrong with a file that was given its final name.
-type PlacedError struct {
+// SavedError says what is wrong with a file that was given its final name.
+type SavedError struct {
 	Path  string
-	Fault PlacedFault
+	Fault SavedFault
 	Err   error // the system's own answer, if there was one
 }
 
 // Error names the file and the fault.
-func (e *PlacedError) Error() string {
-	text := map[PlacedFault]string{
-		PlacedUncertain: "placed, but not certain to be on disk", PlacedGone: "placed, and gone right after", PlacedReplaced: "placed, and replaced by another file right after",
-		PlacedAltered: "placed, and altered right after", PlacedWithoutRecord: "placed, but its record could not be written",
+func (e *SavedError) Error() string {
+	text := map[SavedFault]string{
+		SavedUncertain: "placed, but not certain to be on disk", SavedGone: "placed, and gone right after", SavedReplaced: "placed, and replaced by another file right after",
+		SavedAltered: "placed, and altered right after", SavedWithoutRecord: "placed, but its record could not be written",
 	}[e.Fault]
 	if e.Err != nil {
 		return fmt.Sprintf("%s: %s: %v", e.Path, text, e.Err)
@@ -44,61 +44,61 @@ func (e *PlacedError) Error() string {
 }
 
 // Unwrap gives the system's answer.
-func (e *PlacedError) Unwrap() error { return e.Err }
+func (e *SavedError) Unwrap() error { return e.Err }
 
 // Placed is a file that has its final name. It knows which file that is, by device, inode and SHA-256.
-type Placed struct {
+type SavedFile struct {
 	target        Target
 	device, inode uint64
 	digest        [sha256.Size]byte
 }
 
-// Check tells whether the file under the final name is still the one that was placed. The error is a *PlacedError, with
-// PlacedUncertain where that could not be found out.
-func (p *Placed) Check() error {
-	fault := func(kind PlacedFault, err error) error {
-		return &PlacedError{Path: p.target.Path, Fault: kind, Err: err}
+// Check tells whether the file under the final name is still the one that was placed. The error is a *SavedError, with
+// SavedUncertain where that could not be found out.
+func (p *SavedFile) Check() error {
+	fault := func(kind SavedFault, err error) error {
+		return &SavedError{Path: p.target.Path, Fault: kind, Err: err}
 	}
 	file, err := openRegular(p.target.Path)
 	switch {
 	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR):
-		return fault(PlacedGone, nil)
+		return fault(SavedGone, nil)
 	case errors.Is(err, unix.ELOOP) || errors.Is(err, errNotRegular):
-		return fault(PlacedReplaced, err)
+		return fault(SavedReplaced, err)
 	case err != nil:
-		return fault(PlacedUncertain, err)
+		return fault(SavedUncertain, err)
 	}
 	defer file.Close()
 	var info unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &info); err != nil {
-		return fault(PlacedUncertain, err)
+		return fault(SavedUncertain, err)
 	}
 	digest := sha256.New()
 	_, err = io.Copy(digest, file)
 	switch {
 	case uint64(info.Dev) != p.device || info.Ino != p.inode:
-		return fault(PlacedReplaced, nil)
+		return fault(SavedReplaced, nil)
 	case err != nil:
-		return fault(PlacedUncertain, err)
+		return fault(SavedUncertain, err)
 	case [sha256.Size]byte(digest.Sum(nil)) != p.digest:
-		return fault(PlacedAltered, nil)
+		return fault(SavedAltered, nil)
 	}
 	return nil
 }
 
 // Holds tells whether the file under the final name has the contents of the one that was placed, whichever file it is.
-func (p *Placed) Holds() bool {
-	contents, err := ReadRegular(p.target.Path, maxPlaced)
+func (p *SavedFile) Holds() bool {
+	contents, err := ReadRegular(p.target.Path, maxSaved)
 	return err == nil && sha256.Sum256(contents) == p.digest
 }
 
 // maxPlaced bounds what is read of a file that somebody may have put in the place of another, in bytes.
-const maxPlaced = 64 << 20
+const maxSaved = 64 << 20
 
 // PutBack writes the contents once more, for a file that is gone or altered and of which no other copy exists: under its final
 // name; where that cannot be, beside it, in the person's home, or where temporary files are. It gives the path where the
 // contents are. Where all that fails, the error is the first answer.
-func (p *Placed) PutBack(contents []byte) (path string, err error) {
+func (p *SavedFile) PutBack(contents []byte) (path string, err error) {
 	directory, name := filepath.Split(p.target.Path)
 	beside := strings.TrimSuffix(name, filepath.Ext(name)) + "-put-back" + filepath.Ext(name)
 	paths := []string{p.target.Path, filepath.Join(directory, beside)}
@@ -109,8 +109,8 @@ func (p *Placed) PutBack(contents []byte) (path string, err error) {
 	var first error
 	for i, path := range paths {
 		err := WriteFile(Target{Path: path, Force: i == 0}, contents)
-		var found *PlacedError
-		if err == nil || errors.As(err, &found) && found.Fault == PlacedUncertain {
+		var found *SavedError
+		if err == nil || errors.As(err, &found) && found.Fault == SavedUncertain {
 			return path, nil
 		}
 		if first == nil {

@@ -11,8 +11,8 @@ import (
 	"p11bridge/token/pki"
 )
 
-// Receipt says what was written and how it was proven.
-type Receipt struct {
+// ExportResult says what was written and how it was proven.
+type ExportResult struct {
 	File          string
 	SHA256        string // of the file, hexadecimal
 	Method        verdict.Method
@@ -29,32 +29,32 @@ type Receipt struct {
 }
 
 // Verified tells whether the key in the file was proven to be the certificate's.
-func (r *Receipt) Verified() bool { return r.Proof.OfKey() }
+func (r *ExportResult) Verified() bool { return r.Proof.OfKey() }
 
 // Settled tells whether nothing about the file is left to be looked after: its key is proven, and it is certain to be on disk
 // under the name that was wanted.
-func (r *Receipt) Settled() bool {
+func (r *ExportResult) Settled() bool {
 	return r.Verified() && !slices.ContainsFunc(r.Notices, func(reason verdict.Reason) bool {
 		return reason.Code == verdict.FileNotCertain || reason.Code == verdict.FilePutBack
 	})
 }
 
-func (r *Receipt) notice(code verdict.Code, path string, problem error) {
+func (r *ExportResult) notice(code verdict.Code, path string, problem error) {
 	r.Notices = append(r.Notices, verdict.Because(code, verdict.Fact{Name: "file", Value: path}, verdict.Fact{Name: "problem", Value: problem.Error()}))
 }
 
 // noticed puts a file that is placed and not certain to be on disk among the receipt's notices. It is nil for every other error.
-func noticed(receipt *Receipt, err error) *archive.PlacedError {
-	var placed *archive.PlacedError
-	if !errors.As(err, &placed) || placed.Fault != archive.PlacedUncertain {
+func noticed(receipt *ExportResult, err error) *archive.SavedError {
+	var saved *archive.SavedError
+	if !errors.As(err, &saved) || saved.Fault != archive.SavedUncertain {
 		return nil
 	}
-	receipt.notice(verdict.FileNotCertain, placed.Path, placed.Err)
-	return placed
+	receipt.notice(verdict.FileNotCertain, saved.Path, saved.Err)
+	return saved
 }
 
 // standsOn notes that the only copy of a key stands where it may not last.
-func (r *Receipt) standsOn(medium archive.Medium) {
+func (r *ExportResult) standsOn(medium archive.Medium) {
 	if medium != "" {
 		r.Notices = append(r.Notices, verdict.Because(verdict.FileMayNotLast, verdict.Fact{Name: "file_system", Value: string(medium)}))
 	}

@@ -18,8 +18,8 @@ import (
 	"p11bridge/token/pki"
 )
 
-// RequestOrder says what certificate is to be requested, and with which key.
-type RequestOrder struct {
+// CSRRequest says what certificate is to be requested, and with which key.
+type CSRRequest struct {
 	Session   *token.Session
 	Inventory *token.Inventory
 	Identity  token.Identity // the old one
@@ -31,12 +31,12 @@ type RequestOrder struct {
 	Subject    []byte // DER Name; nil: the old certificate's
 	AltNames   []byte // DER GeneralNames; nil: the old certificate's
 
-	Target  archive.Target              // empty path: no file, the request is only given to Deliver
-	Deliver func(*RequestReceipt) error // the last act where there is no file; where it fails, nothing was done
+	Target  archive.Target         // empty path: no file, the request is only given to Deliver
+	Deliver func(*CSRResult) error // the last act where there is no file; where it fails, nothing was done
 }
 
-// RequestPlan is what will be requested, worked out before anything is done.
-type RequestPlan struct {
+// CSRPlan is what will be requested, worked out before anything is done.
+type CSRPlan struct {
 	RawSubject []byte
 	Extensions [][]byte      // DER Extensions
 	Kind       token.KeyKind // of the new key
@@ -47,20 +47,20 @@ type RequestPlan struct {
 	Issuer     string // of the old certificate; empty where there is none but itself
 }
 
-// RequestReceipt says what was requested, by which key, and who signed.
-type RequestReceipt struct {
-	RequestPlan
+// CSRResult says what was requested, by which key, and who signed.
+type CSRResult struct {
+	CSRPlan
 	PEM        []byte
 	SHA256     string // of the request in DER, hexadecimal
 	Key        pki.PublicKey
 	PrivateKey *token.Object
 	SignedBy   token.SignedBy
 	Algorithm  pki.Scheme
-	Uncertain  *archive.PlacedError // the file is placed and whole, and not certain to be on disk; nil otherwise
+	Uncertain  *archive.SavedError // the file is placed and whole, and not certain to be on disk; nil otherwise
 }
 
 // Exportable is CKA_EXTRACTABLE as the token tells it; nil where it does not.
-func (r *RequestReceipt) Exportable() *bool {
+func (r *CSRResult) Exportable() *bool {
 	return r.PrivateKey.Attributes.Bool(token.CKAExtractable).Value()
 }
 
@@ -86,7 +86,7 @@ func (e *GenerateError) Error() string { return fmt.Sprintf("make a key pair: %v
 // Unwrap gives the token's answer.
 func (e *GenerateError) Unwrap() error { return e.Err }
 
-// KeyTypes lists what RequestOrder.KeyType takes.
+// KeyTypes lists what CSRRequest.KeyType takes.
 func KeyTypes() []string {
 	return []string{"rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521", "ed25519"}
 }
@@ -95,8 +95,8 @@ func KeyTypes() []string {
 const smallestRSA = 2048
 
 // Plan works out the request. The error is one of the above.
-func (r RequestOrder) Plan() (*RequestPlan, error) {
-	plan := &RequestPlan{NewKey: !r.SameKey, RawSubject: r.Subject, Label: oldLabel(r.Identity)}
+func (r CSRRequest) Plan() (*CSRPlan, error) {
+	plan := &CSRPlan{NewKey: !r.SameKey, RawSubject: r.Subject, Label: oldLabel(r.Identity)}
 	var certificate *pki.Certificate
 	if c := r.Identity.Certificate; c != nil {
 		certificate = c.Parsed
@@ -132,7 +132,7 @@ func (r RequestOrder) Plan() (*RequestPlan, error) {
 	return plan, r.planKey(plan, certificate)
 }
 
-func (r RequestOrder) checkSameKey() error {
+func (r CSRRequest) checkSameKey() error {
 	key := r.Identity.PrivateKey
 	switch {
 	case key == nil || len(r.Identity.Public.SPKI) == 0:
@@ -144,7 +144,7 @@ func (r RequestOrder) checkSameKey() error {
 }
 
 // planKey decides what the new key is to be: what was asked for, else what the old one is.
-func (r RequestOrder) planKey(plan *RequestPlan, certificate *pki.Certificate) error {
+func (r CSRRequest) planKey(plan *CSRPlan, certificate *pki.Certificate) error {
 	kind, bits := keyKind(r.KeyType)
 	if r.KeyType == "" {
 		kind, bits = r.oldKind()
@@ -168,7 +168,7 @@ func (r RequestOrder) planKey(plan *RequestPlan, certificate *pki.Certificate) e
 }
 
 // oldKeyMay tells whether the old key was for more than signatures, by its attribute or by its certificate's key usage.
-func (r RequestOrder) oldKeyMay(a token.Attribute, certificate *pki.Certificate, usages ...string) bool {
+func (r CSRRequest) oldKeyMay(a token.Attribute, certificate *pki.Certificate, usages ...string) bool {
 	if certificate != nil && slices.ContainsFunc(usages, func(u string) bool { return slices.Contains(certificate.KeyUsage, u) }) {
 		return true
 	}
@@ -191,7 +191,7 @@ func keyKind(name string) (kind token.KeyKind, bits int) {
 }
 
 // oldKind is the old key's kind, by its public half or by what the private key tells of itself.
-func (r RequestOrder) oldKind() (token.KeyKind, int) {
+func (r CSRRequest) oldKind() (token.KeyKind, int) {
 	public := r.Identity.Public
 	switch public.Algorithm {
 	case "RSA", "RSA-PSS":
@@ -218,7 +218,7 @@ func (r RequestOrder) oldKind() (token.KeyKind, int) {
 
 // sameKey is the key as its certificate has it: a token knows no restriction to RSASSA-PSS, and the new certificate is to keep
 // it.
-func (r RequestOrder) sameKey() pki.PublicKey {
+func (r CSRRequest) sameKey() pki.PublicKey {
 	if c := r.Identity.Certificate; c != nil && c.Parsed != nil && c.Parsed.PublicKey.Equal(r.Identity.Public) {
 		return c.Parsed.PublicKey
 	}
@@ -238,13 +238,13 @@ func oldLabel(identity token.Identity) string {
 // signature with the public key that was read here, and gives it out. Whatever fails after a new key pair was made removes
 // that again. The error is one of those above, a *GenerateError, a *FileError, a *token.LoginError for a key that wants its
 // PIN for each signature, a *token.RemainsError, or comes from the token or the context.
-func Request(ctx context.Context, r RequestOrder, plan *RequestPlan) (*RequestReceipt, error) {
+func CreateCSR(ctx context.Context, r CSRRequest, plan *CSRPlan) (*CSRResult, error) {
 	if r.Target.Path != "" {
 		if err := r.Target.Check(); err != nil {
 			return nil, err
 		}
 	}
-	receipt := &RequestReceipt{RequestPlan: *plan, Key: r.sameKey(), PrivateKey: r.Identity.PrivateKey}
+	receipt := &CSRResult{CSRPlan: *plan, Key: r.sameKey(), PrivateKey: r.Identity.PrivateKey}
 	if !plan.NewKey {
 		return receipt, r.giveOut(ctx, receipt)
 	}
@@ -263,7 +263,7 @@ func Request(ctx context.Context, r RequestOrder, plan *RequestPlan) (*RequestRe
 }
 
 // giveOut signs the request and gives it out as the last act.
-func (r RequestOrder) giveOut(ctx context.Context, receipt *RequestReceipt) error {
+func (r CSRRequest) giveOut(ctx context.Context, receipt *CSRResult) error {
 	der, err := r.sign(receipt)
 	if err != nil {
 		return err
@@ -278,16 +278,16 @@ func (r RequestOrder) giveOut(ctx context.Context, receipt *RequestReceipt) erro
 		return r.Deliver(receipt)
 	}
 	err = archive.WriteFile(r.Target, receipt.PEM)
-	var placed *archive.PlacedError
-	if errors.As(err, &placed) && placed.Fault == archive.PlacedUncertain {
-		receipt.Uncertain = placed // the request may be sent in as it stands: its key stays
+	var saved *archive.SavedError
+	if errors.As(err, &saved) && saved.Fault == archive.SavedUncertain {
+		receipt.Uncertain = saved // the request may be sent in as it stands: its key stays
 		return nil
 	}
 	return err
 }
 
 // sign has the first signer that can sign do it, and believes none of them.
-func (r RequestOrder) sign(receipt *RequestReceipt) ([]byte, error) {
+func (r CSRRequest) sign(receipt *CSRResult) ([]byte, error) {
 	info, err := pki.RequestInfo(receipt.RawSubject, receipt.Key, receipt.Extensions)
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
@@ -331,7 +331,7 @@ func schemeOf(key pki.PublicKey) (pki.Scheme, crypto.Hash) {
 
 // proveRequest reads the request as its receiver will: it asks for what was meant, and the key that we read signed it. What
 // crypto/x509 understands it checks as well.
-func proveRequest(der []byte, receipt *RequestReceipt) error {
+func proveRequest(der []byte, receipt *CSRResult) error {
 	notProven := func(problem string, err error) error {
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrRequestNotProven, problem, err)

@@ -12,14 +12,14 @@ import (
 )
 
 // placedFile is a file that a run has proven and placed.
-func placedFile(t *testing.T) *provenFile {
+func savedFile(t *testing.T) *provenFile {
 	t.Helper()
-	made := &provenFile{encoded: []byte("the only copy"), receipt: &Receipt{File: filepath.Join(t.TempDir(), "a.pfx"), Proof: archive.ProofIndependent}}
+	made := &provenFile{encoded: []byte("the only copy"), receipt: &ExportResult{File: filepath.Join(t.TempDir(), "a.pfx"), Proof: archive.ProofIndependent}}
 	var err error
 	if made.draft, err = archive.NewDraft(archive.Target{Path: made.receipt.File}, made.encoded); err != nil {
 		t.Fatal(err)
 	}
-	if made.placed, err = made.draft.Place(); err != nil {
+	if made.saved, err = made.draft.Place(); err != nil {
 		t.Fatal(err)
 	}
 	return made
@@ -47,7 +47,7 @@ func TestKeep(t *testing.T) {
 		{"a directory takes its name", func(t *testing.T, path string) { remove(t, path); must(t, os.Mkdir(path, 0o700)) }, true, true},
 		{"a link takes its name", func(t *testing.T, path string) { remove(t, path); must(t, os.Symlink("/dev/null", path)) }, true, true},
 	} {
-		made := placedFile(t)
+		made := savedFile(t)
 		path := made.receipt.File
 		row.meet(t, path)
 		if err := made.keep(); err != nil {
@@ -65,7 +65,7 @@ func TestKeep(t *testing.T) {
 
 // TestKeepWithoutADirectory: the medium is gone, and the person's home is not.
 func TestKeepWithoutADirectory(t *testing.T) {
-	made := placedFile(t)
+	made := savedFile(t)
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	must(t, os.RemoveAll(filepath.Dir(made.receipt.File)))
@@ -74,7 +74,7 @@ func TestKeepWithoutADirectory(t *testing.T) {
 	}
 	t.Setenv("HOME", filepath.Join(home, "none"))
 	t.Setenv("TMPDIR", filepath.Join(home, "none"))
-	made = placedFile(t)
+	made = savedFile(t)
 	must(t, os.RemoveAll(filepath.Dir(made.receipt.File)))
 	if err := made.keep(); err == nil {
 		t.Error("a key that is lost is not told")
@@ -91,15 +91,15 @@ func must(t *testing.T, err error) {
 }
 
 // placedReasons are the reasons that a file gives that was placed and has to be looked after.
-func placedReasons(t *testing.T) []verdict.Reason {
+func savedReasons(t *testing.T) []verdict.Reason {
 	t.Helper()
-	made := placedFile(t)
+	made := savedFile(t)
 	remove(t, made.receipt.File)
 	must(t, made.keep())
-	if noticed(made.receipt, &archive.PlacedError{Path: "a.pfx", Fault: archive.PlacedUncertain, Err: errors.New("input/output error")}) == nil {
+	if noticed(made.receipt, &archive.SavedError{Path: "a.pfx", Fault: archive.SavedUncertain, Err: errors.New("input/output error")}) == nil {
 		t.Error("an uncertain file is not noticed")
 	}
-	if noticed(made.receipt, &archive.PlacedError{Path: "a.pfx", Fault: archive.PlacedReplaced}) != nil {
+	if noticed(made.receipt, &archive.SavedError{Path: "a.pfx", Fault: archive.SavedReplaced}) != nil {
 		t.Error("a replaced file counts as placed")
 	}
 	made.receipt.standsOn("")
@@ -107,13 +107,13 @@ func placedReasons(t *testing.T) []verdict.Reason {
 	return made.receipt.Notices
 }
 
-func TestPlacedReasons(t *testing.T) {
-	for _, reason := range placedReasons(t) {
+func TestSavedReasons(t *testing.T) {
+	for _, reason := range savedReasons(t) {
 		if err := reason.Validate(); err != nil {
 			t.Error(err)
 		}
 	}
-	if got := len(placedReasons(t)); got != 3 {
+	if got := len(savedReasons(t)); got != 3 {
 		t.Errorf("%d reasons", got)
 	}
 }
