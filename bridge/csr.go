@@ -244,9 +244,9 @@ func CreateCSR(ctx context.Context, r CSRRequest, plan *CSRPlan) (*CSRResult, er
 			return nil, err
 		}
 	}
-	receipt := &CSRResult{CSRPlan: *plan, Key: r.sameKey(), PrivateKey: r.Identity.PrivateKey}
+	result := &CSRResult{CSRPlan: *plan, Key: r.sameKey(), PrivateKey: r.Identity.PrivateKey}
 	if !plan.NewKey {
-		return receipt, r.giveOut(ctx, receipt)
+		return result, r.giveOut(ctx, result)
 	}
 	err := r.Session.Adding(ctx, func(added *token.Additions) error {
 		pair, err := added.NewKeyPair(ctx, plan.Kind, plan.Label, token.Policy{Sensitive: true, Extractable: r.Exportable})
@@ -256,47 +256,47 @@ func CreateCSR(ctx context.Context, r CSRRequest, plan *CSRPlan) (*CSRResult, er
 		if err != nil {
 			return err
 		}
-		receipt.Key, receipt.PrivateKey = pair.Key, pair.Private
-		return r.giveOut(ctx, receipt)
+		result.Key, result.PrivateKey = pair.Key, pair.Private
+		return r.giveOut(ctx, result)
 	})
-	return receipt, err
+	return result, err
 }
 
 // giveOut signs the request and gives it out as the last act.
-func (r CSRRequest) giveOut(ctx context.Context, receipt *CSRResult) error {
-	der, err := r.sign(receipt)
+func (r CSRRequest) giveOut(ctx context.Context, result *CSRResult) error {
+	der, err := r.sign(result)
 	if err != nil {
 		return err
 	}
 	digest := sha256.Sum256(der)
-	receipt.SHA256 = hex.EncodeToString(digest[:])
-	receipt.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+	result.SHA256 = hex.EncodeToString(digest[:])
+	result.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if r.Target.Path == "" {
-		return r.Deliver(receipt)
+		return r.Deliver(result)
 	}
-	err = archive.WriteFile(r.Target, receipt.PEM)
+	err = archive.WriteFile(r.Target, result.PEM)
 	var saved *archive.SavedError
 	if errors.As(err, &saved) && saved.Fault == archive.SavedUncertain {
-		receipt.Uncertain = saved // the request may be sent in as it stands: its key stays
+		result.Uncertain = saved // the request may be sent in as it stands: its key stays
 		return nil
 	}
 	return err
 }
 
 // sign has the first signer that can sign do it, and believes none of them.
-func (r CSRRequest) sign(receipt *CSRResult) ([]byte, error) {
-	info, err := pki.RequestInfo(receipt.RawSubject, receipt.Key, receipt.Extensions)
+func (r CSRRequest) sign(result *CSRResult) ([]byte, error) {
+	info, err := pki.RequestInfo(result.RawSubject, result.Key, result.Extensions)
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	signers, err := r.Session.Signers(receipt.PrivateKey, receipt.Key)
+	signers, err := r.Session.Signers(result.PrivateKey, result.Key)
 	if err != nil {
 		return nil, err
 	}
-	scheme, hash := schemeOf(receipt.Key)
+	scheme, hash := schemeOf(result.Key)
 	for _, signer := range signers {
 		var signature, der []byte
 		way := crypto.Signer(signer)
@@ -309,8 +309,8 @@ func (r CSRRequest) sign(receipt *CSRResult) ([]byte, error) {
 		if der, err = pki.AssembleRequest(info, scheme, signature); err != nil {
 			continue
 		}
-		if err = proveRequest(der, receipt); err == nil {
-			receipt.SignedBy, receipt.Algorithm = signer.By, scheme
+		if err = proveRequest(der, result); err == nil {
+			result.SignedBy, result.Algorithm = signer.By, scheme
 			return der, nil
 		}
 	}
@@ -331,7 +331,7 @@ func schemeOf(key pki.PublicKey) (pki.Scheme, crypto.Hash) {
 
 // proveRequest reads the request as its receiver will: it asks for what was meant, and the key that we read signed it. What
 // crypto/x509 understands it checks as well.
-func proveRequest(der []byte, receipt *CSRResult) error {
+func proveRequest(der []byte, result *CSRResult) error {
 	notProven := func(problem string, err error) error {
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrRequestNotProven, problem, err)
@@ -342,12 +342,12 @@ func proveRequest(der []byte, receipt *CSRResult) error {
 	switch {
 	case err != nil:
 		return notProven("it cannot be read", err)
-	case !request.PublicKey.Equal(receipt.Key) || !bytes.Equal(request.PublicKey.Restriction, receipt.Key.Restriction):
+	case !request.PublicKey.Equal(result.Key) || !bytes.Equal(request.PublicKey.Restriction, result.Key.Restriction):
 		return notProven("another key is in it", nil)
-	case !bytes.Equal(request.RawSubject, receipt.RawSubject) || !equalAll(request.Extensions, receipt.Extensions):
+	case !bytes.Equal(request.RawSubject, result.RawSubject) || !equalAll(request.Extensions, result.Extensions):
 		return notProven("the subject or the extensions are not those that were asked for", nil)
 	}
-	if err := request.SignedBy(receipt.Key); err != nil {
+	if err := request.SignedBy(result.Key); err != nil {
 		return notProven("the signature", err)
 	}
 	// It refuses curves and names that are in use, and knows no key that is restricted to RSASSA-PSS.

@@ -25,7 +25,7 @@ type DeleteRequest struct {
 type KnownCopy struct {
 	Path          string
 	Contents      []byte // as they were judged
-	Verification  *VerifyResult
+	Result        *VerifyResult
 	AllowVolatile bool // the file may be gone after the next start of the machine
 }
 
@@ -64,7 +64,7 @@ func (r DeleteRequest) Check(ctx context.Context) error {
 	if may == token.False {
 		return ErrNotDestroyable
 	}
-	if r.Copy == nil || !r.Copy.Verification.Valid {
+	if r.Copy == nil || !r.Copy.Result.Valid {
 		return nil
 	}
 	if !r.Copy.AllowVolatile {
@@ -72,14 +72,14 @@ func (r DeleteRequest) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.Copy.Verification.Against(ctx, r.Session, r.Identity, r.Judged, r.Inventory.Token.URI().With(key).String())
+	return r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Judged, r.Inventory.Token.URI().With(key).String())
 }
 
 // Delete destroys the key in a session of its own, after Check: the object is read anew, and a copy must still be the file that was
 // judged. Then the token is listed again, since C_DestroyObject may answer CKR_OK and do nothing. The error is a
 // *KeyRemainsError where the token was asked; any other means that nothing was done to the key.
 func (r DeleteRequest) Delete(ctx context.Context) (err error) {
-	if r.Copy != nil && !r.Copy.Verification.Valid {
+	if r.Copy != nil && !r.Copy.Result.Valid {
 		return archive.NotProven("the file that was named as a copy")
 	}
 	session, err := r.Session.Slot.OpenSession(token.ReadWrite)

@@ -45,9 +45,9 @@ func (e *DeletionError) Error() string { return fmt.Sprintf("delete the key: %s:
 func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
 	state, err := r.destroyKey(ctx, made)
 	if err != nil {
-		return &DeletionError{File: made.receipt.File, State: state, Err: err}
+		return &DeletionError{File: made.result.File, State: state, Err: err}
 	}
-	made.receipt.KeyDeleted = true
+	made.result.KeyDeleted = true
 	return nil
 }
 
@@ -67,7 +67,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	if !bytes.Equal(file, made.encoded) {
 		return KeyKeptForFile, archive.NotProven("the placed file is not what was proven")
 	}
-	again := *made.receipt
+	again := *made.result
 	secret.Forget(func() { err = r.proveFile(ctx, file, made, &again) })
 	secret.Erase()
 	if err != nil {
@@ -97,7 +97,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	if !reread.SameAs(key) {
 		return KeyKept, errors.New("the object is no longer the key that was exported")
 	}
-	if err := r.provenOf(ctx, session, made.receipt.Certificate.PublicKey); err != nil {
+	if err := r.provenOf(ctx, session, made.result.Certificate.PublicKey); err != nil {
 		return KeyKept, err
 	}
 	alike, err := r.countAlike(ctx, session)
@@ -126,7 +126,7 @@ func stateFor(err error) KeyState {
 }
 
 // keep looks at the file after the key was destroyed. Where its contents are no longer there, they are written once more, and the
-// receipt says so.
+// result says so.
 func (made *provenFile) keep() error {
 	found := made.saved.Check()
 	if found == nil || made.saved.Holds() {
@@ -136,8 +136,8 @@ func (made *provenFile) keep() error {
 	if err != nil {
 		return errors.Join(found, err)
 	}
-	made.receipt.File = path
-	made.receipt.notice(verdict.FilePutBack, path, found)
+	made.result.File = path
+	made.result.notice(verdict.FilePutBack, path, found)
 	return nil
 }
 

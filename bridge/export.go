@@ -66,13 +66,13 @@ func Export(ctx context.Context, r ExportRequest) (*ExportResult, error) {
 	var failures []*methodFailure
 	for _, method := range r.methods() {
 		r.failures = failures
-		receipt, err := r.exportBy(ctx, method)
+		result, err := r.exportBy(ctx, method)
 		var failure *methodFailure
 		if !errors.As(err, &failure) {
-			if receipt != nil && receipt.KeyDeleted {
-				receipt.standsOn(medium)
+			if result != nil && result.KeyDeleted {
+				result.standsOn(medium)
 			}
-			return receipt, err
+			return result, err
 		}
 		failures = append(failures, failure)
 	}
@@ -88,32 +88,32 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Ex
 	if err != nil {
 		return nil, err
 	}
-	receipt := made.receipt
+	result := made.result
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Join(context.Cause(ctx), made.draft.Discard())
 	}
 	made.saved, err = made.draft.Place()
-	uncertain := noticed(receipt, err)
+	uncertain := noticed(result, err)
 	if err != nil && uncertain == nil {
 		return nil, err
 	}
 	if r.saved != nil {
-		if err := r.saved(receipt); err != nil {
-			return receipt, err
+		if err := r.saved(result); err != nil {
+			return result, err
 		}
 	}
 	switch {
-	case !r.DeleteKey || !receipt.Verified():
-		return receipt, nil
+	case !r.DeleteKey || !result.Verified():
+		return result, nil
 	case uncertain != nil:
-		return receipt, &DeletionError{File: receipt.File, State: KeyKept, Err: uncertain}
+		return result, &DeletionError{File: result.File, State: KeyKept, Err: uncertain}
 	}
-	return receipt, r.deleteKey(ctx, made)
+	return result, r.deleteKey(ctx, made)
 }
 
 // provenFile is a file that is proven and has not got its name yet. No key in clear is in it.
 type provenFile struct {
-	receipt  *ExportResult
+	result   *ExportResult
 	encoded  []byte
 	draft    *archive.Draft
 	saved    *archive.SavedFile // once it has its name
@@ -132,18 +132,18 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	if err != nil {
 		return nil, err
 	}
-	receipt := &ExportResult{
+	result := &ExportResult{
 		File: r.Target.Path, Method: method, Mechanism: carried.mechanism, Profile: r.Profile, Certificate: certificate,
 		FriendlyName: foreign.Text(friendlyName(r.Identity)),
 	}
 	if len(r.failures) > 0 {
-		receipt.Notices = append(receipt.Notices, otherMethod(r.failures))
+		result.Notices = append(result.Notices, otherMethod(r.failures))
 	}
-	chain := r.chain(receipt)
+	chain := r.chain(result)
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	file, err := r.encode(ctx, carried, receipt, chain)
+	file, err := r.encode(ctx, carried, result, chain)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	if err != nil {
 		return nil, err
 	}
-	made := &provenFile{receipt: receipt, encoded: file, draft: draft, chain: chain, shrouded: carried.shrouded != nil}
+	made := &provenFile{result: result, encoded: file, draft: draft, chain: chain, shrouded: carried.shrouded != nil}
 	if err := r.prove(ctx, made); err != nil {
 		return nil, errors.Join(err, draft.Discard())
 	}
@@ -204,15 +204,15 @@ func (r ExportRequest) mismatch(certificate, private pki.PublicKey) error {
 }
 
 // chain finds the certificates above the key's own, on the token and in the pool.
-func (r ExportRequest) chain(receipt *ExportResult) []*pki.Certificate {
-	chain, complete := pki.Chain(receipt.Certificate, slices.Concat(r.certificates(), r.Pool))
-	receipt.ChainLength, receipt.ChainComplete = len(chain), complete
+func (r ExportRequest) chain(result *ExportResult) []*pki.Certificate {
+	chain, complete := pki.Chain(result.Certificate, slices.Concat(r.certificates(), r.Pool))
+	result.ChainLength, result.ChainComplete = len(chain), complete
 	if !complete {
-		last := receipt.Certificate
+		last := result.Certificate
 		if len(chain) > 0 {
 			last = chain[len(chain)-1]
 		}
-		receipt.Notices = append(receipt.Notices, verdict.Because(verdict.ChainIncomplete, verdict.Fact{Name: "missing_issuer", Value: last.Issuer}))
+		result.Notices = append(result.Notices, verdict.Because(verdict.ChainIncomplete, verdict.Fact{Name: "missing_issuer", Value: last.Issuer}))
 	}
 	return chain
 }
@@ -235,11 +235,11 @@ func TokenCertificates(inventory *token.Inventory) []*pki.Certificate {
 	return certificates
 }
 
-func (r ExportRequest) encode(ctx context.Context, c *carriedKey, receipt *ExportResult, chain []*pki.Certificate) ([]byte, error) {
-	id := localKeyID(r.Identity, receipt.Certificate)
+func (r ExportRequest) encode(ctx context.Context, c *carriedKey, result *ExportResult, chain []*pki.Certificate) ([]byte, error) {
+	id := localKeyID(r.Identity, result.Certificate)
 	contents := pfx.Contents{
-		Keys:         []pfx.Key{{PKCS8: c.pkcs8(), Shrouded: c.shrouded, FriendlyName: string(receipt.FriendlyName), LocalKeyID: id}},
-		Certificates: []pfx.Certificate{{DER: receipt.Certificate.Raw, FriendlyName: string(receipt.FriendlyName), LocalKeyID: id}},
+		Keys:         []pfx.Key{{PKCS8: c.pkcs8(), Shrouded: c.shrouded, FriendlyName: string(result.FriendlyName), LocalKeyID: id}},
+		Certificates: []pfx.Certificate{{DER: result.Certificate.Raw, FriendlyName: string(result.FriendlyName), LocalKeyID: id}},
 	}
 	for _, above := range chain {
 		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: above.Raw, FriendlyName: r.nameOf(above)})

@@ -93,7 +93,7 @@ func countItems(items []*Item, outcome Outcome) int {
 func (r ExportAllRequest) next(items []*Item) []*Item {
 	made, chosen := map[string]*Item{}, map[string]bool{}
 	for _, item := range items {
-		if item.Outcome == Exported && item.Receipt.Verified() {
+		if item.Outcome == Exported && item.Result.Verified() {
 			made[item.Record.Certificate.SHA256] = item
 		}
 	}
@@ -220,7 +220,7 @@ func (r ExportAllRequest) exportKey(ctx context.Context, stop context.CancelCaus
 
 // backed tells that there is a proven backup.
 func (item *Item) backed() bool {
-	return item.Outcome == UpToDate || item.Outcome == Exported && item.Receipt.Verified()
+	return item.Outcome == UpToDate || item.Outcome == Exported && item.Result.Verified()
 }
 
 // sessionsFor is a session for every worker: the one that is there, and as many more as cores, work and token allow.
@@ -258,12 +258,12 @@ func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session
 	one.Session, one.Inventory, one.Identity, one.Verdict = session, item.Token.Inventory, item.Identity, item.Verdict
 	one.Target = target(archive.BackupExtension, item.replaces)
 	one.DeleteKey = r.Each.DeleteKey && mayDelete
-	one.saved = func(receipt *ExportResult) error {
-		record := NewRecord(one.Inventory, one.Identity, receipt, r.Now())
-		if err := record.Write(target(archive.RecordExtension, true)); err != nil && noticed(receipt, err) == nil {
-			return &archive.SavedError{Path: receipt.File, Fault: archive.SavedWithoutRecord, Err: err}
+	one.saved = func(result *ExportResult) error {
+		record := NewRecord(one.Inventory, one.Identity, result, r.Now())
+		if err := record.Write(target(archive.RecordExtension, true)); err != nil && noticed(result, err) == nil {
+			return &archive.SavedError{Path: result.File, Fault: archive.SavedWithoutRecord, Err: err}
 		}
-		item.Outcome, item.Receipt, item.Record = Exported, receipt, record
+		item.Outcome, item.Result, item.Record = Exported, result, record
 		return nil
 	}
 	_, err := Export(ctx, one)

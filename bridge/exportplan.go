@@ -38,7 +38,7 @@ type Item struct {
 	Outcome  Outcome
 	Name     string          // of its files, without ending; empty where it gets none
 	Backup   *archive.Backup // for UpToDate: the one that is there
-	Receipt  *ExportResult   // for Exported
+	Result   *ExportResult   // for Exported
 	Record   *archive.Record // for Exported
 	Err      error           // for Failed; for Exported a *DeletionError
 

@@ -43,13 +43,13 @@ func (r *ExportResult) notice(code verdict.Code, path string, problem error) {
 	r.Notices = append(r.Notices, verdict.Because(code, verdict.Fact{Name: "file", Value: path}, verdict.Fact{Name: "problem", Value: problem.Error()}))
 }
 
-// noticed puts a file that is placed and not certain to be on disk among the receipt's notices. It is nil for every other error.
-func noticed(receipt *ExportResult, err error) *archive.SavedError {
+// noticed puts a file that is placed and not certain to be on disk among the result's notices. It is nil for every other error.
+func noticed(result *ExportResult, err error) *archive.SavedError {
 	var saved *archive.SavedError
 	if !errors.As(err, &saved) || saved.Fault != archive.SavedUncertain {
 		return nil
 	}
-	receipt.notice(verdict.FileNotCertain, saved.Path, saved.Err)
+	result.notice(verdict.FileNotCertain, saved.Path, saved.Err)
 	return saved
 }
 

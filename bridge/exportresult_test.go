@@ -14,9 +14,9 @@ import (
 // placedFile is a file that a run has proven and placed.
 func savedFile(t *testing.T) *provenFile {
 	t.Helper()
-	made := &provenFile{encoded: []byte("the only copy"), receipt: &ExportResult{File: filepath.Join(t.TempDir(), "a.pfx"), Proof: archive.ProofIndependent}}
+	made := &provenFile{encoded: []byte("the only copy"), result: &ExportResult{File: filepath.Join(t.TempDir(), "a.pfx"), Proof: archive.ProofIndependent}}
 	var err error
-	if made.draft, err = archive.NewDraft(archive.Target{Path: made.receipt.File}, made.encoded); err != nil {
+	if made.draft, err = archive.NewDraft(archive.Target{Path: made.result.File}, made.encoded); err != nil {
 		t.Fatal(err)
 	}
 	if made.saved, err = made.draft.Place(); err != nil {
@@ -48,17 +48,17 @@ func TestKeep(t *testing.T) {
 		{"a link takes its name", func(t *testing.T, path string) { remove(t, path); must(t, os.Symlink("/dev/null", path)) }, true, true},
 	} {
 		made := savedFile(t)
-		path := made.receipt.File
+		path := made.result.File
 		row.meet(t, path)
 		if err := made.keep(); err != nil {
 			t.Errorf("%s: %v", row.name, err)
 		}
-		contents, err := os.ReadFile(made.receipt.File)
+		contents, err := os.ReadFile(made.result.File)
 		if err != nil || string(contents) != "the only copy" {
 			t.Errorf("%s: %q, %v", row.name, contents, err)
 		}
-		if said := !made.receipt.Settled(); said != row.again || (made.receipt.File != path) != row.beside {
-			t.Errorf("%s: said %v, and stands at %s", row.name, said, made.receipt.File)
+		if said := !made.result.Settled(); said != row.again || (made.result.File != path) != row.beside {
+			t.Errorf("%s: said %v, and stands at %s", row.name, said, made.result.File)
 		}
 	}
 }
@@ -68,14 +68,14 @@ func TestKeepWithoutADirectory(t *testing.T) {
 	made := savedFile(t)
 	home := t.TempDir()
 	t.Setenv("HOME", home)
-	must(t, os.RemoveAll(filepath.Dir(made.receipt.File)))
-	if err := made.keep(); err != nil || !strings.HasPrefix(made.receipt.File, home) || made.receipt.Settled() {
-		t.Errorf("%s, %v", made.receipt.File, err)
+	must(t, os.RemoveAll(filepath.Dir(made.result.File)))
+	if err := made.keep(); err != nil || !strings.HasPrefix(made.result.File, home) || made.result.Settled() {
+		t.Errorf("%s, %v", made.result.File, err)
 	}
 	t.Setenv("HOME", filepath.Join(home, "none"))
 	t.Setenv("TMPDIR", filepath.Join(home, "none"))
 	made = savedFile(t)
-	must(t, os.RemoveAll(filepath.Dir(made.receipt.File)))
+	must(t, os.RemoveAll(filepath.Dir(made.result.File)))
 	if err := made.keep(); err == nil {
 		t.Error("a key that is lost is not told")
 	}
@@ -94,17 +94,17 @@ func must(t *testing.T, err error) {
 func savedReasons(t *testing.T) []verdict.Reason {
 	t.Helper()
 	made := savedFile(t)
-	remove(t, made.receipt.File)
+	remove(t, made.result.File)
 	must(t, made.keep())
-	if noticed(made.receipt, &archive.SavedError{Path: "a.pfx", Fault: archive.SavedUncertain, Err: errors.New("input/output error")}) == nil {
+	if noticed(made.result, &archive.SavedError{Path: "a.pfx", Fault: archive.SavedUncertain, Err: errors.New("input/output error")}) == nil {
 		t.Error("an uncertain file is not noticed")
 	}
-	if noticed(made.receipt, &archive.SavedError{Path: "a.pfx", Fault: archive.SavedReplaced}) != nil {
+	if noticed(made.result, &archive.SavedError{Path: "a.pfx", Fault: archive.SavedReplaced}) != nil {
 		t.Error("a replaced file counts as placed")
 	}
-	made.receipt.standsOn("")
-	made.receipt.standsOn(archive.MediumOverlay)
-	return made.receipt.Notices
+	made.result.standsOn("")
+	made.result.standsOn(archive.MediumOverlay)
+	return made.result.Notices
 }
 
 func TestSavedReasons(t *testing.T) {

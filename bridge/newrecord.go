@@ -10,10 +10,10 @@ import (
 )
 
 // NewRecord describes what an export wrote.
-func NewRecord(inventory *token.Inventory, identity token.Identity, receipt *ExportResult, now time.Time) *archive.Record {
-	certificate, attributes := receipt.Certificate, identity.PrivateKey.Attributes
+func NewRecord(inventory *token.Inventory, identity token.Identity, result *ExportResult, now time.Time) *archive.Record {
+	certificate, attributes := result.Certificate, identity.PrivateKey.Attributes
 	record := &archive.Record{
-		Schema: archive.RecordSchema, File: filepath.Base(receipt.File), SHA256: receipt.SHA256, Created: now.UTC().Format(time.RFC3339),
+		Schema: archive.RecordSchema, File: filepath.Base(result.File), SHA256: result.SHA256, Created: now.UTC().Format(time.RFC3339),
 		Token: archive.RecordTokenOf(inventory),
 		ID:    hex.EncodeToString(identity.PrivateKey.ID()), Label: identity.Label(),
 		Usage: archive.RecordUsage{
@@ -23,11 +23,11 @@ func NewRecord(inventory *token.Inventory, identity token.Identity, receipt *Exp
 			SHA256: certificate.SHA256(), Subject: certificate.Subject, Issuer: certificate.Issuer, Serial: certificate.Serial,
 			NotBefore: certificate.NotBefore.UTC().Format(time.RFC3339), NotAfter: certificate.NotAfter.UTC().Format(time.RFC3339),
 		},
-		PublicKeySHA256: archive.Digest(certificate.PublicKey.SPKI), Method: receipt.Method, Profile: receipt.Profile,
-		Iterations: receipt.Iterations, Proof: receipt.Proof,
+		PublicKeySHA256: archive.Digest(certificate.PublicKey.SPKI), Method: result.Method, Profile: result.Profile,
+		Iterations: result.Iterations, Proof: result.Proof,
 	}
-	if receipt.Mechanism != "" {
-		record.Mechanism = &receipt.Mechanism
+	if result.Mechanism != "" {
+		record.Mechanism = &result.Mechanism
 	}
 	return record
 }

@@ -34,29 +34,29 @@ func (r ExportRequest) prove(ctx context.Context, made *provenFile) error {
 	if !bytes.Equal(file, made.encoded) {
 		return archive.NotProven("what is on disk is not what was written")
 	}
-	return r.proveFile(ctx, file, made, made.receipt)
+	return r.proveFile(ctx, file, made, made.result)
 }
 
 // proveFile is prove for what was read from disk.
-func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenFile, receipt *ExportResult) error {
+func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenFile, result *ExportResult) error {
 	digest := sha256.Sum256(file)
-	receipt.SHA256 = hex.EncodeToString(digest[:])
+	result.SHA256 = hex.EncodeToString(digest[:])
 	facts, err := pfx.Inspect(file)
 	if err != nil {
 		return archive.NotProven("%w", err)
 	}
-	receipt.Iterations = facts.Iterations
-	expected := [][]byte{receipt.Certificate.Raw}
+	result.Iterations = facts.Iterations
+	expected := [][]byte{result.Certificate.Raw}
 	for _, above := range made.chain {
 		expected = append(expected, above.Raw)
 	}
 	if made.shrouded && r.Prover != ProverHost {
-		return r.proveShrouded(ctx, file, receipt, expected)
+		return r.proveShrouded(ctx, file, result, expected)
 	}
-	receipt.Proof = archive.ProofIndependent
+	result.Proof = archive.ProofIndependent
 	pkcs8, found, err := readEncoded(ctx, file, r.Password)
 	if errors.Is(err, pfx.ErrIndependentReaderCannot) {
-		receipt.Proof = archive.ProofOwn
+		result.Proof = archive.ProofOwn
 		pkcs8, found, err = readOwn(ctx, file, r.Password)
 	}
 	if ctx.Err() != nil {
@@ -73,7 +73,7 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenF
 	}
 	defer key.Wipe()
 	switch {
-	case !key.Public.Equal(receipt.Certificate.PublicKey):
+	case !key.Public.Equal(result.Certificate.PublicKey):
 		return archive.NotProven("the key is not the certificate's")
 	case !equalAll(found, expected):
 		return archive.NotProven("%d certificates instead of %d", len(found), len(expected))
@@ -82,7 +82,7 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenF
 }
 
 // proveShrouded opens everything in the file but the key bag, and has the token prove that one.
-func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *ExportResult, expected [][]byte) error {
+func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, result *ExportResult, expected [][]byte) error {
 	contents, err := pfx.Decode(ctx, file, r.Password.Bytes(), pfx.DecodeOptions{KeepShrouded: true})
 	if err != nil {
 		return archive.NotProven("%w", err)
@@ -103,8 +103,8 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *
 		return archive.NotProven("%w", err)
 	}
 	defer clear(kek)
-	receipt.Proof = archive.ProofToken
-	public := receipt.Certificate.PublicKey
+	result.Proof = archive.ProofToken
+	public := result.Certificate.PublicKey
 	err = r.tokenProof(ctx, kek, shrouding.IV, ciphertext, public)
 	var unable *methodFailure
 	if !errors.As(err, &unable) || !r.RequireShroud || r.Prover != "" {
@@ -113,8 +113,8 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, receipt *
 	if !r.cannotProve(ctx, unable, public) {
 		return archive.NotProven("the token with the key from the file: %w", unable.err)
 	}
-	receipt.Notices = append(receipt.Notices, verdict.Because(verdict.TokenCouldNotProve, verdict.Fact{Name: "answers", Value: unable.answers}))
-	receipt.Proof = archive.ProofStructure
+	result.Notices = append(result.Notices, verdict.Because(verdict.TokenCouldNotProve, verdict.Fact{Name: "answers", Value: unable.answers}))
+	result.Proof = archive.ProofStructure
 	return nil
 }
 

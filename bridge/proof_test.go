@@ -88,8 +88,8 @@ func TestProofComparesWhatIsInTheFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			receipt := &ExportResult{Certificate: leaf}
-			err = request.proveFile(t.Context(), file, &provenFile{receipt: receipt, encoded: file, chain: []*pki.Certificate{above}}, receipt)
+			result := &ExportResult{Certificate: leaf}
+			err = request.proveFile(t.Context(), file, &provenFile{result: result, encoded: file, chain: []*pki.Certificate{above}}, result)
 			if row.proven != (err == nil) || !row.proven && !errors.Is(err, archive.ErrNotProven) {
 				t.Errorf("the proof says %v", err)
 			}

@@ -87,9 +87,9 @@ func chainReasons(t *testing.T) []verdict.Reason {
 	if err != nil {
 		t.Fatal(err)
 	}
-	receipt := &ExportResult{Certificate: leaf}
-	ExportRequest{Inventory: tokentest.InventoryOf()}.chain(receipt)
-	return receipt.Notices
+	result := &ExportResult{Certificate: leaf}
+	ExportRequest{Inventory: tokentest.InventoryOf()}.chain(result)
+	return result.Notices
 }
 
 func TestChainIncomplete(t *testing.T) {

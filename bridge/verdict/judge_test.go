@@ -148,11 +148,11 @@ func judgeRows() []judgeRow {
 		{"SoftHSM 2.6 lets a readable Ed25519 be read", unprovenPair(tokentest.Readable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.6"),
 			[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}` + byID}},
 		{"another SoftHSM may wrap it", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.7"), []string{yesByWrap + byID}},
-		{"openCryptoki stores EC keys that it knows no mechanism for, and will not wrap them", pair(tokentest.Wrappable.With(tokentest.Told{token.CKAKeyType: uint(token.CKKEC)})), func(i *token.Inventory) {
+		{"openCryptoki stores EC keys that it knows no mechanism for, and will not wrap them", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})), func(i *token.Inventory) {
 			i.Module.Manufacturer, i.Token.Model = "IBM", "IBM SoftTok"
 			i.Mechanisms = []token.Mechanism{{Type: token.CKMAESCBCPad, Wrap: true}}
 		}, []string{`no: wrap-refused {"CKA_KEY_TYPE":"CKK_EC","model":"IBM SoftTok","mechanism":"CKM_AES_CBC_PAD"}` + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "Nobody", "IBM SoftTok")}},
-		{"openCryptoki wraps EC keys where it knows them", pair(tokentest.Wrappable.With(tokentest.Told{token.CKAKeyType: uint(token.CKKEC)})), func(i *token.Inventory) {
+		{"openCryptoki wraps EC keys where it knows them", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})), func(i *token.Inventory) {
 			i.Module.Manufacturer = "IBM"
 			i.Mechanisms = []token.Mechanism{{Type: token.CKMAESCBCPad, Wrap: true}, {Type: 0x1041, Sign: true}}
 		}, []string{`shroud CKM_AES_CBC_PAD: exportable-by-shroud {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_CBC_PAD"}`}},

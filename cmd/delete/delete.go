@@ -72,8 +72,8 @@ func runDelete(ctx context.Context, w *frame.Worker, o *deleteOptions) (frame.Re
 	if err := r.Check(ctx); err != nil {
 		return frame.Result{}, err
 	}
-	if known != nil && !known.Verification.Valid {
-		return frame.Result{}, view.NotACopy(o.copy, known.Verification)
+	if known != nil && !known.Result.Valid {
+		return frame.Result{}, view.NotACopy(o.copy, known.Result)
 	}
 	if o.dryRun {
 		return result(o, r), nil
@@ -116,5 +116,5 @@ func judgeCopy(ctx context.Context, a *frame.App, o *deleteOptions) (*bridge.Kno
 	if !v.Valid {
 		return nil, view.NotACopy(o.copy, v)
 	}
-	return &bridge.KnownCopy{Path: o.copy, Contents: file, Verification: v, AllowVolatile: o.allowVolatile}, nil
+	return &bridge.KnownCopy{Path: o.copy, Contents: file, Result: v, AllowVolatile: o.allowVolatile}, nil
 }

@@ -39,7 +39,7 @@ func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
 		Deleted: !o.dryRun, DryRun: o.dryRun, Reasons: []verdict.Reason{},
 	}
 	if r.Copy != nil {
-		v := r.Copy.Verification
+		v := r.Copy.Result
 		digest := sha256.Sum256(r.Copy.Contents)
 		shown.Copy, shown.Reasons = &copyView{o.copy, hex.EncodeToString(digest[:]), v.Certificate.SHA256()}, frame.NoNil(v.Reasons)
 	}

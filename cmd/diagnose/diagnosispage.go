@@ -25,7 +25,7 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) e
 		p.Sections = append(p.Sections, section)
 	}
 	for _, rating := range []string{view.RatingGood, view.RatingDoubt, view.RatingBad} {
-		p.Ratings = append(p.Ratings, view.PageRating{Rating: rating, Count: counts[rating], Text: a.Text("page.light."+rating, messages.Args{"Count": messages.Number(counts[rating])})})
+		p.Ratings = append(p.Ratings, view.PageRating{Rating: rating, Count: counts[rating], Text: a.Text("page.rating."+rating, messages.Args{"Count": messages.Number(counts[rating])})})
 	}
 	target := archive.Target{Path: o.html, Force: o.force, Scratch: a.Scratch}
 	return view.WritePage(a, target, p)

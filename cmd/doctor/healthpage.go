@@ -30,7 +30,7 @@ func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) erro
 		modules.Cards = append(modules.Cards, healthCard(a, m))
 	}
 	for _, health := range []verdict.Health{verdict.HealthOK, verdict.HealthLook, verdict.HealthBroken} {
-		p.Ratings = append(p.Ratings, view.PageRating{Rating: healthRatings[health], Count: counts[health], Text: a.Text("page.doctor.light."+string(health), nil)})
+		p.Ratings = append(p.Ratings, view.PageRating{Rating: healthRatings[health], Count: counts[health], Text: a.Text("page.doctor.health."+string(health), nil)})
 	}
 	p.Sections = []view.PageSection{modules, general}
 	return view.WritePage(a, target, p)
@@ -39,7 +39,7 @@ func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) erro
 var healthRatings = map[verdict.Health]string{verdict.HealthOK: view.RatingGood, verdict.HealthLook: view.RatingDoubt, verdict.HealthBroken: view.RatingBad}
 
 func healthCard(a *frame.App, m moduleView) view.PageCard {
-	card := view.PageCard{Rating: healthRatings[m.Health], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.light."+string(m.Health), nil)}
+	card := view.PageCard{Rating: healthRatings[m.Health], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.health."+string(m.Health), nil)}
 	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
 	facts.line("", a.Text("doctor.found."+m.Found, messages.Args{"By": foreign.Text(m.FoundBy)}))
 	facts.library(m)

@@ -76,7 +76,7 @@ func (t healthText) printed(indent string, evidence verdict.Evidence) {
 
 func (t healthText) module(m moduleView) {
 	paint := map[verdict.Health]func(string) string{verdict.HealthOK: t.colour.Good, verdict.HealthLook: t.colour.Doubt, verdict.HealthBroken: t.colour.Bad}[m.Health]
-	health := paint(t.Text("doctor.light."+string(m.Health), nil))
+	health := paint(t.Text("doctor.health."+string(m.Health), nil))
 	t.line("", "")
 	t.line("", fmt.Sprintf("%s  %s (%s)", health, t.colour.Bold(terminal.Printable(m.Path)), t.Text("doctor.found."+m.Found, messages.Args{"By": foreign.Text(m.FoundBy)})))
 	t.library(m)

@@ -64,9 +64,9 @@ func viewAll(o *exportOptions, items []*bridge.Item) exportAllView {
 		named := names.Name(item.Token.Inventory, item.Identity)
 		switch item.Outcome {
 		case bridge.Exported:
-			reasons := append(item.Verdict.Notices(), item.Receipt.Notices...)
+			reasons := append(item.Verdict.Notices(), item.Result.Notices...)
 			record := filepath.Join(o.dir, item.Name+".json")
-			shown.Exported = append(shown.Exported, exportedView{named, viewReceipt(item.Receipt, reasons), record})
+			shown.Exported = append(shown.Exported, exportedView{named, viewReceipt(item.Result, reasons), record})
 			if item.Err != nil { // written and proven, but the key was not destroyed
 				shown.Failed = append(shown.Failed, failedView{named, frame.OneLine(item.Err)})
 			}
@@ -83,7 +83,7 @@ func viewAll(o *exportOptions, items []*bridge.Item) exportAllView {
 			shown.WithoutKey = append(shown.WithoutKey, view.Refused{Named: named, Verdict: view.VerdictOf(item.Verdict)})
 		}
 	}
-	unproven := len(slices.DeleteFunc(slices.Clone(items), func(item *bridge.Item) bool { return item.Receipt == nil || item.Receipt.Verified() }))
+	unproven := len(slices.DeleteFunc(slices.Clone(items), func(item *bridge.Item) bool { return item.Result == nil || item.Result.Verified() }))
 	shown.Counts = exportCountsViews{len(shown.Exported), unproven, len(shown.UpToDate), len(shown.Refused), len(shown.Failed), len(shown.WithoutKey)}
 	return shown
 }
@@ -128,23 +128,23 @@ func printFailed(p *frame.Printer, colour terminal.Colours, items []*bridge.Item
 func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, items []*bridge.Item) {
 	for _, item := range items {
 		file := filepath.Join(o.dir, item.Name+archive.BackupExtension)
-		if item.Receipt != nil {
-			file = item.Receipt.File
+		if item.Result != nil {
+			file = item.Result.File
 		}
 		args := messages.Args{"File": foreign.Text(file), "Label": item.Identity.Label()}
 		switch item.Outcome {
 		case bridge.Exported:
-			args["Subject"] = item.Receipt.Certificate.Subject
+			args["Subject"] = item.Result.Certificate.Subject
 			switch {
-			case item.Receipt.KeyDeleted:
+			case item.Result.KeyDeleted:
 				fmt.Fprintln(p.Out, colour.Good(p.Text("export-all.deleted", args)))
-			case item.Receipt.Verified():
+			case item.Result.Verified():
 				fmt.Fprintln(p.Out, colour.Good(p.Text("export-all.exported", args)))
 			default:
 				fmt.Fprintln(p.Out, colour.Doubt(p.Text("export.unproven", args)))
 			}
-			if !item.Receipt.Settled() {
-				printNotices(p, item.Receipt.Notices)
+			if !item.Result.Settled() {
+				printNotices(p, item.Result.Notices)
 			}
 		case bridge.Pending:
 			fmt.Fprintln(p.Out, p.Text("export-all.would", args))

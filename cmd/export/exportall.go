@@ -80,14 +80,14 @@ func exportPending(ctx context.Context, a *frame.App, o *exportOptions, r bridge
 func outcomeLine(a *frame.App, item *bridge.Item) string {
 	args := messages.Args{"File": foreign.Text(item.Name + ".pfx"), "Label": item.Identity.Label()}
 	switch {
-	case item.Receipt != nil && !item.Receipt.Verified():
+	case item.Result != nil && !item.Result.Verified():
 		return a.Text("export-all.line.unproven", args)
 	case item.Err != nil:
 		args["Problem"] = messages.Own(a.Describe(item.Err).Text(a))
 		return a.Text("export-all.line.failed", args)
-	case item.Receipt != nil && item.Receipt.KeyDeleted:
+	case item.Result != nil && item.Result.KeyDeleted:
 		return a.Text("export-all.line.deleted", args)
-	case item.Receipt != nil:
+	case item.Result != nil:
 		return a.Text("export-all.line.exported", args)
 	case item.Outcome == bridge.Refused:
 		args["Code"] = messages.Own(view.FirstCode(item.Verdict))
@@ -112,7 +112,7 @@ func countOutcome(items []*bridge.Item, outcomes ...bridge.Outcome) int {
 func partly(items []*bridge.Item) int {
 	undone, withoutRecord := 0, 0
 	for _, item := range items {
-		if item.Err != nil || item.Outcome == bridge.WithoutCertificate || item.Receipt != nil && !item.Receipt.Settled() {
+		if item.Err != nil || item.Outcome == bridge.WithoutCertificate || item.Result != nil && !item.Result.Settled() {
 			undone++
 		}
 		var standing *archive.SavedError

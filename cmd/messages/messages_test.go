@@ -417,9 +417,9 @@ func families(t *testing.T) map[string][]string {
 		"status.state.":     states,
 		"list.column.":      {"name", "id", "key", "certificate", "valid-until", "verdict"},
 		"list.verdict.":     {"yes", "no", "unknown"},
-		"page.light.":       {"good", "doubt", "bad"},
+		"page.rating.":      {"good", "doubt", "bad"},
 		"page.column.":      {"source", "name", "value"},
-		"doctor.light.":     {"ok", "look", "broken"},
+		"doctor.health.":    {"ok", "look", "broken"},
 		"diagnose.verdict.": {"yes", "no", "no-key", "unknown"},
 	}
 }
