@@ -300,13 +300,13 @@ func unknownKey(t *testing.T) []byte {
 func manyIterations(t *testing.T, file []byte) []byte {
 	t.Helper()
 	count, more := []byte{0x02, 0x01, 100}, []byte{0x02, 0x04, 0x00, 0x98, 0x96, 0x81}
-	before, ok := bytes.CutSuffix(file, count)
+	previous, ok := bytes.CutSuffix(file, count)
 	longer := byte(len(more) - len(count))
-	for i := len(before) - 1; ok && i > 4; i-- {
-		if before[i] != 0x30 || i+2+int(before[i+1]) != len(file) { // the SEQUENCE that ends where the file does: MacData
+	for i := len(previous) - 1; ok && i > 4; i-- {
+		if previous[i] != 0x30 || i+2+int(previous[i+1]) != len(file) { // the SEQUENCE that ends where the file does: MacData
 			continue
 		}
-		raised := append(bytes.Clone(before), more...)
+		raised := append(bytes.Clone(previous), more...)
 		raised[i+1] += longer
 		binary.BigEndian.PutUint16(raised[2:], binary.BigEndian.Uint16(raised[2:])+uint16(longer))
 		return raised

@@ -45,7 +45,7 @@ func newApart(t *testing.T, environment []string, module, reserved string) *apar
 	}
 	command := exec.Command(compile(t, "apart.c", "apart", "-DSERVER", "-ldl"), args...)
 	command.Env = append(os.Environ(), environment...)
-	told, err := command.StdoutPipe()
+	found, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func newApart(t *testing.T, environment []string, module, reserved string) *apar
 		t.Fatal(err)
 	}
 	startServer(t, command)
-	lines := bufio.NewScanner(told)
+	lines := bufio.NewScanner(found)
 	if !lines.Scan() || lines.Text() != "listening" {
 		t.Fatalf("the server of %s does not listen: %q", module, lines.Text())
 	}
@@ -88,8 +88,8 @@ func parseTokenCall(line string) (tokenCall, error) {
 		pid, err := strconv.ParseUint(id, 10, 32)
 		return tokenCall{function: "client", numbers: [3]uint64{pid}}, err
 	}
-	head, attributes, _ := strings.Cut(line, ":")
-	_, err := fmt.Sscanf(head, "%s %x %x %x %x %x %x", &call.function, &call.code, &call.class, &call.stored,
+	start, attributes, _ := strings.Cut(line, ":")
+	_, err := fmt.Sscanf(start, "%s %x %x %x %x %x %x", &call.function, &call.code, &call.class, &call.stored,
 		&call.numbers[0], &call.numbers[1], &call.numbers[2])
 	for field := range strings.FieldsSeq(attributes) {
 		attribute, fieldErr := strconv.ParseUint(field, 16, 64)

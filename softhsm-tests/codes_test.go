@@ -119,7 +119,7 @@ label="note" data
 	verify("in clear", foreignFile("foreign/openssl-clear-no-mac.p12"), "key-not-protected", "integrity-not-protected")
 	verify("weak", foreignFile("foreign/openssl-3des.p12"), "weak-protection")
 	verify("two keys", twoKeys(t, directory), "several-keys")
-	verify("of another certificate", strangers(t, directory), "key-of-another-certificate")
+	verify("of another certificate", otherCertificate(t, directory), "key-of-another-certificate")
 	add("no password", nil, []string{"verify", foreignFile("own/modern.p12")}, "password-missing")
 	for code, row := range oneRowEach(append(builtRows(t), encodingRows(t)...)) {
 		file, password := write(t, directory, code+".pfx", row.file), write(t, directory, code+".txt", []byte(row.password+"\n"))
@@ -177,7 +177,7 @@ func truncated(t *testing.T, directory, file string) string {
 }
 
 // strangers is a PFX with a key and the certificate of another one.
-func strangers(t *testing.T, directory string) string {
+func otherCertificate(t *testing.T, directory string) string {
 	t.Helper()
 	one, other := newEC(t, elliptic.P256()), newEC(t, elliptic.P256())
 	a, b := issue(t, directory, "one", one), issue(t, directory, "other", other)
@@ -333,15 +333,15 @@ func wholeCode(line, code string) bool {
 		if i < 0 {
 			return false
 		}
-		before, after := byte(' '), byte(' ')
+		left, right := byte(' '), byte(' ')
 		if i > 0 {
-			before = rest[i-1]
+			left = rest[i-1]
 		}
 		if i+len(code) < len(rest) {
-			after = rest[i+len(code)]
+			right = rest[i+len(code)]
 		}
 		word := func(b byte) bool { return b == '-' || b >= 'a' && b <= 'z' }
-		if !word(before) && !word(after) {
+		if !word(left) && !word(right) {
 			return true
 		}
 		rest = rest[i+1:]

@@ -334,8 +334,8 @@ func deleteAllKilled(t *testing.T, keys, kills int) (met killed) {
 		x := original.again(t)
 		found := left{held: keys}
 		for struck < kills && found.held > few {
-			before := found.held
-			after := time.Duration(random.Int64N(int64(empty + work*time.Duration(before)/time.Duration(keys))))
+			held := found.held
+			after := time.Duration(random.Int64N(int64(empty + work*time.Duration(held)/time.Duration(keys))))
 			hit := x.strike(t, struck%3, after)
 			found = x.look(t)
 			if !hit { // machines are not always equally slow: a few runs are to end before
@@ -345,7 +345,7 @@ func deleteAllKilled(t *testing.T, keys, kills int) (met killed) {
 			}
 			work = work * 102 / 100
 			struck++
-			met.midway += min(1, before-found.held)
+			met.midway += min(1, held-found.held)
 			met.both += min(1, found.both)
 			met.unspoken += min(1, found.unspoken)
 			met.drafted += min(1, found.drafts)

@@ -311,12 +311,12 @@ func TestRedactedSnapshot(t *testing.T) {
 			t.Errorf("%q is left", name)
 		}
 	}
-	before, after := live.document.Tokens[0], from.document.Tokens[0]
-	if len(before.Identities) != len(after.Identities) {
-		t.Fatalf("%d identities have become %d", len(before.Identities), len(after.Identities))
+	original, after := live.document.Tokens[0], from.document.Tokens[0]
+	if len(original.Identities) != len(after.Identities) {
+		t.Fatalf("%d identities have become %d", len(original.Identities), len(after.Identities))
 	}
 	alias := map[string]string{}
-	for i, was := range before.Identities {
+	for i, was := range original.Identities {
 		is := after.Identities[i]
 		if known, met := alias[was.Label]; met && known != is.Label {
 			t.Errorf("%q is called %q and %q", was.Label, known, is.Label)

@@ -18,7 +18,7 @@ type health struct {
 	Reasons []statedReason
 	Modules []struct {
 		Path    string
-		Light   string
+		Health  string `json:"light"`
 		Library *struct{ Manufacturer string }
 		PCSC    bool
 		Reasons []statedReason
@@ -92,7 +92,7 @@ var asked = []string{
 type doctorCase struct {
 	faults   string
 	code     int
-	light    string
+	health   string
 	reason   string
 	evidence map[string]any
 	check    func(t *testing.T, r doctorRun)
@@ -124,39 +124,39 @@ func TestDoctorNames(t *testing.T) {
 		refused := doctorCase{"error:" + function + ":0x6", 1, "look", "module-failed", map[string]any{"function": function, "CKR": "CKR_FUNCTION_FAILED"}, nil}
 		switch function {
 		case "C_GetFunctionList":
-			refused.light, refused.reason, refused.evidence = "broken", "module-function-list-failed", map[string]any{"problem": "C_GetFunctionList: CKR_FUNCTION_FAILED"}
+			refused.health, refused.reason, refused.evidence = "broken", "module-function-list-failed", map[string]any{"problem": "C_GetFunctionList: CKR_FUNCTION_FAILED"}
 		case "C_Initialize", "C_GetInfo":
-			refused.light, refused.reason = "broken", "module-initialize-failed"
+			refused.health, refused.reason = "broken", "module-initialize-failed"
 		case "C_GetSlotList":
-			refused.light = "broken"
+			refused.health = "broken"
 		case "C_GetSlotInfo", "C_GetTokenInfo": // the other slot can do nothing for anybody
 			refused.faults = strings.Replace(refused.faults, ":0x6", "@1:0x6", 1)
 		case "C_GetMechanismInfo": // a mechanism whose uses are not told is listed all the same
-			refused = doctorCase{faults: refused.faults, light: "ok", reason: "keys-hidden-until-login"}
+			refused = doctorCase{faults: refused.faults, health: "ok", reason: "keys-hidden-until-login"}
 		case "C_Finalize":
-			refused.light = "broken"
+			refused.health = "broken"
 		}
 		cases = append(cases, refused)
 	}
 	noWays := func(t *testing.T, r doctorRun) { r.ways(t, false) }
 	cases = append(cases,
-		doctorCase{faults: "", light: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) {
+		doctorCase{faults: "", health: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) {
 			r.ways(t, false, "CKM_AES_KEY_WRAP_PAD", "CKM_AES_KEY_WRAP")
 			if objects := r.health.Modules[0].Slots[0].Token.Objects; objects == nil || objects.All < 10 || objects.PrivateKeys != 0 {
 				t.Errorf("%+v are counted without a login", objects)
 			}
 		}},
-		doctorCase{faults: "flags:+0x40000", code: 1, light: "look", reason: "pin-locked", evidence: map[string]any{"CKF_USER_PIN_LOCKED": true}},
-		doctorCase{faults: "flags:+0x20000", code: 1, light: "look", reason: "pin-last-attempt"},
-		doctorCase{faults: "flags:+0x80000", code: 1, light: "look", reason: "pin-must-change"},
-		doctorCase{faults: "flags:-0x8", code: 1, light: "look", reason: "pin-not-set"},
-		doctorCase{faults: "flags:-0x400", code: 1, light: "look", reason: "token-not-initialised"},
-		doctorCase{faults: "pinpad", light: "ok", reason: "pinpad-required"},
-		doctorCase{faults: "no-wrap", light: "ok", reason: "keys-hidden-until-login", check: noWays},
-		doctorCase{faults: "only:0x210A", light: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) { r.ways(t, false, "CKM_AES_KEY_WRAP_PAD") }},
-		doctorCase{faults: "endless", code: 1, light: "look", reason: "module-failed", evidence: map[string]any{"function": "C_FindObjects"}},
-		doctorCase{faults: "removed:8", code: 1, light: "broken", reason: "module-failed", evidence: map[string]any{"function": "C_Finalize", "CKR": "CKR_DEVICE_REMOVED"}},
-		doctorCase{faults: "print", light: "ok", reason: "module-printed", check: func(t *testing.T, r doctorRun) {
+		doctorCase{faults: "flags:+0x40000", code: 1, health: "look", reason: "pin-locked", evidence: map[string]any{"CKF_USER_PIN_LOCKED": true}},
+		doctorCase{faults: "flags:+0x20000", code: 1, health: "look", reason: "pin-last-attempt"},
+		doctorCase{faults: "flags:+0x80000", code: 1, health: "look", reason: "pin-must-change"},
+		doctorCase{faults: "flags:-0x8", code: 1, health: "look", reason: "pin-not-set"},
+		doctorCase{faults: "flags:-0x400", code: 1, health: "look", reason: "token-not-initialised"},
+		doctorCase{faults: "pinpad", health: "ok", reason: "pinpad-required"},
+		doctorCase{faults: "no-wrap", health: "ok", reason: "keys-hidden-until-login", check: noWays},
+		doctorCase{faults: "only:0x210A", health: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) { r.ways(t, false, "CKM_AES_KEY_WRAP_PAD") }},
+		doctorCase{faults: "endless", code: 1, health: "look", reason: "module-failed", evidence: map[string]any{"function": "C_FindObjects"}},
+		doctorCase{faults: "removed:8", code: 1, health: "broken", reason: "module-failed", evidence: map[string]any{"function": "C_Finalize", "CKR": "CKR_DEVICE_REMOVED"}},
+		doctorCase{faults: "print", health: "ok", reason: "module-printed", check: func(t *testing.T, r doctorRun) {
 			if text, _ := r.health.Modules[0].Reasons[0].Evidence["printed"].(string); !strings.Contains(text, "P11FAULT-RUBBISH") {
 				t.Errorf("it is said to have printed %q", text)
 			}
@@ -164,8 +164,8 @@ func TestDoctorNames(t *testing.T) {
 				t.Error(err)
 			}
 		}},
-		doctorCase{faults: "print,crash:C_GetSlotList@2", code: 1, light: "broken", reason: "module-crashed", evidence: map[string]any{"function": "C_GetSlotList"}},
-		doctorCase{faults: "misspelt", code: 1, light: "broken", reason: "module-function-list-failed"},
+		doctorCase{faults: "print,crash:C_GetSlotList@2", code: 1, health: "broken", reason: "module-crashed", evidence: map[string]any{"function": "C_GetSlotList"}},
+		doctorCase{faults: "misspelt", code: 1, health: "broken", reason: "module-function-list-failed"},
 	)
 	free := make(chan string, len(f.tokens))
 	for _, token := range f.tokens {
@@ -178,8 +178,8 @@ func TestDoctorNames(t *testing.T) {
 			defer func() { free <- token }()
 			trace := filepath.Join(t.TempDir(), "trace")
 			r := doctor(t, []string{"SOFTHSM2_CONF=" + token, "P11FAULT=" + c.faults}, f.module, "--timeout", callLimit(c.faults), "--trace", trace)
-			if r.code != c.code || r.health.Modules[0].Light != c.light {
-				t.Errorf("exit code %d and %q, not %d and %q\n%s%s", r.code, r.health.Modules[0].Light, c.code, c.light, r.stdout, r.stderr)
+			if r.code != c.code || r.health.Modules[0].Health != c.health {
+				t.Errorf("exit code %d and %q, not %d and %q\n%s%s", r.code, r.health.Modules[0].Health, c.code, c.health, r.stdout, r.stderr)
 			}
 			r.states(t, c.reason, c.evidence)
 			if c.check != nil {
@@ -215,7 +215,7 @@ func TestReadersService(t *testing.T) {
 	environment := []string{"PCSCLITE_CSOCK_NAME=" + socket}
 	r := doctor(t, environment, module)
 	r.states(t, "pcscd-not-running", map[string]any{"socket": socket, "problem": "no such file or directory"})
-	if r.code != 1 || r.health.PCSCD.Answers || !r.health.Modules[0].PCSC || r.health.Modules[0].Light != "look" {
+	if r.code != 1 || r.health.PCSCD.Answers || !r.health.Modules[0].PCSC || r.health.Modules[0].Health != "look" {
 		t.Errorf("exit code %d\n%s", r.code, r.stdout)
 	}
 	listener, err := net.Listen("unix", socket)

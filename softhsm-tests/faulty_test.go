@@ -484,7 +484,7 @@ func TestFaultyModuleLong(t *testing.T) {
 
 func (f *faulty) testAll(t *testing.T) {
 	t.Helper()
-	before := f.inventory(t, f.tokens[0])
+	original := f.inventory(t, f.tokens[0])
 	t.Run("none", f.testNoFault)
 	t.Run("death", f.testDeath)
 	t.Run("hang", f.testHang)
@@ -498,8 +498,8 @@ func (f *faulty) testAll(t *testing.T) {
 	t.Run("output", f.testOutput)
 	t.Run("unknown", f.testUnknownFault)
 	for _, token := range f.tokens {
-		if after := f.inventory(t, token); after != before {
-			t.Errorf("the token changed\n[before]\n%s[after]\n%s", before, after)
+		if after := f.inventory(t, token); after != original {
+			t.Errorf("the token changed\n[before]\n%s[after]\n%s", original, after)
 		}
 	}
 }

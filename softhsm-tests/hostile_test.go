@@ -39,7 +39,7 @@ func (s *stage) performHostile(t *testing.T, module string, c *sweptCommand, dir
 	r := s.run(directory, environment, append(args, more...)...)
 	a := s.lookAfter(s.scenes[c.scene], directory, r)
 	if strings.Contains(r.stdout, "P11HOSTILE") {
-		a.breaks(moduleTold, "on standard output")
+		a.breaks(moduleNamed, "on standard output")
 	}
 	return a
 }
@@ -60,7 +60,7 @@ func (s *stage) testHostile(t *testing.T) {
 			tries = append(tries, hostileTry{&c, mode})
 		}
 	}
-	tally := newTally(t)
+	counts := newSweepCounts(t)
 	spread(t, sampleOf(tries, size), func(try hostileTry, directory string) {
 		c := try.command
 		a := s.performHostile(t, module, c, directory, try.mode)
@@ -77,9 +77,9 @@ func (s *stage) testHostile(t *testing.T) {
 		if lost := a.lostKeys(); !c.leaves && len(lost) > 0 {
 			a.breaks(keyLost, "%q are no longer on the token", lost)
 		}
-		tally.add(c.name, "P11HOSTILE="+try.mode, a)
+		counts.add(c.name, "P11HOSTILE="+try.mode, a)
 	})
-	tally.report()
+	counts.report()
 }
 
 // hostileRow is one lie to one command, with what must come of it.

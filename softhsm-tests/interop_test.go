@@ -74,7 +74,7 @@ func cannot(tool, version, kind, profile, password string) string {
 	switch {
 	case tool == "pk12util" && kind == "Ed25519":
 		return "NSS imports no Ed25519 key"
-	case profile == "pbmac1" && later && before(version, first):
+	case profile == "pbmac1" && later && older(version, first):
 		return map[string]string{
 			"openssl": "RFC 9579 from OpenSSL 3.4 on", "keytool": "RFC 9579 from Java 26 on",
 			"pk12util": "this NSS has no RFC 9579", "certtool": "this GnuTLS has no RFC 9579",
@@ -90,7 +90,7 @@ func isASCII(text string) bool {
 }
 
 // before compares two versions, number by number.
-func before(version, other string) bool {
+func older(version, other string) bool {
 	numbers := func(text string) (list []int) {
 		for part := range strings.SplitSeq(text, ".") {
 			n, err := strconv.Atoi(part)

@@ -76,7 +76,7 @@ func byToolAndVersion(a, b interopColumn) int {
 		return place(a) - place(b)
 	case a.title == b.title:
 		return 0
-	case before(lastWord(a.title), lastWord(b.title)):
+	case older(lastWord(a.title), lastWord(b.title)):
 		return -1
 	}
 	return 1

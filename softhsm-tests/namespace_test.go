@@ -27,14 +27,14 @@ func passesAsRoot(t *testing.T) bool {
 
 // passesWithin runs a test once more in namespaces of its own, in which it is root. before are the commands of a shell that
 // prepare them.
-func passesWithin(t *testing.T, namespaces uintptr, before ...string) {
+func passesWithin(t *testing.T, namespaces uintptr, original ...string) {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	rest := time.Until(lastMoment()).Round(time.Second)
-	command := exec.CommandContext(t.Context(), "sh", "-euc", strings.Join(append(before, `exec "$0" "$@"`), "\n"),
+	command := exec.CommandContext(t.Context(), "sh", "-euc", strings.Join(append(original, `exec "$0" "$@"`), "\n"),
 		program, "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout="+rest.String())
 	command.Env = append(os.Environ(), "TMPDIR="+disk, namespaced+"="+t.Name())
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: unix.SIGKILL}

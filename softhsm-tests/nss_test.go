@@ -123,7 +123,7 @@ func TestNSSShrouds(t *testing.T) {
 	db.certutil(t, "p256", "ec", "-q", "nistp256")
 	imported := issue(t, db.directory, "p384", newEC(t, elliptic.P384()))
 	db.importPKCS12(t, imported.pkcs12(t, "-caname", "the authority"))
-	listed, before := db.list(t), db.digest(t)
+	listed, original := db.list(t), db.digest(t)
 	for _, label := range []string{"rsa", "p256", "p384"} {
 		identity := listed.identity(t, label)
 		if v := identity.Verdict; !v.Exportable || v.Method != "shroud" || v.Mechanism != "CKM_AES_CBC_PAD" || v.Reasons[0].Code != "exportable-by-shroud" {
@@ -161,7 +161,7 @@ func TestNSSShrouds(t *testing.T) {
 			})
 		}
 	}
-	if after := db.list(t); after.stdout != listed.stdout || db.digest(t) != before {
+	if after := db.list(t); after.stdout != listed.stdout || db.digest(t) != original {
 		t.Errorf("the database has changed:\n%s\n%s", listed.stdout, after.stdout)
 	}
 }

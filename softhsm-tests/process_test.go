@@ -81,10 +81,10 @@ var lastMoment = sync.OnceValue(func() time.Time {
 func (r *running) child(t *testing.T) (pid int) {
 	t.Helper()
 	until(t, "there is a child process", func() bool {
-		before := childOf(r.Process.Pid) // os/exec tries the kernel out with a child that ends at once
+		first := childOf(r.Process.Pid) // os/exec tries the kernel out with a child that ends at once
 		time.Sleep(50 * time.Millisecond)
 		pid = childOf(r.Process.Pid)
-		return pid != 0 && pid == before
+		return pid != 0 && pid == first
 	})
 	return pid
 }

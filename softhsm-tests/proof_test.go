@@ -96,8 +96,8 @@ func TestFileThatCameMeanwhile(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, deletable)
 	file, other := r.path("alice.pfx"), []byte("somebody's own\n")
-	stranger := write(t, r.directory, "stranger", other)
-	got := r.meanwhile(t, "renameat2", "cp '"+stranger+"' '"+file+"'", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
+	otherFile := write(t, r.directory, "stranger", other)
+	got := r.meanwhile(t, "renameat2", "cp '"+otherFile+"' '"+file+"'", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
 	if got.code == 0 || !strings.Contains(got.stderr, "alice.pfx exists already and is left as it is") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}

@@ -153,9 +153,9 @@ func TestRemoteTokenIsLost(t *testing.T) {
 				if len(ended) > 0 {
 					t.Fatalf("it ended too early: %v\n%s", <-ended, stderr.String())
 				}
-				before := string(mustRead(t, r.file("trace")))
+				original := string(mustRead(t, r.file("trace")))
 				time.Sleep(300 * time.Millisecond)
-				if after := string(mustRead(t, r.file("trace"))); after != before || !strings.Contains(after, "C_GetAttributeValue CKR_OK") {
+				if after := string(mustRead(t, r.file("trace"))); after != original || !strings.Contains(after, "C_GetAttributeValue CKR_OK") {
 					return errors.New("not at its end")
 				}
 				return nil

@@ -98,7 +98,7 @@ func TestRequestOnFaultyModules(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			p := newRequestPlace(t)
-			before := p.listed()
+			original := p.listed()
 			file := p.path("new.csr")
 			code, printed := p.run(row.faults, append([]string{"request", row.object, "-o", file}, row.args...)...)
 			if code != row.code {
@@ -115,8 +115,8 @@ func TestRequestOnFaultyModules(t *testing.T) {
 			if code == 0 {
 				return
 			}
-			if after := p.listed(); (after == before) == row.stays {
-				t.Errorf("the list before:\n%s\nand after:\n%s", before, after)
+			if after := p.listed(); (after == original) == row.stays {
+				t.Errorf("the list before:\n%s\nand after:\n%s", original, after)
 			}
 		})
 	}
@@ -141,7 +141,7 @@ func TestInstallOnFaultyModules(t *testing.T) {
 			t.Parallel()
 			p := newRequestPlace(t)
 			p.issue()
-			before := p.listed()
+			original := p.listed()
 			code, printed := p.run(row.faults, "install", p.path("file.pem"), "--with-chain")
 			if code != row.code {
 				t.Errorf("exit code %d instead of %d\n%s", code, row.code, printed)
@@ -151,8 +151,8 @@ func TestInstallOnFaultyModules(t *testing.T) {
 					t.Errorf("%q is missing:\n%s", text, printed)
 				}
 			}
-			if after := p.listed(); (after == before) == (row.stays || code == 0) {
-				t.Errorf("the list before:\n%s\nand after:\n%s", before, after)
+			if after := p.listed(); (after == original) == (row.stays || code == 0) {
+				t.Errorf("the list before:\n%s\nand after:\n%s", original, after)
 			}
 		})
 	}

@@ -194,7 +194,7 @@ func TestRestoreFaults(t *testing.T) {
 			t.Parallel()
 			r := newRestorable(t, "")
 			file := r.single(t, "alice")
-			before := r.objects(t)
+			original := r.objects(t)
 			got := r.run(t, row.faults, "restore", file, "--token", "test", "--json")
 			if got.code != row.code || row.reason != "" && !slices.Contains(codesOf(got.document.Reasons), row.reason) {
 				t.Errorf("exit code %d instead of %d, reasons %q", got.code, row.code, codesOf(got.document.Reasons))
@@ -202,7 +202,7 @@ func TestRestoreFaults(t *testing.T) {
 			if !strings.Contains(got.stderr, row.says) {
 				t.Errorf("standard error does not name %q", row.says)
 			}
-			if changed := r.objects(t) != before; changed != (row.left || row.code == 0) {
+			if changed := r.objects(t) != original; changed != (row.left || row.code == 0) {
 				t.Errorf("the token was changed: %v", changed)
 			}
 			if row.left != strings.Contains(got.stderr, "To remove the private key: p11bridge delete") {
@@ -264,12 +264,12 @@ func TestRestoreMismatch(t *testing.T) {
 			_, other := pair(t, "mallory")
 			id := []byte{1}
 			wrong := r.file(t, "wrong.pfx", pfx.Contents{Keys: []pfx.Key{{PKCS8: key, LocalKeyID: id}}, Certificates: []pfx.Certificate{{DER: other, LocalKeyID: id}}})
-			before := r.objects(t)
+			original := r.objects(t)
 			got := r.run(t, faults, "restore", wrong, "--token", "test", "--json")
 			if got.code != 6 || !slices.Contains(codesOf(got.document.Reasons), "key-of-another-certificate") {
 				t.Errorf("exit code %d, reasons %q\n%s", got.code, codesOf(got.document.Reasons), got.stderr)
 			}
-			if r.objects(t) != before {
+			if r.objects(t) != original {
 				t.Error("something was left on the token")
 			}
 			// The file ties the key to the wrong one of its certificates. The right one is found by the signature.
@@ -552,22 +552,22 @@ func TestDeleteKilled(t *testing.T) {
 		mend(t)
 		there := r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil
 		_, err := os.Lstat(file)
-		placed := err == nil
-		if placed {
+		written := err == nil
+		if written {
 			if err := opensslOpens(file, r.path("password.txt"), false); err != nil {
 				t.Errorf("killed after %s: a file under the final name that is no copy: %v", delay, err)
 			}
 		}
-		if !there && !placed {
+		if !there && !written {
 			t.Errorf("killed after %s: neither the key nor a copy is left", delay)
 		}
 		if there {
 			withKey++
 		}
-		if placed {
+		if written {
 			withCopy++
 		}
-		if there && placed {
+		if there && written {
 			withBoth++
 		}
 	}

@@ -90,12 +90,12 @@ func (s *stage) testCalls(t *testing.T) {
 	if wanted := os.Getenv("SWEEP_FAULT"); wanted != "" {
 		chosen = slices.DeleteFunc(faults, func(f sweptFault) bool { return f.String() != wanted })
 	}
-	tally := newTally(t)
+	sweepCounts := newSweepCounts(t)
 	spread(t, chosen, func(fault sweptFault, directory string) {
 		a := s.strike(t, fault, directory, clean[fault.command.name])
-		tally.add(fault.command.name, fmt.Sprintf("P11FAULT=%v", fault), a)
+		sweepCounts.add(fault.command.name, fmt.Sprintf("P11FAULT=%v", fault), a)
 	})
-	tally.report()
+	sweepCounts.report()
 	if os.Getenv("SWEEP") == "full" && os.Getenv("SWEEP_COMMAND") == "" && os.Getenv("SWEEP_FAULT") == "" && len(chosen) < 10_000 {
 		t.Errorf("only %d faults", len(chosen))
 	}
@@ -268,8 +268,8 @@ func mayRefuse(fault sweptFault) bool {
 	return false
 }
 
-// tally counts faults and what they broke.
-type tally struct {
+// sweepCounts counts faults and what they broke.
+type sweepCounts struct {
 	sync.Mutex
 	t      *testing.T
 	all    int
@@ -280,14 +280,14 @@ type tally struct {
 	lines  map[breach][]string
 }
 
-func newTally(t *testing.T) *tally {
-	return &tally{t: t, begun: time.Now(), faults: map[string]int{}, counts: map[breach]int{}, shown: map[string]int{}, lines: map[breach][]string{}}
+func newSweepCounts(t *testing.T) *sweepCounts {
+	return &sweepCounts{t: t, begun: time.Now(), faults: map[string]int{}, counts: map[breach]int{}, shown: map[string]int{}, lines: map[breach][]string{}}
 }
 
 // mostShown is how many examples of each kind a command shows.
 const mostShown = 3
 
-func (y *tally) add(command, fault string, a *after) {
+func (y *sweepCounts) add(command, fault string, a *after) {
 	y.Lock()
 	defer y.Unlock()
 	y.faults[command]++
@@ -308,7 +308,7 @@ func (y *tally) add(command, fault string, a *after) {
 }
 
 // report prints the counts, and fails the test where an invariant broke.
-func (y *tally) report() {
+func (y *sweepCounts) report() {
 	t := y.t
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(y.faults)) {

@@ -103,7 +103,7 @@ func copied(labels ...string) func(*after) string {
 // newCopies are the labels of the keys that openssl finds in the run's own files.
 func (a *after) newCopies() (labels []string) {
 	for name := range a.files {
-		if _, before := a.scene.files[name]; before || filepath.Ext(name) != ".pfx" {
+		if _, there := a.scene.files[name]; there || filepath.Ext(name) != ".pfx" {
 			continue
 		}
 		opened, err := openPFX(filepath.Join(a.directory, name), filepath.Join(a.directory, "password.txt"))

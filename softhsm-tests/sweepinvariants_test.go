@@ -30,19 +30,19 @@ const (
 	falseFile        breach = "false files"
 	fileLost         breach = "files lost"
 	leftDraft        breach = "drafts left"
-	secretTold       breach = "secrets told"
-	stateTold        breach = "registers printed"
-	moduleTold       breach = "outputs that a module wrote"
+	secretShown      breach = "secrets told"
+	stateShown       breach = "registers printed"
+	moduleNamed      breach = "outputs that a module wrote"
 	endless          breach = "runs without an end"
 	censusImpossible breach = "tokens that cannot be read"
 )
 
 // breaches in the order in which they are counted out.
-var breaches = []breach{keyLost, unreported, silentFile, unnamed, falseExit, falseRefusal, falseFile, fileLost, objectLost, leftDraft, secretTold, stateTold, moduleTold, endless, censusImpossible}
+var breaches = []breach{keyLost, unreported, silentFile, unnamed, falseExit, falseRefusal, falseFile, fileLost, objectLost, leftDraft, secretShown, stateShown, moduleNamed, endless, censusImpossible}
 
 // notYetHeld are the invariants that p11bridge is known to break. They are counted and shown and fail no test. A kind is taken
 // out once its count is 0, and none is added.
-var notYetHeld = []breach{unreported, silentFile, unnamed, falseExit, falseRefusal, stateTold}
+var notYetHeld = []breach{unreported, silentFile, unnamed, falseExit, falseRefusal, stateShown}
 
 // broken is one broken invariant.
 type broken struct {
@@ -95,7 +95,7 @@ func (a *after) checkFiles() {
 		}
 	}
 	for name, text := range a.files {
-		if _, before := a.scene.files[name]; before && path.Ext(name) != ".pfx" {
+		if _, there := a.scene.files[name]; there && path.Ext(name) != ".pfx" {
 			continue
 		}
 		switch path.Ext(name) {
@@ -110,7 +110,7 @@ func (a *after) checkFiles() {
 }
 
 func (a *after) checkPFX(name string) {
-	if text, before := a.scene.files[name]; before && bytes.Equal(text, a.files[name]) { // opened when the scene was set
+	if text, there := a.scene.files[name]; there && bytes.Equal(text, a.files[name]) { // opened when the scene was set
 		for label := range a.stage.keys {
 			a.inFile[label] = a.inFile[label] || strings.Contains(name, label)
 		}
@@ -205,7 +205,7 @@ func (a *after) checkReported() {
 // checkFilesReported wants each file that a failed run left under its final name named. Records go with their files.
 func (a *after) checkFilesReported() {
 	for name := range a.files {
-		if _, before := a.scene.files[name]; !before && path.Ext(name) != ".json" && path.Ext(name) != ".part" && !strings.Contains(a.text(), path.Base(name)) {
+		if _, there := a.scene.files[name]; !there && path.Ext(name) != ".json" && path.Ext(name) != ".part" && !strings.Contains(a.text(), path.Base(name)) {
 			a.breaks(silentFile, "%s", name)
 		}
 	}
@@ -222,16 +222,16 @@ func percented(id string) string {
 
 // checkSecrets wants no secret in what was said and in what was written, but within the PFX.
 func (a *after) checkSecrets() {
-	told := [][]byte{[]byte(a.run.stdout), []byte(a.run.stderr)}
+	shown := [][]byte{[]byte(a.run.stdout), []byte(a.run.stderr)}
 	for name, text := range a.files {
-		if _, before := a.scene.files[name]; !before && path.Ext(name) != ".pfx" {
-			told = append(told, text)
+		if _, there := a.scene.files[name]; !there && path.Ext(name) != ".pfx" {
+			shown = append(shown, text)
 		}
 	}
 	for i, secret := range a.stage.secrets {
-		for _, text := range told {
+		for _, text := range shown {
 			if bytes.Contains(text, secret) {
-				a.breaks(secretTold, "the form %d of a secret", i)
+				a.breaks(secretShown, "the form %d of a secret", i)
 				return
 			}
 		}

@@ -56,11 +56,11 @@ func (s *stage) testKills(t *testing.T) {
 		c, kill := i%len(commands), sweptKills[i/len(commands)%len(sweptKills)]
 		kills = append(kills, sweptKill{&commands[c], kill.signal, kill.at, time.Duration(random.Int64N(int64(lasts[c])))})
 	}
-	tally := newTally(t)
+	counts := newSweepCounts(t)
 	spread(t, kills, func(k sweptKill, directory string) {
-		tally.add(k.command.name, fmt.Sprintf("%v at the %s after %v", k.signal, k.at, k.after), s.kill(t, k, directory))
+		counts.add(k.command.name, fmt.Sprintf("%v at the %s after %v", k.signal, k.at, k.after), s.kill(t, k, directory))
 	})
-	tally.report()
+	counts.report()
 }
 
 // kill runs a command in a fresh copy of its scene and sends the signal.
@@ -107,7 +107,7 @@ func (s *stage) kill(t *testing.T, k sweptKill, directory string) *after {
 	}
 	if strings.Contains(r.stderr, "\ngoroutine ") || strings.Contains(r.stderr, "\nrip ") {
 		a.broken = without(a.broken, leftDraft) // it ended on the spot, as by SIGKILL
-		a.breaks(stateTold, "by %v", k.signal)
+		a.breaks(stateShown, "by %v", k.signal)
 	}
 	if lost := a.lostKeys(); !k.command.leaves && len(lost) > 0 {
 		a.breaks(keyLost, "%q are no longer on the token", lost)

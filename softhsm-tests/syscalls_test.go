@@ -72,7 +72,7 @@ func (s *stage) testSystemCalls(t *testing.T) {
 		}
 	}
 	chosen := sampleOf(faults, size)
-	tally := newTally(t)
+	counts := newSweepCounts(t)
 	spread(t, chosen, func(f failedCall, directory string) {
 		a := s.performFailing(t, failing, f, directory)
 		if !strings.Contains(readLog(t, directory), " struck") {
@@ -91,9 +91,9 @@ func (s *stage) testSystemCalls(t *testing.T) {
 		if lost := a.lostKeys(); !f.command.leaves && len(lost) > 0 {
 			a.breaks(keyLost, "%q are no longer on the token", lost)
 		}
-		tally.add(f.command.name, fmt.Sprintf("%s@%d %s%s", f.call, f.nth, f.error, strings.Replace(f.below, "/", " of the ", 1)), a)
+		counts.add(f.command.name, fmt.Sprintf("%s@%d %s%s", f.call, f.nth, f.error, strings.Replace(f.below, "/", " of the ", 1)), a)
 	})
-	tally.report()
+	counts.report()
 	if os.Getenv("SWEEP") == "full" && os.Getenv("SWEEP_COMMAND") == "" && len(chosen) < 500 {
 		t.Errorf("only %d faults", len(chosen))
 	}

@@ -91,8 +91,8 @@ func TestNothingLeavesATPM(t *testing.T) {
 	} {
 		t.Run(label, func(t *testing.T) {
 			identity := listed.identity(t, label)
-			if told := identity.PrivateKey.Attributes["CKA_EXTRACTABLE"]; told == nil || *told != want.extractable {
-				t.Fatalf("the token says CKA_EXTRACTABLE=%v of the key, so that this test proves something else", told)
+			if said := identity.PrivateKey.Attributes["CKA_EXTRACTABLE"]; said == nil || *said != want.extractable {
+				t.Fatalf("the token says CKA_EXTRACTABLE=%v of the key, so that this test proves something else", said)
 			}
 			if codes := codesOf(identity.Verdict.Reasons); identity.Verdict.Exportable || len(codes) == 0 || codes[0] != want.reason {
 				t.Errorf("the verdict is %+v", identity.Verdict)

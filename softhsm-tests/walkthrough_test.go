@@ -84,8 +84,8 @@ func (w *walk) also(t *testing.T, code int, line string) {
 	w.run(t, block{"also", code, line})
 }
 
-// tells wants all of these in what the last block printed.
-func (w *walk) tells(t *testing.T, texts ...string) {
+// shows wants all of these in what the last block printed.
+func (w *walk) shows(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(w.output, text) {
@@ -144,47 +144,47 @@ var promised = map[string]func(*testing.T, *walk){
 		}
 	},
 	"first-backup": func(t *testing.T, w *walk) {
-		w.tells(t, "cannot be exported", "[key-not-extractable]", "[key-without-certificate]")
+		w.shows(t, "cannot be exported", "[key-not-extractable]", "[key-without-certificate]")
 		w.backups(t, 16)
 		w.also(t, 0, "cp -a backups before")
 		w.also(t, 5, `p11bridge export --all --dir backups --token demo --pin-source "$PIN" --password-source "$PASSWORD"`)
-		w.tells(t, "0 written and proven, 16 up to date")
+		w.shows(t, "0 written and proven, 16 up to date")
 		w.also(t, 0, "diff -r before backups && rm -r before")
 		// No secret is in a record.
 		w.also(t, 1, `grep -F -f password.txt -r backups`)
 		w.also(t, 1, `grep -l -F "$(cat token/pin.txt)" backups/*.json`)
 	},
 	"nightly": func(t *testing.T, w *walk) {
-		w.tells(t, "cannot be backed up [key-not-extractable]")
+		w.shows(t, "cannot be backed up [key-not-extractable]")
 		w.states(t, 5, map[string][]string{"key alone": {"never-made"}, "alice": {"up-to-date"}, "bob": {"cannot-leave"}})
 		w.also(t, 1, `p11bridge status --dir backups --token away --pin-source "$PIN"`)
 	},
 	"first-certificate": func(t *testing.T, w *walk) {
-		w.tells(t, "beside its key \"key alone\"")
+		w.shows(t, "beside its key \"key alone\"")
 		w.also(t, 0, "openssl req -in key-alone.csr -noout -verify")
 	},
 	"renewal": func(t *testing.T, w *walk) {
 		w.also(t, 0, "openssl req -in alice.csr -noout -verify && openssl req -in dave.csr -noout -verify")
 		w.also(t, 2, `p11bridge export alice -o alice.pfx --token demo --pin-source "$PIN" --password-source "$PASSWORD"`)
-		w.tells(t, "names several objects", "sha256:")
+		w.shows(t, "names several objects", "sha256:")
 		w.also(t, 2, `p11bridge export dave -o dave.pfx --token demo --pin-source "$PIN" --password-source "$PASSWORD"`)
 		w.also(t, 0, `p11bridge list "sha256:$(openssl x509 -in alice.pem -outform DER | sha256sum | cut -d ' ' -f 1)" --token demo --pin-source "$PIN"`)
-		w.tells(t, "yes, by wrap")
+		w.shows(t, "yes, by wrap")
 	},
 	"renewed": func(t *testing.T, w *walk) {
-		w.tells(t, "renewed since the last backup", "never backed up")
+		w.shows(t, "renewed since the last backup", "never backed up")
 		w.states(t, 5, map[string][]string{"alice": {"outdated", "up-to-date"}, "dave": {"never-made", "up-to-date"}, "key alone": {"never-made"}})
 	},
 	"replacement": func(t *testing.T, w *walk) {
-		w.tells(t, "[key-not-extractable]", "Next: p11bridge request", "bob: the key cannot leave") // what diagnose says
+		w.shows(t, "[key-not-extractable]", "Next: p11bridge request", "bob: the key cannot leave") // what diagnose says
 		w.states(t, 5, map[string][]string{"bob": {"cannot-leave", "never-made"}})
 	},
 	"backup-again": func(t *testing.T, w *walk) {
-		w.tells(t, "4 written and proven, 16 up to date")
+		w.shows(t, "4 written and proven, 16 up to date")
 		w.backups(t, 20)
 	},
 	"content": func(t *testing.T, w *walk) {
-		w.tells(t, "Nothing needs a backup.")
+		w.shows(t, "Nothing needs a backup.")
 		// What the job is there to see: a file that was changed, and one that is gone.
 		w.also(t, 0, `for file in backups/heidi-*.pfx; do cp "$file" kept; echo more >> "$file"; done`)
 		w.states(t, 5, map[string][]string{"heidi": {"file-changed"}})
@@ -194,15 +194,15 @@ var promised = map[string]func(*testing.T, *walk){
 		w.states(t, 0, map[string][]string{"heidi": {"up-to-date"}})
 	},
 	"disaster":   func(*testing.T, *walk) {},
-	"token-lost": func(t *testing.T, w *walk) { w.tells(t, "demo") },
+	"token-lost": func(t *testing.T, w *walk) { w.shows(t, "demo") },
 	"restore": func(t *testing.T, w *walk) {
 		if n := strings.Count(w.output, "Proven: the token signed with the key, and the certificate verified the signature."); n != 3 {
 			t.Errorf("%d keys instead of 3 were restored\n%s", n, w.output)
 		}
-		w.tells(t, "It is a copy of the key pkcs11:token=new", "Nothing needs a backup.")
+		w.shows(t, "It is a copy of the key pkcs11:token=new", "Nothing needs a backup.")
 		// A second file of the same key is refused, and one that is restored without --exportable stays.
 		w.also(t, 1, `for file in backups/alice-*.pfx; do p11bridge restore "$file" --token new --pin-source "$PIN" --password-source "$PASSWORD" 2>&1; done`)
-		w.tells(t, "[already-on-token]")
+		w.shows(t, "[already-on-token]")
 		w.also(t, 3, `p11bridge restore backups/grace-*.pfx --token new --pin-source "$PIN" --password-source "$PASSWORD"
 p11bridge export grace -o grace.pfx --token new --pin-source "$PIN" --password-source "$PASSWORD"`)
 		// The certificate that was renewed is the one that is there, and openssl takes the key for its.

@@ -75,7 +75,7 @@ func Open(library Library, observer Observer) (*Module, error) {
 	}
 	var info pkcs11.Info
 	err := m.call("C_GetInfo", "", func() (err error) { info, err = m.functions.GetInfo(); return err })
-	if code, told := CodeOf(err); told && !m.ours && code == pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED {
+	if code, given := CodeOf(err); given && !m.ours && code == pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED {
 		err = fmt.Errorf("%w, and %w", &Error{Function: "C_Initialize", Code: CKRCryptokiAlreadyInitialized}, err)
 	}
 	if err != nil {

@@ -146,8 +146,8 @@ func classAnswer(class Class) Answer { return Answer{Value: ulong(CKAClass, uint
 
 func TestSnapshotHoldsNoValue(t *testing.T) {
 	inventory := secretive()
-	before, err := json.Marshal(inventory)
-	if err != nil || !holdsPlanted(before) {
+	original, err := json.Marshal(inventory)
+	if err != nil || !holdsPlanted(original) {
 		t.Fatalf("nothing was planted: %v", err)
 	}
 	snapshot := inventory.Snapshot()
@@ -158,7 +158,7 @@ func TestSnapshotHoldsNoValue(t *testing.T) {
 	if holdsPlanted(text) {
 		t.Errorf("the snapshot holds what it must not:\n%s", text)
 	}
-	if after, err := json.Marshal(inventory); err != nil || !bytes.Equal(before, after) {
+	if after, err := json.Marshal(inventory); err != nil || !bytes.Equal(original, after) {
 		t.Error("the inventory itself was changed")
 	}
 	if len(snapshot.Objects) != len(inventory.Objects) || !snapshot.Sound() {
@@ -181,7 +181,7 @@ func TestRedact(t *testing.T) {
 		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: append([]byte{0xFF}, planted...)}, CKAApplication: {Code: CKRAttributeTypeInvalid}}},
 	}}
 	snapshot := inventory.Snapshot()
-	before, err := json.Marshal(inventory)
+	original, err := json.Marshal(inventory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestRedact(t *testing.T) {
 	if holdsPlanted(text) {
 		t.Errorf("a name is left:\n%s", text)
 	}
-	if after, err := json.Marshal(inventory); err != nil || !bytes.Equal(before, after) {
+	if after, err := json.Marshal(inventory); err != nil || !bytes.Equal(original, after) {
 		t.Error("the inventory itself was changed")
 	}
 	o := snapshot.Objects

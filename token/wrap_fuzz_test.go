@@ -46,9 +46,9 @@ func FuzzUnwrapRSAAES(f *testing.F) {
 				wrapped[(int(at)+i)%len(wrapped)] ^= b
 			}
 		}
-		before := bytes.Clone(wrapped)
+		original := bytes.Clone(wrapped)
 		got, err := key.unwrap(wrapped)
-		if !bytes.Equal(before, wrapped) {
+		if !bytes.Equal(original, wrapped) {
 			t.Fatal("the input was changed")
 		}
 		if (err == nil) != (got != nil) {

@@ -101,8 +101,8 @@ func TestToDERTakesLinearTimeAndMemory(t *testing.T) {
 		"tiny pieces":      []byte("\x24\x80" + strings.Repeat("\x04\x01\x00", maxFileSize/3-2) + "\x00\x00"),
 		"one long content": append([]byte("\x30\x80\x04\x83\xff\xff\xf0"), append(make([]byte, 0xfffff0), 0, 0)...),
 	} {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
+		var previous, after runtime.MemStats
+		runtime.ReadMemStats(&previous)
 		begin := time.Now()
 		_, _, err := allDER(source, "it")
 		took := time.Since(begin)
@@ -111,7 +111,7 @@ func TestToDERTakesLinearTimeAndMemory(t *testing.T) {
 		if took > 30*time.Second {
 			t.Errorf("%s: took %v", name, took)
 		}
-		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 2*uint64(len(source)) {
+		if allocated := after.TotalAlloc - previous.TotalAlloc; allocated > 2*uint64(len(source)) {
 			t.Errorf("%s: allocated %d bytes for %d", name, allocated, len(source))
 		}
 	}

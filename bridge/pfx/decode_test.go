@@ -15,7 +15,7 @@ import (
 )
 
 // Trailing zero bytes are not among them: HMAC pads its key with zeros, so that PBKDF2 cannot see them.
-func TestDecodeTellsAWrongPassword(t *testing.T) {
+func TestDecodeReportsAWrongPassword(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
 	for _, profile := range knownProfiles {
 		file := encode(t, contents, "test", profile)
@@ -175,10 +175,10 @@ func TestDecodeSharesNoMemory(t *testing.T) {
 		file := encode(t, contents, "test", Modern)
 		got, err := Decode(context.Background(), file, []byte("test"), options)
 		must(t, err)
-		before := slices.Concat(got.Keys[0].PKCS8, got.Keys[0].Shrouded, got.Certificates[0].DER, got.Keys[0].LocalKeyID)
+		previous := slices.Concat(got.Keys[0].PKCS8, got.Keys[0].Shrouded, got.Certificates[0].DER, got.Keys[0].LocalKeyID)
 		clear(file)
 		after := slices.Concat(got.Keys[0].PKCS8, got.Keys[0].Shrouded, got.Certificates[0].DER, got.Keys[0].LocalKeyID)
-		if !bytes.Equal(before, after) {
+		if !bytes.Equal(previous, after) {
 			t.Errorf("%+v: contents changed with the file", options)
 		}
 		got.Wipe()

@@ -50,11 +50,11 @@ func allocated(t *testing.T, bound uint64, call func()) {
 	t.Helper()
 	var least uint64
 	for run := range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
+		var previous, after runtime.MemStats
+		runtime.ReadMemStats(&previous)
 		call()
 		runtime.ReadMemStats(&after)
-		if used := after.TotalAlloc - before.TotalAlloc; run == 0 || used < least {
+		if used := after.TotalAlloc - previous.TotalAlloc; run == 0 || used < least {
 			least = used
 		}
 		if least <= bound {
@@ -93,7 +93,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		before, err := Inspect(file)
+		previous, err := Inspect(file)
 		must(t, err)
 		facts := contents.Facts
 		for _, p := range append(append([]Protection{{facts.MAC, facts.MACIterations}}, facts.Safes...), facts.KeyBags...) {
@@ -101,8 +101,8 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("%+v is beyond the limit", p)
 			}
 		}
-		if !facts.Counted || facts.Keys < before.Keys || facts.Certificates < before.Certificates || facts.MAC != before.MAC {
-			t.Errorf("inspected %+v, decoded %+v", before, facts)
+		if !facts.Counted || facts.Keys < previous.Keys || facts.Certificates < previous.Certificates || facts.MAC != previous.MAC {
+			t.Errorf("inspected %+v, decoded %+v", previous, facts)
 		}
 		if len(contents.Keys)+len(contents.Certificates) == 0 {
 			return

@@ -90,7 +90,7 @@ func TestEveryEncodingOpens(t *testing.T) {
 }
 
 // PBMAC1 and a file without a MAC try other encodings only where the password has a character that they differ in.
-func TestOctetsBeforeTheMAC(t *testing.T) {
+func TestOctetsUnderTheMAC(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
 	for _, test := range []struct {
 		text, secret string

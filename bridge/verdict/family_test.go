@@ -69,7 +69,7 @@ func TestFamilyRows(t *testing.T) {
 		if row.source == "" || strings.HasPrefix(row.source, "as above") && (i == 0 || families[i-1].family.Name != name) {
 			t.Errorf("row %d (%s) has the source %q", i, name, row.source)
 		}
-		if before, known := backup[name]; known && before != row.family.Backup {
+		if previous, known := backup[name]; known && previous != row.family.Backup {
 			t.Errorf("%s has a backup route in one row and none in another", name)
 		}
 		backup[name] = row.family.Backup

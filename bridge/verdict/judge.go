@@ -321,8 +321,8 @@ func UnreadReason(inventory *token.Inventory, o *token.Object) Reason {
 	return Because(ObjectUnreadable, append([]Fact{{"object", inventory.Token.URI().With(o).String()}}, faultFacts(o.Fault())...)...)
 }
 
-// FailedToTell tells a reason that says what a call answered in place of what was asked: whoever is told less for it is told why.
-func (r Reason) FailedToTell() bool {
+// NamesFailedCall tells a reason that says what a call answered in place of what was asked: whoever is told less for it is told why.
+func (r Reason) NamesFailedCall() bool {
 	return slices.ContainsFunc(r.Evidence, func(f Fact) bool { return f.Name == "function" || f.Name == "answer" })
 }
 

@@ -338,12 +338,12 @@ func TestRefusedKeepsEverythingButTheWayOut(t *testing.T) {
 	v := Verdict{Exportable: true, Method: MethodWrap, Mechanism: "CKM_X", Reasons: []Reason{
 		Because(ExportableByWrap), Because(WrapRefused, Fact{"model", "m"}), Because(CAKey, Fact{"is_ca", true}),
 	}}
-	before := sentence(v)
+	previous := sentence(v)
 	got := sentence(v.Refuse(Because(WrapRefused, Fact{"answers", []string{"no"}})))
 	if want := `no: wrap-refused {"answers":["no"],"model":"m"}; ca-key {"is_ca":true}`; got != want {
 		t.Errorf("%s\nnot\n%s", got, want)
 	}
-	if sentence(v) != before {
+	if sentence(v) != previous {
 		t.Error("the first verdict was changed")
 	}
 }

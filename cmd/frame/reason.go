@@ -39,7 +39,7 @@ func (a *App) ReasonParagraph(reason verdict.Reason) string {
 
 // Answer is the evidence of a reason that says what a call answered, to stand behind it on its line; empty for every other.
 func (a *App) Answer(reason verdict.Reason) string {
-	if !reason.FailedToTell() {
+	if !reason.NamesFailedCall() {
 		return ""
 	}
 	return " " + a.Text("label.evidence", nil) + " " + EvidenceText(reason.Evidence)

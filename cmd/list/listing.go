@@ -39,7 +39,7 @@ func printList(p *frame.Printer, shown listView) {
 func printAnswers(p *frame.Printer, identities []view.Identity) {
 	for _, identity := range identities {
 		for _, reason := range identity.Verdict.Reasons {
-			if reason.Code != verdict.ObjectUnreadable && reason.FailedToTell() {
+			if reason.Code != verdict.ObjectUnreadable && reason.NamesFailedCall() {
 				fmt.Fprintln(p.Out, "  "+identity.Label.String()+" ["+string(reason.Code)+"]"+p.Answer(reason))
 			}
 		}

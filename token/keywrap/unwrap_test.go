@@ -202,9 +202,9 @@ func FuzzUnwrapKeyData(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		before := bytes.Clone(wrapped)
+		original := bytes.Clone(wrapped)
 		got, err := Unwrap(kek, wrapped)
-		if !bytes.Equal(wrapped, before) {
+		if !bytes.Equal(wrapped, original) {
 			t.Fatal("the input was changed")
 		}
 		if wrapFirst && len(data) > 0 && len(data) < maxWrapped/2 && (err != nil || !bytes.Equal(got, data)) {

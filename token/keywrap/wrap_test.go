@@ -64,7 +64,7 @@ func FuzzWrap(f *testing.F) {
 			return
 		}
 		kek := bytes.Repeat([]byte{seed}, 32)
-		before := bytes.Clone(key)
+		original := bytes.Clone(key)
 		wrapped, err := WrapRFC5649(kek, key)
 		if err != nil {
 			t.Fatal(err)
@@ -87,7 +87,7 @@ func FuzzWrap(f *testing.F) {
 				}
 			}
 		}
-		if !bytes.Equal(key, before) {
+		if !bytes.Equal(key, original) {
 			t.Fatal("the key was changed")
 		}
 	})

@@ -219,9 +219,9 @@ func TestChainShapes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pool := rapid.SliceOfN(rapid.SampledFrom(all), 0, 30).Draw(t, "pool")
 		leaf := rapid.SampledFrom(leaves).Draw(t, "leaf").Certificate
-		before := slices.Clone(pool)
+		original := slices.Clone(pool)
 		chain, complete := Chain(leaf, pool)
-		if !slices.Equal(pool, before) {
+		if !slices.Equal(pool, original) {
 			t.Fatal("the pool was changed")
 		}
 		child, seen := leaf, map[string]bool{leaf.SHA256(): true}

@@ -34,10 +34,10 @@ func TestNewLocksTheSecret(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit); err != nil || limit.Cur < 64<<10 {
 		t.Fatalf("no memory may be locked here: %v, %d bytes", err, limit.Cur)
 	}
-	before := locked(t)
+	first := locked(t)
 	pin := secret.New(make([]byte, 16<<10))
-	if after := locked(t); after < before+16 {
-		t.Errorf("%d kB locked before, %d kB after", before, after)
+	if after := locked(t); after < first+16 {
+		t.Errorf("%d kB locked before, %d kB after", first, after)
 	}
 	pin.Wipe()
 }

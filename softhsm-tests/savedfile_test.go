@@ -26,9 +26,9 @@ func reasonCodes(t *testing.T, document string) map[string]bool {
 	return codes
 }
 
-// TestFileLostBeforeDeletion has something take the file away while the token signs, after the file was proven for the second time
+// TestFileLostByTheTimeOfDeletion has something take the file away while the token signs, after the file was proven for the second time
 // and before the key is destroyed. The key stays, and the text says what happened to the file.
-func TestFileLostBeforeDeletion(t *testing.T) {
+func TestFileLostByTheTimeOfDeletion(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ name, deed string }{
 		{"removed", `rm "$f"`},
@@ -116,9 +116,9 @@ func TestFileLostInDeletion(t *testing.T) {
 	}
 }
 
-// TestStrangersFileIsNoCopy has another process put its file in the place of the unfinished one, after it was proven and right
+// TestOtherFileIsNoCopy has another process put its file in the place of the unfinished one, after it was proven and right
 // before it gets its name. Nothing is called a copy, and the key stays.
-func TestStrangersFileIsNoCopy(t *testing.T) {
+func TestOtherFileIsNoCopy(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"another file", "the same bytes", "other bytes in it"} {
 		t.Run(name, func(t *testing.T) {
@@ -138,9 +138,9 @@ func TestStrangersFileIsNoCopy(t *testing.T) {
 	}
 }
 
-// TestPlacedAndNotCertain fails what brings a placed file to disk: it is told with the receipt, and the key stays. What a file
+// TestSavedAndNotCertain fails what brings a placed file to disk: it is told with the receipt, and the key stays. What a file
 // system only does not know is no failure.
-func TestPlacedAndNotCertain(t *testing.T) {
+func TestSavedAndNotCertain(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name, call, failure string
@@ -181,8 +181,8 @@ func TestPlacedAndNotCertain(t *testing.T) {
 	}
 }
 
-// TestRequestPlacedAndNotCertain: a request that stands, and may be sent in, keeps its new key.
-func TestRequestPlacedAndNotCertain(t *testing.T) {
+// TestRequestSavedAndNotCertain: a request that stands, and may be sent in, keeps its new key.
+func TestRequestSavedAndNotCertain(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, deletable)
 	environment, all := r.args(t, "", "list")
@@ -206,8 +206,8 @@ func TestRequestPlacedAndNotCertain(t *testing.T) {
 	}
 }
 
-// TestPlacedWithoutRecord fails the naming of the record: the file that stands is named.
-func TestPlacedWithoutRecord(t *testing.T) {
+// TestSavedWithoutRecord fails the naming of the record: the file that stands is named.
+func TestSavedWithoutRecord(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, deletable)
 	all := []string{"export", "--all", "--dir", r.path("backups"), "--iterations", "1000"}

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestResultIsToldBeforeClosingLong has the module crash, hang or end the process in C_Finalize: every command that opens one has
+// TestResultIsPrintedFirstLong has the module crash, hang or end the process in C_Finalize: every command that opens one has
 // told its whole result by then, and its exit code stands.
-func TestResultIsToldBeforeClosingLong(t *testing.T) {
+func TestResultIsPrintedFirstLong(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, deletable)
 	file := r.path("alice.pfx")
