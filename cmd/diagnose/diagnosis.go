@@ -19,9 +19,7 @@ func printDiagnosis(p *frame.Printer, shown diagnosisView) {
 			fmt.Fprintln(p.Out)
 		}
 		fmt.Fprintln(p.Out, colour.Bold(view.TokenHeading(p.App, t.Token)))
-		for _, reason := range t.Reasons {
-			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
-		}
+		fmt.Fprint(p.Out, p.ReasonsText(t.Reasons...))
 		if len(t.Identities) == 0 {
 			fmt.Fprintln(p.Out, "  "+p.Text("list.empty", nil))
 		}
@@ -43,9 +41,7 @@ func printDiagnosed(p *frame.Printer, identity view.Identity, d diagnosedView, c
 	verdict := view.VerdictCell(p.App, identity, colour)
 	fmt.Fprintf(p.Out, "\n%s: %s\n", colour.Bold(heading), verdict.Paint(view.VerdictSentence(p.App, identity)))
 	fmt.Fprintln(p.Out, "  "+terminal.Printable(identity.URI))
-	for _, reason := range identity.Verdict.Reasons {
-		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
-	}
+	fmt.Fprint(p.Out, p.ReasonsText(identity.Verdict.Reasons...))
 	for _, attempt := range d.Probe {
 		fmt.Fprintln(p.Out, "    "+p.Text("diagnose.probe", messages.Args{"Mechanism": messages.Own(attempt.Mechanism), "Function": messages.Own(attempt.Function), "Answer": foreign.Text(attempt.Answer)}))
 	}

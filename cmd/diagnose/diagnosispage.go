@@ -17,6 +17,7 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) e
 	for _, t := range shown.Tokens {
 		section := view.PageSection{Heading: view.TokenHeading(a, t.Token)}
 		section.Reasons, _ = view.PageReasons(a, t.Reasons)
+		section.Steps = a.Steps(t.Reasons...)
 		for i, identity := range t.Identities {
 			card := diagnosisCard(a, identity, t.Diagnoses[i])
 			counts[card.Rating]++
@@ -44,6 +45,7 @@ func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.P
 	}
 	card.Facts = append(card.Facts, terminal.Printable(identity.URI))
 	card.Reasons, card.Evidence = view.PageReasons(a, identity.Verdict.Reasons)
+	card.Steps = a.Steps(identity.Verdict.Reasons...)
 	if identity.PrivateKey != nil {
 		for _, attribute := range view.KeyAttributes {
 			value := "not told"

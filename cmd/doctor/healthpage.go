@@ -20,6 +20,7 @@ func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) erro
 	}
 	general := view.PageSection{Heading: a.Text("page.doctor.surroundings", nil)}
 	general.Reasons, _ = healthReasons(a, shown.Reasons)
+	general.Steps = a.Steps(blocking(shown.Reasons)...)
 	surroundings := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
 	surroundings.surroundings(shown)
 	general.Facts = lines(surroundings.out.String())
@@ -51,6 +52,7 @@ func healthCard(a *frame.App, m moduleView) view.PageCard {
 	}
 	card.Facts = lines(facts.out.String())
 	card.Reasons, card.Evidence = healthReasons(a, reasons)
+	card.Steps = a.Steps(blocking(reasons)...)
 	return card
 }
 
@@ -65,11 +67,22 @@ func healthReasons(a *frame.App, reasons []verdict.Reason) ([]view.PageReason, [
 		}
 		seen[reason.Code] = true
 		if entry, known := verdict.Lookup(reason.Code); !known || entry.Kind != verdict.Blocks {
-			words[i].Why, words[i].Steps = "", nil
+			words[i].Why = ""
 		}
 		shown = append(shown, words[i])
 	}
 	return shown, evidence
+}
+
+// blocking are the reasons that keep from something.
+func blocking(reasons []verdict.Reason) []verdict.Reason {
+	var blocks []verdict.Reason
+	for _, reason := range reasons {
+		if entry, known := verdict.Lookup(reason.Code); known && entry.Kind == verdict.Blocks {
+			blocks = append(blocks, reason)
+		}
+	}
+	return blocks
 }
 
 // lines cuts a text into its lines, without those that are empty.

@@ -44,7 +44,7 @@ func (t healthText) reasons(indent string, reasons []verdict.Reason) {
 		entry, known := verdict.Lookup(reason.Code)
 		if known && entry.Kind == verdict.Blocks && !t.explained[reason.Code] {
 			t.explained[reason.Code] = true
-			t.line("", frame.IndentLines(strings.TrimSuffix(t.ReasonParagraph(reason), "\n"), indent))
+			t.line("", frame.IndentLines(strings.TrimSuffix(t.ReasonsText(reason), "\n"), indent))
 			continue
 		}
 		t.line(indent+"  ", fmt.Sprintf("%s [%s]", t.ReasonText(reason, "summary"), reason.Code))

@@ -129,6 +129,6 @@ func exportCertificate(o *exportOptions, r bridge.ExportRequest) (frame.Result, 
 	}
 	return frame.Result{JSON: viewCertificateOnly(o.out, certificate), Text: func(p *frame.Printer) {
 		p.Line("", messages.Args{"File": foreign.Text(o.out), "Subject": certificate.Subject}, "export.certificate-only")
-		fmt.Fprint(p.Out, p.ReasonParagraph(verdict.Reason{Code: verdict.CertificateOnly}))
+		fmt.Fprint(p.Out, p.ReasonsText(verdict.Reason{Code: verdict.CertificateOnly}))
 	}}, nil
 }

@@ -78,7 +78,7 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 func printNotices(p *frame.Printer, reasons []verdict.Reason) {
 	for _, reason := range reasons {
 		if entry, known := verdict.Lookup(reason.Code); known && entry.Kind == verdict.Weakness {
-			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
+			fmt.Fprint(p.Out, p.ReasonsText(reason))
 			continue
 		}
 		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
@@ -105,9 +105,7 @@ func dryRunResult(r bridge.ExportRequest) frame.Result {
 			id = "export.dry-run-untried"
 		}
 		p.Line("", messages.Args{"File": foreign.Text(r.Target.Path), "Method": messages.Own(string(r.Verdict.Method))}, id)
-		for _, reason := range r.Verdict.Reasons {
-			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
-		}
+		fmt.Fprint(p.Out, p.ReasonsText(r.Verdict.Reasons...))
 	}}
 }
 

@@ -10,30 +10,66 @@ import (
 	"p11bridge/cmd/terminal"
 )
 
-// ReasonText is a reason's summary, why or remedy. A family's backup route has its words with the family.
+// ReasonText is a reason's summary or why. What a family's backup route is stands with the family.
 func (a *App) ReasonText(reason verdict.Reason, part string) string {
 	text := a.Text("reason."+string(reason.Code)+"."+part, messages.Args{})
 	suffix, ofFamily := map[verdict.Code]string{verdict.TokenFamilyBackup: ".backup", verdict.TokenFamilyNoBackup: ".none"}[reason.Code]
-	if !ofFamily || part != "remedy" {
+	if !ofFamily || part != "why" {
 		return text
 	}
 	for _, fact := range reason.Evidence {
 		if name, ok := fact.Value.(string); ok && fact.Name == "family" {
-			text = strings.TrimSpace(a.optional("family."+name+suffix, nil) + "\n" + text)
+			text = strings.TrimSpace(a.optional("family."+name+suffix, nil) + " " + text)
 		}
 	}
 	return text
 }
 
-// ReasonParagraph is a reason for a person: what, why, the evidence, and what to do.
-func (a *App) ReasonParagraph(reason verdict.Reason) string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "  %s [%s]\n", a.ReasonText(reason, "summary"), reason.Code)
-	fmt.Fprintf(&out, "    %s\n", a.ReasonText(reason, "why"))
-	if len(reason.Evidence) > 0 {
-		fmt.Fprintf(&out, "    %s %s\n", a.Text("label.evidence", nil), EvidenceText(reason.Evidence))
+// Steps are what to do about reasons that stand together, in the person's language: one list, in its order.
+func (a *App) Steps(reasons ...verdict.Reason) []string {
+	var texts []string
+	for _, step := range verdict.Steps(reasons, a.stepsOf) {
+		texts = append(texts, a.Text(stepID(step), messages.Args{}))
 	}
-	fmt.Fprintln(&out, IndentLines(a.ReasonText(reason, "remedy"), "    → "))
+	return texts
+}
+
+// stepsOf are the steps of one reason, as the catalog lists them. Shared steps have the names that verdict's rules know.
+func (a *App) stepsOf(code verdict.Code) []verdict.Step {
+	var steps []verdict.Step
+	for _, id := range a.Catalog.List("reason." + string(code) + ".remedy") {
+		steps = append(steps, verdict.Step(strings.TrimPrefix(id, "step.")))
+	}
+	return steps
+}
+
+func stepID(step verdict.Step) string {
+	if strings.HasPrefix(string(step), "reason.") {
+		return string(step)
+	}
+	return "step." + string(step)
+}
+
+// Numbered writes steps as a numbered list.
+func Numbered(indent string, steps []string) string {
+	var out strings.Builder
+	for i, step := range steps {
+		fmt.Fprintf(&out, "%s%d. %s\n", indent, i+1, step)
+	}
+	return out.String()
+}
+
+// ReasonsText is what reasons that stand together mean for a person: each with what, why and the evidence, then one list of what to do.
+func (a *App) ReasonsText(reasons ...verdict.Reason) string {
+	var out strings.Builder
+	for _, reason := range reasons {
+		fmt.Fprintf(&out, "  %s [%s]\n", a.ReasonText(reason, "summary"), reason.Code)
+		fmt.Fprintf(&out, "    %s\n", a.ReasonText(reason, "why"))
+		if len(reason.Evidence) > 0 {
+			fmt.Fprintf(&out, "    %s %s\n", a.Text("label.evidence", nil), EvidenceText(reason.Evidence))
+		}
+	}
+	out.WriteString(Numbered("    ", a.Steps(reasons...)))
 	return out.String()
 }
 

@@ -45,9 +45,7 @@ func (a *App) report(err error) int {
 func (a *App) printFailure(f Failure) {
 	var text strings.Builder
 	fmt.Fprintln(&text, "p11bridge: "+f.Text(a)+codes(f.Stated))
-	for _, reason := range f.Reasons {
-		fmt.Fprint(&text, a.ReasonParagraph(reason))
-	}
+	fmt.Fprint(&text, a.ReasonsText(f.Reasons...))
 	if remedy := f.Remedy(a); remedy != "" {
 		fmt.Fprintln(&text, IndentLines(remedy, "  "))
 	}

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ type Args map[string]Value
 type Catalog struct {
 	Language  string
 	localizer *i18n.Localizer
+	lists     map[string][]string
 }
 
 // Load reads the catalogs of a language, and English beneath it.
@@ -34,14 +36,25 @@ func Load(lang string) (*Catalog, error) {
 		return nil, fmt.Errorf("no catalog for language %q", lang)
 	}
 	bundle := i18n.NewBundle(language.English)
+	lists := map[string][]string{}
 	for _, name := range Files() {
-		if strings.HasSuffix(name, ".en.json") || strings.HasSuffix(name, "."+lang+".json") {
-			if _, err := bundle.LoadMessageFileFS(files, name); err != nil {
-				return nil, fmt.Errorf("catalog %s: %w", name, err)
-			}
+		if !strings.HasSuffix(name, ".en.json") && !strings.HasSuffix(name, "."+lang+".json") {
+			continue
 		}
+		raw, err := Read(name)
+		if err != nil {
+			return nil, fmt.Errorf("catalog %s: %w", name, err)
+		}
+		texts, steps, err := flat(name, raw)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := bundle.ParseMessageFileBytes(texts, name); err != nil {
+			return nil, fmt.Errorf("catalog %s: %w", name, err)
+		}
+		maps.Copy(lists, steps)
 	}
-	return &Catalog{Language: lang, localizer: i18n.NewLocalizer(bundle, lang)}, nil
+	return &Catalog{Language: lang, localizer: i18n.NewLocalizer(bundle, lang), lists: lists}, nil
 }
 
 // Files lists the embedded catalog files.

@@ -51,10 +51,24 @@ func catalogOf(t *testing.T, language string) map[string]forms {
 			if _, twice := all[id.(string)]; twice {
 				t.Errorf("%s: %s is there twice", name, id)
 			}
+			if steps, list := stepsOf(raw); list {
+				for i, step := range steps {
+					if !strings.HasPrefix(step, "@") {
+						all[id.(string)+"."+strconv.Itoa(i+1)] = forms{"other": step}
+					}
+				}
+				continue
+			}
 			all[id.(string)] = formsOf(t, name, raw)
 		}
 	}
 	return all
+}
+
+// stepsOf are the elements of a text that is a list.
+func stepsOf(raw json.RawMessage) ([]string, bool) {
+	var steps []string
+	return steps, json.Unmarshal(raw, &steps) == nil
 }
 
 func formsOf(t *testing.T, name string, raw json.RawMessage) forms {
@@ -392,10 +406,12 @@ func families(t *testing.T) map[string][]string {
 	t.Helper()
 	var reasons, states []string
 	for _, entry := range verdict.Table() {
-		for _, part := range []string{".summary", ".why", ".remedy"} {
+		for _, part := range []string{".summary", ".why"} {
 			reasons = append(reasons, string(entry.Code)+part)
 		}
 	}
+	shared, own := stepNames(t)
+	reasons = append(reasons, own...)
 	for _, state := range archive.BackupStates() {
 		states = append(states, string(state))
 	}
@@ -409,6 +425,7 @@ func families(t *testing.T) map[string][]string {
 	return map[string][]string{
 		"reason.":           reasons,
 		"family.":           backupRoutes(t),
+		"step.":             shared,
 		"export.proof.":     constantsOf(t, "../../bridge/archive", "Proof"),
 		"error.load.":       both(constantsOf(t, "../../token", "LoadFault")),
 		"error.file.":       both(constantsOf(t, "../../bridge/archive", "FileFault")),
@@ -454,7 +471,10 @@ func TestEveryIDHasItsText(t *testing.T) {
 	}
 	for _, pattern := range used.composed {
 		matches := regexp.MustCompile(pattern)
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(english)), matches.MatchString) && strings.Contains(pattern, `\.`) && looksLikeID(pattern) {
+		fits := func(id string) bool {
+			return matches.MatchString(id) || matches.MatchString(strings.TrimRight(id, ".0123456789"))
+		} // a list's texts are numbered
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(english)), fits) && strings.Contains(pattern, `\.`) && looksLikeID(pattern) {
 			t.Errorf("no text fits what the program puts together as %s", pattern)
 		}
 	}
@@ -488,18 +508,67 @@ func looksLikeID(pattern string) bool {
 
 // TestEveryReasonSaysWhatToDo is about the texts that a person in trouble reads.
 func TestEveryReasonSaysWhatToDo(t *testing.T) {
+	english, err := messages.Load("en")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, language := range messages.Languages() {
 		if !written(language) {
 			continue
 		}
 		catalog := catalogOf(t, language)
+		spoken, err := messages.Load(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared := map[string]bool{}
 		for _, entry := range verdict.Table() {
-			summary, remedy := catalog["reason."+string(entry.Code)+".summary"]["other"], catalog["reason."+string(entry.Code)+".remedy"]["other"]
-			if len(remedy) < 40 || !strings.HasSuffix(remedy, ".") || !strings.HasSuffix(summary, ".") || strings.Contains(summary, "\n") {
-				t.Errorf("%s %s: %q, and what to do: %q", language, entry.Code, summary, remedy)
+			summary := catalog["reason."+string(entry.Code)+".summary"]["other"]
+			if !strings.HasSuffix(summary, ".") || strings.Contains(summary, "\n") {
+				t.Errorf("%s %s: %q", language, entry.Code, summary)
+			}
+			list := "reason." + string(entry.Code) + ".remedy"
+			steps := spoken.List(list)
+			if len(steps) == 0 || !slices.Equal(steps, english.List(list)) {
+				t.Errorf("%s %s has the steps %q, and in English %q", language, entry.Code, steps, english.List(list))
+			}
+			whole := 0
+			for _, step := range steps {
+				shared[step] = true
+				whole += len(catalog[step]["other"])
+				if text := catalog[step]["other"]; len(text) < 10 || !strings.HasSuffix(text, ".") || strings.Contains(text, "\n") {
+					t.Errorf("%s %s: %s is %q", language, entry.Code, step, text)
+				}
+			}
+			if whole < 40 {
+				t.Errorf("%s %s: %d letters say what to do", language, entry.Code, whole)
+			}
+		}
+		for id := range catalog {
+			if strings.HasPrefix(id, "step.") && !shared[id] {
+				t.Errorf("%s: no reason has the step %s", language, id)
 			}
 		}
 	}
+}
+
+// stepNames are the steps that the lists of reasons share, and those of one reason alone.
+func stepNames(t *testing.T) (shared, own []string) {
+	t.Helper()
+	catalog, err := messages.Load("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range verdict.Table() {
+		for _, id := range catalog.List("reason." + string(entry.Code) + ".remedy") {
+			if name, is := strings.CutPrefix(id, "step."); is && !slices.Contains(shared, name) {
+				shared = append(shared, name)
+			} else if !is {
+				own = append(own, strings.TrimPrefix(id, "reason."))
+			}
+		}
+	}
+	return shared, own
 }
 
 func TestChoose(t *testing.T) {

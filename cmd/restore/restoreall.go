@@ -99,8 +99,6 @@ func atOnce(a *frame.App, one frame.Result) error {
 func printFailed(p *frame.Printer, failures []failedView) {
 	for _, failed := range failures {
 		fmt.Fprintln(p.Out, p.Colours().Doubt(p.Text("restore.failed-key", messages.Args{"Name": foreign.Text(failed.Key)})))
-		for _, reason := range failed.Reasons {
-			fmt.Fprint(p.Out, p.ReasonParagraph(reason))
-		}
+		fmt.Fprint(p.Out, p.ReasonsText(failed.Reasons...))
 	}
 }

@@ -126,9 +126,7 @@ func printPlan(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, pla
 		"File": foreign.Text(o.file), "Subject": r.Copy.Certificate.Subject, "Token": info.Label, "Method": messages.Own(string(plan.Method)),
 		"Label": foreign.Text(plan.Name.Label), "ID": messages.Own(hex.EncodeToString(plan.Name.ID)), "Chain": messages.Number(len(r.Copy.Chain)),
 	}))
-	for _, reason := range r.Copy.Notices {
-		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
-	}
+	fmt.Fprint(p.Out, p.ReasonsText(r.Copy.Notices...))
 }
 
 // restoreErrors are the words for what a restore can end with.

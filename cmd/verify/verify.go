@@ -172,9 +172,7 @@ func printValid(p *frame.Printer, file string, v *bridge.VerifyResult, against *
 	fmt.Fprintln(p.Out, p.Colours().Good(p.Text("verify.valid", args)))
 	fmt.Fprintln(p.Out, frame.IndentLines(p.Text("verify.details", args), "  "))
 	printKeys(p, v.Keys)
-	for _, reason := range v.Reasons {
-		fmt.Fprint(p.Out, p.ReasonParagraph(reason))
-	}
+	fmt.Fprint(p.Out, p.ReasonsText(v.Reasons...))
 	if against != nil {
 		p.Line("  ", messages.Args{"URI": foreign.Text(against.URI)}, "verify.against")
 	}

@@ -41,6 +41,7 @@ type PageSection struct {
 	Heading string
 	Facts   []string
 	Reasons []PageReason
+	Steps   []string
 	Cards   []PageCard
 }
 
@@ -48,14 +49,12 @@ type PageCard struct {
 	Rating, Heading, Verdict string
 	Facts                    []string
 	Reasons                  []PageReason
+	Steps                    []string // what to do about all of them
 	Command                  string
 	Evidence                 []PageEvidence
 }
 
-type PageReason struct {
-	Summary, Why string
-	Steps        []string
-}
+type PageReason struct{ Summary, Why string }
 
 type PageEvidence struct{ Source, Name, Value string }
 
@@ -81,9 +80,7 @@ func WritePage(a *frame.App, target archive.Target, p Page) error {
 // PageReasons gives reasons in words, and what was seen as rows.
 func PageReasons(a *frame.App, reasons []verdict.Reason) (words []PageReason, evidence []PageEvidence) {
 	for _, reason := range reasons {
-		words = append(words, PageReason{
-			Summary: a.ReasonText(reason, "summary"), Why: a.ReasonText(reason, "why"), Steps: steps(a.ReasonText(reason, "remedy")),
-		})
+		words = append(words, PageReason{Summary: a.ReasonText(reason, "summary"), Why: a.ReasonText(reason, "why")})
 		for _, fact := range reason.Evidence {
 			value, err := json.Marshal(fact.Value)
 			if err != nil {
@@ -112,23 +109,4 @@ func inline(text string) []run {
 		runs[i] = run{Text: part, Code: i%2 == 1}
 	}
 	return runs
-}
-
-// steps cuts a remedy into its sentences, one step each.
-func steps(remedy string) []string {
-	var list []string
-	for line := range strings.SplitSeq(remedy, "\n") {
-		rest := line
-		for {
-			i := strings.Index(rest, ". ")
-			if i < 0 {
-				break
-			}
-			list, rest = append(list, rest[:i+1]), rest[i+2:]
-		}
-		if rest != "" {
-			list = append(list, rest)
-		}
-	}
-	return list
 }

@@ -1,0 +1,89 @@
+package verdict
+
+import "slices"
+
+// Step names one thing to do about a reason. Steps that several reasons share have names of their own, and the rules below; a step of
+// one reason alone may have any name.
+type Step string
+
+// firstSteps are the steps that come before all others, and lastSteps those that come after all others, each in this order.
+var (
+	firstSteps = []Step{"login", "move-private", "keep-this-file"}
+	lastSteps  = []Step{
+		"no-original", "search-original", "search-original-if-imported", "check-original", "ask-vendor-backup", "find-vendor-backup", "keep-token", "ca-backup", "ca-keep", "contact-issuer", "renew", "learn-request",
+		"request-when-lost", "request-now", "request-no-copy", "ask-common-type", "keep-for-decryption", "backup-after-renewal", "delete-old", "revoke",
+		"run-again",
+	}
+)
+
+// replaced are the steps that another step contradicts, or says better: where both would stand, only the other does.
+var replaced = []struct {
+	by    Step
+	steps []Step
+	why   string
+}{
+	{"no-original", []Step{"search-original-if-imported", "search-original", "check-original"}, "the token says that it made the key"},
+	{"search-original", []Step{"search-original-if-imported"}, "the same with the places to look at"},
+	{"find-vendor-backup", []Step{"ask-vendor-backup"}, "the family has such a route"},
+	{"learn-request", []Step{"ask-vendor-backup"}, "the family has no such route"},
+	{"request-now", []Step{"request-when-lost", "learn-request", "keep-token"}, "there is nothing left to lose"},
+	{"renew", []Step{"request-when-lost", "request-now", "request-no-copy", "learn-request"}, "a certificate that expired is of no use"},
+	{"keep-token", []Step{"keep-for-decryption"}, "the same, and more"},
+	{"request-when-lost", []Step{"learn-request"}, "the same, where there is a route to a copy as well"},
+	{"export-with-certificate", []Step{"export"}, "the same with what is missing"},
+	{"export-proves-link", []Step{"verify-link"}, "one proof is enough"},
+	{"keep-this-file", []Step{"keep-file"}, "a weak copy is kept until there is a better one"},
+	{"delete-old", []Step{"keep-this-file"}, "it is kept for as long, and no longer"},
+	{"own-authority", []Step{"renew", "keep-for-decryption", "backup-after-renewal", "contact-issuer"}, "an issuer's certificate is renewed by the issuer"},
+}
+
+// nothing is the step of a reason that needs none. It does not stand beside the steps of another.
+const nothing Step = "nothing-to-do"
+
+// wayOut are the steps that only a key that can leave its token can take, and wayIn those that are for a key that cannot.
+var (
+	wayOut = []Step{"export", "export-with-certificate", "export-with-chain", "export-proves-link", "choose-password", "keep-file", "backup-after-renewal", "ca-backup", "ca-keep"}
+	wayIn  = []Step{"keep-token", "request-when-lost", "learn-request"}
+)
+
+// Steps merges the steps of reasons that stand together into one list: each step once, none that another one contradicts, none that
+// the verdict rules out. of gives the steps of one reason.
+func Steps(reasons []Reason, of func(Code) []Step) []Step {
+	var steps []Step
+	refused, permitted := false, false
+	for _, reason := range reasons {
+		entry, _ := Lookup(reason.Code)
+		refused, permitted = refused || entry.Kind == Refuses, permitted || entry.Kind == Permits
+		for _, step := range of(reason.Code) {
+			if !slices.Contains(steps, step) {
+				steps = append(steps, step)
+			}
+		}
+	}
+	if len(reasons) > 1 && slices.ContainsFunc(steps, func(step Step) bool { return step != nothing && !isReplaced(step, steps) }) {
+		steps = slices.DeleteFunc(steps, func(step Step) bool { return step == nothing })
+	}
+	all := slices.Clone(steps)
+	steps = slices.DeleteFunc(steps, func(step Step) bool {
+		return refused && slices.Contains(wayOut, step) || permitted && slices.Contains(wayIn, step) || isReplaced(step, all)
+	})
+	slices.SortStableFunc(steps, func(a, b Step) int { return place(a) - place(b) })
+	return steps
+}
+
+func isReplaced(step Step, by []Step) bool {
+	for _, rule := range replaced {
+		if slices.Contains(rule.steps, step) && slices.Contains(by, rule.by) {
+			return true
+		}
+	}
+	return false
+}
+
+// place is where a step stands: before, among or after the others.
+func place(step Step) int {
+	if i := slices.Index(firstSteps, step); i >= 0 {
+		return i - len(firstSteps)
+	}
+	return slices.Index(lastSteps, step) + 1
+}
