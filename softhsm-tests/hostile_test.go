@@ -53,7 +53,7 @@ type hostileTry struct {
 // testHostile tells every lie to every command. What must come of each is said by the rows of testAnswers; here nothing may be lost, or be
 // called done that is not.
 func (s *stage) testHostile(t *testing.T) {
-	size, module := sweepSize(t, 100), hostileModule(t)
+	size, module := s.size(t, 100), hostileModule(t)
 	var tries []hostileTry
 	for _, c := range s.commands() {
 		for _, mode := range hostileModes {

@@ -18,20 +18,44 @@ import (
 	"golang.org/x/sys/unix"
 
 	"p11bridge/bridge/demo"
-	"p11bridge/cmd"
 )
 
 func TestMain(m *testing.M) {
 	leaveTerminal()
-	testscript.Main(inMemory{m}, map[string]func(){
-		"p11bridge": func() { os.Exit(cmd.Main()) },
-		"mktoken":   func() { os.Exit(makeToken()) },
+	testscript.Main(inMemory{product: withProduct{m}}, map[string]func(){
+		"mktoken": func() { os.Exit(makeToken()) },
 	})
+}
+
+// withProduct runs the tests with p11bridge in the path: as it is shipped, because the tests start it thousands of times and
+// the test binary takes twice as long to start.
+type withProduct struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (m withProduct) Run() int {
+	directory, err := os.MkdirTemp("", "p11bridge-product-")
+	if err != nil {
+		panic(err)
+	}
+	defer func() {
+		if err := os.RemoveAll(directory); err != nil {
+			fmt.Fprintln(os.Stderr, "remove the program:", err)
+		}
+	}()
+	build := exec.Command("go", "build", "-ldflags=-s", "-o", filepath.Join(directory, "p11bridge"), "../cmd/p11bridge")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	if err := os.Setenv("PATH", directory+string(filepath.ListSeparator)+os.Getenv("PATH")); err != nil {
+		panic(err)
+	}
+	return m.M.Run()
 }
 
 // inMemory runs the tests with their temporary files in memory. SoftHSM2 keeps every object in a file and waits for the
 // disk at each, which makes tokens of many keys slow, and says nothing of p11bridge.
-type inMemory struct{ *testing.M }
+type inMemory struct{ product withProduct }
 
 // disk is where temporary files are otherwise, for the test that wants a real medium.
 var disk = os.TempDir()
@@ -41,11 +65,11 @@ func (m inMemory) Run() int {
 	const memory, enough = "/dev/shm", 512 << 20
 	var system unix.Statfs_t
 	if err := unix.Statfs(memory, &system); err != nil || system.Bavail*uint64(system.Bsize) < enough || system.Flags&unix.ST_NOEXEC != 0 {
-		return m.M.Run() // modules are built and loaded there, too
+		return m.product.Run() // modules are built and loaded there, too
 	}
 	directory, err := os.MkdirTemp(memory, "p11bridge-tests-")
 	if err != nil {
-		return m.M.Run()
+		return m.product.Run()
 	}
 	defer func() {
 		if err := os.RemoveAll(directory); err != nil {
@@ -55,14 +79,14 @@ func (m inMemory) Run() int {
 	if err := errors.Join(os.Chmod(directory, 0o755), os.Setenv("TMPDIR", directory)); err != nil {
 		panic(err)
 	}
-	return m.M.Run()
+	return m.product.Run()
 }
 
 // leaveTerminal lets go of the terminal that the tests were started on, if any: a script that has no terminal of its own
-// must not be asked anything on the developer's. Only the test process does it, which leads no session of its own; the
-// commands that it starts keep the terminal that a test gave them.
+// must not be asked anything on the developer's. Only the test process does it, which leads no session of its own; mktoken
+// keeps the terminal that a test gave it.
 func leaveTerminal() {
-	if slices.Contains([]string{"p11bridge", "mktoken"}, filepath.Base(os.Args[0])) {
+	if filepath.Base(os.Args[0]) == "mktoken" {
 		return
 	}
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)

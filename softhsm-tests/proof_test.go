@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,11 +27,6 @@ func (r *restorable) failing(t *testing.T, struck, failure string, args ...strin
 	log := filepath.Join(t.TempDir(), "log")
 	failing := failingProgram(t)
 	command.Args = append([]string{failing, log, r.directory, struck, failure}, command.Args...)
-	if path, err := exec.LookPath("p11bridge"); err != nil {
-		t.Fatal(err)
-	} else {
-		command.Args[5] = path
-	}
 	command.Path = failing
 	got := finish(t, command)
 	if text := string(mustRead(t, log)); !strings.Contains(text, " struck") && !strings.HasPrefix(failure, "do:") || !strings.Contains(text, strings.Split(struck, "@")[0]+" ") {

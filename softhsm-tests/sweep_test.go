@@ -46,14 +46,14 @@ func (f sweptFault) String() string {
 	return fmt.Sprintf("%s:%s@%d:%s", f.mode, f.function, f.nth, f.code)
 }
 
-// sweepSize is how many faults a run of the tests tries: SWEEP=full is what make sweep sets, a number is a sample of so many.
+// size is how many faults a run of the tests tries: SWEEP=full is what make sweep sets, a number is a sample of so many.
 // SWEEP_COMMAND tries only the commands whose names begin so, SWEEP_FAULT only this fault, as a report gives it, SWEEP_AT_ONCE
 // so many at a time; SWEEP_SHOW shows every broken invariant, and not only the first ones of a kind.
-func sweepSize(t *testing.T, sample int) int {
+func (s *stage) size(t *testing.T, sample int) int {
 	t.Helper()
 	switch wanted := os.Getenv("SWEEP"); wanted {
 	case "":
-		return sample
+		return sample / s.oneOf
 	case "full":
 		return 0
 	default:
@@ -66,9 +66,22 @@ func sweepSize(t *testing.T, sample int) int {
 }
 
 // TestSweep ends every command in every way that is known, and holds what is left against what must be true however a run ends.
+// It tries a sixth of the sample that TestSweepLong takes.
 func TestSweep(t *testing.T) {
 	t.Parallel()
+	sweep(t, 6)
+}
+
+func TestSweepLong(t *testing.T) {
+	t.Parallel()
+	sweep(t, 1)
+}
+
+// sweep tries one of so many faults of a sample.
+func sweep(t *testing.T, oneOf int) {
+	t.Helper()
 	s := newStage(t)
+	s.oneOf = oneOf
 	t.Run("calls", s.testCalls)
 	t.Run("system calls", s.testSystemCalls)
 	t.Run("kills", s.testKills)
@@ -78,7 +91,7 @@ func TestSweep(t *testing.T) {
 
 // testCalls fails the calls of every command one at a time. A sample is taken of all commands evenly.
 func (s *stage) testCalls(t *testing.T) {
-	size := sweepSize(t, 240)
+	size := s.size(t, 240)
 	var faults []sweptFault
 	clean := map[string]*after{}
 	for _, c := range s.commands() {

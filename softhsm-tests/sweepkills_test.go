@@ -34,7 +34,7 @@ var sweptKills = []struct {
 
 // testKills ends every command that changes something at random moments.
 func (s *stage) testKills(t *testing.T) {
-	size := sweepSize(t, 60)
+	size := s.size(t, 60)
 	if size == 0 {
 		size = 2000
 	}

@@ -25,8 +25,8 @@ type scene struct {
 // stage is what all runs of the sweep share.
 type stage struct {
 	directory string
-	program   string // p11bridge as it is shipped, which starts faster than the one in the test binary
 	module    string // testdata/faulty.c
+	oneOf     int    // of so many faults of a sample one is tried
 	census    censusTaker
 	scenes    map[string]*scene
 	keys      map[string]crypto.Signer // all that may leave, by label
@@ -54,10 +54,6 @@ label="Lavendel" id=b7c8d9 key=p256 policy=readable certificate=valid
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{directory: t.TempDir(), module: faultyModule(t), census: newCensusTaker(t), scenes: map[string]*scene{}, keys: map[string]crypto.Signer{}}
-	s.program = filepath.Join(s.directory, "p11bridge")
-	if out, err := exec.Command("go", "build", "-o", s.program, "../cmd/p11bridge").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	full := s.path("full")
 	specimens := write(t, s.directory, "specimens", []byte(stageSpecimens))
 	if err := errors.Join(os.Mkdir(full, 0o700), runMktoken(specimens, filepath.Join(full, "token"))); err != nil {
@@ -187,7 +183,7 @@ func (s *stage) run(directory string, environment []string, args ...string) stag
 }
 
 func (s *stage) command(ctx context.Context, directory string, environment []string, args ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, s.program, args...)
+	command := exec.CommandContext(ctx, "p11bridge", args...)
 	command.Dir = directory
 	command.WaitDelay = 5 * time.Second
 	command.Env = append(os.Environ(), "LC_ALL=C", "SOFTHSM2_CONF=token/softhsm2.conf", "P11BRIDGE_MODULE="+s.census.module)

@@ -60,7 +60,7 @@ func failingProgram(t *testing.T) string {
 // testSystemCalls fails the system calls of every command that writes, one at a time, on the files beside the token.
 func (s *stage) testSystemCalls(t *testing.T) {
 	failing := failingProgram(t)
-	size := sweepSize(t, 60)
+	size := s.size(t, 60)
 	var faults []failedCall
 	for _, c := range s.commands() {
 		if c.faults != "" || c.reads && c.name != "status" {
