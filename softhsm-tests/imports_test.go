@@ -95,6 +95,7 @@ type source struct {
 	directory string // relative to the module, with slashes
 	name      string
 	file      *ast.File
+	set       *token.FileSet
 }
 
 func sources(t *testing.T) []source {
@@ -110,9 +111,10 @@ func sources(t *testing.T) []source {
 		case entry.IsDir() || !strings.HasSuffix(path, ".go"):
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ParseComments)
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, filepath.Join(root, path), nil, parser.ParseComments)
 		if err == nil {
-			all = append(all, source{filepath.ToSlash(filepath.Dir(path)), entry.Name(), file})
+			all = append(all, source{filepath.ToSlash(filepath.Dir(path)), entry.Name(), file, set})
 		}
 		return err
 	})
