@@ -46,6 +46,8 @@ type App struct {
 	given     supervise.Descriptors
 	pins      usedPINs
 	described []Description // the errors of commands
+	// documented tells that a document of --json is out.
+	documented bool
 }
 
 // Main runs the command line that consists of the commands and gives the exit code.

@@ -20,7 +20,8 @@ type errorView struct {
 	Reasons  []verdict.Reason `json:"reasons"`
 }
 
-// report tells an error once, on standard error, and gives the exit code. With --json the result is the error's document.
+// report tells an error once, on standard error, and gives the exit code. With --json the result is the error's document, where
+// none was out before.
 func (a *App) report(err error) int {
 	var reported *ReportedError
 	if errors.As(err, &reported) {
@@ -31,25 +32,32 @@ func (a *App) report(err error) int {
 		return ExitFailed
 	}
 	f := a.Describe(err)
-	a.printFailure(f)
-	if a.JSON {
+	told := supervise.Mark{Told: true, Code: f.Code}
+	document := a.JSON && !a.documented
+	mark := told
+	if document {
+		mark = supervise.Mark{}
+	}
+	// What standard error does not take, nobody can be told; the exit code says it.
+	_ = a.writeMarked(a.Err, []byte(a.failureText(f)), mark)
+	if document {
 		view := errorView{"p11bridge.error/1", f.Code, OneLine(err), NoNil(append(f.Reasons, f.Stated...))}
-		if err := a.writeJSON(view); err != nil {
+		if err := a.writeJSON(view, told); err != nil {
 			fmt.Fprintln(a.Err, "p11bridge:", err)
 		}
 	}
 	return f.Code
 }
 
-// printFailure writes a failure for people.
-func (a *App) printFailure(f Failure) {
+// failureText is a failure for people.
+func (a *App) failureText(f Failure) string {
 	var text strings.Builder
 	fmt.Fprintln(&text, "p11bridge: "+f.Text(a)+codes(f.Stated))
 	fmt.Fprint(&text, a.ReasonsText(f.Reasons...))
 	if remedy := f.Remedy(a); remedy != "" {
 		fmt.Fprintln(&text, IndentLines(remedy, "  "))
 	}
-	fmt.Fprint(a.Err, text.String()+a.unnamed(f, text.String()))
+	return text.String() + a.unnamed(f, text.String())
 }
 
 // unnamed is the call that failed, where the text does not name it. What a login says of the PIN is a reason of its own.

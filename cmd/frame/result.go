@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
 )
 
@@ -36,7 +37,7 @@ func (p *Printer) Line(indent string, args messages.Args, ids ...string) {
 
 // Deliver writes a result before the run is at its end, where what follows depends on it being out. The command then
 // returns an empty Result.
-func (a *App) Deliver(r Result) error { return a.print(r) }
+func (a *App) Deliver(r Result) error { return a.print(r, supervise.Mark{}) }
 
 // Raw writes bytes of our own making as they are: a request in PEM.
 func (p *Printer) Raw(text []byte) {
@@ -45,29 +46,35 @@ func (p *Printer) Raw(text []byte) {
 }
 
 // print writes the result in the form that was asked for. An empty one was delivered before.
-func (a *App) print(r Result) error {
+func (a *App) print(r Result, mark supervise.Mark) error {
 	switch {
 	case r.JSON == nil && r.Text == nil:
 		return nil
 	case a.JSON:
-		return a.writeJSON(r.JSON)
+		return a.writeJSON(r.JSON, mark)
 	}
 	if r.Err != nil {
-		a.printFailure(a.Describe(r.Err))
-		return nil
+		return a.writeMarked(a.Err, []byte(a.failureText(a.Describe(r.Err))), mark)
 	}
 	var text bytes.Buffer
 	r.Text(&Printer{a, &text})
-	return a.write(text.Bytes())
+	return a.writeMarked(a.out, text.Bytes(), mark)
 }
 
-// write writes to standard output; nothing is done before it is out.
-func (a *App) write(text []byte) error {
+// writeMarked writes a text; nothing is done before it is out. The parent of a worker notes the mark in the same step.
+func (a *App) writeMarked(to terminal.Output, text []byte, mark supervise.Mark) error {
 	if len(text) == 0 {
 		return nil
 	}
-	if _, err := a.out.Write(text); err != nil {
+	var err error
+	if stream, is := to.(*supervise.Stream); is {
+		err = stream.Tell(text, mark)
+	} else {
+		_, err = to.Write(text)
+	}
+	if err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
+	a.documented = a.documented || mark.Document
 	return nil
 }

@@ -65,7 +65,7 @@ func (a *App) Unsupervised(work func(ctx context.Context, args []string) (Result
 
 // finish prints a result and gives its exit code.
 func (a *App) finish(result Result) error {
-	if err := a.print(result); err != nil {
+	if err := a.print(result, supervise.Mark{Told: true, Code: result.Code}); err != nil {
 		return err
 	}
 	if result.Code != ExitDone {
@@ -116,6 +116,7 @@ func (a *App) InChild(ctx context.Context, task supervise.Task) (supervise.Outco
 // AfterChild turns a child's end into the command's. A module that fails while it is being closed, after the result was
 // told, is worth a note and changes nothing.
 func (a *App) AfterChild(end supervise.Outcome, err error) error {
+	a.documented = a.documented || end.Documented
 	if err != nil && end.Code == supervise.NotReported {
 		return err
 	}

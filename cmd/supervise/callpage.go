@@ -16,8 +16,8 @@ import (
 // Page is a page of memory that the supervising parent and the working child share. The child leaves there which C_*
 // call it is in, so that the parent can name it when the child dies in it or stays in it.
 //
-//	offset 0     1 once the child has ended in its own words; from offset 4 (32 bits) its exit code and 1, once the
-//	             result has been told
+//	offset 0     1 once the child has ended in its own words, and 2 more once a document of --json is out; from offset 4
+//	             (32 bits) its exit code and 1, once the result has been told
 //	offset 8     the length of the scratch path, 0 for none; from offset 16 the path, of one unfinished file or the
 //	             beginning of those of all that the run has
 //	offset 1024  slots of 512 bytes, one for each call under way:
@@ -116,13 +116,21 @@ func (p *Page) names(i int) (module, function string) {
 }
 
 // Finish notes that the child ends in its own words. Without it an exit is the module's doing.
-func (p *Page) Finish() { atomic.StoreUint32(p.half(0), 1) }
+func (p *Page) Finish() { atomic.OrUint32(p.half(0), 1) }
 
-func (p *Page) finished() bool { return atomic.LoadUint32(p.half(0)) == 1 }
+func (p *Page) finished() bool { return atomic.LoadUint32(p.half(0))&1 != 0 }
+
+// setDocumented notes that a document of --json is out.
+func (p *Page) setDocumented() { atomic.OrUint32(p.half(0), 2) }
+
+func (p *Page) documented() bool { return atomic.LoadUint32(p.half(0))&2 != 0 }
 
 // SetTold notes that the result is out, with the exit code that goes with it: what the module does while it is being
 // closed can no longer change it.
 func (p *Page) SetTold(code int) { atomic.StoreUint32(p.half(4), uint32(code)+1) }
+
+// setUntold takes SetTold back.
+func (p *Page) setUntold() { atomic.StoreUint32(p.half(4), 0) }
 
 func (p *Page) told() (code int, told bool) {
 	value := atomic.LoadUint32(p.half(4))

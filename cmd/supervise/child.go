@@ -11,16 +11,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"p11bridge/cmd/terminal"
 	"p11bridge/token/secret"
 )
 
 // Child is the working half of a supervised command.
 type Child struct {
 	Page *Page
-	Out  terminal.Output // our own standard output and error; the module has others
-	Err  terminal.Output
+	Out  *Stream // our own standard output and error; the module has others
+	Err  *Stream
 }
 
 // ErrIsParent means that this process was not started by another one of its kind.
@@ -55,8 +53,8 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	streams := &sync.Mutex{}
 	c := &Child{
 		Page: page,
-		Out:  &stream{page: page, mutex: streams, number: 0, parent: os.Getppid()},
-		Err:  &stream{page: page, mutex: streams, number: 1, parent: os.Getppid()},
+		Out:  &Stream{page: page, mutex: streams, number: 0, parent: os.Getppid()},
+		Err:  &Stream{page: page, mutex: streams, number: 1, parent: os.Getppid()},
 	}
 	// What Go's runtime says of a fault in the module goes where the module cannot add to it: the parent finds the signal in
 	// it. To tell of all threads, as GOTRACEBACK=crash does, takes seconds.

@@ -24,7 +24,13 @@ import (
 //	offset 8   its length
 //	offset 12  the error number that the parent's write ended with
 //	offset 16  for each stream, the columns of its terminal, 0 for none
+//	offset 24  1 where another piece of the same text follows
+//	offset 28  1 where the text is a document of --json
+//	offset 32  where the text ends the result, its exit code and 1, else 0
 //	offset 64  the piece
+//
+// The parent writes a text once it has all pieces of it, and notes in the same step that the result is told: a child that dies
+// at any moment has either told its result, or the parent tells of the failure, and never both.
 const (
 	outputAt   = slotsAt + slotCount*slotSize
 	outputSize = 64 << 10
@@ -40,8 +46,18 @@ const (
 // waiting bounds how long one side waits before it looks whether the other is still there.
 const waiting = time.Second
 
-// stream is the child's standard output or error.
-type stream struct {
+// mostKept bounds a text, in bytes.
+const mostKept = 1 << 30
+
+// Mark says what a text is. The zero value is any text.
+type Mark struct {
+	Document bool // a document of --json: there is to be no second one
+	Told     bool // the text ends the result
+	Code     int  // the exit code that goes with it, for Told
+}
+
+// Stream is the child's standard output or error.
+type Stream struct {
 	page   *Page
 	mutex  *sync.Mutex // of all streams: the page holds one piece
 	number int
@@ -49,29 +65,42 @@ type stream struct {
 }
 
 // Columns implements terminal.Output.
-func (s *stream) Columns() int {
+func (s *Stream) Columns() int {
 	return int(atomic.LoadUint32(s.page.half(outputAt + 16 + 4*s.number)))
 }
 
 // Write implements io.Writer. It returns once the parent has written.
-func (s *stream) Write(text []byte) (written int, err error) {
+func (s *Stream) Write(text []byte) (written int, err error) {
+	if err := s.Tell(text, Mark{}); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// Tell writes a text, or none of it. The parent notes what the mark says in the same step.
+func (s *Stream) Tell(text []byte, mark Mark) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for len(text) > 0 {
 		piece := text[:min(len(text), pieceMax)]
-		if err := s.writePiece(piece); err != nil {
-			return written, err
+		text = text[len(piece):]
+		if err := s.tellPiece(piece, len(text) > 0, mark); err != nil {
+			return err
 		}
-		written, text = written+len(piece), text[len(piece):]
 	}
-	return written, nil
+	return nil
 }
 
-func (s *stream) writePiece(piece []byte) error {
+func (s *Stream) tellPiece(piece []byte, more bool, mark Mark) error {
 	p, state := s.page, s.page.half(outputAt)
 	copy(p.memory[outputAt+pieceAt:], piece)
-	atomic.StoreUint32(p.half(outputAt+4), uint32(s.number))
-	atomic.StoreUint32(p.half(outputAt+8), uint32(len(piece)))
+	told := uint32(0)
+	if mark.Told {
+		told = uint32(mark.Code) + 1
+	}
+	for offset, value := range map[int]uint32{4: uint32(s.number), 8: uint32(len(piece)), 24: flag(more), 28: flag(mark.Document), 32: told} {
+		atomic.StoreUint32(p.half(outputAt+offset), value)
+	}
 	atomic.StoreUint32(state, outputFull)
 	wake(state)
 	for atomic.LoadUint32(state) != outputWritten {
@@ -88,6 +117,13 @@ func (s *stream) writePiece(piece []byte) error {
 	return nil
 }
 
+func flag(set bool) uint32 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
 // streams are the parent's ends, standard output and error.
 type streams [2]terminal.File
 
@@ -101,7 +137,7 @@ func (s streams) setColumns(p *Page) {
 // write writes what the child says until its end is told by endOutput.
 func (s streams) write(p *Page) {
 	state := p.half(outputAt)
-	piece := make([]byte, pieceMax)
+	var kept [len(s)][]byte // of each stream, the pieces of a text that is not whole
 	for {
 		switch now := atomic.LoadUint32(state); now {
 		case outputFull:
@@ -111,11 +147,15 @@ func (s streams) write(p *Page) {
 			wait(state, now)
 			continue
 		}
-		number, length := atomic.LoadUint32(p.half(outputAt+4)), atomic.LoadUint32(p.half(outputAt+8))
 		failure := unix.Errno(unix.EINVAL) // who writes so is not our child's code
-		if number < uint32(len(s)) && length <= pieceMax {
-			copy(piece, p.memory[outputAt+pieceAt:outputAt+outputSize])
-			failure = writeAll(int(s[number].Fd()), piece[:length])
+		number, length := atomic.LoadUint32(p.half(outputAt+4)), atomic.LoadUint32(p.half(outputAt+8))
+		if number < uint32(len(s)) && length <= pieceMax && len(kept[number]) < mostKept {
+			failure = 0
+			kept[number] = append(kept[number], p.memory[outputAt+pieceAt:outputAt+pieceAt+int(length)]...)
+			if atomic.LoadUint32(p.half(outputAt+24)) == 0 {
+				failure = s.writeMarked(p, int(number), kept[number])
+				kept[number] = nil
+			}
 		}
 		s.setColumns(p)
 		atomic.StoreUint32(p.half(outputAt+12), uint32(failure))
@@ -126,10 +166,37 @@ func (s streams) write(p *Page) {
 	}
 }
 
-// endOutput ends streams.write.
+// writeMarked writes a text. That it is told is noted before, and taken back where it could not be written: whoever looks
+// meanwhile knows that it is on its way.
+func (s streams) writeMarked(p *Page, number int, text []byte) unix.Errno {
+	told, document := atomic.LoadUint32(p.half(outputAt+32)), atomic.LoadUint32(p.half(outputAt+28)) == 1
+	if told != 0 {
+		p.SetTold(int(told) - 1)
+	}
+	failure := writeAll(int(s[number].Fd()), text)
+	switch {
+	case failure == 0 && document:
+		p.setDocumented()
+	case failure != 0 && told != 0:
+		p.setUntold()
+	}
+	return failure
+}
+
+// endOutput ends streams.write once it has written what a child left that is gone: what was handed over is told. Where nobody
+// reads, that has an end.
 func endOutput(p *Page) {
-	atomic.StoreUint32(p.half(outputAt), outputEnded)
-	wake(p.half(outputAt))
+	state := p.half(outputAt)
+	for deadline := time.Now().Add(graceAfterSignal); time.Now().Before(deadline); {
+		now := atomic.LoadUint32(state)
+		if now == outputFull {
+			wait(state, now)
+		} else if atomic.CompareAndSwapUint32(state, now, outputEnded) {
+			break
+		}
+	}
+	atomic.StoreUint32(state, outputEnded)
+	wake(state)
 }
 
 // writeAll writes by the system call alone: os.File would end the process where a pipe's reader has gone.

@@ -53,6 +53,8 @@ type Task struct {
 type Outcome struct {
 	Code    int
 	Printed string // the beginning of what its module printed
+	// Documented tells that a document of --json is out.
+	Documented bool
 }
 
 // Run runs this program in a child and waits for it. The error is a *ModuleFailure where the child did not end in its own
@@ -101,6 +103,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 		return end, err
 	}
 	end.Printed = printedOnCrash(startOf(crash), startOf(printed))
+	end.Documented = page.documented()
 	switch {
 	case failure == nil && page.finished():
 		end.Code = child.ProcessState.ExitCode()
