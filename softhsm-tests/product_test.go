@@ -54,10 +54,12 @@ type statedReason struct {
 }
 
 type statedIdentity struct {
-	Label      string
-	ID         string
-	PrivateKey *struct{ Attributes map[string]*bool } `json:"private_key"`
-	Verdict    struct {
+	Label       string
+	ID          string
+	LinkedBy    string                                 `json:"linked_by"`
+	Certificate *struct{ Subject string }              `json:"certificate"`
+	PrivateKey  *struct{ Attributes map[string]*bool } `json:"private_key"`
+	Verdict     struct {
 		Exportable bool
 		Method     string
 		Mechanism  string

@@ -13,8 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/miekg/pkcs11"
-
-	"p11bridge/token/foreign"
 )
 
 // Snapshot gives a copy of the inventory that may leave the machine. The values of certificates are left out, since what
@@ -32,34 +30,6 @@ func (inventory *Inventory) Snapshot() *Inventory {
 		snapshot.Objects[i] = &kept
 	}
 	return &snapshot
-}
-
-// Redact replaces the names in a snapshot: labels, subjects, issuers, the token's label and serial number. Equal names
-// stay equal, so that what is ambiguous stays so. Identifiers and public keys remain: the links are judged by them.
-func (inventory *Inventory) Redact() {
-	names := map[string]string{}
-	alias := func(kind, name string) string {
-		if name == "" {
-			return ""
-		}
-		if _, known := names[kind+name]; !known {
-			names[kind+name] = kind + "-" + strconv.Itoa(len(names)+1)
-		}
-		return names[kind+name]
-	}
-	inventory.Token.Label, inventory.Token.Serial = foreign.Text(alias("token", string(inventory.Token.Label))), ""
-	for _, o := range inventory.Objects {
-		for _, a := range []Attribute{CKALabel, CKAApplication} {
-			if value, known := o.Attributes.Lookup(a); known {
-				o.Attributes[a] = Answer{Value: []byte(alias("label", string(value)))}
-			}
-		}
-		if o.Certificate != nil {
-			c := *o.Certificate
-			c.Subject, c.Issuer, c.Serial, c.Fingerprint = foreign.Text(alias("name", string(c.Subject))), foreign.Text(alias("name", string(c.Issuer))), "", ""
-			o.Certificate = &c
-		}
-	}
 }
 
 // ErrSnapshot means that a text is not a snapshot, or not a sound one.

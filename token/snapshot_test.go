@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -171,21 +172,30 @@ func TestSnapshotHoldsNoValue(t *testing.T) {
 
 func TestRedact(t *testing.T) {
 	named := func(label, subject, issuer string) *Object {
-		return &Object{Class: CKOCertificate, Attributes: Attributes{CKALabel: {Value: []byte(label)}, CKAID: {Value: []byte{1}}},
-			Certificate: &pki.Certificate{Subject: foreign.Text(subject), Issuer: foreign.Text(issuer), Serial: string(planted), Fingerprint: string(planted), IsCA: true}}
+		o := &Object{Class: CKOCertificate, Attributes: Attributes{CKALabel: {Value: []byte(label)}, CKAID: {Value: []byte{1}}},
+			Certificate: &pki.Certificate{Subject: foreign.Text(subject), Issuer: foreign.Text(issuer), Serial: string(planted) + issuer, Fingerprint: string(planted), IsCA: true}}
+		switch {
+		case label == "":
+			o.Certificate.Fingerprint = ""
+		case strings.HasSuffix(label, "2"):
+			o.Attributes[CKAID] = Answer{Value: planted}
+		}
+		return o
 	}
 	word := string(planted)
-	inventory := &Inventory{Token: Info{Label: foreign.Text(word), Serial: foreign.Text(word), Manufacturer: "maker"}, Objects: []*Object{
+	inventory := &Inventory{Module: ModuleInfo{Path: "/home/" + word + "/module.so"}, Token: Info{Label: foreign.Text(word), Serial: foreign.Text(word), Manufacturer: "maker"}, Objects: []*Object{
 		named(word, "CN="+word, "CN=ca "+word), named(word, "CN="+word, "CN="+word), named(word+"2", "CN=2 "+word, "CN=ca "+word), named("", "", ""),
 		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: []byte(word)}, CKAApplication: {Value: []byte(word)}}},
 		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: append([]byte{0xFF}, planted...)}, CKAApplication: {Code: CKRAttributeTypeInvalid}}},
+		{Class: CKOPrivateKey, Attributes: Attributes{CKAModulus: {Value: planted}, CKAPublicKeyInfo: {Value: planted}, CKAECPoint: {Value: planted}, CKAECParams: {Value: planted},
+			CKASensitive: {Value: planted}, CKAKeyType: {Value: planted}}, ProvenPublicKey: planted, RefutedPublicKeys: [][]byte{planted}},
 	}}
 	snapshot := inventory.Snapshot()
 	original, err := json.Marshal(inventory)
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot.Redact()
+	redaction := redact(t, snapshot)
 	text, err := json.Marshal(snapshot)
 	if err != nil {
 		t.Fatal(err)
@@ -204,12 +214,68 @@ func TestRedact(t *testing.T) {
 	if a.Subject != b.Subject || a.Subject == c.Subject || a.Issuer != c.Issuer || a.Issuer == b.Issuer || b.Subject != b.Issuer || a.Subject == "" {
 		t.Errorf("equal names are not equal any more, or others are: %s", text)
 	}
-	if !a.IsCA || snapshot.Token.Manufacturer != "maker" || string(o[0].ID()) != "\x01" {
-		t.Errorf("more than the names is gone: %s", text)
+	if !a.IsCA || snapshot.Token.Manufacturer != "maker" || snapshot.Module.Path != "module.so" {
+		t.Errorf("more than what leads to a person is gone, or less: %s", text)
+	}
+	if string(o[0].ID()) == "\x01" || !bytes.Equal(o[0].ID(), o[1].ID()) || bytes.Equal(o[0].ID(), o[2].ID()) || len(o[4].ID()) != 0 {
+		t.Errorf("equal CKA_IDs are not equal any more, or others are: %s", text)
+	}
+	if a.Serial == b.Serial || a.Fingerprint != b.Fingerprint || len(a.Fingerprint) != 64 || o[3].Certificate.Fingerprint != "" {
+		t.Errorf("serial numbers or fingerprints: %s", text)
+	}
+	second := inventory.Snapshot()
+	if err := redaction.Redact(second); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := json.Marshal(second); err != nil || !bytes.Equal(text, again) {
+		t.Error("the same token has other stand-ins in the same document")
+	}
+	third := inventory.Snapshot()
+	redact(t, third)
+	if bytes.Equal(third.Objects[0].ID(), o[0].ID()) {
+		t.Error("two documents have the same stand-ins")
 	}
 	if _, known := o[5].Attributes.Lookup(CKAApplication); known {
 		t.Error("what was not told has a name now")
 	}
+}
+
+// redact redacts by a redaction of its own, and gives it.
+func redact(t interface {
+	Helper()
+	Fatal(...any)
+}, inventory *Inventory) *Redaction {
+	t.Helper()
+	redaction, err := NewRedaction(rand.Reader)
+	if err == nil {
+		err = redaction.Redact(inventory)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return redaction
+}
+
+// TestRoundedDates: a date is a month's beginning or lies in the middle between two landmarks, and stays on its side of each.
+func TestRoundedDates(t *testing.T) {
+	now := time.Date(2026, 11, 26, 16, 35, 46, 0, time.UTC)
+	redaction, err := NewRedaction(rand.Reader, now.AddDate(0, 0, -30), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	middle := now.AddDate(0, 0, -15)
+	rapid.Check(t, func(t *rapid.T) {
+		date := now.Add(time.Duration(rapid.Int64Range(-100*24*3600, 100*24*3600).Draw(t, "seconds")) * time.Second)
+		rounded := redaction.round(date)
+		for _, landmark := range redaction.landmarks {
+			if landmark.Before(date) != landmark.Before(rounded) {
+				t.Fatalf("%s is rounded to %s, and %s lies between", date, rounded, landmark)
+			}
+		}
+		if !rounded.Equal(middle) && (rounded.Day() != 1 || !rounded.Equal(rounded.Truncate(24*time.Hour)) || rounded.Sub(date).Abs() > 31*24*time.Hour) {
+			t.Fatalf("%s is rounded to %s", date, rounded)
+		}
+	})
 }
 
 func TestUnmarshalRefuses(t *testing.T) {
@@ -298,7 +364,9 @@ func FuzzReadInventory(f *testing.F) {
 		}
 		readBack(t, inventory)
 		snapshot := inventory.Snapshot()
-		snapshot.Redact()
+		if redact(t, snapshot); len(snapshot.Identities()) != len(inventory.Identities()) {
+			t.Fatal("a redacted snapshot has other identities")
+		}
 		readBack(t, snapshot)
 	})
 }

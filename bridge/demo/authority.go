@@ -55,6 +55,8 @@ func (a *authority) certificate(specimen Specimen, public pki.PublicKey) (*pki.C
 	case "valid":
 	case "expired":
 		from, until = time.Now().AddDate(-2, 0, 0), time.Now().AddDate(0, 0, -3)
+	case "recent":
+		from = time.Now().AddDate(0, 0, -10)
 	case "future":
 		from = time.Now().AddDate(0, 1, 0)
 	default:

@@ -28,7 +28,7 @@ type Specimen struct {
 	Reused   bool // the key of the specimen before, with another certificate
 	Policy   token.Policy
 
-	// Certificate is "valid", "expired", "future", "ca", "brainpoolP256r1" or "secp256k1"; empty for none.
+	// Certificate is "valid", "expired", "recent", "future", "ca", "brainpoolP256r1" or "secp256k1"; empty for none.
 	Certificate  string
 	NoPrivateKey bool // only the certificate, or the public key
 

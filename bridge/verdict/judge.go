@@ -294,6 +294,9 @@ func (v *Verdict) importWentWrong(identity token.Identity) bool {
 // recent is the age below which a certificate whose key cannot leave, or is missing, may have been installed wrongly.
 const recent = 30 * 24 * time.Hour
 
+// Landmarks are the moments that the dates of certificates are judged by, the earliest first.
+func Landmarks(now time.Time) []time.Time { return []time.Time{now.Add(-recent), now} }
+
 // Hides tells whether private keys were not visible when the inventory was read.
 func Hides(inventory *token.Inventory) bool {
 	return !inventory.LoggedIn && inventory.Token.Flags.Has(token.CKFLoginRequired)

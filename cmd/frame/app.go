@@ -119,7 +119,7 @@ func langFlag(args []string) string {
 func (a *App) Text(id string, args messages.Args) string { return a.Catalog.Text(id, args) }
 
 // CheckModuleFlags refuses what no command that opens a module can use.
-func (a *App) CheckModuleFlags() error {
+func (a *App) CheckModuleFlags(c *cobra.Command, args []string) error {
 	switch {
 	case a.Timeout <= 0:
 		return Usage("error.timeout", nil)
@@ -130,7 +130,7 @@ func (a *App) CheckModuleFlags() error {
 			return err
 		}
 	}
-	if err := a.checkTrace(os.Args[1:]); err != nil {
+	if err := a.checkTrace(c, args); err != nil {
 		return err
 	}
 	return CheckSource("--pin-source", a.PinSource, pinSources)

@@ -3,25 +3,40 @@ package frame
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
+	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
 
 // checkTrace refuses a trace that would be written to a file that the command line names once more: whatever the command
-// reads or writes there would be the trace. It looks at the words of the command line and not at the commands' options, so
-// that no command can be forgotten.
-func (a *App) checkTrace(words []string) error {
+// reads or writes there would be the trace. It asks every flag that was given and does not ask the commands, so that no command
+// can be forgotten. What is known to name no file is not compared: a token or a key may be called as the trace is.
+func (a *App) checkTrace(c *cobra.Command, args []string) error {
 	if a.Trace == "" {
 		return nil
 	}
-	for i, word := range words {
-		if strings.HasPrefix(word, "--trace=") || i > 0 && words[i-1] == "--trace" {
-			continue
+	var named []string
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name != "trace" && !slices.Contains(notFiles, placeholders[f.Name]) {
+			named = append(named, valuesOf(f)...)
 		}
-		for _, path := range pathsIn(word) {
+	})
+	for _, arg := range args {
+		if uri, err := token.ParseURI(arg); err == nil {
+			named = append(named, uri.Query["pin-source"], uri.Query["module-path"])
+		} else if !takesNoFile(c) {
+			named = append(named, arg)
+		}
+	}
+	for _, name := range named {
+		for _, path := range pathsIn(name) {
 			if sameFile(path, a.Trace) {
 				return &supervise.TraceError{Path: a.Trace, Fault: supervise.TraceIsNamed}
 			}
@@ -30,18 +45,31 @@ func (a *App) checkTrace(words []string) error {
 	return nil
 }
 
-// pathsIn lists what in a word of the command line can be a path: all of it, a flag's value, and what a source names.
-func pathsIn(word string) []string {
-	paths := []string{word}
-	if _, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(word, "-") {
-		paths = append(paths, value)
-	} else if strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "--") && len(word) > 2 {
-		paths = append(paths, word[2:])
+// notFiles are the placeholders of what is no file.
+var notFiles = []string{"LABEL", "LANG", "DURATION", "NAME", "N", "OBJECT"}
+
+// takesNoFile tells whether a command's arguments are the names of objects or codes.
+func takesNoFile(c *cobra.Command) bool {
+	return strings.Contains(c.Use, "OBJECT") || strings.Contains(c.Use, "[CODE]")
+}
+
+// valuesOf are the values of a flag that was given, each of those of one that may be repeated.
+func valuesOf(f *pflag.Flag) []string {
+	value := f.Value
+	if named, is := value.(namedValue); is {
+		value = named.Value
 	}
-	for _, path := range paths {
-		if _, rest, ok := strings.Cut(path, ":"); ok {
-			paths = append(paths, rest)
-		}
+	if list, is := value.(pflag.SliceValue); is {
+		return list.GetSlice()
+	}
+	return []string{value.String()}
+}
+
+// pathsIn lists what can be a path in what names a file: all of it, and what a source names behind its kind.
+func pathsIn(name string) []string {
+	paths := []string{name}
+	if _, rest, ok := strings.Cut(name, ":"); ok {
+		paths = append(paths, rest)
 	}
 	return paths
 }

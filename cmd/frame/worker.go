@@ -33,7 +33,7 @@ type Work func(ctx context.Context, w *Worker, args []string) (Result, error)
 // those of the command's own secrets, so that a file descriptor named there reaches the child; nil for none.
 func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		if err := a.CheckModuleFlags(); err != nil {
+		if err := a.CheckModuleFlags(c, args); err != nil {
 			return err
 		}
 		if a.child != nil {
@@ -132,8 +132,8 @@ func (a *App) AfterChild(end supervise.Outcome, err error) error {
 // ByHand makes the run of a command that decides by itself what its children do: parent starts them by InChild, and child is
 // the work of one.
 func (a *App) ByHand(parent func(ctx context.Context) (Result, error), child func(ctx context.Context, w *Worker) (Result, error)) func(*cobra.Command, []string) error {
-	return func(c *cobra.Command, _ []string) error {
-		if err := a.CheckModuleFlags(); err != nil {
+	return func(c *cobra.Command, args []string) error {
+		if err := a.CheckModuleFlags(c, args); err != nil {
 			return err
 		}
 		if a.child != nil {

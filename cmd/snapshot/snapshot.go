@@ -3,6 +3,7 @@ package snapshot
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -10,10 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
 
@@ -52,17 +55,18 @@ func runSnapshot(ctx context.Context, w *frame.Worker, o *snapshotOptions) (fram
 	if err := target.Check(); err != nil {
 		return frame.Result{}, err
 	}
-	shown := view.Snapshot{Schema: view.SnapshotSchema, Created: w.Now().UTC().Truncate(time.Second), Redacted: o.redact}
 	tokens, err := w.Inventories(ctx, nil, o.noLogin)
 	if err != nil {
 		return frame.Result{}, err
 	}
+	shown := view.Snapshot{Schema: view.SnapshotSchema, Created: w.Now().UTC().Truncate(time.Second)}
 	for _, t := range tokens {
-		snapshot := t.Inventory.Snapshot()
-		if o.redact {
-			snapshot.Redact()
+		shown.Tokens = append(shown.Tokens, t.Inventory.Snapshot())
+	}
+	if o.redact {
+		if err := redact(&shown); err != nil {
+			return frame.Result{}, err
 		}
-		shown.Tokens = append(shown.Tokens, snapshot)
 	}
 	text, err := json.MarshalIndent(shown, "", "  ")
 	if err != nil {
@@ -74,10 +78,42 @@ func runSnapshot(ctx context.Context, w *frame.Worker, o *snapshotOptions) (fram
 	if err := archive.WriteFile(target, append(terminal.EscapeInvisible(text), '\n')); err != nil {
 		return frame.Result{}, err
 	}
+	return snapshotResult(o, shown), nil
+}
+
+// redact replaces what leads to a person, alike in all tokens of the document.
+func redact(shown *view.Snapshot) error {
+	redaction, err := token.NewRedaction(rand.Reader, verdict.Landmarks(shown.Created)...)
+	if err != nil {
+		return err
+	}
+	for _, inventory := range shown.Tokens {
+		if err := redaction.Redact(inventory); err != nil {
+			return fmt.Errorf("redact the snapshot: %w", err)
+		}
+	}
+	shown.Redacted, shown.Redaction = true, redaction.Note()
+	return nil
+}
+
+// writtenView is what snapshot --json shows.
+type writtenView struct {
+	Schema    string               `json:"schema"`
+	File      string               `json:"file"`
+	Tokens    int                  `json:"tokens"`
+	Redacted  bool                 `json:"redacted"`
+	Redaction *token.RedactionNote `json:"redaction,omitempty"`
+}
+
+func snapshotResult(o *snapshotOptions, shown view.Snapshot) frame.Result {
+	args := messages.Args{"File": foreign.Text(o.out), "Count": messages.Number(len(shown.Tokens))}
 	return frame.Result{
-		JSON: map[string]any{"schema": "p11bridge.snapshot-written/1", "file": o.out, "tokens": len(shown.Tokens), "redacted": o.redact},
+		JSON: writtenView{"p11bridge.snapshot-written/1", o.out, len(shown.Tokens), shown.Redacted, shown.Redaction},
 		Text: func(p *frame.Printer) {
-			p.Line("", messages.Args{"File": foreign.Text(o.out), "Count": messages.Number(len(shown.Tokens))}, "snapshot.done")
+			p.Line("", args, "snapshot.done")
+			if shown.Redacted {
+				p.Line("", args, "snapshot.replaced", "snapshot.left")
+			}
 		},
-	}, nil
+	}
 }

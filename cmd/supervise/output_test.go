@@ -2,11 +2,13 @@ package supervise
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,7 +29,8 @@ func TestChildThatDiesHasToldOrNot(t *testing.T) {
 		{"after the last piece", 2, long},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			page, out, path, written := writtenByParent(t, filepath.Join(t.TempDir(), "out"))
+			path := filepath.Join(t.TempDir(), "out")
+			page, written := writtenByParent(t, path)
 			for i := range test.handed {
 				if i > 0 {
 					for atomic.LoadUint32(page.half(outputAt)) != outputWritten {
@@ -38,9 +41,6 @@ func TestChildThatDiesHasToldOrNot(t *testing.T) {
 			}
 			endOutput(page)
 			<-written
-			if err := out.Close(); err != nil {
-				t.Fatal(err)
-			}
 			text, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -56,12 +56,25 @@ func TestChildThatDiesHasToldOrNot(t *testing.T) {
 	}
 }
 
+// TestHandedOverIsWritten has a child die that handed a text over, before the parent looks.
+func TestHandedOverIsWritten(t *testing.T) {
+	page, ours, path := newParent(t, filepath.Join(t.TempDir(), "out"))
+	handOver(page, []byte("result\n"), false, 0)
+	time.AfterFunc(100*time.Millisecond, func() { ours.write(page) })
+	endOutput(page)
+	if text, err := os.ReadFile(path); err != nil || string(text) != "result\n" {
+		t.Errorf("%q is out: %v", text, err)
+	}
+	if _, told := page.told(); !told {
+		t.Error("it is not noted")
+	}
+}
+
 // TestTextThatCannotBeWrittenIsNotTold has the disk full.
 func TestTextThatCannotBeWrittenIsNotTold(t *testing.T) {
-	page, out, _, written := writtenByParent(t, "/dev/full")
-	defer out.Close()
+	page, written := writtenByParent(t, "/dev/full")
 	child := &Stream{page: page, mutex: &sync.Mutex{}, parent: os.Getppid()}
-	if err := child.Tell([]byte("result\n"), Mark{Document: true, Told: true, Code: 0}); err != unix.ENOSPC {
+	if err := child.Tell([]byte("result\n"), Mark{Document: true, Told: true, Code: 0}); !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("the child is told %v", err)
 	}
 	if _, told := page.told(); told || page.documented() {
@@ -82,23 +95,34 @@ func handOver(p *Page, piece []byte, more bool, code int) {
 }
 
 // writtenByParent has a parent write what comes through a page to a file.
-func writtenByParent(t *testing.T, path string) (page *Page, out *os.File, name string, written chan struct{}) {
+func writtenByParent(t *testing.T, path string) (page *Page, written chan struct{}) {
 	t.Helper()
-	page, file, err := newCallPage()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = file.Close() })
-	if out, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ours := streams{{File: out}, {File: os.Stderr}}
+	page, ours, _ := newParent(t, path)
 	written = make(chan struct{})
 	go func() {
 		defer close(written)
 		ours.write(page)
 	}()
-	return page, out, path, written
+	return page, written
+}
+
+// newParent is a parent that does not write yet.
+func newParent(t *testing.T, path string) (*Page, streams, string) {
+	t.Helper()
+	page, file, err := newCallPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(file.Close(), out.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return page, streams{{File: out}, {File: os.Stderr}}, path
 }
 
 var _ terminal.Output = (*Stream)(nil)

@@ -24,6 +24,8 @@ type Snapshot struct {
 	Created  time.Time          `json:"created"` // the validity of certificates is judged at this time
 	Redacted bool               `json:"redacted"`
 	Tokens   []*token.Inventory `json:"tokens"`
+	// Redaction says what a redacted snapshot does not hold, and what it does.
+	Redaction *token.RedactionNote `json:"redaction,omitempty"`
 }
 
 // SnapshotError says why a file is no snapshot that can be read here.
