@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
@@ -23,25 +22,13 @@ func printList(p *frame.Printer, shown listView) {
 			fmt.Fprintln(p.Out, "  "+p.Text("list.empty", nil))
 		} else {
 			fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, t.Identities, colour)))
-			printAnswers(p, t.Identities)
+			view.PrintAnswers(p, t.Identities)
 		}
 		for _, o := range t.Objects {
 			fmt.Fprintln(p.Out, "  "+p.Text("list.other-object", messages.Args{"Class": messages.Own(o.Class), "Label": o.Label}))
 		}
 		for _, reason := range t.Reasons {
 			fmt.Fprintln(p.Out, "  "+colour.Doubt(p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]"+p.Answer(reason))
-		}
-	}
-}
-
-// printAnswers says what a call answered, of identities of which less is known for it. An object that could not be read stands
-// with its token.
-func printAnswers(p *frame.Printer, identities []view.Identity) {
-	for _, identity := range identities {
-		for _, reason := range identity.Verdict.Reasons {
-			if reason.Code != verdict.ObjectUnreadable && reason.NamesFailedCall() {
-				fmt.Fprintln(p.Out, "  "+identity.Label.String()+" ["+string(reason.Code)+"]"+p.Answer(reason))
-			}
 		}
 	}
 }
@@ -68,7 +55,7 @@ func printByPurpose(p *frame.Printer, shown listView) {
 		}
 		fmt.Fprintln(p.Out, colour.Bold(purposeText(p.App, purpose)))
 		fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, groups[purpose], colour)))
-		printAnswers(p, groups[purpose])
+		view.PrintAnswers(p, groups[purpose])
 	}
 	for _, t := range shown.Tokens {
 		for _, reason := range t.Reasons {

@@ -35,6 +35,9 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 		}
 	}
 	fmt.Fprint(p.Out, terminal.Table("", rows))
+	for i, key := range status.Keys {
+		view.PrintAnswer(p, shown.Keys[i].Label, key.Reasons)
+	}
 	printBackups(p, "status.earlier", status.Earlier)
 	printBackups(p, "status.gone", status.Gone)
 	if len(status.Gone) > 0 {

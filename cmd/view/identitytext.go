@@ -64,6 +64,22 @@ func noticeCodes(a *frame.App, shown Verdict) string {
 	return "; " + strings.Join(codes, ", ")
 }
 
+// PrintAnswers says what a call answered, of identities of which less is known for it.
+func PrintAnswers(p *frame.Printer, identities []Identity) {
+	for _, identity := range identities {
+		PrintAnswer(p, identity.Label, identity.Verdict.Reasons)
+	}
+}
+
+// PrintAnswer is PrintAnswers for what is known of one object. An object that could not be read stands with its token.
+func PrintAnswer(p *frame.Printer, label foreign.Text, reasons []verdict.Reason) {
+	for _, reason := range reasons {
+		if reason.Code != verdict.ObjectUnreadable && reason.NamesFailedCall() {
+			fmt.Fprintln(p.Out, "  "+label.String()+" ["+string(reason.Code)+"]"+p.Answer(reason))
+		}
+	}
+}
+
 // VerdictSentence is the verdict in a few words: yes, no, or not known before the login.
 func VerdictSentence(a *frame.App, identity Identity) string {
 	switch {
