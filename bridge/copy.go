@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
@@ -95,27 +94,28 @@ func Choose(copies []*Copy, wanted string) (*Copy, error) {
 // *InvalidCopyError or an *UnjudgedError where Verify finds the file so, with the same reasons; a *NotRestoredError where no
 // key of the file is one that a token takes; or what kept us from finding out. Whether a key that stays shrouded is the
 // certificate's shows only when it is used.
-func OpenCopies(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (copies []*Copy, err error) {
-	secret.Forget(func() { copies, err = openCopies(ctx, file, password, now) })
+func OpenCopies(ctx context.Context, r VerifyRequest) (copies []*Copy, err error) {
+	secret.Forget(func() { copies, err = openCopies(ctx, r.validate()) })
 	secret.Erase()
 	return copies, err
 }
 
-func openCopies(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) ([]*Copy, error) {
+func openCopies(ctx context.Context, r VerifyRequest) ([]*Copy, error) {
 	var given *secret.Text
-	once := func() (_ *secret.Text, err error) {
+	ask := r.Password
+	r.Password = func() (_ *secret.Text, err error) {
 		if given == nil {
-			given, err = password()
+			given, err = ask()
 		}
 		return given, err
 	}
-	x, err := examine(ctx, file, once, now, pfx.DecodeOptions{KeepShrouded: true})
+	x, err := examine(ctx, r, pfx.DecodeOptions{KeepShrouded: true})
 	if err != nil {
 		return nil, err
 	}
 	if x.contents != nil && slices.ContainsFunc(x.Keys, func(k *FileKey) bool { return !x.enough(k) }) {
 		x.wipe()
-		if x, err = examine(ctx, file, once, now, pfx.DecodeOptions{}); err != nil {
+		if x, err = examine(ctx, r, pfx.DecodeOptions{}); err != nil {
 			return nil, err
 		}
 	}

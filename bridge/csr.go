@@ -35,6 +35,17 @@ type CSRRequest struct {
 	Deliver func(*CSRResult) error // the last act where there is no file; where it fails, nothing was done
 }
 
+// validate refuses what cannot be, before the token is touched.
+func (r CSRRequest) validate() error {
+	if err := needs("request", part{"session", r.Session == nil}, part{"inventory", r.Inventory == nil}); err != nil {
+		return err
+	}
+	if r.KeyType != "" && !slices.Contains(KeyTypes(), r.KeyType) {
+		return fmt.Errorf("request: key type %q: %w", r.KeyType, ErrRequest)
+	}
+	return nil
+}
+
 // CSRPlan is what will be requested, worked out before anything is done.
 type CSRPlan struct {
 	RawSubject []byte
@@ -96,6 +107,9 @@ const smallestRSA = 2048
 
 // Plan works out the request. The error is one of the above.
 func (r CSRRequest) Plan() (*CSRPlan, error) {
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
 	plan := &CSRPlan{NewKey: !r.SameKey, RawSubject: r.Subject, Label: oldLabel(r.Identity)}
 	var certificate *pki.Certificate
 	if c := r.Identity.Certificate; c != nil {
@@ -234,11 +248,20 @@ func oldLabel(identity token.Identity) string {
 	return ""
 }
 
-// Request makes the signing request (PKCS#10, RFC 2986) that the plan describes, has it signed on the token, verifies the
+// Request makes the signing request (PKCS#10, RFC 2986) that the plan describes, or that it plans itself where that is nil, has it signed on the token, verifies the
 // signature with the public key that was read here, and gives it out. Whatever fails after a new key pair was made removes
 // that again. The error is one of those above, a *GenerateError, a *FileError, a *token.LoginError for a key that wants its
 // PIN for each signature, a *token.RemainsError, or comes from the token or the context.
 func CreateCSR(ctx context.Context, r CSRRequest, plan *CSRPlan) (*CSRResult, error) {
+	if err := errors.Join(r.validate(), needs("request", part{"file or receiver", r.Target.Path == "" && r.Deliver == nil})); err != nil {
+		return nil, err
+	}
+	if plan == nil {
+		var err error
+		if plan, err = r.Plan(); err != nil {
+			return nil, err
+		}
+	}
 	if r.Target.Path != "" {
 		if err := r.Target.Check(); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
@@ -16,9 +17,25 @@ type DeleteRequest struct {
 	Session   *token.Session // logged in where the token asks for it; it need not write
 	Inventory *token.Inventory
 	Identity  token.Identity
-	Judged    verdict.Verdict
+	Verdict   verdict.Verdict // empty: judged from the inventory
 
 	Copy *KnownCopy // nil where no copy is to be shown
+}
+
+// validate judges where no verdict is given, and refuses what cannot be, before the token is touched. Without a private key there is
+// nothing to be destroyed.
+func (r DeleteRequest) validate() (DeleteRequest, error) {
+	err := needs("delete", part{"session", r.Session == nil}, part{"inventory", r.Inventory == nil}, part{"judged copy", r.Copy != nil && r.Copy.Result == nil})
+	if err != nil {
+		return r, err
+	}
+	if r.Verdict.Empty() {
+		r.Verdict = verdict.Judge(r.Inventory, r.Identity, time.Now())
+	}
+	if r.Identity.PrivateKey == nil {
+		return r, &NoKeyError{r.Verdict}
+	}
+	return r, nil
 }
 
 // KnownCopy is a file that is to be shown to be a copy of a key before that is destroyed.
@@ -50,10 +67,11 @@ func (e *KeyRemainsError) Unwrap() error { return e.Err }
 // that is none is in its Verification, and no error. The error is a *NoKeyError, ErrWriteProtected, ErrNotDestroyable, a
 // *token.CannotShowError, a *archive.FileError for a copy on a medium that does not last, or comes from the token.
 func (r DeleteRequest) Check(ctx context.Context) error {
-	key := r.Identity.PrivateKey
-	if key == nil {
-		return &NoKeyError{r.Judged}
+	r, err := r.validate()
+	if err != nil {
+		return err
 	}
+	key := r.Identity.PrivateKey
 	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) {
 		return ErrWriteProtected
 	}
@@ -72,13 +90,16 @@ func (r DeleteRequest) Check(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Judged, r.Inventory.Token.URI().With(key).String())
+	return r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Verdict, r.Inventory.Token.URI().With(key).String())
 }
 
 // Delete destroys the key in a session of its own, after Check: the object is read anew, and a copy must still be the file that was
 // judged. Then the token is listed again, since C_DestroyObject may answer CKR_OK and do nothing. The error is a
 // *KeyRemainsError where the token was asked; any other means that nothing was done to the key.
 func (r DeleteRequest) Delete(ctx context.Context) (err error) {
+	if r, err = r.validate(); err != nil {
+		return err
+	}
 	if r.Copy != nil && !r.Copy.Result.Valid {
 		return archive.NotProven("the file that was named as a copy")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
-	"time"
 
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
@@ -29,14 +28,14 @@ func (x *examination) wipe() {
 }
 
 // examine opens and judges a file. The error is for what kept us from finding out.
-func examine(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time, options pfx.DecodeOptions) (*examination, error) {
+func examine(ctx context.Context, r VerifyRequest, options pfx.DecodeOptions) (*examination, error) {
 	x := &examination{VerifyResult: &VerifyResult{Format: FormatUnknown}}
-	empty, err := x.open(ctx, file, password, options)
+	empty, err := x.open(ctx, r.File, r.Password, options)
 	if err != nil {
 		return nil, err
 	}
 	if x.contents != nil {
-		x.judgeContents(x.contents, now)
+		x.judgeContents(x.contents, r.Now)
 		if empty && x.contents.Facts.Protected() {
 			x.add(verdict.PasswordEmpty)
 		}

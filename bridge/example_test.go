@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	"p11bridge/bridge"
 	"p11bridge/token/secret"
@@ -18,7 +17,7 @@ func ExampleVerify() {
 		return
 	}
 	password := func() (*secret.Text, error) { return secret.New([]byte("another")), nil }
-	v, err := bridge.Verify(context.Background(), file, password, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+	v, err := bridge.Verify(context.Background(), bridge.VerifyRequest{File: file, Password: password})
 	if err != nil {
 		fmt.Println(err)
 		return

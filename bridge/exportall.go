@@ -27,10 +27,15 @@ type ExportAllRequest struct {
 	Began, Ended func(*Item)
 }
 
-// validate takes what is needed where nothing is named. What the items have in common is validated with each.
+// validate takes what is needed where nothing is named, and refuses what cannot be, before any token is touched. What an item has
+// of its own is validated when its turn comes.
 func (r ExportAllRequest) validate() (ExportAllRequest, error) {
-	if r.Directory == "" {
-		return r, errors.New("export all: no directory is named")
+	if err := needs("export all", part{"directory", r.Directory == ""}); err != nil {
+		return r, err
+	}
+	var err error
+	if r.Each, err = r.Each.validateFile(); err != nil {
+		return r, fmt.Errorf("export all: %w", err)
 	}
 	if r.Now == nil {
 		r.Now = time.Now

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -42,22 +41,27 @@ type ExportRequest struct {
 	saved    func(*ExportResult) error // what else is to be done once the file stands, before the key may be destroyed
 }
 
-// errRequest means that a request lacks what it cannot do without, or asks for what does not exist. It is the caller's mistake.
-var errRequest = errors.New("the request is not complete")
-
 // validate takes what is needed where nothing is named, and refuses what cannot be, before the token is touched.
 func (r ExportRequest) validate() (ExportRequest, error) {
-	if r.Session == nil || r.Inventory == nil || r.Password == nil || r.Target.Path == "" {
-		return r, fmt.Errorf("export: session, inventory, password or target: %w", errRequest)
+	if err := needs("export", part{"session", r.Session == nil}, part{"inventory", r.Inventory == nil}, part{"target", r.Target.Path == ""}); err != nil {
+		return r, err
 	}
 	if err := archive.CheckName(r.Target.Path, archive.ContentKey); err != nil {
 		return r, err
 	}
-	if err := CheckPassword(r.Password, true); err != nil {
-		return r, err
-	}
 	if r.Verdict.Empty() || r.Identity.PrivateKey == nil {
 		r.Verdict = verdict.Judge(r.Inventory, r.Identity, time.Now())
+	}
+	return r.validateFile()
+}
+
+// validateFile is validate for what does not depend on the key: how the file is to be made. Many exports have it in common.
+func (r ExportRequest) validateFile() (ExportRequest, error) {
+	if err := needs("export", part{"password", r.Password == nil}); err != nil {
+		return r, err
+	}
+	if err := CheckPassword(r.Password, true); err != nil {
+		return r, err
 	}
 	if r.Random == nil {
 		r.Random = rand.Reader
@@ -67,13 +71,13 @@ func (r ExportRequest) validate() (ExportRequest, error) {
 	}
 	switch {
 	case !slices.Contains(Profiles(), r.Profile):
-		return r, fmt.Errorf("export: profile %q: %w", r.Profile, errRequest)
+		return r, fmt.Errorf("export: profile %q: %w", r.Profile, ErrRequest)
 	case r.Iterations < 0 || r.Iterations > MaxIterations:
-		return r, fmt.Errorf("export: %d iterations: %w", r.Iterations, errRequest)
+		return r, fmt.Errorf("export: %d iterations: %w", r.Iterations, ErrRequest)
 	case r.Method != "" && !slices.Contains(Methods(), r.Method):
-		return r, fmt.Errorf("export: method %q: %w", r.Method, errRequest)
+		return r, fmt.Errorf("export: method %q: %w", r.Method, ErrRequest)
 	case r.Prover != "" && r.Prover != ProverToken && r.Prover != ProverHost:
-		return r, fmt.Errorf("export: prover %q: %w", r.Prover, errRequest)
+		return r, fmt.Errorf("export: prover %q: %w", r.Prover, ErrRequest)
 	}
 	return r, nil
 }

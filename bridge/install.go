@@ -20,7 +20,16 @@ type InstallRequest struct {
 	Inventory    *token.Inventory
 	Certificates []*pki.Certificate // as they stand in the file
 	WithChain    bool
-	Now          time.Time
+	Now          time.Time // zero: the time of the call
+}
+
+// validate takes what is needed where nothing is named, and refuses what cannot be, before the token is touched.
+func (r InstallRequest) validate() (InstallRequest, error) {
+	if r.Now.IsZero() {
+		r.Now = time.Now()
+	}
+	return r, needs("install", part{"session", r.Session == nil}, part{"inventory", r.Inventory == nil},
+		part{"certificate", len(r.Certificates) == 0 || slices.Contains(r.Certificates, nil)})
 }
 
 // NamedCertificate is a certificate and where it is, or is to be, on the token.
@@ -57,6 +66,10 @@ var ErrNotStored = errors.New("the token stored something else")
 // Plan finds the key of the first certificate that has one on the token. The others are its chain as far as they are its
 // issuers. The error is an *InstallRefusedError, ErrWriteProtected, or comes from the token or the context.
 func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
+	r, err := r.validate()
+	if err != nil {
+		return nil, err
+	}
 	plan := &InstallPlan{}
 	for _, certificate := range r.Certificates {
 		key, proof, err := r.Session.Holder(ctx, r.Inventory, certificate.PublicKey)
@@ -147,10 +160,17 @@ func (r InstallRequest) privateKeys() []*token.Object {
 	return keys
 }
 
-// Install stores what the plan says, in a read-write session, and reads the token again: every certificate must be there
+// Install stores what the plan says, or what it plans itself where that is nil, in a read-write session, and reads the token again: every certificate must be there
 // byte for byte and under its CKA_ID. Whatever fails removes what was stored. The error is ErrNotStored, a
 // *token.RemainsError, or comes from the token or the context.
 func Install(ctx context.Context, r InstallRequest, plan *InstallPlan) error {
+	r, err := r.validate()
+	if err == nil && plan == nil {
+		plan, err = r.Plan(ctx)
+	}
+	if err != nil {
+		return err
+	}
 	missing := slices.DeleteFunc(append([]NamedCertificate{plan.NamedCertificate}, plan.Chain...), func(c NamedCertificate) bool { return c.There != nil })
 	if len(missing) == 0 {
 		return nil

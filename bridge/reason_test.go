@@ -18,7 +18,7 @@ import (
 
 func (row verifyRow) verify(t *testing.T) *VerifyResult {
 	t.Helper()
-	v, err := Verify(t.Context(), row.file, func() (*secret.Text, error) { return secret.New([]byte(row.password())), nil }, rowTime(row))
+	v, err := Verify(t.Context(), VerifyRequest{File: row.file, Password: func() (*secret.Text, error) { return secret.New([]byte(row.password())), nil }, Now: rowTime(row)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyAsksForNoPasswordInVain(t *testing.T) {
 	asked := errors.New("asked")
 	for _, row := range verifyRows(t) {
-		_, err := Verify(t.Context(), row.file, func() (*secret.Text, error) { return nil, asked }, tokentest.Now)
+		_, err := Verify(t.Context(), VerifyRequest{File: row.file, Password: func() (*secret.Text, error) { return nil, asked }, Now: tokentest.Now})
 		code, _, _ := strings.Cut(row.want, " ")
 		looked := slices.Contains([]string{"not-a-pfx", "certificate-only", "file-too-large", "iteration-count-too-large", "format-unsupported", "file-empty",
 			"file-beyond-limits", "java-key-store", "private-key-unprotected", "private-key-alone"}, code) || row.name == "cut off"
@@ -71,7 +71,7 @@ func TestVerifyAsksForNoPasswordInVain(t *testing.T) {
 func TestVerifyIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Verify(ctx, verifyRows(t)[0].file, func() (*secret.Text, error) { return secret.New([]byte("test")), nil }, tokentest.Now); !errors.Is(err, context.Canceled) {
+	if _, err := Verify(ctx, VerifyRequest{File: verifyRows(t)[0].file, Password: func() (*secret.Text, error) { return secret.New([]byte("test")), nil }, Now: tokentest.Now}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
 }

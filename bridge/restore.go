@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,15 @@ type RestoreRequest struct {
 	Copy       *Copy
 	Record     *archive.Record // what the export noted beside the file; nil for none. It is not believed where it contradicts the file.
 	Exportable bool            // CKA_EXTRACTABLE
-	Random     io.Reader
+	Random     io.Reader       // nil: crypto/rand
+}
+
+// validate takes what is needed where nothing is named, and refuses what cannot be, before the token is touched.
+func (r RestoreRequest) validate() (RestoreRequest, error) {
+	if r.Random == nil {
+		r.Random = rand.Reader
+	}
+	return r, needs("restore", part{"session", r.Session == nil}, part{"inventory", r.Inventory == nil}, part{"copy", r.Copy == nil || r.Copy.Certificate == nil})
 }
 
 // RestoreResult says what was put on the token.
@@ -69,6 +78,10 @@ func notRestored(code verdict.Code, evidence ...verdict.Fact) error {
 // takes away again what was put there. The error is a *NotRestoredError, an *InvalidCopyError where the key turns out to be
 // another one, a *token.RemainsError, or comes from the token or the context.
 func Restore(ctx context.Context, r RestoreRequest) (*RestoreResult, error) {
+	r, err := r.validate()
+	if err != nil {
+		return nil, err
+	}
 	result, err := r.restore(ctx)
 	var other *otherCertificateError
 	var remains *token.RemainsError

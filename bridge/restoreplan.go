@@ -31,8 +31,12 @@ const (
 )
 
 // Plan looks at the token and says what would be done. The error is a *NotRestoredError where the key is there already,
-// ErrWriteProtected, or comes from the token or the context.
+// ErrWriteProtected, ErrRequest, or comes from the token or the context.
 func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
+	r, err := r.validate()
+	if err != nil {
+		return nil, err
+	}
 	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) {
 		return nil, ErrWriteProtected
 	}

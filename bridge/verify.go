@@ -18,6 +18,24 @@ const MaxFileSize = 16 << 20
 // WeakIterations is the iteration count below which a file's protection is called weak.
 const WeakIterations = 100_000
 
+// VerifyRequest says which file is to be judged.
+type VerifyRequest struct {
+	File     []byte
+	Password func() (*secret.Text, error) // asked only where the file has one; nil: such a file is ErrRequest
+	Now      time.Time                    // zero: the time of the call
+}
+
+// validate takes what is needed where nothing is named. An empty file is judged as any other.
+func (r VerifyRequest) validate() VerifyRequest {
+	if r.Password == nil {
+		r.Password = func() (*secret.Text, error) { return nil, needs("verify", part{"password", true}) }
+	}
+	if r.Now.IsZero() {
+		r.Now = time.Now()
+	}
+	return r
+}
+
 // VerifyResult says whether a file is a valid copy: a private key with its certificate, in a PFX that opens. A file that is
 // neither Valid nor Unjudged was judged, and is none.
 type VerifyResult struct {
@@ -50,14 +68,14 @@ const (
 // Verify opens a file as far as it can and says whether it is a valid copy and why or why not. The password is asked for
 // only where the file has one. The error is for what kept us from finding out: no password to be had, a cancelled
 // context.
-func Verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (v *VerifyResult, err error) {
-	secret.Forget(func() { v, err = verify(ctx, file, password, now) })
+func Verify(ctx context.Context, r VerifyRequest) (v *VerifyResult, err error) {
+	secret.Forget(func() { v, err = verify(ctx, r.validate()) })
 	secret.Erase()
 	return v, err
 }
 
-func verify(ctx context.Context, file []byte, password func() (*secret.Text, error), now time.Time) (*VerifyResult, error) {
-	x, err := examine(ctx, file, password, now, pfx.DecodeOptions{})
+func verify(ctx context.Context, r VerifyRequest) (*VerifyResult, error) {
+	x, err := examine(ctx, r, pfx.DecodeOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"p11bridge/bridge"
 	"p11bridge/token/secret"
@@ -63,7 +62,7 @@ func judge(t *testing.T, rows []corpusRow, least int) {
 	}
 	outcomes := map[string]int{}
 	for _, row := range rows {
-		v, err := bridge.Verify(t.Context(), row.file, func() (*secret.Text, error) { return secret.New([]byte(row.password)), nil }, time.Now())
+		v, err := bridge.Verify(t.Context(), bridge.VerifyRequest{File: row.file, Password: func() (*secret.Text, error) { return secret.New([]byte(row.password)), nil }})
 		if err != nil {
 			t.Errorf("%s: %v", row.name, err)
 			continue

@@ -67,7 +67,7 @@ func runDelete(ctx context.Context, w *frame.Worker, o *deleteOptions) (frame.Re
 	}
 	r := bridge.DeleteRequest{
 		Session: found.Session, Inventory: found.Inventory, Identity: found.Identity,
-		Judged: judged, Copy: known,
+		Verdict: judged, Copy: known,
 	}
 	if err := r.Check(ctx); err != nil {
 		return frame.Result{}, err
@@ -104,11 +104,11 @@ func judgeCopy(ctx context.Context, a *frame.App, o *deleteOptions) (*bridge.Kno
 		return nil, err
 	}
 	done := func() {}
-	v, err := bridge.Verify(ctx, file, func() (*secret.Text, error) {
+	v, err := bridge.Verify(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (*secret.Text, error) {
 		password, err := a.KnownPassword(ctx, o.password, o.copy)
 		done = frame.Slowly(a, "progress.verify")
 		return password, err
-	}, a.Now())
+	}})
 	done()
 	if err != nil {
 		return nil, err

@@ -66,13 +66,13 @@ func install(ctx context.Context, a *frame.App, o *installOptions, s *token.Sess
 	if err != nil {
 		return frame.Result{}, err
 	}
-	order := bridge.InstallRequest{Session: s, Inventory: inventory, Certificates: certificates, WithChain: o.withChain, Now: a.Now()}
-	plan, err := order.Plan(ctx)
+	request := bridge.InstallRequest{Session: s, Inventory: inventory, Certificates: certificates, WithChain: o.withChain, Now: a.Now()}
+	plan, err := request.Plan(ctx)
 	if err != nil {
 		return frame.Result{}, err
 	}
 	if !o.dryRun {
-		if err := bridge.Install(ctx, order, plan); err != nil {
+		if err := bridge.Install(ctx, request, plan); err != nil {
 			return frame.Result{}, err
 		}
 	}

@@ -67,7 +67,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.Result, error) {
-	order, err := requestOrder(w.App, o)
+	request, err := requestOf(w.App, o)
 	if err != nil {
 		return frame.Result{}, err
 	}
@@ -92,67 +92,67 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 			return frame.Result{}, err
 		}
 	}
-	if order.Session, err = w.Session(slot, access); err != nil {
+	if request.Session, err = w.Session(slot, access); err != nil {
 		return frame.Result{}, err
 	}
-	pin, err := w.LoginKeeping(ctx, order.Session, selector.URI)
+	pin, err := w.LoginKeeping(ctx, request.Session, selector.URI)
 	if err != nil {
 		return frame.Result{}, err
 	}
 	defer pin.Wipe()
-	order.Session.Authenticate = func() (*secret.Text, error) { return pin, nil }
-	if order.Inventory, err = order.Session.Inventory(ctx); err != nil {
+	request.Session.Authenticate = func() (*secret.Text, error) { return pin, nil }
+	if request.Inventory, err = request.Session.Inventory(ctx); err != nil {
 		return frame.Result{}, err
 	}
-	if order.Identity, err = frame.Choose(order.Inventory, selector, o.object); err != nil {
+	if request.Identity, err = frame.Choose(request.Inventory, selector, o.object); err != nil {
 		return frame.Result{}, err
 	}
-	return request(ctx, w.App, o, order)
+	return createCSR(ctx, w.App, o, request)
 }
 
-// requestOrder reads what the command line says, before any token is touched.
-func requestOrder(a *frame.App, o *requestOptions) (order bridge.CSRRequest, err error) {
-	order = bridge.CSRRequest{
+// requestOf reads what the command line says, before any token is touched.
+func requestOf(a *frame.App, o *requestOptions) (request bridge.CSRRequest, err error) {
+	request = bridge.CSRRequest{
 		SameKey: o.sameKey, KeyType: strings.ToLower(o.keyType), Exportable: o.exportable, Label: o.label,
 		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
 	}
 	switch {
 	case o.sameKey && (o.keyType != "" || o.exportable || o.label != nil):
-		return order, frame.Usage("error.same-key", nil)
-	case o.keyType != "" && !slices.Contains(bridge.KeyTypes(), order.KeyType):
-		return order, frame.Usage("error.key-type", messages.Args{"Given": foreign.Text(o.keyType), "Types": messages.Own(strings.Join(bridge.KeyTypes(), ", "))})
+		return request, frame.Usage("error.same-key", nil)
+	case o.keyType != "" && !slices.Contains(bridge.KeyTypes(), request.KeyType):
+		return request, frame.Usage("error.key-type", messages.Args{"Given": foreign.Text(o.keyType), "Types": messages.Own(strings.Join(bridge.KeyTypes(), ", "))})
 	}
 	if o.subject != "" {
-		if order.Subject, err = pki.ParseNameText(o.subject); err != nil {
-			return order, frame.Usage("error.subject", messages.Args{"Problem": foreign.Text(err.Error())})
+		if request.Subject, err = pki.ParseNameText(o.subject); err != nil {
+			return request, frame.Usage("error.subject", messages.Args{"Problem": foreign.Text(err.Error())})
 		}
 	}
 	if len(o.altNames) > 0 {
-		if order.AltNames, err = pki.GeneralNames(o.altNames); err != nil {
-			return order, frame.Usage("error.san", messages.Args{"Problem": foreign.Text(err.Error())})
+		if request.AltNames, err = pki.GeneralNames(o.altNames); err != nil {
+			return request, frame.Usage("error.san", messages.Args{"Problem": foreign.Text(err.Error())})
 		}
 	}
 	if o.out == "" {
-		return order, nil
+		return request, nil
 	}
-	return order, order.Target.Check()
+	return request, request.Target.Check()
 }
 
-func request(ctx context.Context, a *frame.App, o *requestOptions, order bridge.CSRRequest) (frame.Result, error) {
-	plan, err := order.Plan()
+func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bridge.CSRRequest) (frame.Result, error) {
+	plan, err := request.Plan()
 	if err != nil {
 		return frame.Result{}, err
 	}
-	info := &order.Inventory.Token
+	info := &request.Inventory.Token
 	if o.dryRun {
-		return planResult(o, order, plan), nil
+		return planResult(o, request, plan), nil
 	}
 	// Without a file the request itself is the result. It is out before the new key is kept for it.
-	order.Deliver = func(receipt *bridge.CSRResult) error {
+	request.Deliver = func(receipt *bridge.CSRResult) error {
 		return a.Deliver(frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { p.Raw(receipt.PEM) }})
 	}
 	done := frame.Slowly(a, "progress.request")
-	receipt, err := bridge.CreateCSR(ctx, order, plan)
+	receipt, err := bridge.CreateCSR(ctx, request, plan)
 	done()
 	if err != nil {
 		return frame.Result{}, requestFailure(err)

@@ -125,7 +125,7 @@ func sendTo(plan *bridge.CSRPlan) string {
 	return "request.send-to"
 }
 
-func planResult(o *requestOptions, order bridge.CSRRequest, plan *bridge.CSRPlan) frame.Result {
+func planResult(o *requestOptions, request bridge.CSRRequest, plan *bridge.CSRPlan) frame.Result {
 	args := requestArgs(o, plan)
 	first, lines := "request.dry-run-new", []string{"request.held"}
 	if o.exportable {
@@ -136,10 +136,10 @@ func planResult(o *requestOptions, order bridge.CSRRequest, plan *bridge.CSRPlan
 	if plan.NewKey {
 		shown.Exportable = &o.exportable
 	} else {
-		public := order.Identity.Public
-		uri := order.Inventory.Token.URI().With(order.Identity.PrivateKey).String()
+		public := request.Identity.Public
+		uri := request.Inventory.Token.URI().With(request.Identity.PrivateKey).String()
 		shown.Key, shown.URI = view.PublicKey{Type: public.Algorithm, Bits: public.Bits, Curve: public.Curve}, &uri
-		shown.Exportable = order.Identity.PrivateKey.Attributes.Bool(token.CKAExtractable).Value()
+		shown.Exportable = request.Identity.PrivateKey.Attributes.Bool(token.CKAExtractable).Value()
 		args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &shown.Key}))
 		first, lines = "request.dry-run-same", nil
 	}

@@ -3,7 +3,6 @@ package restore
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -55,7 +54,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 func runRestore(ctx context.Context, w *frame.Worker, o *restoreOptions) (frame.Result, error) {
-	request := bridge.RestoreRequest{Exportable: o.exportable, Random: rand.Reader}
+	request := bridge.RestoreRequest{Exportable: o.exportable}
 	copies, password, err := openCopies(ctx, w.App, o)
 	if err != nil {
 		return frame.Result{}, err
@@ -102,11 +101,11 @@ func openCopies(ctx context.Context, a *frame.App, o *restoreOptions) ([]*bridge
 	}
 	var password *secret.Text
 	done := func() {}
-	copies, err := bridge.OpenCopies(ctx, file, func() (given *secret.Text, err error) {
+	copies, err := bridge.OpenCopies(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (given *secret.Text, err error) {
 		password, err = a.KnownPassword(ctx, o.password, o.file)
 		done = frame.Slowly(a, "progress.verify")
 		return password, err
-	}, a.Now())
+	}})
 	done()
 	if err == nil && !o.all {
 		var chosen *bridge.Copy

@@ -94,11 +94,11 @@ func verifyFile(ctx context.Context, a *frame.App, o *verifyOptions) (*bridge.Ve
 		return nil, err
 	}
 	done := func() {}
-	v, err := bridge.Verify(ctx, file, func() (*secret.Text, error) {
+	v, err := bridge.Verify(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (*secret.Text, error) {
 		password, err := a.KnownPassword(ctx, o.password, o.file)
 		done = frame.Slowly(a, "progress.verify")
 		return password, err
-	}, a.Now())
+	}})
 	done()
 	return v, err
 }

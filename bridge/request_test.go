@@ -1,0 +1,121 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+	"p11bridge/token/tokentest"
+)
+
+// TestZeroRequestsAreRefused: nothing that a caller leaves out is found out by a crash, or after the login.
+func TestZeroRequestsAreRefused(t *testing.T) {
+	session, inventory, certificate := &token.Session{}, tokentest.InventoryOf(), tokentest.CertificateOf("a", nil).Certificate
+	copied := &Copy{Certificate: certificate}
+	deliver := func(*CSRResult) error { return nil }
+	results := map[string]func(ctx context.Context) error{
+		"export":                  func(ctx context.Context) error { _, err := Export(ctx, ExportRequest{}); return err },
+		"export all":              func(ctx context.Context) error { return ExportAll(ctx, ExportAllRequest{}, nil) },
+		"export all, no password": func(ctx context.Context) error { return ExportAll(ctx, ExportAllRequest{Directory: "a"}, nil) },
+		"restore":                 func(ctx context.Context) error { _, err := Restore(ctx, RestoreRequest{}); return err },
+		"restore, no copy": func(ctx context.Context) error {
+			_, err := Restore(ctx, RestoreRequest{Session: session, Inventory: inventory})
+			return err
+		},
+		"restore, no certificate": func(ctx context.Context) error {
+			_, err := Restore(ctx, RestoreRequest{Session: session, Inventory: inventory, Copy: &Copy{}})
+			return err
+		},
+		"restore, no session": func(ctx context.Context) error {
+			_, err := Restore(ctx, RestoreRequest{Inventory: inventory, Copy: copied})
+			return err
+		},
+		"restore, no inventory": func(ctx context.Context) error {
+			_, err := Restore(ctx, RestoreRequest{Session: session, Copy: copied})
+			return err
+		},
+		"plan a restore":       func(ctx context.Context) error { _, err := RestoreRequest{}.Plan(ctx); return err },
+		"install":              func(ctx context.Context) error { return Install(ctx, InstallRequest{}, nil) },
+		"install a plan":       func(ctx context.Context) error { return Install(ctx, InstallRequest{}, &InstallPlan{}) },
+		"plan an installation": func(ctx context.Context) error { _, err := InstallRequest{}.Plan(ctx); return err },
+		"install, no certificate": func(ctx context.Context) error {
+			return Install(ctx, InstallRequest{Session: session, Inventory: inventory}, nil)
+		},
+		"install, a certificate missing": func(ctx context.Context) error {
+			return Install(ctx, InstallRequest{Session: session, Inventory: inventory, Certificates: []*pki.Certificate{certificate, nil}}, nil)
+		},
+		"request": func(ctx context.Context) error { _, err := CreateCSR(ctx, CSRRequest{}, nil); return err },
+		"request, nobody to take it": func(ctx context.Context) error {
+			_, err := CreateCSR(ctx, CSRRequest{Session: session, Inventory: inventory}, nil)
+			return err
+		},
+		"request, no session": func(ctx context.Context) error {
+			_, err := CreateCSR(ctx, CSRRequest{Inventory: inventory, Deliver: deliver}, nil)
+			return err
+		},
+		"request, unknown type": func(ctx context.Context) error {
+			_, err := CSRRequest{Session: session, Inventory: inventory, KeyType: "rsa1"}.Plan()
+			return err
+		},
+		"plan a request":   func(context.Context) error { _, err := CSRRequest{}.Plan(); return err },
+		"delete":           func(ctx context.Context) error { return DeleteRequest{}.Delete(ctx) },
+		"check a deletion": func(ctx context.Context) error { return DeleteRequest{}.Check(ctx) },
+		"delete, a copy not judged": func(ctx context.Context) error {
+			return DeleteRequest{Session: session, Inventory: inventory, Copy: &KnownCopy{}}.Delete(ctx)
+		},
+		"verify, no password": func(ctx context.Context) error {
+			_, err := Verify(ctx, VerifyRequest{File: verifyRows(t)[0].file})
+			return err
+		},
+		"open, no password": func(ctx context.Context) error {
+			_, err := OpenCopies(ctx, VerifyRequest{File: verifyRows(t)[0].file})
+			return err
+		},
+	}
+	for name, do := range results {
+		if err := do(t.Context()); !errors.Is(err, ErrRequest) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRequestsTakeWhatIsNotNamed: a random source, a time, a profile, a verdict and a plan.
+func TestRequestsTakeWhatIsNotNamed(t *testing.T) {
+	session, inventory := &token.Session{}, tokentest.InventoryOf(tokentest.PrivateKey("a", tokentest.Wrappable), tokentest.CertificateOf("a", nil))
+	identity := inventory.Identities()[0]
+	if r, err := (RestoreRequest{Session: session, Inventory: inventory, Copy: &Copy{Certificate: identity.Certificate.Parsed}}).validate(); err != nil || r.Random == nil {
+		t.Errorf("restore: %v, %v", r.Random, err)
+	}
+	if r, err := (InstallRequest{Session: session, Inventory: inventory, Certificates: []*pki.Certificate{identity.Certificate.Parsed}}).validate(); err != nil || time.Since(r.Now) > time.Hour {
+		t.Errorf("install: %v, %v", r.Now, err)
+	}
+	if r, err := (DeleteRequest{Session: session, Inventory: inventory, Identity: identity}).validate(); err != nil || !r.Verdict.Exportable {
+		t.Errorf("delete: %+v, %v", r.Verdict, err)
+	}
+	given := verdict.Verdict{Reasons: []verdict.Reason{verdict.Because(verdict.WrapRefused)}}
+	if r, err := (DeleteRequest{Session: session, Inventory: inventory, Identity: identity, Verdict: given}).validate(); err != nil || r.Verdict.Exportable {
+		t.Errorf("delete, judged before: %+v, %v", r.Verdict, err)
+	}
+	var noKey *NoKeyError
+	if err := (DeleteRequest{Session: session, Inventory: inventory}).Delete(t.Context()); !errors.As(err, &noKey) || noKey.Verdict.Empty() {
+		t.Errorf("delete without a key: %v", err)
+	}
+	each := ExportRequest{Password: secret.New([]byte("Sturm und Drang 1774"))}
+	if r, err := (ExportAllRequest{Directory: "a", Each: each}).validate(); err != nil || r.Each.Profile != ProfileModern || r.Each.Random == nil || r.Now == nil || r.Began == nil || r.Ended == nil {
+		t.Errorf("export all: %+v, %v", r, err)
+	}
+	if v, err := Verify(t.Context(), VerifyRequest{}); err != nil || len(v.Reasons) != 1 || v.Reasons[0].Code != verdict.FileEmpty {
+		t.Errorf("verify nothing: %+v, %v", v, err)
+	}
+	// A file without a request for it names nothing to check: the plan is worked out first.
+	_, err := CreateCSR(t.Context(), CSRRequest{Session: session, Inventory: tokentest.InventoryOf(), Target: archive.Target{Path: t.TempDir() + "/a.csr"}}, nil)
+	if !errors.Is(err, ErrNoSubject) {
+		t.Errorf("request: %v", err)
+	}
+}
