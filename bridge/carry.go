@@ -92,7 +92,8 @@ func (r ExportRequest) methods() []verdict.Method {
 		return []verdict.Method{r.Method}
 	}
 	var methods []verdict.Method
-	if r.Verdict.Method == verdict.MethodShroud && r.Profile != ProfileLegacy { // the legacy profile has no cipher that tokens wrap under
+	// Where nothing is listed, whatever there is may work. The legacy profile has no cipher that tokens wrap under.
+	if (r.Verdict.Method == verdict.MethodShroud || !r.Verdict.Exportable) && r.Profile != ProfileLegacy {
 		methods = append(methods, verdict.MethodShroud)
 	}
 	if r.Verdict.Method != verdict.MethodAttributes {
@@ -139,11 +140,7 @@ func (r ExportRequest) notCarried(method verdict.Method, err error) error {
 	case errors.As(err, &refused):
 		failure := &methodFailure{method: method, key: refused.AboutKey, fault: refused.Fault(), err: err}
 		for _, attempt := range refused.Attempts {
-			answer := attempt.Problem
-			if answer == "" {
-				answer = attempt.Code.String()
-			}
-			failure.answers = append(failure.answers, attempt.Mechanism.String()+": "+attempt.Function+": "+answer)
+			failure.answers = append(failure.answers, attempt.String())
 		}
 		return failure
 	case errors.As(err, &unsupported):

@@ -27,7 +27,7 @@ func (s *Session) Shroud(key *Object, kek, iv []byte) ([]byte, error) {
 		return nil, err
 	}
 	attempt := Attempt{Mechanism: CKMAESCBCPad, Function: functionOf(err), Code: code}
-	return nil, &WrapError{Attempts: []Attempt{attempt}, AboutKey: attempt.refusesKey()}
+	return nil, &WrapError{Attempts: []Attempt{attempt}, AboutKey: attempt.RefusesKey()}
 }
 
 // Destroy destroys an object (PKCS#11 v3.1 §5.7.3). An object on the token takes a read-write session. CKR_OK need not mean

@@ -32,6 +32,19 @@ type Attempt struct {
 	Problem   string `json:"problem,omitempty"` // where the token said CKR_OK and the result could not be used
 }
 
+// Answer is the return value, or what was wrong with what came out.
+func (a Attempt) Answer() string {
+	if a.Problem != "" {
+		return a.Problem
+	}
+	return a.Code.String()
+}
+
+// String is the attempt in the words of evidence: "CKM_…: C_…: CKR_…".
+func (a Attempt) String() string {
+	return a.Mechanism.String() + ": " + a.Function + ": " + a.Answer()
+}
+
 // WrapError means that no mechanism carried the key out.
 type WrapError struct {
 	Attempts []Attempt
@@ -45,10 +58,7 @@ func (e *WrapError) Error() string {
 		return "the token has no mechanism that wraps a private key"
 	}
 	last := e.Attempts[len(e.Attempts)-1]
-	if last.Problem != "" {
-		return fmt.Sprintf("%s with %s: %s", last.Function, last.Mechanism, last.Problem)
-	}
-	return fmt.Sprintf("%s with %s: %s", last.Function, last.Mechanism, last.Code)
+	return fmt.Sprintf("%s with %s: %s", last.Function, last.Mechanism, last.Answer())
 }
 
 // Fault is the first answer that is no verdict on a key or a mechanism but a failure of the token: a return value such as
@@ -84,7 +94,7 @@ func (s *Session) Wrap(ctx context.Context, key *Object, listed []Mechanism, ran
 			return carried, mechanism, nil
 		}
 		failure.Attempts = append(failure.Attempts, attempt)
-		if attempt.refusesKey() {
+		if attempt.RefusesKey() {
 			failure.AboutKey = true
 			return nil, 0, failure
 		}
@@ -95,7 +105,8 @@ func (s *Session) Wrap(ctx context.Context, key *Object, listed []Mechanism, ran
 	return nil, 0, failure
 }
 
-func (a Attempt) refusesKey() bool {
+// RefusesKey tells whether the answer refuses the key itself, whatever the mechanism.
+func (a Attempt) RefusesKey() bool {
 	return a.Function == "C_WrapKey" && a.Problem == "" && a.Code.is(aboutKey)
 }
 

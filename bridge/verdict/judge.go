@@ -30,15 +30,19 @@ func (v Verdict) Has(code Code) bool {
 	return slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code == code })
 }
 
-// Known tells whether it could be found out whether the key can leave: it is not hidden, and its object could be read.
+// Known tells whether it could be found out whether the key can leave: it is not hidden, its object could be read, and the token
+// says what decides. The first reason is the one that the verdict rests on.
 func (v Verdict) Known() bool {
-	return !v.Has(ObjectUnreadable) && !v.Has(KeysHiddenUntilLogin) && !v.Has(AttributesNotTold)
+	return v.Exportable || !v.first(ObjectUnreadable, KeysHiddenUntilLogin, AttributesNotTold)
 }
 
 // Final tells that the key cannot leave, whatever would be tried. A token that only lists no mechanism may still wrap:
 // lists are incomplete behind remoting, and a wrap that was tried is the proof.
-func (v Verdict) Final() bool {
-	return !v.Exportable && (len(v.Reasons) == 0 || v.Reasons[0].Code != NoWrappingMechanism)
+func (v Verdict) Final() bool { return !v.Exportable && !v.first(NoWrappingMechanism) }
+
+// first tells whether the reason of most weight is one of these.
+func (v Verdict) first(codes ...Code) bool {
+	return len(v.Reasons) > 0 && slices.Contains(codes, v.Reasons[0].Code)
 }
 
 // Empty tells that nothing was judged.
@@ -59,8 +63,8 @@ func (v *Verdict) add(code Code, evidence ...Fact) {
 	v.Reasons = append(v.Reasons, Because(code, evidence...))
 }
 
-// refused drops the way out and puts the reason first. Where the verdict gave the same reason already, the evidence of both
-// stands there.
+// Refuse drops the way out and puts the reason first. Where the verdict gave the same reason already, the evidence of both
+// stands there. What was tried takes the place of what was listed.
 func (v Verdict) Refuse(reason Reason) Verdict {
 	reasons := []Reason{reason}
 	for _, r := range v.Reasons {
@@ -68,6 +72,7 @@ func (v Verdict) Refuse(reason Reason) Verdict {
 		switch {
 		case r.Code == reason.Code:
 			reasons[0].Evidence = append(slices.Clone(reason.Evidence), r.Evidence...)
+		case reason.Code == WrapRefused && r.Code == NoWrappingMechanism, reason.Code == NoWrappingMechanism && r.Code == WrapRefused:
 		case !known || entry.Kind != Permits:
 			reasons = append(reasons, r)
 		}

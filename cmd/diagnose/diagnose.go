@@ -103,7 +103,7 @@ func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (fra
 	for _, t := range tokens {
 		diagnosed := viewDiagnosis(t.Inventory, selector, w.Now())
 		if o.probe {
-			if err := probe(ctx, t.Session, t.Inventory, selector, &diagnosed); err != nil {
+			if err := probe(ctx, t.Session, t.Inventory, selector, w.Now(), &diagnosed); err != nil {
 				return frame.Result{}, err
 			}
 		}
@@ -142,8 +142,8 @@ func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now tim
 	return shown
 }
 
-// probe tries the wrap for every key that is not refused by its own attributes.
-func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, selector *token.Selector, shown *diagnosedTokenView) error {
+// probe tries the wrap for every key that is not refused by its own attributes. The verdict follows what was tried.
+func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, selector *token.Selector, now time.Time, shown *diagnosedTokenView) error {
 	identities := inventory.Identities()
 	if selector != nil {
 		identities = selector.Select(identities)
@@ -158,12 +158,11 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 			return err
 		}
 		for _, attempt := range attempts {
-			answer := attempt.Problem
-			if answer == "" {
-				answer = attempt.Code.String()
-			}
-			row.Probe = append(row.Probe, attemptView{attempt.Mechanism.String(), attempt.Function, answer})
+			row.Probe = append(row.Probe, attemptView{attempt.Mechanism.String(), attempt.Function, attempt.Answer()})
 		}
+		judged := verdict.Tried(inventory, identity.PrivateKey, verdict.Judge(inventory, identity, now), attempts)
+		shown.Identities[i].Verdict = view.VerdictOf(judged)
+		row.Next = frame.NoNil(nextCommand(shown.Identities[i]))
 	}
 	return nil
 }
@@ -172,9 +171,9 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 // it cannot. A certificate that is somebody's CA, or unreadable, has none.
 func nextCommand(identity view.Identity) []string {
 	switch {
-	case identity.Verdict.Exportable && identity.Certificate == nil:
+	case identity.Verdict.CanLeave() && identity.Certificate == nil:
 		return []string{"p11bridge", "export", identity.URI, "--certificate", "CERTIFICATE.cer", "-o", fileNameFor(identity)}
-	case identity.Verdict.Exportable:
+	case identity.Verdict.CanLeave():
 		return []string{"p11bridge", "export", identity.URI, "-o", fileNameFor(identity)}
 	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
 		return []string{"p11bridge", "diagnose", identity.URI, "--pin-source", "prompt"}

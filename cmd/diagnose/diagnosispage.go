@@ -64,12 +64,12 @@ func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.P
 	return card
 }
 
-// lightOf is green where the key can leave, amber where that is not known yet or where there never was a key, red else.
+// ratingOf is green where the key can leave, amber where that is not known yet or where there never was a key, red else.
 func ratingOf(identity view.Identity) string {
 	switch {
-	case identity.Verdict.Exportable:
+	case identity.Verdict.CanLeave():
 		return view.RatingGood
-	case identity.PrivateKey == nil:
+	case identity.PrivateKey == nil || identity.Verdict.Exportable == nil:
 		return view.RatingDoubt
 	}
 	return view.RatingBad

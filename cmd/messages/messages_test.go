@@ -437,7 +437,7 @@ func families(t *testing.T) map[string][]string {
 		"page.rating.":      {"good", "doubt", "bad"},
 		"page.column.":      {"source", "name", "value"},
 		"doctor.health.":    {"ok", "look", "broken"},
-		"diagnose.verdict.": {"yes", "no", "no-key", "unknown"},
+		"diagnose.verdict.": {"yes", "no", "no-key", "unknown", "not-told"},
 	}
 }
 

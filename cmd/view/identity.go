@@ -67,7 +67,7 @@ type PublicKey struct {
 }
 
 type Verdict struct {
-	Exportable bool             `json:"exportable"`
+	Exportable *bool            `json:"exportable"` // nil where it is not known
 	Method     *verdict.Method  `json:"method"`
 	Mechanism  *string          `json:"mechanism"`
 	Reasons    []verdict.Reason `json:"reasons"`
@@ -186,8 +186,14 @@ func KeyOf(o *token.Object, public pki.PublicKey) Key {
 	return shown
 }
 
+// CanLeave tells whether it is known that the key can leave.
+func (v Verdict) CanLeave() bool { return v.Exportable != nil && *v.Exportable }
+
 func VerdictOf(v verdict.Verdict) Verdict {
-	shown := Verdict{Exportable: v.Exportable, Reasons: frame.NoNil(v.Reasons)}
+	shown := Verdict{Reasons: frame.NoNil(v.Reasons)}
+	if v.Known() {
+		shown.Exportable = &v.Exportable
+	}
 	if v.Method != "" {
 		shown.Method = &v.Method
 	}

@@ -34,7 +34,7 @@ func KeyText(identity Identity) string {
 
 func VerdictCell(a *frame.App, identity Identity, colour terminal.Colours) terminal.Cell {
 	shown := identity.Verdict
-	if shown.Exportable {
+	if shown.CanLeave() {
 		text := a.Text("list.verdict.yes", messages.Args{"Method": messages.Own(string(*shown.Method))})
 		return terminal.Cell{Text: text + noticeCodes(a, shown), Paint: colour.Good}
 	}
@@ -43,7 +43,7 @@ func VerdictCell(a *frame.App, identity Identity, colour terminal.Colours) termi
 	if len(shown.Reasons) > 0 {
 		first = shown.Reasons[0].Code
 	}
-	if first == verdict.KeysHiddenUntilLogin {
+	if shown.Exportable == nil {
 		paint, word = colour.Doubt, "list.verdict.unknown"
 	}
 	return terminal.Cell{Text: a.Text(word, messages.Args{"Code": messages.Own(string(first))}) + noticeCodes(a, shown), Paint: paint}
@@ -80,13 +80,15 @@ func PrintAnswer(p *frame.Printer, label foreign.Text, reasons []verdict.Reason)
 	}
 }
 
-// VerdictSentence is the verdict in a few words: yes, no, or not known before the login.
+// VerdictSentence is the verdict in a few words: yes, no, or not known, before the login or at all.
 func VerdictSentence(a *frame.App, identity Identity) string {
 	switch {
-	case identity.Verdict.Exportable:
+	case identity.Verdict.CanLeave():
 		return a.Text("diagnose.verdict.yes", nil)
 	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
 		return a.Text("diagnose.verdict.unknown", nil)
+	case identity.Verdict.Exportable == nil:
+		return a.Text("diagnose.verdict.not-told", nil)
 	case identity.PrivateKey == nil:
 		return a.Text("diagnose.verdict.no-key", nil)
 	}
