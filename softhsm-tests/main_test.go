@@ -23,7 +23,8 @@ import (
 func TestMain(m *testing.M) {
 	leaveTerminal()
 	testscript.Main(inMemory{product: withProduct{m}}, map[string]func(){
-		"mktoken": func() { os.Exit(makeToken()) },
+		"mktoken":  func() { os.Exit(makeToken()) },
+		"holdlock": func() { os.Exit(holdLock()) },
 	})
 }
 
@@ -86,7 +87,7 @@ func (m inMemory) Run() int {
 // must not be asked anything on the developer's. Only the test process does it, which leads no session of its own; mktoken
 // keeps the terminal that a test gave it.
 func leaveTerminal() {
-	if filepath.Base(os.Args[0]) == "mktoken" {
+	if name := filepath.Base(os.Args[0]); name == "mktoken" || name == "holdlock" {
 		return
 	}
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)

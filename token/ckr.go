@@ -20,6 +20,10 @@ const (
 	CKRAttributeTypeInvalid       = CKR(pkcs11.CKR_ATTRIBUTE_TYPE_INVALID)
 	CKRPINIncorrect               = CKR(pkcs11.CKR_PIN_INCORRECT)
 	CKRPINLenRange                = CKR(pkcs11.CKR_PIN_LEN_RANGE)
+	CKRFunctionCanceled           = CKR(pkcs11.CKR_FUNCTION_CANCELED)
+	CKRFunctionRejected           = CKR(pkcs11.CKR_FUNCTION_REJECTED)
+	CKRNSSCertDBFailed            = CKR(0xCE534351)
+	CKRNSSKeyDBFailed             = CKR(0xCE534352)
 	CKRPINLocked                  = CKR(pkcs11.CKR_PIN_LOCKED)
 	CKRPINExpired                 = CKR(pkcs11.CKR_PIN_EXPIRED)
 	CKRUserPINNotInitialized      = CKR(pkcs11.CKR_USER_PIN_NOT_INITIALIZED)
@@ -34,10 +38,16 @@ const (
 	CKRCryptokiAlreadyInitialized = CKR(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)
 )
 
+// nssCodes are return values of NSS's own (pkcs11n.h): its certificate or its key database could not be opened.
+var nssCodes = map[CKR]string{CKRNSSCertDBFailed: "CKR_NSS_CERTDB_FAILED", CKRNSSKeyDBFailed: "CKR_NSS_KEYDB_FAILED"}
+
 // String gives the specification's name, or the number where the specification knows none.
 func (c CKR) String() string {
 	if c == CKROK {
 		return "CKR_OK"
+	}
+	if name, ok := nssCodes[c]; ok {
+		return name
 	}
 	if _, name, ok := strings.Cut(pkcs11.Error(c).Error(), ": CKR_"); ok {
 		return "CKR_" + name

@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
+	"p11bridge/token/foreign"
 	"p11bridge/token/secret"
 )
 
@@ -61,6 +62,8 @@ func (s *Session) call(function, detail string, f func() error) error {
 type LoginError struct {
 	Err   error
 	Flags Flags // the token's flags after the attempt, as far as they could be read
+
+	Manufacturer foreign.Text // of the token
 }
 
 // Error names the function and the return value.
@@ -109,7 +112,7 @@ func (s *Session) checkLogin() error {
 
 // loginFailure is a *LoginError with the token's flags as they are after it.
 func (s *Session) loginFailure(err error) error {
-	failure := &LoginError{Err: err, Flags: s.Slot.Token.Flags}
+	failure := &LoginError{Err: err, Flags: s.Slot.Token.Flags, Manufacturer: s.Slot.Token.Manufacturer}
 	if info, infoErr := s.module.tokenInfo(s.Slot.ID); infoErr == nil {
 		failure.Flags = info.Flags
 	}

@@ -95,7 +95,7 @@ func Judge(inventory *token.Inventory, identity token.Identity, now time.Time) V
 
 func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Identity) {
 	if Hides(inventory) {
-		v.Reasons = append(v.Reasons, HiddenReason())
+		v.Reasons = append(v.Reasons, HiddenReason(&inventory.Token))
 		return
 	}
 	if fault := inventory.FaultOf(token.CKOPrivateKey); fault != nil { // its key may be the one that could not be read
@@ -308,15 +308,18 @@ func Hides(inventory *token.Inventory) bool {
 }
 
 // HiddenReason says that private keys show only after a login.
-func HiddenReason() Reason {
-	return Because(KeysHiddenUntilLogin, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true})
+func HiddenReason(info *token.Info) Reason {
+	return Because(KeysHiddenUntilLogin, ofBrowser(info.Manufacturer, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true})...)
 }
 
 // JudgeInventory gives what is to be said of a token as a whole.
 func JudgeInventory(inventory *token.Inventory) []Reason {
 	var reasons []Reason
 	if Hides(inventory) {
-		reasons = append(reasons, HiddenReason())
+		reasons = append(reasons, HiddenReason(&inventory.Token))
+	}
+	if isBrowser(inventory.Token.Manufacturer) && !inventory.Token.Flags.Has(token.CKFLoginRequired) {
+		reasons = append(reasons, Because(PrimaryPasswordNotSet, ofBrowser(inventory.Token.Manufacturer, Fact{"CKF_LOGIN_REQUIRED", false})...))
 	}
 	for _, o := range inventory.Unread() {
 		reasons = append(reasons, UnreadReason(inventory, o))
@@ -346,7 +349,7 @@ func JudgeToken(info *token.Info) []Reason {
 		return nil
 	}
 	if !info.Flags.Has(token.CKFUserPINInitialized) {
-		reasons = append(reasons, Because(PINNotSet, flag(token.CKFUserPINInitialized, "CKF_USER_PIN_INITIALIZED")))
+		reasons = append(reasons, Because(PINNotSet, ofBrowser(info.Manufacturer, flag(token.CKFUserPINInitialized, "CKF_USER_PIN_INITIALIZED"))...))
 	}
 	if info.Flags.Has(token.CKFUserPINLocked) {
 		return append(reasons, Because(PINLocked, flag(token.CKFUserPINLocked, "CKF_USER_PIN_LOCKED")))

@@ -49,16 +49,18 @@ const (
 	CAKey                      Code = "ca-key"
 	NoKeyForCertificate        Code = "no-key-for-certificate"
 
-	PINMissing          Code = "pin-missing"
-	PINIncorrect        Code = "pin-incorrect"
-	PINLength           Code = "pin-length"
-	PINLocked           Code = "pin-locked"
-	PINLastAttempt      Code = "pin-last-attempt"
-	PINNotSet           Code = "pin-not-set"
-	PINMustChange       Code = "pin-must-change"
-	PinpadRequired      Code = "pinpad-required"
-	TokenNotInitialised Code = "token-not-initialised"
-	TokenAbsent         Code = "token-absent"
+	PINMissing            Code = "pin-missing"
+	PINIncorrect          Code = "pin-incorrect"
+	PINLength             Code = "pin-length"
+	ProtectedLoginFailed  Code = "protected-login-failed"
+	PrimaryPasswordNotSet Code = "primary-password-not-set"
+	PINLocked             Code = "pin-locked"
+	PINLastAttempt        Code = "pin-last-attempt"
+	PINNotSet             Code = "pin-not-set"
+	PINMustChange         Code = "pin-must-change"
+	PinpadRequired        Code = "pinpad-required"
+	TokenNotInitialised   Code = "token-not-initialised"
+	TokenAbsent           Code = "token-absent"
 
 	ModuleMissing            Code = "module-missing"
 	ModuleNotReadable        Code = "module-not-readable"
@@ -178,19 +180,21 @@ var table = []Entry{
 	{CertificateRecent, Adds, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
 	{KeyWithoutCertificate, Notices, []string{"CKA_ID"}, "PKCS#11 v3.1 §4.6.3"},
 	{KeyLinkedByID, Notices, []string{"CKA_ID", "CKA_ALWAYS_AUTHENTICATE", "answer"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
-	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},
+	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED", "family"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},
 	{CertificateDoesNotMatchKey, Refuses, []string{"CKA_ID", "certificate_key", "private_key"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{CertificateExpired, Notices, []string{"not_after"}, "RFC 5280 §4.1.2.5"},
 	{CertificateNotYetValid, Notices, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
 	{ChainIncomplete, Notices, []string{"missing_issuer"}, "RFC 5280 §6.1"},
 	{CAKey, Notices, []string{"is_ca"}, "RFC 5280 §4.2.1.9"},
 	{NoKeyForCertificate, Refuses, []string{"certificate_key", "certificates", "private_keys", "logged_in"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
-	{PINMissing, Blocks, []string{"CKF_LOGIN_REQUIRED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
-	{PINIncorrect, Blocks, []string{"CKR", "CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
-	{PINLength, Blocks, []string{"min_pin_len", "max_pin_len"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
+	{PINMissing, Blocks, []string{"CKF_LOGIN_REQUIRED", "family"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
+	{PINIncorrect, Blocks, []string{"CKR", "CKF_USER_PIN_COUNT_LOW", "CKF_USER_PIN_FINAL_TRY", "CKF_USER_PIN_LOCKED", "family"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
+	{ProtectedLoginFailed, Blocks, []string{"CKR", "CKF_PROTECTED_AUTHENTICATION_PATH"}, "PKCS#11 v3.1 §5.6.8 (C_Login)"},
+	{PrimaryPasswordNotSet, Notices, []string{"CKF_LOGIN_REQUIRED", "family"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
+	{PINLength, Blocks, []string{"min_pin_len", "max_pin_len", "family"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{PINLocked, Blocks, []string{"CKF_USER_PIN_LOCKED", "CKR"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{PINLastAttempt, Blocks, []string{"CKF_USER_PIN_FINAL_TRY"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
-	{PINNotSet, Blocks, []string{"CKF_USER_PIN_INITIALIZED", "CKR"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.6.3"},
+	{PINNotSet, Blocks, []string{"CKF_USER_PIN_INITIALIZED", "CKR", "family"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.6.3"},
 	{PINMustChange, Blocks, []string{"CKF_USER_PIN_TO_BE_CHANGED", "CKR"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{PinpadRequired, Notices, []string{"CKF_PROTECTED_AUTHENTICATION_PATH"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO)"},
 	{TokenNotInitialised, Blocks, []string{"CKF_TOKEN_INITIALIZED"}, "PKCS#11 v3.1 §3.2 (CK_TOKEN_INFO), §5.5.9"},

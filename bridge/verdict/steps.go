@@ -48,13 +48,13 @@ var (
 
 // Steps merges the steps of reasons that stand together into one list: each step once, none that another one contradicts, none that
 // the verdict rules out. of gives the steps of one reason.
-func Steps(reasons []Reason, of func(Code) []Step) []Step {
+func Steps(reasons []Reason, of func(Reason) []Step) []Step {
 	var steps []Step
 	refused, permitted := false, false
 	for _, reason := range reasons {
 		entry, _ := Lookup(reason.Code)
 		refused, permitted = refused || entry.Kind == Refuses, permitted || entry.Kind == Permits
-		for _, step := range of(reason.Code) {
+		for _, step := range of(reason) {
 			if !slices.Contains(steps, step) {
 				steps = append(steps, step)
 			}

@@ -78,6 +78,9 @@ func frameErrors() []Description {
 		Is(bridge.ErrPasswordEmpty, ExitFailed, "error.password-empty"),
 		Is(bridge.ErrPasswordEncoding, ExitFailed, "error.password-encoding"),
 		As(func(_ *App, e *token.Error) Failure {
+			if e.Code == token.CKRNSSCertDBFailed || e.Code == token.CKRNSSKeyDBFailed {
+				return Failure{ID: "error.nss-busy", Args: messages.Args{"Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
+			}
 			return Failure{ID: "error.ckr", Args: messages.Args{"Function": messages.Own(e.Function), "Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 		}),
 		As(func(_ *App, e *token.AnswerError) Failure {

@@ -104,7 +104,7 @@ func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, pres
 	if err != nil {
 		return nil, false, err
 	}
-	missing := &BlockedError{Reasons: []verdict.Reason{{Code: verdict.PINMissing, Evidence: verdict.Evidence{{Name: "CKF_LOGIN_REQUIRED", Value: true}}}}}
+	missing := &BlockedError{Reasons: []verdict.Reason{verdict.PINMissingReason(info)}}
 	switch {
 	case s.kind != "prompt":
 		if pin, err = a.read("--pin-source", s); err == nil && pin.Len() == 0 {
@@ -113,11 +113,7 @@ func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, pres
 	case !present:
 		err = missing
 	default:
-		question := "prompt.pin"
-		if optional {
-			question = "prompt.pin-optional"
-		}
-		pin, err = terminal.Ask(ctx, a.Text(question, messages.Args{"Token": messages.Own(label)})+" ", true)
+		pin, err = terminal.Ask(ctx, a.Text(pinQuestion(info, optional), messages.Args{"Token": messages.Own(label)})+" ", true)
 		if err == nil && pin.Len() == 0 && optional {
 			return nil, true, nil
 		}
@@ -136,6 +132,19 @@ func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, pres
 		return nil, false, err
 	}
 	return pin, false, nil
+}
+
+// pinQuestion is the text that asks for the PIN of a token, or for the password of a browser's database.
+func pinQuestion(info *token.Info, optional bool) string {
+	switch password := verdict.AsksForPassword(info); {
+	case password && optional:
+		return "prompt.primary-password-optional"
+	case password:
+		return "prompt.primary-password"
+	case optional:
+		return "prompt.pin-optional"
+	}
+	return "prompt.pin"
 }
 
 // LoginKeeping is login for a command that may need the PIN once more, for a key with CKA_ALWAYS_AUTHENTICATE. The caller

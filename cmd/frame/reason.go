@@ -12,6 +12,9 @@ import (
 
 // ReasonText is a reason's summary or why. What a family's backup route is stands with the family.
 func (a *App) ReasonText(reason verdict.Reason, part string) string {
+	if own := a.optional(reasonID(reason)+"."+part, messages.Args{}); own != "" {
+		return own
+	}
 	text := a.Text("reason."+string(reason.Code)+"."+part, messages.Args{})
 	suffix, ofFamily := map[verdict.Code]string{verdict.TokenFamilyBackup: ".backup", verdict.TokenFamilyNoBackup: ".none"}[reason.Code]
 	if !ofFamily || part != "why" {
@@ -25,6 +28,18 @@ func (a *App) ReasonText(reason verdict.Reason, part string) string {
 	return text
 }
 
+// reasonID begins the ids of a reason's texts. A family that has words of its own for a reason stands in them: the PIN of a browser's
+// database is its primary password.
+func reasonID(reason verdict.Reason) string {
+	id := "reason." + string(reason.Code)
+	for _, fact := range reason.Evidence {
+		if family, ok := fact.Value.(string); ok && fact.Name == "family" {
+			return id + "." + family
+		}
+	}
+	return id
+}
+
 // Steps are what to do about reasons that stand together, in the person's language: one list, in its order.
 func (a *App) Steps(reasons ...verdict.Reason) []string {
 	var texts []string
@@ -35,9 +50,13 @@ func (a *App) Steps(reasons ...verdict.Reason) []string {
 }
 
 // stepsOf are the steps of one reason, as the catalog lists them. Shared steps have the names that verdict's rules know.
-func (a *App) stepsOf(code verdict.Code) []verdict.Step {
+func (a *App) stepsOf(reason verdict.Reason) []verdict.Step {
+	list := a.Catalog.List(reasonID(reason) + ".remedy")
+	if list == nil {
+		list = a.Catalog.List("reason." + string(reason.Code) + ".remedy")
+	}
 	var steps []verdict.Step
-	for _, id := range a.Catalog.List("reason." + string(code) + ".remedy") {
+	for _, id := range list {
 		steps = append(steps, verdict.Step(strings.TrimPrefix(id, "step.")))
 	}
 	return steps

@@ -412,6 +412,7 @@ func families(t *testing.T) map[string][]string {
 	}
 	shared, own := stepNames(t)
 	reasons = append(reasons, own...)
+	reasons = append(reasons, ofFamilies(t)...)
 	for _, state := range archive.BackupStates() {
 		states = append(states, string(state))
 	}
@@ -550,6 +551,23 @@ func TestEveryReasonSaysWhatToDo(t *testing.T) {
 			}
 		}
 	}
+}
+
+// ofFamilies are the texts of reasons that a family has words of its own for. A code is kebab-case, so that the family stands behind
+// the second dot.
+func ofFamilies(t *testing.T) []string {
+	t.Helper()
+	var texts []string
+	for id := range catalogOf(t, "en") {
+		words := strings.Split(id, ".")
+		if words[0] == "reason" && len(words) > 3 && slices.Contains([]string{"summary", "why", "remedy"}, words[3]) {
+			if _, known := verdict.Lookup(verdict.Code(words[1])); !known || !slices.Contains(backupRoutes(t), words[2]+".backup") {
+				t.Errorf("%s is of no reason, or of no family", id)
+			}
+			texts = append(texts, strings.TrimPrefix(id, "reason."))
+		}
+	}
+	return texts
 }
 
 // stepNames are the steps that the lists of reasons share, and those of one reason alone.

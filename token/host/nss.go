@@ -1,6 +1,7 @@
 package host
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ var (
 	ErrNSSOldFormat = errors.New("the NSS database has the old format")
 	// ErrNSSUnreadable means that this user may not read the database.
 	ErrNSSUnreadable = errors.New("the NSS database cannot be read")
-	// ErrNSSDamaged means that a file of the database is no SQLite file.
+	// ErrNSSDamaged means that a file of the database is no SQLite file, or was cut off.
 	ErrNSSDamaged = errors.New("the NSS database is damaged")
 )
 
@@ -51,8 +52,11 @@ func NSSDatabase(directory string, access token.Access) (token.Library, error) {
 	return token.Library{}, ErrNoSoftokn
 }
 
-// sqliteHead is how an SQLite file begins (SQLite's file format, section 1.3).
-const sqliteMagic = "SQLite format 3\x00"
+// An SQLite file begins with a header (SQLite's file format, section 1.3).
+const (
+	sqliteMagic        = "SQLite format 3\x00"
+	sqliteHeaderLength = 100
+)
 
 // checkNSSFile looks at a file of the database before softokn does, whose return values do not tell the causes apart. An
 // empty file is a new database.
@@ -72,12 +76,28 @@ func checkNSSFile(directory, name string) error {
 		return fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
 	}
 	defer file.Close()
-	start := make([]byte, len(sqliteMagic))
+	start := make([]byte, sqliteHeaderLength)
 	n, err := io.ReadFull(file, start)
-	if err == io.EOF && n == 0 || err == nil && string(start) == sqliteMagic {
+	info, statErr := file.Stat()
+	if err == io.EOF && n == 0 || err == nil && statErr == nil && wholeSQLite(start, info.Size()) {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", ErrNSSDamaged, file.Name())
+}
+
+// wholeSQLite tells whether a file begins as an SQLite file and is as long as its header says (SQLite's file format, section 1.3:
+// page size at 16, pages at 28, which count where the two change counters at 24 and 92 are the same).
+func wholeSQLite(header []byte, size int64) bool {
+	if string(header[:len(sqliteMagic)]) != sqliteMagic {
+		return false
+	}
+	pageSize := int64(binary.BigEndian.Uint16(header[16:]))
+	if pageSize == 1 { // stands for 65536, which 16 bits do not hold
+		pageSize = 1 << 16
+	}
+	pages := int64(binary.BigEndian.Uint32(header[28:]))
+	counts := binary.BigEndian.Uint32(header[24:]) == binary.BigEndian.Uint32(header[92:])
+	return !counts || size >= pages*pageSize
 }
 
 // nssParameters is the string that softokn reads from CK_C_INITIALIZE_ARGS.pReserved. Quotes and backslashes in the path
