@@ -110,7 +110,7 @@ func (r CSRRequest) Plan() (*CSRPlan, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
 	}
-	plan := &CSRPlan{NewKey: !r.SameKey, RawSubject: r.Subject, Label: oldLabel(r.Identity)}
+	plan := &CSRPlan{NewKey: !r.SameKey, RawSubject: r.Subject, Label: string(r.Identity.Label())}
 	var certificate *pki.Certificate
 	if c := r.Identity.Certificate; c != nil {
 		certificate = c.Parsed
@@ -237,15 +237,6 @@ func (r CSRRequest) sameKey() pki.PublicKey {
 		return c.Parsed.PublicKey
 	}
 	return r.Identity.Public
-}
-
-func oldLabel(identity token.Identity) string {
-	for _, o := range identity.Objects() {
-		if label := o.Label(); label != "" {
-			return string(label)
-		}
-	}
-	return ""
 }
 
 // Request makes the signing request (PKCS#10, RFC 2986) that the plan describes, or that it plans itself where that is nil, has it signed on the token, verifies the

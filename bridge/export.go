@@ -134,7 +134,7 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	}
 	result := &ExportResult{
 		File: r.Target.Path, Method: method, Mechanism: carried.mechanism, Profile: r.Profile, Certificate: certificate,
-		FriendlyName: foreign.Text(friendlyName(r.Identity)),
+		FriendlyName: foreign.Text(plainName(string(r.Identity.Label()))),
 	}
 	if len(r.failures) > 0 {
 		result.Notices = append(result.Notices, otherMethod(r.failures))
@@ -256,16 +256,6 @@ func (r ExportRequest) nameOf(certificate *pki.Certificate) string {
 	for _, o := range r.Inventory.Objects {
 		if o.Class == token.CKOCertificate && bytes.HasPrefix(o.Attributes.Bytes(token.CKAValue), certificate.Raw) {
 			return plainName(string(o.Label()))
-		}
-	}
-	return ""
-}
-
-// friendlyName is the key's CKA_LABEL, else the certificate's.
-func friendlyName(identity token.Identity) string {
-	for _, o := range identity.Objects() {
-		if label := o.Label(); label != "" {
-			return plainName(string(label))
 		}
 	}
 	return ""

@@ -96,7 +96,7 @@ func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
 		}
 	}
 	plan.LeftOut = r.leftOut(plan)
-	plan.judgeDates(r.Now)
+	plan.Notices = verdict.Validity(plan.Certificate, r.Now)
 	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) && plan.Missing() {
 		return nil, ErrWriteProtected
 	}
@@ -106,15 +106,6 @@ func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
 // Missing tells whether anything is to be stored.
 func (p *InstallPlan) Missing() bool {
 	return p.There == nil || slices.ContainsFunc(p.Chain, func(c NamedCertificate) bool { return c.There == nil })
-}
-
-func (p *InstallPlan) judgeDates(now time.Time) {
-	switch c := p.Certificate; {
-	case now.After(c.NotAfter):
-		p.Notices = append(p.Notices, verdict.Because(verdict.CertificateExpired, verdict.Fact{Name: "not_after", Value: c.NotAfter.UTC().Format(time.RFC3339)}))
-	case now.Before(c.NotBefore):
-		p.Notices = append(p.Notices, verdict.Because(verdict.CertificateNotYetValid, verdict.Fact{Name: "not_before", Value: c.NotBefore.UTC().Format(time.RFC3339)}))
-	}
 }
 
 // leftOut counts the different certificates of the file that are neither the key's own nor in the chain.

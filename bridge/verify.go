@@ -120,7 +120,7 @@ func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time) {
 	v.judgeOpening(contents.Facts)
 	v.judgeProtection(contents.Facts)
 	if v.Certificate != nil {
-		v.judgeValidity(v.Certificate, now)
+		v.Reasons = append(v.Reasons, verdict.Validity(v.Certificate, now)...) // the copy is as good as it was
 	}
 	if v.KeyMatches != nil && *v.KeyMatches && v.Certificate != nil {
 		v.judgeChain(certificates)
@@ -187,15 +187,6 @@ func (v *VerifyResult) judgeOpening(facts pfx.Facts) {
 	}
 	if facts.Trailing > 0 {
 		v.add(verdict.TrailingData, verdict.Fact{Name: "bytes", Value: facts.Trailing})
-	}
-}
-
-// judgeValidity says whether the certificate is expired, or not valid yet. The copy is as good as it was.
-func (v *VerifyResult) judgeValidity(c *pki.Certificate, now time.Time) {
-	if now.After(c.NotAfter) {
-		v.add(verdict.CertificateExpired, verdict.Fact{Name: "not_after", Value: c.NotAfter.UTC().Format(time.RFC3339)})
-	} else if now.Before(c.NotBefore) {
-		v.add(verdict.CertificateNotYetValid, verdict.Fact{Name: "not_before", Value: c.NotBefore.UTC().Format(time.RFC3339)})
 	}
 }
 

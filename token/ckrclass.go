@@ -15,6 +15,8 @@ const (
 	aboutMechanism
 	// aboutTemplate: the token does not make an object of this kind.
 	aboutTemplate
+	// aboutTemplatePart: the token does not take one attribute of the template, or lacks one. Another template may do.
+	aboutTemplatePart
 	// aboutAttribute: the object has no such attribute, or the token does not tell it.
 	aboutAttribute
 )
@@ -49,11 +51,11 @@ var classes = map[CKR]class{
 	pkcs11.CKR_UNWRAPPING_KEY_SIZE_RANGE:        aboutMechanism,
 	pkcs11.CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT: aboutMechanism,
 
-	pkcs11.CKR_TEMPLATE_INCOMPLETE:     aboutTemplate,
-	pkcs11.CKR_TEMPLATE_INCONSISTENT:   aboutTemplate,
-	pkcs11.CKR_ATTRIBUTE_READ_ONLY:     aboutTemplate,
-	CKRAttributeTypeInvalid:            aboutTemplate | aboutAttribute,
-	pkcs11.CKR_ATTRIBUTE_VALUE_INVALID: aboutTemplate,
+	pkcs11.CKR_TEMPLATE_INCOMPLETE:     aboutTemplate | aboutTemplatePart,
+	pkcs11.CKR_TEMPLATE_INCONSISTENT:   aboutTemplate | aboutTemplatePart,
+	pkcs11.CKR_ATTRIBUTE_READ_ONLY:     aboutTemplate | aboutTemplatePart,
+	CKRAttributeTypeInvalid:            aboutTemplate | aboutTemplatePart | aboutAttribute,
+	pkcs11.CKR_ATTRIBUTE_VALUE_INVALID: aboutTemplate | aboutTemplatePart,
 	pkcs11.CKR_SESSION_READ_ONLY:       aboutTemplate,
 	CKRTokenWriteProtected:             aboutTemplate,
 }

@@ -29,12 +29,6 @@ type KeyTemplate struct {
 // key, not even for the session.
 const ckaNSSDB = 0xD5A0DB00
 
-// refusesTemplate are the answers of a token that does not take the template as it is.
-var refusesTemplate = []CKR{
-	pkcs11.CKR_TEMPLATE_INCONSISTENT, pkcs11.CKR_TEMPLATE_INCOMPLETE, pkcs11.CKR_ATTRIBUTE_READ_ONLY, CKRAttributeTypeInvalid,
-	pkcs11.CKR_ATTRIBUTE_VALUE_INVALID,
-}
-
 // keyTypes are the key types of the public keys whose private halves can enter a token.
 var keyTypes = map[string]KeyType{"RSA": CKKRSA, "RSA-PSS": CKKRSA, "EC": CKKEC, "Ed25519": CKKECEdwards}
 
@@ -104,7 +98,7 @@ func enter(templates [][]*pkcs11.Attribute, offer func([]*pkcs11.Attribute) (*Ob
 	for _, template := range templates {
 		key, err = offer(template)
 		var answer *AnswerError // it may have taken this one
-		if code, _ := CodeOf(err); err == nil || errors.As(err, &answer) || !slices.Contains(refusesTemplate, code) {
+		if code, _ := CodeOf(err); err == nil || errors.As(err, &answer) || !code.is(aboutTemplatePart) {
 			break
 		}
 	}

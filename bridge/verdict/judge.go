@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"p11bridge/token"
+	"p11bridge/token/pki"
 )
 
 // Method is a way for a key to leave its token.
@@ -275,18 +276,26 @@ func judgeCertificate(v *Verdict, identity token.Identity, now time.Time) {
 		*v = v.Refuse(Because(CertificateUnreadable, Fact{"problem", identity.Certificate.Problem}))
 		return
 	}
-	if now.After(certificate.NotAfter) {
-		v.add(CertificateExpired, Fact{"not_after", certificate.NotAfter.UTC().Format(time.RFC3339)})
-	}
-	if now.Before(certificate.NotBefore) {
-		v.add(CertificateNotYetValid, Fact{"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)})
-	}
+	v.Reasons = append(v.Reasons, Validity(certificate, now)...)
 	if certificate.IsCA && identity.PrivateKey != nil {
 		v.add(CAKey, Fact{"is_ca", true})
 	}
 	if age := now.Sub(certificate.NotBefore); v.importWentWrong(identity) && age >= 0 && age < recent {
 		v.add(CertificateRecent, Fact{"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)})
 	}
+}
+
+// Validity says whether a certificate is expired, or not valid yet (RFC 5280 §4.1.2.5); it is empty where it is valid. A certificate
+// whose dates contradict each other is both.
+func Validity(certificate *pki.Certificate, now time.Time) []Reason {
+	var reasons []Reason
+	if now.After(certificate.NotAfter) {
+		reasons = append(reasons, Because(CertificateExpired, Fact{"not_after", certificate.NotAfter.UTC().Format(time.RFC3339)}))
+	}
+	if now.Before(certificate.NotBefore) {
+		reasons = append(reasons, Because(CertificateNotYetValid, Fact{"not_before", certificate.NotBefore.UTC().Format(time.RFC3339)}))
+	}
+	return reasons
 }
 
 // importWentWrong tells whether an installation may have failed: the key is missing, or is here and locked, and the token does

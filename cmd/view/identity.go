@@ -138,14 +138,11 @@ func uriOf(inventory *token.Inventory, identities []token.Identity) func(token.I
 }
 
 func IdentityOf(inventory *token.Inventory, identity token.Identity, judged verdict.Verdict) Identity {
-	shown := Identity{URI: frame.IdentityURI(inventory, identity), LinkedBy: identity.LinkedBy, Copies: []string{}, Verdict: VerdictOf(judged)}
+	shown := Identity{URI: frame.IdentityURI(inventory, identity), LinkedBy: identity.LinkedBy, Label: identity.Label(), Copies: []string{}, Verdict: VerdictOf(judged)}
 	for _, o := range identity.Copies {
 		shown.Copies = append(shown.Copies, inventory.Token.URI().With(o).String())
 	}
 	for _, o := range identity.Objects() {
-		if shown.Label == "" {
-			shown.Label = o.Label()
-		}
 		if shown.ID == "" {
 			shown.ID = hex.EncodeToString(o.ID())
 		}
