@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,18 +39,46 @@ func (r DeleteRequest) validate() (DeleteRequest, error) {
 
 // KnownCopy is a file that is to be shown to be a copy of a key before that is destroyed.
 type KnownCopy struct {
-	Path          string
+	Path          string // where it is: somewhere else once Delete had to write it again
 	Contents      []byte // as they were judged
 	Result        *VerifyResult
 	AllowVolatile bool // the file may be gone after the next start of the machine
+
+	saved *archive.SavedFile
+	moved bool
+}
+
+// NewKnownCopy remembers which file was judged. The error is a *archive.SavedError where another one stands there by now, or one
+// that is no regular file.
+func NewKnownCopy(path string, contents []byte, judged *VerifyResult) (*KnownCopy, error) {
+	saved, err := archive.Remember(path, contents)
+	if err != nil {
+		return nil, err
+	}
+	return &KnownCopy{Path: path, Contents: contents, Result: judged, saved: saved}, nil
+}
+
+// Moved tells whether the file was taken away or altered while the key was being destroyed, and was written again.
+func (c *KnownCopy) Moved() bool { return c != nil && c.moved }
+
+func (c *KnownCopy) onlyCopy() *onlyCopy {
+	if c == nil {
+		return nil
+	}
+	return &onlyCopy{c.saved, c.Contents, func(path string, notice verdict.Reason) {
+		c.Path, c.moved = path, true
+		c.Result.Reasons = append(c.Result.Reasons, notice)
+	}}
 }
 
 // ErrNotDestroyable means that the token does not allow a key to be destroyed (CKA_DESTROYABLE is false, PKCS#11 v3.1 §4.4).
 var ErrNotDestroyable = errors.New("the key may not be destroyed")
 
-// KeyRemainsError means that a key was to be destroyed and is still there, or that what became of it is not known.
+// KeyRemainsError means that a key was to be destroyed and is still there, that what became of it is not known, or that its copy
+// was lost meanwhile.
 type KeyRemainsError struct {
-	State KeyState // KeyStillThere or KeyUnknown
+	State KeyState
+	File  string // of the copy
 	Err   error
 }
 
@@ -93,9 +120,10 @@ func (r DeleteRequest) Check(ctx context.Context) error {
 	return r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Verdict, r.Inventory.Token.URI().With(key).String())
 }
 
-// Delete destroys the key in a session of its own, after Check: the object is read anew, and a copy must still be the file that was
-// judged. Then the token is listed again, since C_DestroyObject may answer CKR_OK and do nothing. The error is a
-// *KeyRemainsError where the token was asked; any other means that nothing was done to the key.
+// Delete destroys the key in a session of its own, after Check, as an export does that deletes: the object is read anew; a copy must
+// be the file that was judged right before C_DestroyObject and after it, or is written again; the token is listed anew. The error is
+// a *KeyRemainsError where the token was asked, or where the copy kept it from that; any other means that nothing was done to the
+// key.
 func (r DeleteRequest) Delete(ctx context.Context) (err error) {
 	if r, err = r.validate(); err != nil {
 		return err
@@ -109,7 +137,7 @@ func (r DeleteRequest) Delete(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if closing := session.Close(); err == nil && closing != nil {
-			err = &KeyRemainsError{KeyUnknown, closing}
+			err = &KeyRemainsError{KeyUnknown, r.copyPath(), closing}
 		}
 	}()
 	key := r.Identity.PrivateKey
@@ -125,21 +153,18 @@ func (r DeleteRequest) Delete(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.Copy != nil {
-		now, err := archive.ReadRegular(r.Copy.Path, MaxFileSize)
-		if err != nil {
-			return fmt.Errorf("read the copy again: %w", err)
-		}
-		if !bytes.Equal(now, r.Copy.Contents) {
-			return archive.NotProven("the copy is no longer the file that was judged")
-		}
-	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	destroyed := session.Destroy(key)
-	if state, err := one.listAgain(context.WithoutCancel(ctx), session, alike, destroyed); err != nil {
-		return &KeyRemainsError{state, err}
+	if state, err := one.destroyKept(ctx, session, alike, r.Copy.onlyCopy()); err != nil {
+		return &KeyRemainsError{state, r.copyPath(), err}
 	}
 	return nil
+}
+
+func (r DeleteRequest) copyPath() string {
+	if r.Copy == nil {
+		return ""
+	}
+	return r.Copy.Path
 }

@@ -104,41 +104,15 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	if err != nil {
 		return KeyKept, err
 	}
-	if err := made.saved.Check(); err != nil {
-		return stateFor(err), err
-	}
-	destroyed := session.Destroy(key)
-	lost := made.keep()
-	state, err = r.listAgain(context.WithoutCancel(ctx), session, alike, destroyed)
-	if lost != nil && state != KeyStillThere {
-		return KeyLost, lost
-	}
-	return state, err
+	return r.destroyKept(ctx, session, alike, made.onlyCopy())
 }
 
-// stateFor is the state of a key that nothing was done to, since the file is not as it was or could not be looked at.
-func stateFor(err error) KeyState {
-	var saved *archive.SavedError
-	if errors.As(err, &saved) && saved.Fault != archive.SavedUncertain {
-		return KeyKeptForFile
-	}
-	return KeyKept
-}
-
-// keep looks at the file after the key was destroyed. Where its contents are no longer there, they are written once more, and the
-// result says so.
-func (made *provenFile) keep() error {
-	found := made.saved.Check()
-	if found == nil || made.saved.Holds() {
-		return nil
-	}
-	path, err := made.saved.PutBack(made.encoded)
-	if err != nil {
-		return errors.Join(found, err)
-	}
-	made.result.File = path
-	made.result.notice(verdict.FilePutBack, path, found)
-	return nil
+// onlyCopy is the file as the only copy of the key. The result says where it was written once more.
+func (made *provenFile) onlyCopy() *onlyCopy {
+	return &onlyCopy{made.saved, made.encoded, func(path string, notice verdict.Reason) {
+		made.result.File = path
+		made.result.Notices = append(made.result.Notices, notice)
+	}}
 }
 
 // provenOf shows that the key that is about to be destroyed is the one in the file: by its signature. A key that may not sign

@@ -61,9 +61,72 @@ func TestFileLostByTheTimeOfDeletion(t *testing.T) {
 func (r *restorable) whileCalled(t *testing.T, fault, directory, deed string, more ...string) *result {
 	t.Helper()
 	file := filepath.Join(directory, "alice.pfx")
-	environment, args := r.args(t, fault, append([]string{"export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json"}, more...)...)
-	environment = append(environment, "P11FAULT_DEED=d='"+directory+"'; f='"+file+"'; if [ -e \"$f\" ]; then "+deed+"; fi")
+	return r.withDeed(t, fault, file, deed, append([]string{"export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json"}, more...)...)
+}
+
+// withDeed runs a command with a deed to a file within a PKCS#11 call.
+func (r *restorable) withDeed(t *testing.T, fault, file, deed string, command ...string) *result {
+	t.Helper()
+	environment, args := r.args(t, fault, command...)
+	environment = append(environment, "P11FAULT_DEED=d='"+filepath.Dir(file)+"'; f='"+file+"'; if [ -e \"$f\" ]; then "+deed+"; fi")
 	return p11bridge(t, environment, args...)
+}
+
+// TestCopyLostInDelete has the same happen to the file that delete --copy was shown: before the last look the key stays, and
+// after it the file is written again.
+func TestCopyLostInDelete(t *testing.T) {
+	t.Parallel()
+	const removed, altered, replaced, alike, moved = `rm "$f"`, `printf x | dd of="$f" conv=notrunc status=none`, `echo other >"$f.new" && mv "$f.new" "$f"`,
+		`cp "$f" "$f.new" && mv "$f.new" "$f"`, `mv "$d" "$d.moved"`
+	for _, row := range []struct {
+		name, call, deed string
+		code             int
+		file             string // where the copy is, in the directory
+	}{
+		{"removed before", "C_Sign", removed, 1, ""},
+		{"altered before", "C_Sign", altered, 1, ""},
+		{"replaced by the same bytes before", "C_Sign", alike, 1, ""},
+		{"removed", "C_DestroyObject", removed, 5, "out/alice.pfx"},
+		{"altered", "C_DestroyObject", altered, 5, "out/alice.pfx"},
+		{"replaced", "C_DestroyObject", replaced, 5, "out/alice.pfx"},
+		{"replaced by the same bytes", "C_DestroyObject", alike, 0, "out/alice.pfx"},
+		{"its directory moved", "C_DestroyObject", moved, 5, "home/alice-put-back.pfx"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRestorable(t, deletable)
+			for _, name := range []string{"out", "home"} {
+				if err := os.Mkdir(r.path(name), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.environment = append(r.environment, "HOME="+r.path("home"))
+			file := r.path("out/alice.pfx")
+			if got := r.run(t, "", "export", "alice", "-o", file, "--iterations", "1000"); got.code != 0 {
+				t.Fatal(got.stderr)
+			}
+			got := r.withDeed(t, "deed:"+row.call, file, row.deed, "delete", "alice", "--copy", file, "--allow-volatile", "--json")
+			if got.code != row.code {
+				t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+			}
+			there := r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil
+			if row.file == "" {
+				if !there || !strings.Contains(got.stderr, "Nothing was done to the key") || !strings.Contains(got.stderr, file) {
+					t.Errorf("the key is there: %v\n%s", there, got.stderr)
+				}
+				return
+			}
+			if there || reasonCodes(t, got.stdout)["file-put-back"] != (row.code == 5) || !strings.Contains(got.stdout, `"file": "`+r.path(row.file)+`"`) {
+				t.Errorf("the key is there: %v\n%s", there, got.stdout)
+			}
+			if err := validate("delete", got.stdout); err != nil {
+				t.Error(err)
+			}
+			if err := opensslOpens(r.path(row.file), r.path("password.txt"), false); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestFileLostInDeletion has it happen within C_DestroyObject, after the last look: the only copy is then in memory. It is put

@@ -34,8 +34,8 @@ type SavedError struct {
 // Error names the file and the fault.
 func (e *SavedError) Error() string {
 	text := map[SavedFault]string{
-		SavedUncertain: "placed, but not certain to be on disk", SavedGone: "placed, and gone right after", SavedReplaced: "placed, and replaced by another file right after",
-		SavedAltered: "placed, and altered right after", SavedWithoutRecord: "placed, but its record could not be written",
+		SavedUncertain: "placed, but not certain to be on disk", SavedGone: "gone since it was placed or read", SavedReplaced: "replaced by another file since it was placed or read",
+		SavedAltered: "altered since it was placed or read", SavedWithoutRecord: "placed, but its record could not be written",
 	}[e.Fault]
 	if e.Err != nil {
 		return fmt.Sprintf("%s: %s: %v", e.Path, text, e.Err)
@@ -46,11 +46,30 @@ func (e *SavedError) Error() string {
 // Unwrap gives the system's answer.
 func (e *SavedError) Unwrap() error { return e.Err }
 
-// Placed is a file that has its final name. It knows which file that is, by device, inode and SHA-256.
+// SavedFile is a file that has its final name. It knows which file that is, by device, inode and SHA-256.
 type SavedFile struct {
 	target        Target
 	device, inode uint64
 	digest        [sha256.Size]byte
+}
+
+// Remember notes which file stands under a path, for contents that were read from there. The error is that of SavedFile.Check: the
+// path is no regular file, or its contents are others by now.
+func Remember(path string, contents []byte) (*SavedFile, error) {
+	p := &SavedFile{target: Target{Path: path}, digest: sha256.Sum256(contents)}
+	file, err := openRegular(path)
+	if err == nil {
+		var info unix.Stat_t
+		err = errors.Join(unix.Fstat(int(file.Fd()), &info), file.Close())
+		p.device, p.inode = uint64(info.Dev), info.Ino
+	}
+	if checked := p.Check(); checked != nil {
+		return nil, checked
+	}
+	if err != nil {
+		return nil, &SavedError{Path: path, Fault: SavedUncertain, Err: err}
+	}
+	return p, nil
 }
 
 // Check tells whether the file under the final name is still the one that was placed. The error is a *SavedError, with
@@ -92,7 +111,7 @@ func (p *SavedFile) Holds() bool {
 	return err == nil && sha256.Sum256(contents) == p.digest
 }
 
-// maxPlaced bounds what is read of a file that somebody may have put in the place of another, in bytes.
+// maxSaved bounds what is read of a file that somebody may have put in the place of another, in bytes.
 const maxSaved = 64 << 20
 
 // PutBack writes the contents once more, for a file that is gone or altered and of which no other copy exists: under its final

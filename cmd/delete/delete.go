@@ -116,5 +116,10 @@ func judgeCopy(ctx context.Context, a *frame.App, o *deleteOptions) (*bridge.Kno
 	if !v.Valid {
 		return nil, view.NotACopy(o.copy, v)
 	}
-	return &bridge.KnownCopy{Path: o.copy, Contents: file, Result: v, AllowVolatile: o.allowVolatile}, nil
+	known, err := bridge.NewKnownCopy(o.copy, file, v)
+	if err != nil {
+		return nil, &bridge.KeyRemainsError{State: bridge.KeyKeptForFile, File: o.copy, Err: err}
+	}
+	known.AllowVolatile = o.allowVolatile
+	return known, nil
 }

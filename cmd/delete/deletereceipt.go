@@ -3,6 +3,7 @@ package delete //nolint:predeclared // the command's own name
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
@@ -41,15 +42,22 @@ func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
 	if r.Copy != nil {
 		v := r.Copy.Result
 		digest := sha256.Sum256(r.Copy.Contents)
-		shown.Copy, shown.Reasons = &copyView{o.copy, hex.EncodeToString(digest[:]), v.Certificate.SHA256()}, frame.NoNil(v.Reasons)
+		shown.Copy, shown.Reasons = &copyView{r.Copy.Path, hex.EncodeToString(digest[:]), v.Certificate.SHA256()}, frame.NoNil(v.Reasons)
 	}
-	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printDeletion(p, o, r, uri) }}
+	done := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printDeletion(p, o, r, uri) }}
+	if r.Copy.Moved() {
+		done.Code = frame.ExitPartly
+	}
+	return done
 }
 
 func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, uri string) {
 	args := messages.Args{
 		"Label": r.Identity.PrivateKey.Label(), "Token": r.Inventory.Token.Label,
-		"URI": foreign.Text(uri), "File": foreign.Text(o.copy),
+		"URI": foreign.Text(uri), "File": foreign.Text(""),
+	}
+	if r.Copy != nil {
+		args["File"] = foreign.Text(r.Copy.Path)
 	}
 	first, copied, bare := "delete.done", "delete.copy", "delete.no-copy"
 	if o.dryRun {
@@ -60,6 +68,10 @@ func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, u
 		copied = bare
 	}
 	p.Line("  ", args, copied)
+	if r.Copy.Moved() {
+		reasons := r.Copy.Result.Reasons
+		fmt.Fprint(p.Out, p.ReasonsText(reasons[len(reasons)-1]))
+	}
 	if r.Identity.Certificate != nil || r.Identity.PublicKey != nil {
 		p.Line("  ", args, "delete.stays")
 	}
@@ -75,11 +87,7 @@ func (e *noKeyError) Error() string { return "there is no private key to destroy
 func deleteErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(_ *frame.App, e *bridge.KeyRemainsError) frame.Failure {
-			id := "error.delete-unknown"
-			if e.State == bridge.KeyStillThere {
-				id = "error.delete-still-there"
-			}
-			return frame.Failure{ID: id, Args: messages.Args{"Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.delete-" + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.As(func(_ *frame.App, e *noKeyError) frame.Failure {
 			return frame.Failure{ID: "error.delete-no-key", Reasons: e.reasons, Code: frame.ExitFailed}
