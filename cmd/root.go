@@ -11,6 +11,7 @@ import (
 	"p11bridge/cmd/explain"
 	"p11bridge/cmd/export"
 	"p11bridge/cmd/frame"
+	"p11bridge/cmd/guide"
 	"p11bridge/cmd/install"
 	"p11bridge/cmd/list"
 	"p11bridge/cmd/request"
@@ -27,6 +28,7 @@ func Main() int { return frame.Main(commands) }
 // commands are all of them, in the order of the help.
 func commands(a *frame.App) []*cobra.Command {
 	return []*cobra.Command{
+		guide.NewCommand(a),
 		list.NewCommand(a),
 		diagnose.NewCommand(a),
 		snapshot.NewCommand(a),

@@ -170,7 +170,7 @@ func showMainJob(ctx context.Context, a *frame.App, place demo.Place) error {
 		if err != nil {
 			return err
 		}
-		code, err := a.RunSelf(ctx, environment(place), step.args)
+		code, err := a.RunAgain(ctx, frame.Again{Arguments: append([]string{"--lang", a.Catalog.Language}, step.args...), Environment: environment(place), Joined: true})
 		if err != nil {
 			return err
 		}

@@ -172,15 +172,19 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 func nextCommand(identity view.Identity) []string {
 	switch {
 	case identity.Verdict.CanLeave() && identity.Certificate == nil:
-		return []string{"p11bridge", "export", identity.URI, "--certificate", "CERTIFICATE.cer", "-o", fileNameFor(identity)}
+		return []string{"p11bridge", "export", identity.URI, "--certificate", "CERTIFICATE.cer", "-o", fileName(identity) + ".pfx"}
 	case identity.Verdict.CanLeave():
-		return []string{"p11bridge", "export", identity.URI, "-o", fileNameFor(identity)}
+		return []string{"p11bridge", "export", identity.URI, "-o", fileName(identity) + ".pfx"}
 	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
 		return []string{"p11bridge", "diagnose", identity.URI, "--pin-source", "prompt"}
 	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
-		return []string{"p11bridge", "request", identity.URI, "-o", requestNameFor(identity)}
+		return []string{"p11bridge", "request", identity.URI, "-o", fileName(identity) + ".csr"}
 	}
 	return nil
+}
+
+func fileName(identity view.Identity) string {
+	return view.FileName(string(identity.Label), identity.ID)
 }
 
 // diagnosisResult writes the page, where one is wanted, and gives what is to be told.

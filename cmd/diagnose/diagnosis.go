@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"fmt"
-	"strings"
 
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -48,27 +47,4 @@ func printDiagnosed(p *frame.Printer, identity view.Identity, d diagnosedView, c
 	if len(d.Next) > 0 {
 		fmt.Fprintf(p.Out, "  %s %s\n", p.Text("diagnose.next", nil), view.CommandLine(d.Next[1:]))
 	}
-}
-
-// fileNameFor makes a file's name of an identity's label: letters, digits, "-" and "_" only.
-func fileNameFor(identity view.Identity) string { return plainFileName(identity) + ".pfx" }
-
-func requestNameFor(identity view.Identity) string { return plainFileName(identity) + ".csr" }
-
-func plainFileName(identity view.Identity) string {
-	const most = 40
-	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
-			return r
-		}
-		return '-'
-	}, string(identity.Label))
-	name = strings.Trim(name, "-")
-	if len(name) > most {
-		name = name[:most]
-	}
-	if name == "" {
-		name = "key-" + identity.ID
-	}
-	return name
 }

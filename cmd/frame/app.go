@@ -48,6 +48,7 @@ type App struct {
 	described []Description // the errors of commands
 	// documented tells that a document of --json is out.
 	documented bool
+	alone      func(*cobra.Command, []string) error
 }
 
 // Main runs the command line that consists of the commands and gives the exit code.
@@ -115,6 +116,9 @@ func langFlag(args []string) string {
 	return ""
 }
 
+// Alone is what the program does without a command where a person sits at the terminal. Elsewhere it prints the help.
+func (a *App) Alone(run func(*cobra.Command, []string) error) { a.alone = run }
+
 // Text gives a message in the person's language.
 func (a *App) Text(id string, args messages.Args) string { return a.Catalog.Text(id, args) }
 
@@ -142,14 +146,14 @@ type ReportedError struct{ Code int }
 // Error is for logs only; nobody prints it.
 func (e *ReportedError) Error() string { return "reported by the child process" }
 
-// givenGlobals are the flags of every command that were given, as arguments: a child that does a part of a command's work
-// is started with them. Its results and errors are read by the parent, so that they are never JSON.
+// givenGlobals are the flags of every command that were given, and the language, for a child that does a part of a command's
+// work. Its results and errors are read by the parent, so that they are never JSON.
 func (a *App) givenGlobals() []string {
 	arguments := []string{"--lang=" + a.Catalog.Language}
-	a.flags.VisitAll(func(f *pflag.Flag) { // a subcommand parses them into a set of its own, which Visit would not see
-		if f.Changed && f.Name != "lang" && f.Name != "json" {
-			arguments = append(arguments, "--"+f.Name+"="+f.Value.String())
+	for _, flag := range a.GivenFlags() {
+		if !strings.HasPrefix(flag, "--lang=") {
+			arguments = append(arguments, flag)
 		}
-	})
+	}
 	return arguments
 }

@@ -60,7 +60,6 @@ func frameErrors() []Description {
 		}),
 		Is(terminal.ErrNone, ExitFailed, "error.no-terminal"),
 		Is(terminal.ErrGone, ExitFailed, "error.terminal-gone"),
-		Is(errPasswordsDiffer, ExitFailed, "error.passwords-differ"),
 		Is(bridge.ErrNoCertificate, ExitFailed, "error.no-certificate"),
 		Is(archive.ErrNotProven, ExitFailed, "error.not-proven"),
 		As(func(_ *App, e *token.CannotShowError) Failure {

@@ -91,12 +91,23 @@ type passwordMissingError struct{}
 // Error names what is missing.
 func (*passwordMissingError) Error() string { return "a password is needed" }
 
+// askTwice asks for a new password, and once more where the second time another one was typed. Who types none is offered one.
+func (a *App) askTwice(ctx context.Context, allowEmpty bool) (*secret.Text, error) {
+	question := a.Text("prompt.new-password.warning", nil) + "\n"
+	for {
+		password, err := a.askTwiceOnce(ctx, question, allowEmpty)
+		if !errors.Is(err, errPasswordsDiffer) {
+			return password, err
+		}
+		question = a.Text("prompt.new-password.differ", nil) + "\n"
+	}
+}
+
 // errPasswordsDiffer means that the password was typed differently the second time.
 var errPasswordsDiffer = errors.New("the two passwords differ")
 
-// askTwice asks for a new password. Who types none is offered one.
-func (a *App) askTwice(ctx context.Context, allowEmpty bool) (*secret.Text, error) {
-	first, err := terminal.Ask(ctx, a.Text("prompt.new-password.warning", nil)+"\n"+a.Text("prompt.new-password", nil)+" ", true)
+func (a *App) askTwiceOnce(ctx context.Context, question string, allowEmpty bool) (*secret.Text, error) {
+	first, err := terminal.Ask(ctx, question+a.Text("prompt.new-password", nil)+" ", true)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,13 @@
 package frame
 
 import (
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/token/foreign"
 )
 
@@ -21,6 +23,9 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return Usage("error.unknown-command", messages.Args{"Command": foreign.Text(args[0])})
+			}
+			if a.alone != nil && !a.JSON && terminal.Interactive(terminal.File{File: os.Stdin}, terminal.File{File: os.Stdout}) {
+				return a.alone(c, nil)
 			}
 			return c.Help()
 		},

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
-	"p11bridge/cmd/terminal"
 )
 
 // Worker is the half of a supervised command that does the work, in a child process of its own. Only a worker opens
@@ -153,25 +151,4 @@ func (w *Worker) ToParent() io.Writer { return w.out }
 // note tells an error that changes nothing.
 func (a *App) note(err error) {
 	fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Describe(err).Text(a))
-}
-
-// RunSelf runs this program as a command of its own, in the person's language, with more environment. What it says goes to
-// standard output. It gives the exit code.
-func (a *App) RunSelf(ctx context.Context, environment, args []string) (int, error) {
-	command := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"--lang", a.Catalog.Language}, args...)...)
-	command.Args[0] = os.Args[0]
-	command.Env = append(os.Environ(), environment...)
-	command.Stdout, command.Stderr = a.out, a.out
-	if file, is := a.out.(terminal.File); is { // without a copy on the way
-		command.Stdout, command.Stderr = file.File, file.File
-	}
-	err := command.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode(), nil
-	}
-	if err != nil {
-		return ExitFailed, fmt.Errorf("run a step: %w", err)
-	}
-	return ExitDone, nil
 }

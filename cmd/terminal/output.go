@@ -17,8 +17,11 @@ type Output interface {
 // File is an open file as an Output.
 type File struct{ *os.File }
 
-// usualColumns is the width of a terminal that does not tell its own.
-const usualColumns = 80
+// usualColumns and usualRows are the size of a terminal that does not tell its own.
+const (
+	usualColumns = 80
+	usualRows    = 24
+)
 
 // Columns implements Output.
 func (f File) Columns() int {

@@ -1,0 +1,131 @@
+package frame
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"p11bridge/cmd/supervise"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token/secret"
+)
+
+// Again is a command of this program that runs in a process of its own, as if it had been typed: with its own flags, its own
+// supervisor and its own questions on the terminal.
+type Again struct {
+	Arguments   []string
+	Environment []string      // more of it
+	Secrets     []GivenSecret // what the command need not ask for
+	Out         io.Writer     // where its results go, nil for where ours go
+	Joined      bool          // its notices and errors go there, too
+}
+
+// GivenSecret is handed over through a pipe that the flag names. It is in no argument and in no environment.
+type GivenSecret struct {
+	Flag string // --password-source
+	Text *secret.Text
+}
+
+// RunAgain runs the command and gives its exit code. A signal to this process alone is handed on; the error is then the
+// cause of ctx. What the terminal sends, it sends to the command as well.
+func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
+	command := exec.Command("/proc/self/exe", r.Arguments...)
+	command.Args[0] = os.Args[0]
+	command.Env = append(os.Environ(), r.Environment...)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, directly(a.out, r.Out), directly(a.Err, nil)
+	if r.Joined {
+		command.Stderr = command.Stdout
+	}
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
+	for _, given := range r.Secrets {
+		reader, err := pipeOf(given.Text)
+		if err != nil {
+			return ExitFailed, err
+		}
+		defer reader.Close()
+		command.ExtraFiles = append(command.ExtraFiles, reader)
+		command.Args = append(command.Args, given.Flag+"=fd:"+strconv.Itoa(2+len(command.ExtraFiles)))
+	}
+	runtime.LockOSThread() // Pdeathsig belongs to the thread that starts the command
+	defer runtime.UnlockOSThread()
+	if err := command.Start(); err != nil {
+		return ExitFailed, fmt.Errorf("run a command: %w", err)
+	}
+	ended := make(chan struct{})
+	go handOn(ctx, command.Process, ended)
+	err := command.Wait()
+	close(ended)
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return command.ProcessState.ExitCode(), context.Cause(ctx)
+	case errors.As(err, &exit):
+		return exit.ExitCode(), nil
+	case err != nil:
+		return ExitFailed, fmt.Errorf("run a command: %w", err)
+	}
+	return ExitDone, nil
+}
+
+// directly is where a command writes: to an open file without a copy on the way.
+func directly(ours terminal.Output, wanted io.Writer) io.Writer {
+	if wanted != nil {
+		return wanted
+	}
+	if file, is := ours.(terminal.File); is {
+		return file.File
+	}
+	return ours
+}
+
+// pipeOf holds a secret for whoever reads it, once. A pipe takes more bytes at once than any secret has.
+func pipeOf(text *secret.Text) (*os.File, error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("hand over a secret: %w", err)
+	}
+	_, err = writer.Write(text.Bytes())
+	if err = errors.Join(err, writer.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("hand over a secret: %w", err), reader.Close())
+	}
+	return reader, nil
+}
+
+// handOn passes a signal on that the command does not get from the terminal.
+func handOn(ctx context.Context, process *os.Process, ended <-chan struct{}) {
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	var interruption *supervise.Interruption
+	if errors.As(context.Cause(ctx), &interruption) && interruption.Signal != os.Interrupt {
+		// Where it has ended meanwhile, there is nobody to tell.
+		_ = process.Signal(interruption.Signal)
+	}
+}
+
+// GivenFlags are the flags of every command that were given, as they would be typed again. --json is none of them: who reads
+// the results decides on it.
+func (a *App) GivenFlags() []string {
+	var given []string
+	a.flags.VisitAll(func(f *pflag.Flag) { // a subcommand parses them into a set of its own, which Visit would not see
+		switch {
+		case !f.Changed || f.Name == "json":
+		case f.NoOptDefVal == f.Value.String(): // a switch
+			given = append(given, "--"+f.Name)
+		default:
+			given = append(given, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	return given
+}

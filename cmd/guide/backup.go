@@ -1,0 +1,223 @@
+package guide
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
+)
+
+// backup is what an export is asked for.
+type backup struct {
+	*conversation
+	token       heldToken
+	key         identity
+	certificate string // a file, for a key without one
+	chain       string // a file with more certificates
+	legacy      bool
+	file        string
+	deleteKey   bool
+}
+
+// backUp leads to `export`, or, where the key cannot leave, to what can be done instead.
+func (c *conversation) backUp(ctx context.Context) error {
+	b := &backup{conversation: c}
+	return walk(ctx, c.chooseToken(&b.token), b.chooseKey, b.meetRefusal, b.chooseCertificate, b.chooseChain, b.chooseReaders, b.chooseFile, b.chooseDeletion, b.export)
+}
+
+// chooseKey logs in where that is needed to see the keys, and asks for one.
+func (b *backup) chooseKey(ctx context.Context) (bool, error) {
+	if b.token.locked() {
+		if err := b.say("guide.pin", nil); err != nil {
+			return false, err
+		}
+		if err := b.logIn(ctx, &b.token); err != nil {
+			return true, err
+		}
+	}
+	worthIt := func(i identity) bool {
+		return i.PrivateKey != nil || i.Certificate != nil && !i.Certificate.IsCA
+	}
+	chosen, err := b.chooseIdentity(ctx, b.token, "guide.key.title", worthIt, true)
+	if err == nil {
+		b.key = chosen
+	}
+	return true, err
+}
+
+// chooseIdentity asks for one of a token's identities. Those that can be backed up come first.
+func (c *conversation) chooseIdentity(ctx context.Context, t heldToken, title string, fits func(identity) bool, verdicts bool) (identity, error) {
+	var shown []identity
+	for _, i := range t.Identities {
+		if fits(i) {
+			shown = append(shown, i)
+		}
+	}
+	if len(shown) == 0 {
+		if err := c.say("guide.key.none", nil); err != nil {
+			return identity{}, err
+		}
+		return identity{}, terminal.ErrBack
+	}
+	slices.SortStableFunc(shown, func(a, b identity) int { return rank(a) - rank(b) })
+	q := terminal.Choice{Title: c.Text(title, nil)}
+	for _, i := range shown {
+		q.Answers = append(q.Answers, i.title(c.App, verdicts))
+	}
+	i, err := c.choose(ctx, q)
+	if err != nil {
+		return identity{}, err
+	}
+	return shown[i], nil
+}
+
+// rank sorts what can leave before what cannot, and both before certificates of issuers.
+func rank(i identity) int {
+	switch {
+	case i.Certificate != nil && i.Certificate.IsCA:
+		return 2
+	case i.exportable():
+		return 0
+	}
+	return 1
+}
+
+// chooseCertificate asks for the certificate of a key that has none on the token.
+func (b *backup) chooseCertificate(ctx context.Context) (bool, error) {
+	if b.key.Certificate != nil {
+		b.certificate = ""
+		return false, nil
+	}
+	path, err := b.line(ctx, "guide.certificate.title", "guide.certificate.description", nil, b.certificate, certificateFile)
+	b.certificate = typedPath(path)
+	return true, err
+}
+
+// chooseChain asks which certificates of the path go into the file. Those that are on the token always do.
+func (b *backup) chooseChain(ctx context.Context) (bool, error) {
+	proposed := 0
+	if b.chain != "" {
+		proposed = 1
+	}
+	i, err := b.pick(ctx, "guide.chain.title", "guide.chain.description", nil, proposed, "guide.chain.token", "guide.chain.file")
+	if err != nil || i == 0 {
+		b.chain = ""
+		return true, err
+	}
+	path, err := b.line(ctx, "guide.chain.path", "", nil, b.chain, certificateFile)
+	b.chain = typedPath(path)
+	return true, err
+}
+
+func (b *backup) chooseReaders(ctx context.Context) (bool, error) {
+	proposed := 0
+	if b.legacy {
+		proposed = 1
+	}
+	i, err := b.pick(ctx, "guide.readers.title", "guide.readers.description", nil, proposed, "guide.readers.modern", "guide.readers.legacy")
+	if err == nil {
+		b.legacy = i == 1
+	}
+	return true, err
+}
+
+func (b *backup) chooseFile(ctx context.Context) (bool, error) {
+	proposed := b.file
+	if proposed == "" {
+		proposed = freeName(view.FileName(string(b.key.Label), b.key.ID), archive.BackupExtension)
+	}
+	path, err := b.newFile(ctx, proposed, func(path string) error { return archive.CheckName(path, archive.ContentKey) })
+	if err == nil {
+		b.file = path
+	}
+	return true, err
+}
+
+// newFile asks for the name of a file that is to be written.
+func (c *conversation) newFile(ctx context.Context, proposed string, check func(string) error) (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		folder = "."
+	}
+	path, err := c.line(ctx, "guide.file.title", "guide.file.description", messages.Args{"Folder": foreign.Text(folder)}, proposed, func(text string) error {
+		path := typedPath(text)
+		if err := check(path); err != nil {
+			return err
+		}
+		return archive.Target{Path: path}.Check()
+	})
+	return typedPath(path), err
+}
+
+// typedPath is a path as a command takes it: one that begins with a dash would be a flag.
+func typedPath(text string) string {
+	path := home(strings.TrimSpace(text))
+	if strings.HasPrefix(path, "-") {
+		return "./" + path
+	}
+	return path
+}
+
+func certificateFile(text string) error {
+	_, err := frame.ReadCertificates(typedPath(text))
+	return err
+}
+
+// freeName is the name with the first number that makes it one of no file.
+func freeName(name, extension string) string {
+	for n := 1; ; n++ {
+		path := name + extension
+		if n > 1 {
+			path = name + "-" + strconv.Itoa(n) + extension
+		}
+		if _, err := os.Lstat(filepath.Clean(path)); err != nil {
+			return path
+		}
+	}
+}
+
+func (b *backup) chooseDeletion(ctx context.Context) (bool, error) {
+	i, err := b.pick(ctx, "guide.delete.title", "guide.delete.description", nil, 0, "guide.delete.no", "guide.delete.yes")
+	if err == nil {
+		b.deleteKey = i == 1
+	}
+	return true, err
+}
+
+// export runs the command. It asks for the PIN once more and for the new password, twice.
+func (b *backup) export(ctx context.Context) (bool, error) {
+	if slices.Contains(b.token.Flags, "CKF_LOGIN_REQUIRED") {
+		if err := b.say("guide.pin.again", nil); err != nil {
+			return false, err
+		}
+	}
+	return true, b.perform(ctx, b.arguments())
+}
+
+// arguments are the export as it would be typed.
+func (b *backup) arguments() []string {
+	arguments := []string{"export", b.token.objectName(b.key), "-o", b.file}
+	for _, given := range []struct {
+		flag, value string
+	}{{"--certificate", b.certificate}, {"--chain", b.chain}} {
+		if given.value != "" {
+			arguments = append(arguments, given.flag, given.value)
+		}
+	}
+	if b.legacy {
+		arguments = append(arguments, "--profile", "legacy")
+	}
+	if b.deleteKey {
+		arguments = append(arguments, "--delete-key")
+	}
+	return b.token.onToken(arguments...)
+}

@@ -1,0 +1,164 @@
+package guide
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token"
+	"p11bridge/token/foreign"
+)
+
+// listing is what the conversation reads of list --json.
+type listing struct {
+	Tokens []heldToken `json:"tokens"`
+}
+
+type heldToken struct {
+	URI        string       `json:"uri"`
+	Label      foreign.Text `json:"label"`
+	Serial     foreign.Text `json:"serial"`
+	Model      foreign.Text `json:"model"`
+	Flags      []string     `json:"flags"`
+	LoggedIn   bool         `json:"logged_in"`
+	Identities []identity   `json:"identities"`
+
+	name string // for --token, empty where none is needed
+}
+
+type identity struct {
+	URI         string       `json:"uri"`
+	Label       foreign.Text `json:"label"`
+	ID          string       `json:"id"`
+	Certificate *struct {
+		Subject  foreign.Text `json:"subject"`
+		NotAfter string       `json:"not_after"`
+		SHA256   string       `json:"sha256"`
+		IsCA     bool         `json:"is_ca"`
+	} `json:"certificate"`
+	PrivateKey *struct {
+		Type string `json:"type"`
+	} `json:"private_key"`
+	Verdict struct {
+		Exportable *bool `json:"exportable"`
+		Reasons    []struct {
+			Code verdict.Code `json:"code"`
+		} `json:"reasons"`
+	} `json:"verdict"`
+}
+
+// list reads what is on the tokens. Whatever keeps it from that was told by the command; ok is then false. A token of which
+// not all could be read is listed all the same.
+func (c *conversation) list(ctx context.Context, more ...string) (found listing, ok bool, err error) {
+	var out bytes.Buffer
+	if err := c.quietly(ctx, &out, append([]string{"list", "--json"}, more...)); err != nil {
+		return listing{}, false, err
+	}
+	if err := json.Unmarshal(out.Bytes(), &found); err != nil {
+		return listing{}, false, fmt.Errorf("read what list told: %w", err)
+	}
+	for i := range found.Tokens {
+		found.Tokens[i].name = found.tokenName(i)
+	}
+	return found, len(found.Tokens) > 0, nil
+}
+
+// tokenName is the shortest name for --token that fits one token alone.
+func (l listing) tokenName(i int) string {
+	if len(l.Tokens) == 1 {
+		return ""
+	}
+	t := l.Tokens[i]
+	for _, name := range []foreign.Text{t.Label, t.Serial} {
+		fits := 0
+		for _, other := range l.Tokens {
+			if other.Label == name || other.Serial == name {
+				fits++
+			}
+		}
+		if fits == 1 && speakable(string(name)) && !token.IsURI(string(name)) {
+			return string(name)
+		}
+	}
+	return t.URI
+}
+
+// objectName is the shortest name that fits the identity alone among those of its token.
+func (t heldToken) objectName(wanted identity) string {
+	for _, name := range []string{string(wanted.Label), wanted.ID} {
+		if !speakable(name) || token.IsURI(name) || strings.HasPrefix(strings.ToLower(name), "sha256:") || strings.HasPrefix(name, "-") {
+			continue
+		}
+		id := ""
+		if decoded, err := hex.DecodeString(strings.ReplaceAll(name, ":", "")); err == nil {
+			id = hex.EncodeToString(decoded)
+		}
+		fits := 0
+		for _, other := range t.Identities {
+			if string(other.Label) == name || id != "" && other.ID == id {
+				fits++
+			}
+		}
+		if fits == 1 {
+			return name
+		}
+	}
+	return wanted.URI
+}
+
+// speakable tells whether a name can be typed: nothing in it needs an escape to be shown.
+func speakable(name string) bool { return name != "" && terminal.Printable(name) == name }
+
+// locked tells whether private keys show after a login only.
+func (t heldToken) locked() bool {
+	return slices.Contains(t.Flags, "CKF_LOGIN_REQUIRED") && !t.LoggedIn
+}
+
+// title is how the token is called in a question.
+func (t heldToken) title(a *frame.App) string {
+	return a.Text("guide.token.name", messages.Args{"Label": t.Label, "Model": t.Model, "Serial": t.Serial})
+}
+
+// reason is the first of the verdict, the zero code where there is none.
+func (i identity) reason() verdict.Code {
+	if len(i.Verdict.Reasons) == 0 {
+		return ""
+	}
+	return i.Verdict.Reasons[0].Code
+}
+
+func (i identity) exportable() bool { return i.Verdict.Exportable != nil && *i.Verdict.Exportable }
+
+// hidden tells that a login has to come before the verdict.
+func (i identity) hidden() bool { return i.reason() == verdict.KeysHiddenUntilLogin }
+
+// title is how the identity is called in a question: its name and whether it can be backed up, and whose certificate it is.
+func (i identity) title(a *frame.App, withVerdict bool) string {
+	name := i.Label.String()
+	if name == "" {
+		name = i.ID
+	}
+	if withVerdict {
+		can := "guide.key.cannot"
+		switch {
+		case i.exportable():
+			can = "guide.key.can"
+		case i.hidden() || i.Verdict.Exportable == nil:
+			can = "guide.key.unknown"
+		}
+		name += " – " + a.Text(can, nil)
+	}
+	whose := a.Text("guide.key.no-certificate", nil)
+	if certificate := i.Certificate; certificate != nil {
+		whose = a.Text("guide.key.certificate", messages.Args{"Subject": certificate.Subject, "Until": messages.Own(a.DateOf(certificate.NotAfter))})
+	}
+	return name + "\n  " + whose
+}

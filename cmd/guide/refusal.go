@@ -1,0 +1,120 @@
+package guide
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+)
+
+// way is one thing that can be done where a key cannot be backed up.
+type way struct {
+	text string
+	do   func(context.Context) error
+}
+
+// errTryAllTheSame means that the export is wanted although the token lists no way for the key to leave.
+var errTryAllTheSame = errors.New("try the export all the same")
+
+// untried are the reasons of keys that an export tries all the same: only the token's answer decides.
+var untried = []verdict.Code{verdict.NoWrappingMechanism, verdict.WrapRefused}
+
+// meetRefusal says in three sentences why the key cannot be backed up, and asks what to do instead. It is passed over where
+// the key can leave.
+func (b *backup) meetRefusal(ctx context.Context) (bool, error) {
+	if b.key.exportable() {
+		return false, nil
+	}
+	q := terminal.Choice{Title: b.Text("guide.cannot.title", messages.Args{"Label": b.key.Label}), Description: b.threeSentences(b.key.reason())}
+	ways := b.ways()
+	for _, w := range ways {
+		q.Answers = append(q.Answers, b.Text(w.text, nil))
+	}
+	for {
+		i, err := b.choose(ctx, q)
+		if err != nil {
+			return true, err
+		}
+		switch err := ways[i].do(ctx); {
+		case errors.Is(err, errTryAllTheSame):
+			return true, nil
+		case errors.Is(err, errOtherKey):
+			return true, terminal.ErrBack
+		case errors.Is(err, terminal.ErrBack): // out of the way's first question
+			q.Proposed = i
+		case err != nil:
+			return true, err
+		default:
+			return true, errToMenu
+		}
+	}
+}
+
+// errOtherKey means that another key is wanted.
+var errOtherKey = errors.New("another key")
+
+func (b *backup) ways() []way {
+	always := func(err error) func(context.Context) error { return func(context.Context) error { return err } }
+	var ways []way
+	if slices.Contains(untried, b.key.reason()) {
+		ways = append(ways, way{"guide.cannot.try", always(errTryAllTheSame)})
+	}
+	return append(ways,
+		way{"guide.cannot.original", b.checkCopy},
+		way{"guide.cannot.request", func(ctx context.Context) error { return b.request(ctx, b) }},
+		way{"guide.cannot.report", b.report},
+		way{"guide.cannot.other", always(errOtherKey)},
+	)
+}
+
+// threeSentences are what can be read out over the phone: what is so, and why.
+func (c *conversation) threeSentences(code verdict.Code) string {
+	if code == "" {
+		return ""
+	}
+	reason := verdict.Reason{Code: code}
+	why := strings.SplitAfterN(c.ReasonText(reason, "why"), ". ", 3)
+	return c.ReasonText(reason, "summary") + " " + strings.TrimSpace(strings.Join(why[:min(2, len(why))], ""))
+}
+
+// snapshotEnding and pageEnding are the ends of the two files of a report.
+const (
+	snapshotEnding = ".json"
+	pageEnding     = ".html"
+)
+
+func pageBeside(snapshot string) string {
+	return strings.TrimSuffix(snapshot, snapshotEnding) + pageEnding
+}
+
+// report saves what support needs: a snapshot of the token, and the page that explains it.
+func (b *backup) report(ctx context.Context) error {
+	var path string
+	ask := func(ctx context.Context) (bool, error) {
+		proposed := path
+		if proposed == "" {
+			proposed = freeName(view.FileName(string(b.key.Label), b.key.ID)+"-report", snapshotEnding)
+		}
+		found, err := b.newFile(ctx, proposed, func(text string) error { return archive.Target{Path: pageBeside(text)}.Check() })
+		if err == nil {
+			path = found
+		}
+		return true, err
+	}
+	write := func(ctx context.Context) (bool, error) {
+		if err := b.perform(ctx, b.token.onToken("snapshot", "-o", path)); err != nil {
+			return true, err
+		}
+		return true, b.perform(ctx, []string{"diagnose", "--from", path, "--html", pageBeside(path)})
+	}
+	if err := walk(ctx, ask, write); err != nil {
+		return err
+	}
+	return b.say("guide.report.done", messages.Args{"File": messages.Own(terminal.Printable(path)), "Page": messages.Own(terminal.Printable(pageBeside(path)))})
+}

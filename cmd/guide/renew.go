@@ -1,0 +1,146 @@
+package guide
+
+import (
+	"context"
+
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/view"
+)
+
+// renewal is what a signing request is asked for.
+type renewal struct {
+	*conversation
+	token  heldToken
+	key    identity
+	answer int // which of the three keys
+	file   string
+}
+
+// The keys that a request can be made with.
+const (
+	newKeyForBackup = iota
+	newKeyThatStays
+	sameKey
+)
+
+// request leads to `request`. One that comes from a key that cannot be backed up is about that key's certificate.
+func (c *conversation) request(ctx context.Context, from *backup) error {
+	r := &renewal{conversation: c}
+	steps := []step{c.chooseToken(&r.token), r.chooseKey}
+	if from != nil {
+		r.token, r.key, steps = from.token, from.key, nil
+	}
+	return walk(ctx, append(steps, r.choosePolicy, r.chooseFile, r.make)...)
+}
+
+// chooseKey asks whose certificate is to be renewed. Certificates show without a login on most tokens.
+func (r *renewal) chooseKey(ctx context.Context) (bool, error) {
+	fits := func(i identity) bool { return i.Certificate != nil && !i.Certificate.IsCA || i.PrivateKey != nil }
+	if !contains(r.token.Identities, fits) && r.token.locked() {
+		if err := r.say("guide.pin", nil); err != nil {
+			return false, err
+		}
+		if err := r.logIn(ctx, &r.token); err != nil {
+			return true, err
+		}
+	}
+	chosen, err := r.chooseIdentity(ctx, r.token, "guide.request.key", fits, false)
+	if err == nil {
+		r.key = chosen
+	}
+	return true, err
+}
+
+func contains(identities []identity, fits func(identity) bool) bool {
+	for _, i := range identities {
+		if fits(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// choosePolicy asks whether the new key may be backed up, and says the consequence of each answer.
+func (r *renewal) choosePolicy(ctx context.Context) (bool, error) {
+	i, err := r.pick(ctx, "guide.request.title", "guide.request.description", nil, r.answer, "guide.request.backup", "guide.request.stays", "guide.request.same")
+	if err == nil {
+		r.answer = i
+	}
+	return true, err
+}
+
+// requestEnding is that of signing requests.
+const requestEnding = ".csr"
+
+func (r *renewal) chooseFile(ctx context.Context) (bool, error) {
+	proposed := r.file
+	if proposed == "" {
+		proposed = freeName(view.FileName(string(r.key.Label), r.key.ID), requestEnding)
+	}
+	path, err := r.newFile(ctx, proposed, func(string) error { return nil })
+	if err == nil {
+		r.file = path
+	}
+	return true, err
+}
+
+func (r *renewal) make(ctx context.Context) (bool, error) {
+	arguments := []string{"request", r.token.objectName(r.key), "-o", r.file}
+	switch r.answer {
+	case newKeyForBackup:
+		arguments = append(arguments, "--exportable")
+	case sameKey:
+		arguments = append(arguments, "--same-key")
+	}
+	if err := r.perform(ctx, r.token.onToken(arguments...)); err != nil {
+		return true, err
+	}
+	return true, r.say("guide.request.later", nil)
+}
+
+// certificateEndings are those of files that may hold an issued certificate.
+var certificateEndings = []string{".cer", ".crt", ".pem", ".der"}
+
+// installation is what an install is asked for.
+type installation struct {
+	*conversation
+	file      string
+	token     heldToken
+	withChain bool
+}
+
+// install leads to `install`.
+func (c *conversation) install(ctx context.Context) error {
+	i := &installation{conversation: c}
+	return walk(ctx, i.chooseFile, i.chooseChain, c.chooseToken(&i.token), i.put)
+}
+
+func (i *installation) chooseFile(ctx context.Context) (bool, error) {
+	path, err := i.existingFile(ctx, "guide.install.title", certificateEndings, i.file)
+	if err == nil {
+		i.file = path
+	}
+	return true, err
+}
+
+// chooseChain asks about the issuers' certificates, where the file has any. A file that cannot be read is the command's to
+// tell of.
+func (i *installation) chooseChain(ctx context.Context) (bool, error) {
+	i.withChain = false
+	if certificates, err := frame.ReadCertificates(i.file); err != nil || len(certificates) < 2 {
+		return false, nil //nolint:nilerr // the command tells what is wrong with the file
+	}
+	answer, err := i.pick(ctx, "guide.install.chain", "", nil, 0, "guide.no", "guide.yes")
+	if err == nil {
+		i.withChain = answer == 1
+	}
+	return true, err
+}
+
+func (i *installation) put(ctx context.Context) (bool, error) {
+	arguments := []string{"install", i.file}
+	if i.withChain {
+		arguments = append(arguments, "--with-chain")
+	}
+	return true, i.perform(ctx, i.token.onToken(arguments...))
+}

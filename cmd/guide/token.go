@@ -1,0 +1,107 @@
+package guide
+
+import (
+	"context"
+
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+)
+
+// chooseToken is the step that finds a token, without a login. A single one is told and not asked for.
+func (c *conversation) chooseToken(chosen *heldToken) step {
+	return func(ctx context.Context) (bool, error) {
+		for {
+			found, ok, err := c.look(ctx)
+			if err != nil {
+				return false, err
+			}
+			if ok && len(found.Tokens) == 1 {
+				*chosen = found.Tokens[0]
+				return false, c.say("guide.token.only", messages.Args{"Token": messages.Own(chosen.title(c.App))})
+			}
+			if ok {
+				q := terminal.Choice{Title: c.Text("guide.token.title", nil)}
+				for _, t := range found.Tokens {
+					q.Answers = append(q.Answers, t.title(c.App))
+				}
+				i, err := c.choose(ctx, q)
+				if err != nil {
+					return true, err
+				}
+				*chosen = found.Tokens[i]
+				return true, nil
+			}
+			if err := c.withoutToken(ctx); err != nil {
+				return true, err
+			}
+		}
+	}
+}
+
+func (c *conversation) look(ctx context.Context) (listing, bool, error) {
+	if err := c.say("guide.looking", nil); err != nil {
+		return listing{}, false, err
+	}
+	return c.list(ctx, "--no-login")
+}
+
+// withoutToken asks what to do where no token can be used; why, was told. It returns to have another look.
+func (c *conversation) withoutToken(ctx context.Context) error {
+	i, err := c.pick(ctx, "guide.no-token.title", "guide.no-token.description", nil, 0, "guide.no-token.again", "guide.menu.doctor", "guide.to-menu")
+	switch {
+	case err != nil:
+		return err
+	case i == 1:
+		return c.examine(ctx)
+	case i == 2:
+		return errToMenu
+	}
+	return nil
+}
+
+// examine is `doctor`.
+func (c *conversation) examine(ctx context.Context) error {
+	arguments := []string{"doctor"}
+	if _, err := c.run(ctx, arguments); err != nil {
+		return err
+	}
+	return c.show(arguments)
+}
+
+// logIn reads the token once more, with its PIN, which the command asks for. A PIN that was wrong was told: whether there is
+// another attempt is the person's decision.
+func (c *conversation) logIn(ctx context.Context, t *heldToken) error {
+	for {
+		found, ok, err := c.list(ctx, t.onToken()...)
+		if err != nil {
+			return err
+		}
+		if ok {
+			name := t.name
+			*t = found.Tokens[0]
+			t.name = name
+			return nil
+		}
+		i, err := c.pick(ctx, "guide.login.title", "guide.login.description", nil, 1, "guide.login.again", "guide.login.back")
+		if err != nil {
+			return err
+		}
+		if i == 1 {
+			return terminal.ErrBack
+		}
+	}
+}
+
+// failed asks what to do after a command that did not do its work, which it told. It returns to try it again.
+func (c *conversation) failed(ctx context.Context) error {
+	i, err := c.pick(ctx, "guide.failed.title", "", nil, 0, "guide.failed.back", "guide.failed.again", "guide.to-menu")
+	switch {
+	case err != nil:
+		return err
+	case i == 0:
+		return terminal.ErrBack
+	case i == 2:
+		return errToMenu
+	}
+	return nil
+}

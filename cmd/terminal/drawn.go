@@ -1,0 +1,178 @@
+package terminal
+
+// The rules of a drawn question:
+//   - Nothing is asked of the terminal itself, and no events are wanted from it: its answer would be typed into the next
+//     question, which may be the one for the PIN.
+//   - Esc goes back, Ctrl-C leaves, Ctrl-Z stops the program. Ctrl-V pastes nothing: the form would look into the clipboard.
+//   - What was drawn is gone once the question is answered; the answer stands in its place.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/huh/v2"
+	"charm.land/lipgloss/v2"
+	"golang.org/x/term"
+)
+
+func (f Form) drawChoice(ctx context.Context, q Choice) (int, error) {
+	options := make([]huh.Option[int], len(q.Answers))
+	for i, answer := range q.Answers {
+		options[i] = huh.NewOption(answer, i)
+	}
+	chosen := q.Proposed
+	field := huh.NewSelect[int]().Title(q.Title).Description(q.Description).Options(options...).Height(q.height()).Value(&chosen)
+	if err := f.draw(ctx, field, f.Words.ChoiceKeys); err != nil {
+		return 0, err
+	}
+	return chosen, f.leave(q.Title, q.Answers[chosen])
+}
+
+// height is the room for the list: all of it, or, where that is more than the terminal has, what fits above the keys.
+func (q Choice) height() int {
+	const keys, least = 3, 5
+	rows := usualRows
+	if tty, err := os.OpenFile(Path, os.O_RDWR, 0); err == nil {
+		if _, height, err := term.GetSize(int(tty.Fd())); err == nil && height > 0 {
+			rows = height
+		}
+		tty.Close()
+	}
+	if q.lines() <= rows-keys {
+		return 0
+	}
+	return max(least, rows-keys)
+}
+
+// lines is how many the list takes, where none is longer than the terminal is wide.
+func (q Choice) lines() int {
+	lines := 1 + strings.Count(q.Description, "\n") + 1
+	for _, answer := range q.Answers {
+		lines += 1 + strings.Count(answer, "\n")
+	}
+	return lines
+}
+
+func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
+	line := q.Proposed
+	field := huh.NewInput().Title(q.Title).Description(q.Description).Value(&line).Validate(func(text string) error {
+		if problem := q.Problem(text); problem != "" {
+			return errors.New(problem)
+		}
+		return nil
+	})
+	if err := f.draw(ctx, field, f.Words.LineKeys); err != nil {
+		return "", err
+	}
+	return line, f.leave(q.Title, Printable(line))
+}
+
+// draw runs one field as a form of its own.
+func (f Form) draw(ctx context.Context, field huh.Field, keys string) error {
+	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
+	if err != nil {
+		return ErrNone
+	}
+	defer tty.Close()
+	left := false
+	filter := func(_ tea.Model, message tea.Msg) tea.Msg {
+		pressed, is := message.(tea.KeyPressMsg)
+		if !is {
+			return message
+		}
+		switch pressed.String() {
+		case "ctrl+c":
+			left = true
+		case "ctrl+v":
+			return nil
+		case "ctrl+z":
+			return tea.SuspendMsg{}
+		}
+		return message
+	}
+	form := huh.NewForm(huh.NewGroup(field, huh.NewNote().Description(keys))).
+		WithTheme(huh.ThemeFunc(f.theme)).WithKeyMap(formKeys()).WithShowHelp(false).WithAccessible(false).
+		WithProgramOptions(tea.WithInput(tty), tea.WithOutput(quiet{tty}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler()).
+		WithViewHook(func(v tea.View) tea.View {
+			v.ReportFocus = false
+			return v
+		})
+	err = form.RunWithContext(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case left:
+		return ErrLeft
+	case errors.Is(err, huh.ErrUserAborted):
+		return ErrBack
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return nil
+}
+
+// quiet is a terminal that is not asked about itself and whose keyboard stays as it is: the form would ask for the keyboard's
+// protocol and change it, whatever the terminal is, and a process that is killed would leave it so.
+type quiet struct{ *os.File }
+
+// keyboard are the sequences for that: to report keys in other ways, and the question whether the terminal does.
+var keyboard = strings.NewReplacer("\x1b[?u", "", "\x1b[=1;1u", "", "\x1b[>4;2m", "")
+
+// Write implements io.Writer. The form writes whole sequences.
+func (q quiet) Write(text []byte) (int, error) {
+	if _, err := q.WriteString(keyboard.Replace(string(text))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// formKeys are the keys of a form. A list is not searched in: that would be a line of its own with keys of its own.
+func formKeys() *huh.KeyMap {
+	keys := huh.NewDefaultKeyMap()
+	keys.Quit = key.NewBinding(key.WithKeys("ctrl+c", "esc"))
+	keys.Select.Filter.SetEnabled(false)
+	return keys
+}
+
+// environment is what the form is told of the terminal: a name for which it asks no questions.
+func (f Form) environment() []string {
+	environment := []string{"TERM=xterm-256color", "SSH_TTY=" + Path}
+	if !f.Colours {
+		environment = append(environment, "NO_COLOR=1")
+	}
+	return environment
+}
+
+// theme marks what is chosen by a sign and not by colour alone.
+func (f Form) theme(dark bool) *huh.Styles {
+	styles := huh.ThemeBase(dark)
+	styles.Focused.Base = lipgloss.NewStyle()
+	styles.Blurred.Base = lipgloss.NewStyle()
+	styles.FieldSeparator = lipgloss.NewStyle().SetString("\n")
+	styles.Focused.SelectSelector = lipgloss.NewStyle().SetString("> ")
+	if f.Colours {
+		styles.Focused.Title = lipgloss.NewStyle().Bold(true)
+		styles.Focused.SelectedOption = lipgloss.NewStyle().Bold(true)
+		styles.Focused.ErrorMessage = lipgloss.NewStyle().Foreground(lipgloss.Color("1"))
+	}
+	return styles
+}
+
+// leave writes the answer where the question stood.
+func (f Form) leave(title, answer string) error {
+	tty, err := os.OpenFile(Path, os.O_WRONLY, 0)
+	if err != nil {
+		return ErrNone
+	}
+	defer tty.Close()
+	first, _, _ := strings.Cut(answer, "\n")
+	if _, err := fmt.Fprintln(tty, title+" "+f.Colours.Bold(first)); err != nil {
+		return ErrGone
+	}
+	return nil
+}
