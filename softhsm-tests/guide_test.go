@@ -56,13 +56,11 @@ func (g *guided) wait(t *testing.T, texts ...string) string {
 	until(t, fmt.Sprintf("the terminal shows %q", texts), func() bool {
 		seen, ok := g.seen(), true
 		for i, text := range texts {
-			before, after, found := strings.Cut(seen, text)
-			if i > 0 {
-				between += before
-			} else {
-				between = ""
+			skipped, rest, found := strings.Cut(seen, text)
+			if i == 0 {
+				skipped, between = "", ""
 			}
-			seen, ok = after, ok && found
+			between, seen, ok = between+skipped, rest, ok && found
 		}
 		return ok
 	})

@@ -62,28 +62,28 @@ func (o *openedCopy) given() frame.GivenSecret {
 	return frame.GivenSecret{Flag: "--password-source", Text: o.password}
 }
 
-// copyEndings are those of files that may be copies.
-var copyEndings = []string{".pfx", ".p12"}
+// copyExtensions are those of files that may be copies.
+var copyExtensions = []string{".pfx", ".p12"}
 
 // chooseFile asks for one of the copies in this folder, or for a path.
 func (o *openedCopy) chooseFile(ctx context.Context) (bool, error) {
-	path, err := o.existingFile(ctx, "guide.copy.title", copyEndings, o.file)
+	path, err := o.existingFile(ctx, "guide.copy.title", copyExtensions, o.file)
 	if err == nil {
 		o.file = path
 	}
 	return true, err
 }
 
-// existingFile asks for a file: one of this folder's that have such an ending, or any other by its path.
-func (c *conversation) existingFile(ctx context.Context, title string, endings []string, before string) (string, error) {
-	there := filesWith(endings)
+// existingFile asks for a file: one of this folder's that have such an extension, or any other by its path.
+func (c *conversation) existingFile(ctx context.Context, title string, extensions []string, chosen string) (string, error) {
+	there := filesWith(extensions)
 	readable := func(text string) error {
 		_, err := frame.ReadLimited(typedPath(text), 1)
 		return err
 	}
 	for {
 		if len(there) > 0 {
-			q := terminal.Choice{Title: c.Text(title, nil), Proposed: max(0, slices.Index(there, before))}
+			q := terminal.Choice{Title: c.Text(title, nil), Proposed: max(0, slices.Index(there, chosen))}
 			for _, name := range there {
 				q.Answers = append(q.Answers, terminal.Printable(name))
 			}
@@ -103,8 +103,8 @@ func (c *conversation) existingFile(ctx context.Context, title string, endings [
 	}
 }
 
-// filesWith lists the files of this folder that have one of the endings.
-func filesWith(endings []string) []string {
+// filesWith lists the files of this folder that have one of the extensions.
+func filesWith(extensions []string) []string {
 	entries, err := os.ReadDir(".")
 	if err != nil { // a path can be typed all the same
 		return nil
@@ -112,7 +112,7 @@ func filesWith(endings []string) []string {
 	var names []string
 	for _, entry := range entries {
 		lower := strings.ToLower(entry.Name())
-		if entry.Type().IsRegular() && slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(lower, ending) }) {
+		if entry.Type().IsRegular() && slices.ContainsFunc(extensions, func(extension string) bool { return strings.HasSuffix(lower, extension) }) {
 			names = append(names, entry.Name())
 		}
 	}

@@ -22,9 +22,15 @@ const plainVariable = "P11BRIDGE_ACCESSIBLE"
 // NewCommand also makes the conversation what the program does alone on a terminal.
 func NewCommand(a *frame.App) *cobra.Command {
 	accessible := false
-	run := a.Unsupervised(func(ctx context.Context, _ []string) (frame.Result, error) {
+	talk := a.Unsupervised(func(ctx context.Context, _ []string) (frame.Result, error) {
 		return frame.Result{}, converse(ctx, a, accessible)
 	})
+	run := func(c *cobra.Command, args []string) error {
+		if err := a.CheckModuleFlags(c, args); err != nil {
+			return err
+		}
+		return talk(c, args)
+	}
 	c := &cobra.Command{
 		Use:     "guide",
 		Short:   a.Text("command.guide.short", nil),
@@ -51,9 +57,6 @@ func converse(ctx context.Context, a *frame.App, accessible bool) error {
 		return frame.Usage("error.guide-json", nil)
 	case !terminal.Interactive(terminal.File{File: os.Stdin}, terminal.File{File: os.Stdout}):
 		return terminal.ErrNone
-	}
-	if err := a.CheckModuleFlags(); err != nil {
-		return err
 	}
 	secret.LockProcess()
 	name := a.Getenv("TERM")

@@ -83,14 +83,14 @@ func (c *conversation) threeSentences(code verdict.Code) string {
 	return c.ReasonText(reason, "summary") + " " + strings.TrimSpace(strings.Join(why[:min(2, len(why))], ""))
 }
 
-// snapshotEnding and pageEnding are the ends of the two files of a report.
+// snapshotExtension and pageExtension are the ends of the two files of a report.
 const (
-	snapshotEnding = ".json"
-	pageEnding     = ".html"
+	snapshotExtension = ".json"
+	pageExtension     = ".html"
 )
 
 func pageBeside(snapshot string) string {
-	return strings.TrimSuffix(snapshot, snapshotEnding) + pageEnding
+	return strings.TrimSuffix(snapshot, snapshotExtension) + pageExtension
 }
 
 // report saves what support needs: a snapshot of the token, and the page that explains it.
@@ -99,7 +99,7 @@ func (b *backup) report(ctx context.Context) error {
 	ask := func(ctx context.Context) (bool, error) {
 		proposed := path
 		if proposed == "" {
-			proposed = freeName(view.FileName(string(b.key.Label), b.key.ID)+"-report", snapshotEnding)
+			proposed = freeName(view.FileName(string(b.key.Label), b.key.ID)+"-report", snapshotExtension)
 		}
 		found, err := b.newFile(ctx, proposed, func(text string) error { return archive.Target{Path: pageBeside(text)}.Check() })
 		if err == nil {

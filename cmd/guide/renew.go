@@ -69,13 +69,13 @@ func (r *renewal) choosePolicy(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// requestEnding is that of signing requests.
-const requestEnding = ".csr"
+// requestExtension is that of signing requests.
+const requestExtension = ".csr"
 
 func (r *renewal) chooseFile(ctx context.Context) (bool, error) {
 	proposed := r.file
 	if proposed == "" {
-		proposed = freeName(view.FileName(string(r.key.Label), r.key.ID), requestEnding)
+		proposed = freeName(view.FileName(string(r.key.Label), r.key.ID), requestExtension)
 	}
 	path, err := r.newFile(ctx, proposed, func(string) error { return nil })
 	if err == nil {
@@ -98,8 +98,8 @@ func (r *renewal) make(ctx context.Context) (bool, error) {
 	return true, r.say("guide.request.later", nil)
 }
 
-// certificateEndings are those of files that may hold an issued certificate.
-var certificateEndings = []string{".cer", ".crt", ".pem", ".der"}
+// certificateExtensions are those of files that may hold an issued certificate.
+var certificateExtensions = []string{".cer", ".crt", ".pem", ".der"}
 
 // installation is what an install is asked for.
 type installation struct {
@@ -116,7 +116,7 @@ func (c *conversation) install(ctx context.Context) error {
 }
 
 func (i *installation) chooseFile(ctx context.Context) (bool, error) {
-	path, err := i.existingFile(ctx, "guide.install.title", certificateEndings, i.file)
+	path, err := i.existingFile(ctx, "guide.install.title", certificateExtensions, i.file)
 	if err == nil {
 		i.file = path
 	}
