@@ -306,10 +306,7 @@ func (r CSRRequest) sign(result *CSRResult) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	signers, err := r.Session.Signers(result.PrivateKey, result.Key)
-	if err != nil {
-		return nil, err
-	}
+	signers := r.Session.Signers(result.PrivateKey, result.Key)
 	scheme, hash := schemeOf(result.Key)
 	for _, signer := range signers {
 		var signature, der []byte

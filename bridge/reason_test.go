@@ -117,7 +117,7 @@ var producedHere = []verdict.Code{
 // Whoever produces one in a row here moves it to producedHere.
 var awaiting = []verdict.Code{
 	verdict.BackupOfAnotherKey, verdict.NoKeyForCertificate,
-	verdict.AlreadyOnToken, verdict.TokenFull, verdict.RestoreRefused, verdict.RestoredDifferently, verdict.PublicKeyNotStored,
+	verdict.AlreadyOnToken, verdict.TokenFull, verdict.RestoreRefused, verdict.RestoredDifferently, verdict.PublicKeyNotStored, verdict.RestoredUnproven,
 	verdict.TokenCouldNotProve, verdict.OtherMethodUsed,
 }
 

@@ -121,6 +121,13 @@ func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token
 		Public: r.Copy.Certificate.PublicKey, Certificate: r.Copy.Certificate, Name: plan.Name, Method: entered.method, Mechanism: entered.mechanism,
 		Verified: entered.proven, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, Notices: r.Copy.Notices,
 	}
+	if entered.unproven != nil {
+		answers := entered.unproven.Answers
+		if len(answers) == 0 {
+			answers = []string{entered.unproven.Error()}
+		}
+		result.Notices = append(result.Notices, verdict.Because(verdict.RestoredUnproven, verdict.Fact{Name: "answers", Value: answers}))
+	}
 	if err := r.settleAttributes(plan, entered, result); err != nil {
 		return nil, err
 	}
@@ -145,7 +152,7 @@ func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan,
 		switch {
 		case err == nil:
 		case refused: // a card may have no place for one
-			result.Notices = append(result.Notices, verdict.Because(verdict.PublicKeyNotStored, verdict.Fact{Name: "CKR", Value: code.String()}))
+			result.Notices = append(result.Notices, verdict.Because(verdict.PublicKeyNotStored, verdict.Fact{Name: "function", Value: "C_CreateObject"}, verdict.Fact{Name: "CKR", Value: code.String()}))
 		default:
 			return err
 		}

@@ -19,6 +19,7 @@ type entered struct {
 	method    RestoreMethod
 	mechanism string
 	proven    bool
+	unproven  *token.CannotShowError // why not
 }
 
 // otherCertificateError means that the key is that of another certificate in the file than the one taken for its own.
@@ -111,6 +112,7 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 		return false, added.Retract(key)
 	}
 	public := in.template.Public
+	var unable *token.CannotShowError
 	switch err := r.Session.Prove(ctx, key, public); {
 	case err == nil:
 		in.key, in.proven = key, true
@@ -123,8 +125,8 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 		note("the token signs with another key")
 	case token.Lost(err):
 		return false, err
-	case in.method == RestoreByCreate && errors.As(err, new(*token.CannotShowError)): // every number of it was given
-		in.key = key
+	case in.method == RestoreByCreate && errors.As(err, &unable): // every number of it was given
+		in.key, in.unproven = key, unable
 		return true, nil
 	default:
 		*answers = append([]string{name + ": proof: " + err.Error()}, *answers...) // the key went in: this says the most

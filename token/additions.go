@@ -168,9 +168,14 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 		return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and what it has made could not be found out: " + err.Error())}
 	}
 	for _, handle := range handles {
-		if !a.previous[handle] && !a.has(handle) && a.claim(handle, missing) {
-			found = true
+		if a.previous[handle] || a.has(handle) {
+			continue
 		}
+		claimed, err := a.claim(handle, missing)
+		if err != nil {
+			return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and what it has made could not be found out: " + err.Error())}
+		}
+		found = found || claimed
 	}
 	var answer *AnswerError
 	if !found || errors.As(cause, &answer) {
@@ -188,13 +193,14 @@ func answered(err error) string {
 }
 
 // claim takes a new object for one that was asked for, where it is shown to be that. It is false for an object of another class.
-func (a *Additions) claim(handle pkcs11.ObjectHandle, wanted []*addition) bool {
+// The error is that of an object that could not be read: nobody knows whether it is one of those.
+func (a *Additions) claim(handle pkcs11.ObjectHandle, wanted []*addition) (bool, error) {
 	object, err := a.clearing().readObject(handle)
 	if err != nil {
 		for _, w := range wanted {
 			a.unsure = append(a.unsure, w.asked()...)
 		}
-		return true
+		return false, err
 	}
 	alike := false
 	for _, w := range wanted {
@@ -202,7 +208,7 @@ func (a *Additions) claim(handle pkcs11.ObjectHandle, wanted []*addition) bool {
 			if w.isFound(object) {
 				w.object = object
 				a.made = append(a.made, w)
-				return true
+				return true, nil
 			}
 			alike = true
 		}
@@ -210,7 +216,7 @@ func (a *Additions) claim(handle pkcs11.ObjectHandle, wanted []*addition) bool {
 	if alike {
 		a.unsure = append(a.unsure, object)
 	}
-	return alike
+	return alike, nil
 }
 
 // asked is the object as it was last read, or as it was asked for, once under every name that it may have.

@@ -68,17 +68,23 @@ func (e *LoadError) Error() string { return fmt.Sprintf("load %s: %s", e.Path, e
 // load brings the library into the process, leaves it there and asks it for its functions. The file is looked at first,
 // because the loader's text does not tell a missing module from a missing dependency.
 func (m *Module) load() error {
-	var get unsafe.Pointer
-	err := m.watch("dlopen", m.Library.Path, func() (err error) { get, err = openLibrary(m.Library.Path); return err })
+	err := m.watch("dlopen", m.Library.Path, func() (err error) { m.getFunctionList, err = openLibrary(m.Library.Path); return err })
 	if err != nil {
 		return err
 	}
-	return m.watch("C_GetFunctionList", "", func() (err error) {
-		if m.functions, err = cryptoki.GetFunctionList(get); err != nil {
+	m.functions, err = m.askFunctionList()
+	return err
+}
+
+// askFunctionList calls C_GetFunctionList (PKCS#11 v3.1 §5.4.4).
+func (m *Module) askFunctionList() (functions *cryptoki.Functions, err error) {
+	err = m.watch("C_GetFunctionList", "", func() (err error) {
+		if functions, err = cryptoki.GetFunctionList(m.getFunctionList); err != nil {
 			return &LoadError{Path: m.Library.Path, Fault: FaultFunctionList, Text: asError("C_GetFunctionList", err).Error()}
 		}
 		return nil
 	})
+	return functions, err
 }
 
 func openLibrary(path string) (unsafe.Pointer, error) {

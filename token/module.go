@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/ThalesIgnite/crypto11"
 	"github.com/miekg/pkcs11"
@@ -43,6 +44,8 @@ type AdditionObserver interface {
 type Module struct {
 	Library Library
 	Info    ModuleInfo
+
+	getFunctionList unsafe.Pointer // C_GetFunctionList
 
 	functions *cryptoki.Functions // nil once closed
 	observer  Observer

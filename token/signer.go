@@ -37,17 +37,14 @@ type Signer struct {
 // Signers lists the ways to sign with a private key, the preferred one first: crypto11 where ShareWithCrypto11 opened it
 // and it finds exactly this key, then our own over C_Sign. public is the key's public half. Session.Authenticate gives the PIN
 // once more for a key with CKA_ALWAYS_AUTHENTICATE. A signature is to be verified by whoever asked for it: crypto11 pairs keys
-// by CKA_ID. The error is a lost connection.
-func (s *Session) Signers(key *Object, public pki.PublicKey) ([]Signer, error) {
+// by CKA_ID.
+func (s *Session) Signers(key *Object, public pki.PublicKey) []Signer {
 	own := Signer{&tokenSigner{session: s, key: key, public: public}, SignedByOwn}
 	found, err := s.crypto11Signer(key, public)
-	if code, known := CodeOf(err); known && connectionLost(code) {
-		return nil, err
+	if err != nil || found == nil { // whatever crypto11 cannot do, C_Sign may; it names the call where the connection is lost
+		return []Signer{own}
 	}
-	if err != nil || found == nil { // whatever crypto11 cannot do, C_Sign may
-		return []Signer{own}, nil //nolint:nilerror // see above
-	}
-	return []Signer{{found, SignedByCrypto11}, own}, nil
+	return []Signer{{found, SignedByCrypto11}, own}
 }
 
 // tokenSigner signs by C_SignInit and C_Sign.
@@ -108,6 +105,9 @@ func (slot Slot) ShareWithCrypto11(ctx context.Context) error {
 	if slot.Token == nil || !m.ours || m.crypto11 != nil || m.Library.InitString != "" || !roomForCrypto11(slot.Token) {
 		return nil
 	}
+	if _, err := m.askFunctionList(); err != nil { // crypto11 uses the list without a look at the answer
+		return nil //nolint:nilerror // the module goes on as it was
+	}
 	if err := m.call("C_Finalize", "", m.functions.Finalize); err != nil {
 		return err
 	}
@@ -124,6 +124,22 @@ func (slot Slot) ShareWithCrypto11(ctx context.Context) error {
 		return err
 	}
 	return slot.stillThere(ctx)
+}
+
+// crypto11Calls are the calls that each function of crypto11 makes: which of them it is in, nobody knows.
+var crypto11Calls = map[string]string{
+	"crypto11 Configure":   "C_GetFunctionList, C_Initialize, C_GetSlotList, C_GetTokenInfo, C_OpenSession",
+	"crypto11 FindKeyPair": "C_OpenSession, C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal, C_GetAttributeValue",
+	"crypto11 Sign":        "C_OpenSession, C_SignInit, C_Sign",
+	"crypto11 Close":       "C_CloseSession, C_CloseAllSessions, C_Finalize",
+}
+
+// WithCalls is a function as an Observer is told of it, with the calls that it may be in where it is one of crypto11's.
+func WithCalls(function string) string {
+	if calls, several := crypto11Calls[function]; several {
+		return function + " (" + calls + ")"
+	}
+	return function
 }
 
 // stillThere makes sure that the slot holds the same token after the module was initialised anew.

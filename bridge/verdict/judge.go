@@ -343,7 +343,7 @@ func UnreadReason(inventory *token.Inventory, o *token.Object) Reason {
 
 // NamesFailedCall tells a reason that says what a call answered in place of what was asked: whoever is told less for it is told why.
 func (r Reason) NamesFailedCall() bool {
-	return slices.ContainsFunc(r.Evidence, func(f Fact) bool { return f.Name == "function" || f.Name == "answer" })
+	return slices.ContainsFunc(r.Evidence, func(f Fact) bool { return f.Name == "function" || f.Name == "answer" || f.Name == "answers" })
 }
 
 // JudgeToken decides from a token's flags what stands in the way of a login, before any is tried. An empty result means

@@ -115,6 +115,7 @@ const (
 	RestoreRefused      Code = "restore-refused"
 	RestoredDifferently Code = "restored-differently"
 	PublicKeyNotStored  Code = "public-key-not-stored"
+	RestoredUnproven    Code = "restored-unproven"
 
 	BackupNeverMade        Code = "backup-never-made"
 	BackupOutdated         Code = "backup-outdated"
@@ -251,7 +252,8 @@ var table = []Entry{
 	{TokenFull, Blocks, []string{"CKR"}, "PKCS#11 v3.1 §5.1.2 (CKR_DEVICE_MEMORY)"},
 	{RestoreRefused, Blocks, []string{"answers"}, "PKCS#11 v3.1 §5.7.1 (C_CreateObject), §5.18.4 (C_UnwrapKey)"},
 	{RestoredDifferently, Notices, []string{"CKA_EXTRACTABLE", "CKA_SENSITIVE", "CKA_PRIVATE", "CKA_TOKEN", "CKA_SIGN", "CKA_DECRYPT", "CKA_DERIVE", "CKA_ID", "CKA_LABEL"}, "PKCS#11 v3.1 §4.9 (table 26)"},
-	{PublicKeyNotStored, Notices, []string{"CKR"}, "PKCS#11 v3.1 §4.8"},
+	{PublicKeyNotStored, Notices, []string{"function", "CKR"}, "PKCS#11 v3.1 §4.8"},
+	{RestoredUnproven, Weakness, []string{"answers"}, "PKCS#11 v3.1 §5.13.2 (C_Sign)"},
 	{BackupNeverMade, Weakness, []string{"CKA_ID"}, "docs/schema/p11bridge.record.schema.json"},
 	{BackupOutdated, Weakness, []string{"file", "created", "not_before"}, "docs/schema/p11bridge.record.schema.json; RFC 5280 §4.1.2.5"},
 	{BackupUpToDate, Notices, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json"},

@@ -150,6 +150,7 @@ var madeElsewhere = map[Code]string{
 	RestoreRefused:         bridgeRows,
 	RestoredDifferently:    bridgeRows,
 	PublicKeyNotStored:     bridgeRows,
+	RestoredUnproven:       bridgeRows,
 	FileEmpty:              bridgeRows,
 	FileBeyondLimits:       bridgeRows,
 	FileAsText:             bridgeRows,

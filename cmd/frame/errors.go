@@ -133,7 +133,7 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	}
 	f := Failure{
 		ID:   id,
-		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(function), "Signal": messages.Own(e.Signal), "After": messages.Own(e.After.String())},
+		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(token.WithCalls(function)), "Signal": messages.Own(e.Signal), "After": messages.Own(e.After.String())},
 		More: a.unfinished(e.Unfinished), Code: ExitFailed,
 	}
 	if e.Cause != supervise.Interrupted {
