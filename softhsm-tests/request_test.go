@@ -77,7 +77,7 @@ func TestRequestOnFaultyModules(t *testing.T) {
 		{"answers", "error:C_Sign:0x5", "rita", nil, 1, []string{"C_Sign answered CKR_GENERAL_ERROR"}, false},
 		{"answers the first", "error:C_Sign@3:0x5", "rita", nil, 0, []string{"by p11bridge"}, false},
 		{"crashes", "crash:C_Sign@3", "rita", []string{"--same-key"}, 1, []string{"crashed", "SIGSEGV", "in crypto11 Sign"}, false},
-		{"hangs", "hang:C_Sign@3", "rita", []string{"--same-key", "--timeout", "2s"}, 1, []string{"did not return from crypto11 Sign within 2"}, false},
+		{"hangs", "hang:C_Sign@3", "rita", []string{"--same-key", "--timeout", "2s"}, 1, []string{"did not return from crypto11 Sign (C_OpenSession, C_SignInit, C_Sign) within 2"}, false},
 		{"hangs in C_Sign", "hang:C_Sign", "edda", []string{"--same-key", "--timeout", "2s"}, 1, []string{"did not return from C_Sign within 2"}, false},
 		{"crashes in another initialisation", "crash:C_Initialize@2", "rita", []string{"--same-key"}, 1, []string{"in crypto11 Configure"}, false},
 		{"initialises once", "error:C_Initialize@2:0x5", "rita", []string{"--same-key"}, 0, []string{"by p11bridge"}, false},
