@@ -61,8 +61,40 @@ type inMemory struct{ product withProduct }
 // disk is where temporary files are otherwise, for the test that wants a real medium.
 var disk = os.TempDir()
 
-// Run implements testscript.TestingM.
+// Run implements testscript.TestingM. The person who runs the tests has no part in them: their home is an empty directory.
 func (m inMemory) Run() int {
+	home, err := emptyHome()
+	if err != nil {
+		panic(err)
+	}
+	defer func() {
+		if err := os.RemoveAll(home); err != nil {
+			fmt.Fprintln(os.Stderr, "remove the empty home:", err)
+		}
+	}()
+	return m.runInMemory()
+}
+
+// emptyHome makes HOME an empty directory, so that no profile of a browser and no configuration there is found. Go's own
+// directories stay where they are.
+func emptyHome() (string, error) {
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH", "GOENV"} {
+		value, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			continue // a test that needs the go command says so
+		}
+		if err := os.Setenv(name, strings.TrimSpace(string(value))); err != nil {
+			return "", err
+		}
+	}
+	home, err := os.MkdirTemp("", "p11bridge-home-")
+	if err != nil {
+		return "", err
+	}
+	return home, os.Setenv("HOME", home)
+}
+
+func (m inMemory) runInMemory() int {
 	const memory, enough = "/dev/shm", 512 << 20
 	var system unix.Statfs_t
 	if err := unix.Statfs(memory, &system); err != nil || system.Bavail*uint64(system.Bsize) < enough || system.Flags&unix.ST_NOEXEC != 0 {

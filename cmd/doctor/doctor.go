@@ -19,8 +19,9 @@ import (
 )
 
 type doctorOptions struct {
-	html  string
-	force bool
+	html    string
+	force   bool
+	verbose bool
 }
 
 func NewCommand(a *frame.App) *cobra.Command {
@@ -35,6 +36,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.html, "html", "", a.Text("flag.html", nil))
 	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
+	c.Flags().BoolVar(&o.verbose, "verbose", false, a.Text("flag.doctor-verbose", nil))
 	return c
 }
 
@@ -60,7 +62,7 @@ func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) (frame.Resul
 		}
 	}
 	runs := make([]verdict.ModuleRun, 0, len(libraries))
-	for _, library := range libraries {
+	for _, library := range apart(libraries) {
 		run, err := inspectInChild(ctx, a, library)
 		if err != nil {
 			return frame.Result{}, err
@@ -82,12 +84,27 @@ func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) (frame.Resul
 			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
 			return
 		}
-		printDoctor(p, shown)
+		printDoctor(p, shown, o.verbose)
 	}}
 	if !shown.healthy(named) {
 		result.Code = frame.ExitFailed
 	}
 	return result, nil
+}
+
+// apart has each profile of a browser asked in a process of its own, so that a damaged one says so alone.
+func apart(libraries []token.Library) []token.Library {
+	var result []token.Library
+	for _, library := range libraries {
+		if library.Name != host.ProfilesName {
+			result = append(result, library)
+			continue
+		}
+		for _, one := range host.ProfileLibraries() {
+			result = append(result, one.Library)
+		}
+	}
+	return result
 }
 
 // inspectInChild has a child ask one module. A module that takes the child along is a result like any other.

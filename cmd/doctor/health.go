@@ -30,8 +30,8 @@ type doctorView struct {
 
 type moduleView struct {
 	Path    string           `json:"path"`
-	Found   string           `json:"found"`    // flag, p11-kit or usual-place
-	FoundBy string           `json:"found_by"` // the flag, variable or file that names it; empty for a usual place
+	Found   string           `json:"found"`    // flag, p11-kit, profile or usual-place
+	FoundBy string           `json:"found_by"` // the flag, variable, file or folder that names it; empty for a usual place
 	Mode    string           `json:"mode"`     // the file's permissions; empty where there is no such file
 	Health  verdict.Health   `json:"light"`
 	Library *libraryView     `json:"library"` // what C_GetInfo told; nil where it told nothing
@@ -152,6 +152,31 @@ func (v doctorView) healthy(named bool) bool {
 	return found
 }
 
+// usable names the tokens that can be used, as they are shown to people.
+func (v doctorView) usable() []string {
+	var names []string
+	for _, module := range v.Modules {
+		for _, slot := range module.Slots {
+			if slot.State == slotUsable {
+				names = append(names, `"`+slot.Token.Label.String()+`"`)
+			}
+		}
+	}
+	return names
+}
+
+// causes are the reasons of everything that was looked at, the likeliest cause first.
+func (v doctorView) causes() []verdict.Reason {
+	all := slices.Clone(v.Reasons)
+	for _, module := range v.Modules {
+		all = append(all, module.Reasons...)
+		for _, slot := range module.Slots {
+			all = append(all, slot.Reasons...)
+		}
+	}
+	return verdict.Causes(all)
+}
+
 func viewModule(a *frame.App, run verdict.ModuleRun, judged verdict.ModuleVerdict, named bool) moduleView {
 	library := run.Library
 	shown := moduleView{
@@ -161,6 +186,8 @@ func viewModule(a *frame.App, run verdict.ModuleRun, judged verdict.ModuleVerdic
 	switch {
 	case named:
 		shown.Found, shown.FoundBy = "flag", namedBy(a)
+	case library.Name == host.ProfilesName:
+		shown.Found, shown.FoundBy = "profile", library.NamedBy
 	case library.NamedBy != "":
 		shown.Found, shown.FoundBy = "p11-kit", library.NamedBy
 	}

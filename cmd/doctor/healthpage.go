@@ -21,7 +21,7 @@ func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) erro
 	general := view.PageSection{Heading: a.Text("page.doctor.surroundings", nil)}
 	general.Reasons, _ = healthReasons(a, shown.Reasons)
 	general.Steps = a.Steps(blocking(shown.Reasons)...)
-	surroundings := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
+	surroundings := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}, true}
 	surroundings.surroundings(shown)
 	general.Facts = lines(surroundings.out.String())
 	modules := view.PageSection{Heading: a.Text("page.doctor.modules", nil)}
@@ -41,7 +41,7 @@ var healthRatings = map[verdict.Health]string{verdict.HealthOK: view.RatingGood,
 
 func healthCard(a *frame.App, m moduleView) view.PageCard {
 	card := view.PageCard{Rating: healthRatings[m.Health], Heading: terminal.Printable(m.Path), Verdict: a.Text("page.doctor.health."+string(m.Health), nil)}
-	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}}
+	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}, true}
 	facts.line("", a.Text("doctor.found."+m.Found, messages.Args{"By": foreign.Text(m.FoundBy)}))
 	facts.library(m)
 	reasons := m.Reasons

@@ -19,11 +19,14 @@ type healthText struct {
 	out       *strings.Builder
 	colour    terminal.Colours
 	explained map[verdict.Code]bool
+	verbose   bool // with what modules printed
 }
 
-// printDoctor writes the view: what is broken first, what works last, and what is around it at the end.
-func printDoctor(p *frame.Printer, shown doctorView) {
-	t := healthText{p.App, &strings.Builder{}, p.Colours(), map[verdict.Code]bool{}}
+// printDoctor writes the view: in one line what can be used or why nothing can; then what is broken first, what works last,
+// and what is around it at the end.
+func printDoctor(p *frame.Printer, shown doctorView, verbose bool) {
+	t := healthText{p.App, &strings.Builder{}, p.Colours(), map[verdict.Code]bool{}, verbose}
+	t.headline(shown)
 	t.line("", p.Text("doctor.counts", messages.Args{"Modules": messages.Number(len(shown.Modules)), "Usable": messages.Number(shown.Usable)}))
 	if shown.wanted != "" && !shown.healthy(false) {
 		t.line("", t.colour.Doubt(p.Text("doctor.no-such-token", messages.Args{"Label": foreign.Text(shown.wanted)})))
@@ -36,6 +39,23 @@ func printDoctor(p *frame.Printer, shown doctorView) {
 	fmt.Fprint(p.Out, t.out.String())
 }
 
+// headline says what can be used, or the likeliest cause for which nothing can, with the command for it.
+func (t healthText) headline(shown doctorView) {
+	if names := shown.usable(); len(names) > 0 {
+		t.line("", t.colour.Good(t.Text("doctor.usable", messages.Args{"Tokens": messages.Own(strings.Join(names, ", "))})))
+		return
+	}
+	causes := shown.causes()
+	if len(causes) == 0 {
+		return
+	}
+	line := t.colour.Bad(t.Text("doctor.nothing-usable", messages.Args{"Cause": messages.Own(t.ReasonText(causes[0], "summary"))}))
+	if command := frame.CommandFor(causes[0]); command != "" {
+		line += " → " + command
+	}
+	t.line("", line)
+}
+
 func (t healthText) line(indent, text string) { fmt.Fprintln(t.out, indent+text) }
 
 // reasons explains each reason that keeps from something; of a notice the summary and what was seen are enough.
@@ -45,6 +65,10 @@ func (t healthText) reasons(indent string, reasons []verdict.Reason) {
 		if known && entry.Kind == verdict.Blocks && !t.explained[reason.Code] {
 			t.explained[reason.Code] = true
 			t.line("", frame.IndentLines(strings.TrimSuffix(t.ReasonsText(reason), "\n"), indent))
+			continue
+		}
+		if reason.Code == verdict.ModulePrinted && !t.verbose {
+			t.line(indent+"  ", fmt.Sprintf("%s [%s] %s", t.ReasonText(reason, "summary"), reason.Code, t.Text("doctor.see-verbose", nil)))
 			continue
 		}
 		t.line(indent+"  ", fmt.Sprintf("%s [%s]", t.ReasonText(reason, "summary"), reason.Code))

@@ -31,6 +31,7 @@ func frameErrors() []Description {
 		Is(context.Canceled, ExitFailed, "error.interrupted"),
 		Is(supervise.ErrNoProc, ExitFailed, "error.no-proc"),
 		As(describeLoad),
+		As(describeStart),
 		As(describeBlocked),
 		As(describeRefused),
 		As(describeSaved),
@@ -65,14 +66,18 @@ func frameErrors() []Description {
 		As(func(_ *App, e *token.CannotShowError) Failure {
 			return Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(OneLine(e))}, Code: ExitPartly}
 		}),
+		As(func(_ *App, e *profileReadError) Failure {
+			return Failure{ID: "error.nss-profile-read-only", Args: messages.Args{"Directory": messages.Own(quoted(e.directory))}, Code: ExitFailed}
+		}),
 		Is(bridge.ErrWriteProtected, ExitFailed, "error.write-protected"),
 		Is(host.ErrNSSOldFormat, ExitFailed, "error.nss-old-format"),
 		Is(host.ErrNSSUnreadable, ExitFailed, "error.nss-unreadable"),
 		Is(host.ErrNSSDamaged, ExitFailed, "error.nss-damaged"),
 		Is(host.ErrNoNSSDatabase, ExitFailed, "error.no-nss-database"),
 		Is(host.ErrNoSoftokn, ExitFailed, "error.no-softokn"),
-		As(func(_ *App, _ noModuleError) Failure {
-			return Failure{ID: "error.no-module", Stated: []verdict.Reason{verdict.NoModuleReason(host.Configurations())}, Code: ExitFailed}
+		As(func(a *App, _ noModuleError) Failure {
+			cause := []verdict.Reason{verdict.NoModuleReason(host.Configurations())}
+			return Failure{ID: "error.no-module", Stated: cause, More: a.toTry(cause), Code: ExitFailed}
 		}),
 		Is(bridge.ErrPasswordEmpty, ExitFailed, "error.password-empty"),
 		Is(bridge.ErrPasswordEncoding, ExitFailed, "error.password-encoding"),
@@ -172,6 +177,9 @@ func describeNoToken(a *App, e *noTokenError) Failure {
 	}
 	for _, problem := range e.ModuleProblems {
 		more = append(more, terminal.Printable(problem))
+	}
+	if len(e.Present) == 0 {
+		more = append(more, a.toTry(f.Reasons))
 	}
 	f.More = strings.Join(more, "\n")
 	return f

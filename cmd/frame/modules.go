@@ -39,14 +39,20 @@ type noModuleError struct{}
 // Error says so.
 func (noModuleError) Error() string { return "no PKCS#11 module found" }
 
+// profileReadError means that a command wants to write to a browser's profile that nobody named.
+type profileReadError struct{ directory string }
+
+// Error names the folder.
+func (e *profileReadError) Error() string { return "opened for reading only: " + e.directory }
+
 // noTokenError means that no token is there, or none of those that are there is meant.
 type noTokenError struct {
 	Wanted         string   // the label or URI asked for, empty for any
 	Present        []string // URIs of the tokens that are there
 	Slots          int
-	Uninitialised  int
 	Unread         []error // of the slots whose token could not be read
 	ModuleProblems []string
+	runs           []verdict.ModuleRun // what the modules showed
 }
 
 // Error says what was looked for.
@@ -83,20 +89,20 @@ func (a *App) Meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bo
 	return uri == nil || uri.MatchesToken(module, slot)
 }
 
-// reasons are the reasons that a missing token gives.
+// reasons are the reasons for which no token is there.
 func (e *noTokenError) reasons() []verdict.Reason {
-	switch {
-	case len(e.Present) > 0:
+	if len(e.Present) > 0 {
 		return nil
-	case len(e.Unread) > 0: // the token that is meant may be in one of them
+	}
+	causes := causesOf(e.runs)
+	surroundings := len(causes) > 0 && (causes[0].Code == verdict.SoftHSMConfiguration || causes[0].Code == verdict.PCSCDNotRunning)
+	if len(e.Unread) > 0 && !surroundings { // the token that is meant may be in one of them
 		failure := token.FailureOf(e.Unread[0])
 		return []verdict.Reason{{Code: verdict.TokenAbsent, Evidence: verdict.Evidence{
 			{Name: "slots", Value: e.Slots}, {Name: "function", Value: failure.Function}, {Name: "CKR", Value: failure.Code.String()},
 		}}}
-	case e.Uninitialised > 0:
-		return []verdict.Reason{{Code: verdict.TokenNotInitialised, Evidence: verdict.Evidence{{Name: "CKF_TOKEN_INITIALIZED", Value: false}}}}
 	}
-	return []verdict.Reason{{Code: verdict.TokenAbsent, Evidence: verdict.Evidence{{Name: "slots", Value: e.Slots}}}}
+	return causes
 }
 
 // Notice writes a line for the person that is no error.

@@ -2,16 +2,19 @@ package frame
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
+	"p11bridge/token/host"
 	"p11bridge/token/secret"
 )
 
@@ -42,14 +45,21 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 			continue
 		}
 		found, module, err := w.open(ctx, library, observer)
-		if err != nil && (named || ctx.Err() != nil) {
+		if err != nil && library.Name == host.ProfilesName && ctx.Err() == nil {
+			found, module, err = w.openSound(ctx, observer, err)
+		}
+		if ctx.Err() != nil {
 			return nil, err
+		}
+		missing.runs = append(missing.runs, runOf(library, found, err))
+		missing.Slots += len(found)
+		if err != nil && named {
+			return nil, w.startFailure(missing.runs[0], err)
 		}
 		if err != nil {
 			missing.ModuleProblems = append(missing.ModuleProblems, library.Path+": "+err.Error())
 			continue
 		}
-		missing.Slots += len(found)
 		for _, slot := range found {
 			if missing.counts(library, slot) && w.Meant(module.Info, slot, uri) {
 				slots = append(slots, slot)
@@ -66,6 +76,15 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 	return slots, nil
 }
 
+// startFailure is the failure of the one module that was named. Of a certificate database its files say more.
+func (w *Worker) startFailure(run verdict.ModuleRun, err error) error {
+	var answer *token.Error
+	if w.NSSDB == "" && errors.As(err, &answer) {
+		return &startError{run, answer}
+	}
+	return err
+}
+
 // open opens a module and lists its slots.
 func (w *Worker) open(ctx context.Context, library token.Library, observer *supervise.Observer) ([]token.Slot, *token.Module, error) {
 	module, err := token.Open(library, observer)
@@ -75,6 +94,30 @@ func (w *Worker) open(ctx context.Context, library token.Library, observer *supe
 	w.Opened(module.Close)
 	slots, err := module.Slots(ctx)
 	return slots, module, err
+}
+
+// openSound opens softokn with those profiles that it opens alone: one that is locked or damaged does not hide the others.
+func (w *Worker) openSound(ctx context.Context, observer *supervise.Observer, failed error) ([]token.Slot, *token.Module, error) {
+	var sound []host.ProfileLibrary
+	for _, one := range host.ProfileLibraries() {
+		err := one.Fault
+		if err == nil {
+			var module *token.Module
+			if module, err = token.Open(one.Library, observer); err == nil {
+				err = module.Close()
+			}
+		}
+		if err == nil {
+			sound = append(sound, one)
+			continue
+		}
+		w.Notice("notice.profile-left-out", messages.Args{"Profile": foreign.Text(one.Label), "Directory": foreign.Text(one.Profile.Directory), "Problem": messages.Own(w.Describe(err).Text(w.App))})
+	}
+	library, some := host.Together(sound)
+	if !some {
+		return nil, nil, failed
+	}
+	return w.open(ctx, library, observer)
 }
 
 // counts notes a slot, and tells whether a token is in it that can be used.
@@ -87,7 +130,6 @@ func (e *noTokenError) counts(library token.Library, slot token.Slot) bool {
 		e.Unread = append(e.Unread, slot.Absent)
 	case slot.Token == nil || slot.Internal():
 	case !slot.Token.Flags.Has(token.CKFTokenInitialized):
-		e.Uninitialised++
 	default:
 		e.Present = append(e.Present, slot.Token.URI().String())
 		return true
@@ -172,6 +214,11 @@ func (w *Worker) Token(ctx context.Context, uri *token.URI) (token.Slot, error) 
 
 // Session opens a session of the kind that the work needs.
 func (w *Worker) Session(slot token.Slot, access token.Access) (*token.Session, error) {
+	if access == token.ReadWrite && w.NSSDB == "" && verdict.AsksForPassword(slot.Token) {
+		if profile, is := host.ProfileOf(string(slot.Token.Label)); is {
+			return nil, &profileReadError{profile.Directory}
+		}
+	}
 	session, err := slot.OpenSession(access)
 	if code, known := token.CodeOf(err); known && access == token.ReadWrite && code == token.CKRTokenWriteProtected {
 		return nil, fmt.Errorf("%w: %w", bridge.ErrWriteProtected, err)

@@ -21,7 +21,8 @@ import (
 var moduleConfigurations = []string{"/usr/share/p11-kit/modules", "/etc/pkcs11/modules", "~/.config/pkcs11/modules"}
 
 // Discover lists the PKCS#11 libraries that p11-kit's configuration and the usual places name, each once, in that order.
-// Modules that hold only trust anchors, and those that p11-kit reaches by a command, are left out. Nothing is loaded.
+// Modules that hold only trust anchors, and those that p11-kit reaches by a command, are left out. The certificate databases
+// of browser profiles come last, in one library. Nothing is loaded.
 func Discover() []token.Library {
 	var found []token.Library
 	seen := map[string]bool{}
@@ -46,6 +47,9 @@ func Discover() []token.Library {
 				add(token.Library{Path: path})
 			}
 		}
+	}
+	if library, there := Together(ProfileLibraries()); there {
+		add(library)
 	}
 	return found
 }

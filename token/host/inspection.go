@@ -60,12 +60,7 @@ func Inspect(ctx context.Context, library token.Library, observer token.Observer
 		return nil, context.Cause(ctx)
 	}
 	known.Failure = token.FailureOf(err)
-	for _, slot := range slots {
-		known.Slots = append(known.Slots, InspectedSlot{
-			ID: slot.ID, Description: slot.Description, Manufacturer: slot.Manufacturer, Removable: slot.Removable,
-			Internal: slot.Internal(), Token: slot.Token, Failure: token.FailureOf(slot.Err),
-		})
-	}
+	known.show(slots)
 	for i, slot := range slots {
 		if err := report(known); err != nil {
 			return nil, err
@@ -85,6 +80,24 @@ func Inspect(ctx context.Context, library token.Library, observer token.Observer
 	}
 	known.Complete = true
 	return known, report(known)
+}
+
+// Seen is an Inspection of a module that was opened for something else: of its slots, or of the error that it ended with.
+func Seen(path string, slots []token.Slot, err error) *Inspection {
+	seen := &Inspection{Failure: token.FailureOf(err), Complete: err == nil}
+	seen.look(path)
+	seen.show(slots)
+	return seen
+}
+
+// show adds the slots as they were listed.
+func (i *Inspection) show(slots []token.Slot) {
+	for _, slot := range slots {
+		i.Slots = append(i.Slots, InspectedSlot{
+			ID: slot.ID, Description: slot.Description, Manufacturer: slot.Manufacturer, Removable: slot.Removable,
+			Internal: slot.Internal(), Token: slot.Token, Failure: token.FailureOf(slot.Err),
+		})
+	}
 }
 
 // ask reads the mechanisms, and counts the objects that a session without a login shows.

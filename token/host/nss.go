@@ -31,25 +31,108 @@ var (
 var ErrNoSoftokn = errors.New("libsoftokn3.so not found")
 
 // NSSDatabase names softokn with an NSS certificate database, as Firefox, Thunderbird and Chromium keep it, opened for
-// reading only unless access is ReadWrite. The error wraps ErrNoNSSDatabase or ErrNoSoftokn.
+// reading only unless access is ReadWrite. The directory is the database's own or one above it: then every profile below is
+// a token. The token of a profile in a usual place has the profile's label, that of any other database the one that NSS
+// gives. No database is ever made. The error wraps ErrNoNSSDatabase, ErrNSSOldFormat, ErrNSSUnreadable, ErrNSSDamaged or
+// ErrNoSoftokn.
 func NSSDatabase(directory string, access token.Access) (token.Library, error) {
 	directory, err := filepath.Abs(strings.TrimPrefix(directory, "sql:"))
 	if err != nil {
 		return token.Library{}, fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
 	}
-	for _, name := range []string{"cert9.db", "key4.db"} {
-		if err := checkNSSFile(directory, name); err != nil {
-			return token.Library{}, err
+	err = checkNSSDatabase(directory)
+	parameters := nssParameters(directory, access)
+	if errors.Is(err, ErrNoNSSDatabase) {
+		var below []Profile
+		if below, err = soundProfiles(profilesBelow(directory), err); err == nil {
+			parameters = nssTokens(below, knownLabels(below), access)
 		}
+	} else if label := knownLabels([]Profile{{Directory: directory}})[0]; label != "" {
+		parameters = nssTokens([]Profile{{Directory: directory}}, []string{label}, access)
 	}
+	if err != nil {
+		return token.Library{}, err
+	}
+	path, err := findSoftokn()
+	return token.Library{Path: path, InitString: parameters, Name: "nss"}, err
+}
+
+// soundProfiles keeps the profiles whose databases can be opened. Where none can, the error says why not: none is the error
+// where there are no profiles.
+func soundProfiles(among []Profile, none error) ([]Profile, error) {
+	var sound []Profile
+	for _, profile := range among {
+		if err := checkNSSDatabase(profile.Directory); err != nil {
+			none = err
+			continue
+		}
+		sound = append(sound, profile)
+	}
+	if len(sound) > 0 {
+		return sound, nil
+	}
+	return nil, none
+}
+
+// ProfileLibraries names softokn once for each profile in a usual place, for reading only: its one token has the profile's
+// label. It is empty without softokn.
+func ProfileLibraries() []ProfileLibrary {
+	path, err := findSoftokn()
+	if err != nil {
+		return nil
+	}
+	profiles := FindProfiles()
+	var libraries []ProfileLibrary
+	for i, label := range labels(profiles) {
+		library := token.Library{Path: path, InitString: nssTokens(profiles[i:i+1], []string{label}, token.ReadOnly), Name: ProfilesName, NamedBy: profiles[i].Directory}
+		libraries = append(libraries, ProfileLibrary{library, profiles[i], label, checkNSSDatabase(profiles[i].Directory)})
+	}
+	return libraries
+}
+
+// ProfileLibrary is softokn with one profile.
+type ProfileLibrary struct {
+	token.Library
+	Profile Profile
+	Label   string
+	Fault   error // what keeps its database from being opened, as far as its files show
+}
+
+// ProfilesName is the Name of libraries whose tokens are profiles that were found and not named.
+const ProfilesName = "profiles"
+
+// Together is one library for all the profiles, since a process can start softokn once only. It is false for none.
+func Together(libraries []ProfileLibrary) (token.Library, bool) {
+	if len(libraries) == 0 {
+		return token.Library{}, false
+	}
+	var profiles []Profile
+	var names []string
+	for _, one := range libraries {
+		profiles, names = append(profiles, one.Profile), append(names, one.Label)
+	}
+	return token.Library{Path: libraries[0].Path, InitString: nssTokens(profiles, names, token.ReadOnly), Name: ProfilesName}, true
+}
+
+func findSoftokn() (string, error) {
 	for _, place := range []string{"libsoftokn3.so", "nss/libsoftokn3.so"} {
 		for _, path := range inRoots(place) {
 			if _, err := os.Stat(path); err == nil {
-				return token.Library{Path: path, InitString: nssParameters(directory, access), Name: "nss"}, nil
+				return path, nil
 			}
 		}
 	}
-	return token.Library{}, ErrNoSoftokn
+	return "", ErrNoSoftokn
+}
+
+// checkNSSDatabase looks at both files of a database.
+func checkNSSDatabase(directory string) error {
+	for _, name := range []string{certificates9, keys4} {
+		if err := checkNSSFile(directory, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // An SQLite file begins with a header (SQLite's file format, section 1.3).
@@ -100,13 +183,34 @@ func wholeSQLite(header []byte, size int64) bool {
 	return !counts || size >= pages*pageSize
 }
 
-// nssParameters is the string that softokn reads from CK_C_INITIALIZE_ARGS.pReserved. Quotes and backslashes in the path
-// are escaped, so that a directory's name cannot add parameters.
+// nssParameters is the string that softokn reads from CK_C_INITIALIZE_ARGS.pReserved for one database, under NSS's own label.
 func nssParameters(directory string, access token.Access) string {
-	escaped := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(directory)
-	flags := "readOnly"
-	if access == token.ReadWrite {
-		flags = ""
+	return nssDirectory(directory) + " certPrefix='' keyPrefix='' secmod='secmod.db' flags=" + nssFlags(access)
+}
+
+// nssTokens is the string for any number of databases, each a token with a label. NSS gives the slots of further databases
+// numbers from 4 on (softkver.h and pkcs11i.h, SFTK_MIN_USER_SLOT_ID).
+func nssTokens(profiles []Profile, labels []string, access token.Access) string {
+	const firstSlot = 4
+	var tokens strings.Builder
+	for i, profile := range profiles {
+		parameters := nssDirectory(profile.Directory) + " tokenDescription='" + escaped(labels[i], "'") + "' slotDescription='" + escaped(labels[i], "'") + "' flags=" + nssFlags(access)
+		fmt.Fprintf(&tokens, "0x%x=[%s] ", firstSlot+i, escaped(parameters, "]"))
 	}
-	return "configdir='sql:" + escaped + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=" + flags
+	return "tokens=<" + escaped(tokens.String(), ">") + "> secmod='secmod.db' flags="
+}
+
+func nssDirectory(directory string) string { return "configdir='sql:" + escaped(directory, "'") + "'" }
+
+func nssFlags(access token.Access) string {
+	if access == token.ReadWrite {
+		return ""
+	}
+	return "readOnly"
+}
+
+// escaped is a text that stands between quotes or brackets of NSS: with a backslash before each that would end it, so that
+// the name of a directory or a profile cannot add parameters.
+func escaped(text, end string) string {
+	return strings.NewReplacer(`\`, `\\`, end, `\`+end).Replace(text)
 }
