@@ -36,7 +36,7 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 		return nil, err
 	}
 	missing := &noTokenError{}
-	var slots []token.Slot
+	var shown []shownSlot
 	leftOut := w.child.Page.LeftOut()
 	w.child.Page.SetDiscovering(!named)
 	defer w.child.Page.SetDiscovering(false)
@@ -62,18 +62,18 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 		}
 		for _, slot := range found {
 			if missing.counts(library, slot) && w.Meant(module.Info, slot, uri) {
-				slots = append(slots, slot)
+				shown = append(shown, shownSlot{slot, module.Info})
 			}
 		}
 	}
-	if len(slots) == 0 {
+	if len(shown) == 0 {
 		missing.Wanted = w.TokenLabel
 		if missing.Wanted == "" && uri != nil && len(missing.Present) > 0 {
 			missing.Wanted = uri.String()
 		}
 		return nil, missing
 	}
-	return slots, nil
+	return w.eachOnce(shown)
 }
 
 // startFailure is the failure of the one module that was named. Of a certificate database its files say more.

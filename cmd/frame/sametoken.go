@@ -1,0 +1,69 @@
+package frame
+
+import (
+	"errors"
+	"slices"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/messages"
+	"p11bridge/token"
+	"p11bridge/token/foreign"
+)
+
+// shownSlot is a slot with the module that shows it.
+type shownSlot struct {
+	token.Slot
+	module token.ModuleInfo
+}
+
+// sameToken tells whether two modules show one token. A token without a serial number is not known again.
+func sameToken(one, other shownSlot) bool {
+	a, b := one.Token, other.Token
+	return one.module.Path != other.module.Path && a.Serial != "" && a.Serial == b.Serial && a.Label == b.Label && a.Manufacturer == b.Manufacturer && a.Model == b.Model
+}
+
+// eachOnce leaves one slot of every token that several modules show, that of the module that can do more with it, and says so. The
+// error is that of a module that no longer answers.
+func (w *Worker) eachOnce(slots []shownSlot) ([]token.Slot, error) {
+	var kept []shownSlot
+	for _, slot := range slots {
+		i := slices.IndexFunc(kept, func(k shownSlot) bool { return sameToken(k, slot) })
+		if i < 0 {
+			kept = append(kept, slot)
+			continue
+		}
+		used, other := kept[i], slot
+		before, err := ability(used.Slot)
+		after, otherErr := ability(other.Slot)
+		if err := errors.Join(err, otherErr); err != nil {
+			return nil, err
+		}
+		if slices.Compare(after, before) > 0 {
+			used, other = other, used
+		}
+		kept[i] = used
+		w.Notice("notice.same-token", messages.Args{"Token": used.Token.Label, "Used": foreign.Text(used.module.Path), "Other": foreign.Text(other.module.Path)})
+	}
+	once := make([]token.Slot, 0, len(kept))
+	for _, slot := range kept {
+		once = append(once, slot.Slot)
+	}
+	return once, nil
+}
+
+// ability orders what a module can do with a token, by what it lists: to shroud a key, to wrap one at all, and how much else. A
+// module that does not tell its mechanisms can do the least.
+func ability(slot token.Slot) ([]int, error) {
+	mechanisms, err := slot.Mechanisms()
+	if err != nil && token.Lost(err) {
+		return nil, err
+	}
+	shrouds, wraps := 0, 0
+	if verdict.ListsShroud(mechanisms) {
+		shrouds = 1
+	}
+	if slices.ContainsFunc(mechanisms, func(m token.Mechanism) bool { return slices.Contains(token.WrapMechanisms, m.Type) }) {
+		wraps = 1
+	}
+	return []int{shrouds, wraps, len(mechanisms)}, nil
+}
