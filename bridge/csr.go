@@ -159,7 +159,7 @@ func (r CSRRequest) checkSameKey() error {
 
 // planKey decides what the new key is to be: what was asked for, else what the old one is.
 func (r CSRRequest) planKey(plan *CSRPlan, certificate *pki.Certificate) error {
-	kind, bits := keyKind(r.KeyType)
+	kind, bits := token.KeyKindOf(r.KeyType)
 	if r.KeyType == "" {
 		kind, bits = r.oldKind()
 	}
@@ -187,21 +187,6 @@ func (r CSRRequest) oldKeyMay(a token.Attribute, certificate *pki.Certificate, u
 		return true
 	}
 	return certificate == nil && r.Identity.PrivateKey != nil && r.Identity.PrivateKey.Attributes.Bool(a) == token.True
-}
-
-func keyKind(name string) (kind token.KeyKind, bits int) {
-	if n, err := fmt.Sscanf(name, "rsa%d", &bits); n == 1 && err == nil {
-		return token.KeyKind{Algorithm: "RSA", Bits: bits}, bits
-	}
-	if name == "ed25519" {
-		return token.KeyKind{Algorithm: "Ed25519"}, 256
-	}
-	curve, bits := map[string]string{"p256": "P-256", "p384": "P-384", "p521": "P-521"}[name], map[string]int{"p256": 256, "p384": 384, "p521": 521}[name]
-	params, err := token.CurveParams(curve)
-	if err != nil {
-		return token.KeyKind{}, 0
-	}
-	return token.KeyKind{Algorithm: "EC", Curve: curve, Params: params}, bits
 }
 
 // oldKind is the old key's kind, by its public half or by what the private key tells of itself.

@@ -332,12 +332,14 @@ func (db *nss) plantLocked(t *testing.T, label string) {
 	t.Helper()
 	var key crypto.PublicKey
 	err := db.session(t, func(s *token.Session) error {
-		public, err := s.GenerateKeyPair("RSA", 2048, nil, token.Name{Label: label}, token.Policy{Sensitive: true})
-		if err != nil {
+		return s.Adding(t.Context(), func(added *token.Additions) error {
+			pair, err := added.NewKeyPair(t.Context(), token.KeyKind{Algorithm: "RSA", Bits: 2048}, label, token.Policy{Sensitive: true})
+			if err != nil {
+				return err
+			}
+			key, err = x509.ParsePKIXPublicKey(pair.Key.SPKI)
 			return err
-		}
-		key, err = x509.ParsePKIXPublicKey(public.SPKI)
-		return err
+		})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -45,36 +44,19 @@ func (s *Session) InitPIN(soPIN, pin *secret.Text) error {
 	return errors.Join(err, s.call("C_Logout", "", func() error { return s.module.functions.Logout(s.handle) }))
 }
 
-// GenerateKeyPair makes a key pair on the token (PKCS#11 v3.1 §5.18.2). kind is "RSA", "EC" or "Ed25519"; bits counts for
-// RSA, curve is the DER of CKA_EC_PARAMS for the others.
-func (s *Session) GenerateKeyPair(kind string, bits int, curve []byte, name Name, policy Policy) (pki.PublicKey, error) {
-	mechanism, keyType, public := uint(pkcs11.CKM_EC_KEY_PAIR_GEN), CKKEC, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, curve)}
-	switch kind {
-	case "RSA":
-		mechanism, keyType = pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, CKKRSA
-		public = []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, bits), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})}
-	case "Ed25519":
-		mechanism, keyType = 0x1055, CKKECEdwards // CKM_EC_EDWARDS_KEY_PAIR_GEN, PKCS#11 v3.0
-	}
-	public = append(public, append(name.attributes(), ulong(CKAKeyType, uint(keyType)), boolean(pkcs11.CKA_TOKEN, true), boolean(pkcs11.CKA_VERIFY, true))...)
-	private := append(policy.attributes(), append(name.attributes(), ulong(CKAKeyType, uint(keyType)), boolean(pkcs11.CKA_SIGN, true))...)
-	var handle pkcs11.ObjectHandle
-	err := s.call("C_GenerateKeyPair", kind, func() (err error) {
-		handle, _, err = s.module.functions.GenerateKeyPair(s.handle, cryptoki.Mechanism{Type: mechanism}, public, private)
+// CreatePrivateKey stores a private key that was made outside, without its public key object (PKCS#11 v3.1 §5.7.1): unlike
+// Additions.StorePrivateKey with whatever policy is asked for. The error is a *pki.UnsupportedError for keys other than RSA, EC
+// and Ed25519.
+func (s *Session) CreatePrivateKey(name Name, key *pki.PrivateKey, policy Policy) error {
+	keyType, numbers, err := keyNumbers(key)
+	if err != nil {
 		return err
-	})
-	if err != nil {
-		return pki.PublicKey{}, err
 	}
-	object, err := s.readObject(handle)
-	if err != nil {
-		return pki.PublicKey{}, err
+	template := append(policy.attributes(), append(name.attributes(), ulong(CKAClass, uint(CKOPrivateKey)), ulong(CKAKeyType, uint(keyType)), boolean(pkcs11.CKA_SIGN, true))...)
+	if keyType == CKKRSA {
+		template = append(template, boolean(pkcs11.CKA_DECRYPT, true))
 	}
-	key, known := PublicKeyOf(object)
-	if !known {
-		return pki.PublicKey{}, errors.New("the token does not tell the public key that it generated")
-	}
-	return key, nil
+	return s.create("private key", append(template, numbers...))
 }
 
 // CreateData stores a data object (PKCS#11 v3.1 §4.5).

@@ -40,11 +40,7 @@ func (a *Additions) NewKeyPair(ctx context.Context, kind KeyKind, label string, 
 	if _, err := rand.Read(id); err != nil {
 		return nil, fmt.Errorf("make a CKA_ID: %w", err)
 	}
-	halves, err := a.generatePair(kind, Name{Label: label, ID: id}, policy)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := halves.pair()
+	halves, pair, err := a.generatePair(kind, Name{Label: label, ID: id}, true, policy)
 	if err == nil {
 		pair, err = halves.rename(a, pair)
 	}
@@ -54,10 +50,34 @@ func (a *Additions) NewKeyPair(ctx context.Context, kind KeyKind, label string, 
 	return pair, err
 }
 
+// GenerateKeyPair is NewKeyPair for a name that is given, and stays.
+func (a *Additions) GenerateKeyPair(kind KeyKind, name Name, policy Policy) (*KeyPair, error) {
+	_, pair, err := a.generatePair(kind, name, false, policy)
+	return pair, err
+}
+
+// KeyKindOf is the kind that a name stands for: rsa and its bits, p256, p384, p521 or ed25519, and the size of its keys. The kind of
+// any other name has no algorithm.
+func KeyKindOf(name string) (kind KeyKind, bits int) {
+	if n, err := fmt.Sscanf(name, "rsa%d", &bits); n == 1 && err == nil {
+		return KeyKind{Algorithm: "RSA", Bits: bits}, bits
+	}
+	if name == "ed25519" {
+		return KeyKind{Algorithm: "Ed25519"}, 256
+	}
+	curve, bits := map[string]string{"p256": "P-256", "p384": "P-384", "p521": "P-521"}[name], map[string]int{"p256": 256, "p384": 384, "p521": 521}[name]
+	params, err := CurveParams(curve)
+	if err != nil {
+		return KeyKind{}, 0
+	}
+	return KeyKind{Algorithm: "EC", Curve: curve, Params: params}, bits
+}
+
 // pairHalves are the two objects of a key pair that was asked for.
 type pairHalves struct{ public, private *addition }
 
-func (a *Additions) generatePair(kind KeyKind, name Name, policy Policy) (*pairHalves, error) {
+// generatePair has the token make a key pair. unique says that no other object has the name's CKA_ID.
+func (a *Additions) generatePair(kind KeyKind, name Name, unique bool, policy Policy) (*pairHalves, *KeyPair, error) {
 	mechanism, keyType, paramsToTry := uint(pkcs11.CKM_EC_KEY_PAIR_GEN), CKKEC, [][]byte{kind.Params}
 	switch kind.Algorithm {
 	case "RSA":
@@ -65,19 +85,19 @@ func (a *Additions) generatePair(kind KeyKind, name Name, policy Policy) (*pairH
 	case "Ed25519":
 		printable, err := CurveParams("Ed25519")
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		mechanism, keyType, paramsToTry = 0x1055, CKKECEdwards, [][]byte{printable, edwardsOID} // CKM_EC_EDWARDS_KEY_PAIR_GEN, PKCS#11 v3.0
 	case "EC":
 	default:
-		return nil, &pki.UnsupportedError{Algorithm: kind.Algorithm}
+		return nil, nil, &pki.UnsupportedError{Algorithm: kind.Algorithm}
 	}
 	var err error
 	for _, params := range paramsToTry {
 		public, private := kind.templates(keyType, params, name, policy)
 		halves := &pairHalves{
-			public:  &addition{class: CKOPublicKey, names: []Name{name}, unique: true},
-			private: &addition{class: CKOPrivateKey, names: []Name{name}, unique: true},
+			public:  &addition{class: CKOPublicKey, names: []Name{name}, unique: unique},
+			private: &addition{class: CKOPrivateKey, names: []Name{name}, unique: unique},
 		}
 		err = a.make("C_GenerateKeyPair", kind.Algorithm, []*addition{halves.public, halves.private}, func() ([]pkcs11.ObjectHandle, error) {
 			s := a.session
@@ -85,14 +105,15 @@ func (a *Additions) generatePair(kind KeyKind, name Name, policy Policy) (*pairH
 			return []pkcs11.ObjectHandle{publicKey, privateKey}, err
 		})
 		if err == nil {
-			return halves, nil
+			pair, err := halves.pair()
+			return halves, pair, err
 		}
 		var answer *AnswerError
 		if code, known := CodeOf(err); !known || connectionLost(code) || errors.As(err, &answer) {
 			break
 		}
 	}
-	return nil, err
+	return nil, nil, err
 }
 
 func (kind KeyKind) templates(keyType KeyType, params []byte, name Name, policy Policy) (public, private []*pkcs11.Attribute) {

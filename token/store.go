@@ -16,22 +16,9 @@ import (
 // key; the copies made here are wiped, the one that C code gets is out of reach. The error is an *Error where the token
 // would not, and a *pki.UnsupportedError for keys other than RSA, EC and Ed25519.
 func (a *Additions) StorePrivateKey(key *pki.PrivateKey, t KeyTemplate) (*Object, error) {
-	parts, err := key.Parts()
+	_, numbers, err := keyNumbers(key)
 	if err != nil {
 		return nil, err
-	}
-	attribute := func(a Attribute, value []byte) *pkcs11.Attribute { return pkcs11.NewAttribute(uint(a), value) }
-	numbers := []*pkcs11.Attribute{
-		attribute(CKAModulus, parts.Modulus), attribute(CKAPublicExponent, parts.PublicExponent), attribute(ckaPrivateExponent, parts.PrivateExponent),
-		attribute(ckaPrime1, parts.Prime1), attribute(ckaPrime2, parts.Prime2), attribute(ckaExponent1, parts.Exponent1),
-		attribute(ckaExponent2, parts.Exponent2), attribute(ckaCoefficient, parts.Coefficient),
-	}
-	if keyType, _ := KeyTypeOf(t.Public); keyType != CKKRSA {
-		params, err := t.Public.Params()
-		if err != nil {
-			return nil, err
-		}
-		numbers = []*pkcs11.Attribute{attribute(CKAECParams, params), attribute(CKAValue, parts.Value)}
 	}
 	templates, err := t.variants(numbers...)
 	if err != nil {
@@ -43,6 +30,28 @@ func (a *Additions) StorePrivateKey(key *pki.PrivateKey, t KeyTemplate) (*Object
 			return s.module.functions.CreateObject(s.handle, template)
 		})
 	})
+}
+
+// keyNumbers are the attributes of which a private key consists (PKCS#11 v3.1 §6.1.3, §6.3.4). Their memory is the key's.
+func keyNumbers(key *pki.PrivateKey) (KeyType, []*pkcs11.Attribute, error) {
+	keyType, err := KeyTypeOf(key.Public)
+	if err != nil {
+		return 0, nil, err
+	}
+	parts, err := key.Parts()
+	if err != nil {
+		return 0, nil, err
+	}
+	attribute := func(a Attribute, value []byte) *pkcs11.Attribute { return pkcs11.NewAttribute(uint(a), value) }
+	if keyType != CKKRSA {
+		params, err := key.Public.Params()
+		return keyType, []*pkcs11.Attribute{attribute(CKAECParams, params), attribute(CKAValue, parts.Value)}, err
+	}
+	return keyType, []*pkcs11.Attribute{
+		attribute(CKAModulus, parts.Modulus), attribute(CKAPublicExponent, parts.PublicExponent), attribute(ckaPrivateExponent, parts.PrivateExponent),
+		attribute(ckaPrime1, parts.Prime1), attribute(ckaPrime2, parts.Prime2), attribute(ckaExponent1, parts.Exponent1),
+		attribute(ckaExponent2, parts.Exponent2), attribute(ckaCoefficient, parts.Coefficient),
+	}, nil
 }
 
 // StorePublicKey puts a public key object on the token, which verifies, and encrypts where it is RSA and its private half

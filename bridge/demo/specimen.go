@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	_ "embed"
 	"encoding/pem"
 	"errors"
@@ -118,7 +119,7 @@ func place(s *token.Session, added *token.Additions, issuer *authority, specimen
 	case specimen.Key != "" && (specimen.Imported || specimen.NoPrivateKey):
 		public, err = imported(s, added, name, specimen)
 	case specimen.Key != "":
-		public, err = generated(s, name, specimen)
+		public, err = generated(added, name, specimen)
 	}
 	if err != nil || specimen.Certificate == "" {
 		return public, err
@@ -131,20 +132,14 @@ func place(s *token.Session, added *token.Additions, issuer *authority, specimen
 	return public, err
 }
 
-func generated(s *token.Session, name token.Name, specimen Specimen) (pki.PublicKey, error) {
-	var bits int
-	if n, err := fmt.Sscanf(specimen.Key, "rsa%d", &bits); n == 1 && err == nil {
-		return s.GenerateKeyPair("RSA", bits, nil, name, specimen.Policy)
-	}
-	kind, curve := "EC", map[string]string{"p256": "P-256", "p384": "P-384", "p521": "P-521", "ed25519": "Ed25519"}[specimen.Key]
-	if curve == "Ed25519" {
-		kind = curve
-	}
-	params, err := token.CurveParams(curve)
+func generated(added *token.Additions, name token.Name, specimen Specimen) (pki.PublicKey, error) {
+	kind, _ := token.KeyKindOf(specimen.Key)
+	kind.Decrypt = kind.Algorithm == "RSA"
+	pair, err := added.GenerateKeyPair(kind, name, specimen.Policy)
 	if err != nil {
 		return pki.PublicKey{}, err
 	}
-	return s.GenerateKeyPair(kind, 0, params, name, specimen.Policy)
+	return pair.Key, nil
 }
 
 // imported makes a key here and stores it, or only its public half.
@@ -158,13 +153,26 @@ func imported(s *token.Session, added *token.Additions, name token.Name, specime
 		return public, err
 	}
 	if !specimen.NoPrivateKey {
-		return public, s.CreatePrivateKey(name, key, specimen.Policy)
+		private, err := privateKey(key)
+		if err != nil {
+			return public, err
+		}
+		defer private.Wipe()
+		return public, s.CreatePrivateKey(name, private, specimen.Policy)
 	}
 	if specimen.Certificate == "" {
 		_, err = added.StorePublicKey(name, public, token.Usage{Sign: true})
 		return public, err
 	}
 	return public, nil
+}
+
+func privateKey(key crypto.Signer) (*pki.PrivateKey, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encode a private key: %w", err)
+	}
+	return pki.ParsePrivateKey(der)
 }
 
 func newKey(kind string) (crypto.Signer, error) {
