@@ -57,19 +57,9 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 		return nil, err
 	}
 
-	var certificates sealing
-	if len(contents.Certificates) > 0 {
-		if certificates, err = r.begin(d); err != nil {
-			return nil, err
-		}
-	}
-	keys := make([]sealing, len(contents.Keys))
-	for i, key := range contents.Keys {
-		if key.Shrouded == nil {
-			if keys[i], err = r.begin(d); err != nil {
-				return nil, err
-			}
-		}
+	certificates, keys, err := r.beginAll(d, contents)
+	if err != nil {
+		return nil, err
 	}
 	m, err := r.mac()
 	if err != nil {
@@ -99,6 +89,24 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 		return nil, err
 	}
 	return file, nil
+}
+
+// beginAll starts the derivations for the certificates and for every key that is in clear, in this order.
+func (r *recipe) beginAll(d *derivations, contents Contents) (certificates sealing, keys []sealing, err error) {
+	if len(contents.Certificates) > 0 {
+		if certificates, err = r.begin(d); err != nil {
+			return certificates, nil, err
+		}
+	}
+	keys = make([]sealing, len(contents.Keys))
+	for i, key := range contents.Keys {
+		if key.Shrouded == nil {
+			if keys[i], err = r.begin(d); err != nil {
+				return certificates, nil, err
+			}
+		}
+	}
+	return certificates, keys, nil
 }
 
 // checkContents refuses what could not be read back.

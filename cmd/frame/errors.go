@@ -21,6 +21,11 @@ import (
 // frameErrors are the errors that more than one command can end with, and their words. The first that fits is told: what
 // is closer to the cause stands further down, since a type that wraps says more than what it wraps.
 func frameErrors() []Description {
+	return slices.Concat(runErrors(), choiceErrors(), surroundingErrors())
+}
+
+// runErrors are about the run itself: its command line, its modules, its end.
+func runErrors() []Description {
 	return []Description{
 		As(describeUsage),
 		As(describeModule),
@@ -33,6 +38,12 @@ func frameErrors() []Description {
 		As(describeLoad),
 		As(describeStart),
 		As(describeBlocked),
+	}
+}
+
+// choiceErrors are about what was chosen: a key, a file, a token, an object, a source.
+func choiceErrors() []Description {
+	return []Description{
 		As(describeRefused),
 		As(describeSaved),
 		As(describeFile),
@@ -59,6 +70,12 @@ func frameErrors() []Description {
 		As(func(_ *App, e *token.URIError) Failure {
 			return Failure{ID: "error.uri", Args: messages.Args{"Problem": foreign.Text(e.Problem)}, Code: exitUsage}
 		}),
+	}
+}
+
+// surroundingErrors are about what the command met: a terminal, a certificate database, a token's answer.
+func surroundingErrors() []Description {
+	return []Description{
 		Is(terminal.ErrNone, ExitFailed, "error.no-terminal"),
 		Is(terminal.ErrGone, ExitFailed, "error.terminal-gone"),
 		Is(bridge.ErrNoCertificate, ExitFailed, "error.no-certificate"),
