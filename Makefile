@@ -32,7 +32,7 @@ BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 # `go test`, run so that a skipped test fails, and with what it printed kept short.
 TESTED := CI=true $(GO) test -json -count=1 -timeout 45m
 
-.PHONY: build demo test test-long sweep mutants packages lint bench fuzz clean help toolchain
+.PHONY: build demo test test-long sweep mutants packages lint bench fuzz clean help toolchain namespaces
 
 build: toolchain ## Build bin/p11bridge
 	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/p11bridge ./cmd/p11bridge
@@ -46,10 +46,11 @@ demo: ## Make a throw-away SoftHSM2 token and do the main job on it
 
 test: toolchain build/testreport ## Run the tests; a skipped one is a failure
 	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
+	$(MAKE) --no-print-directory namespaces
 	$(GO) test -C tools ./...
 	$(TESTED) -parallel 4 -skip 'Long$$' ./... | build/testreport
 
-test-long: toolchain packages build/testreport ## Run the tests that take minutes: many kills, a browser, the memory of processes
+test-long: toolchain packages namespaces build/testreport ## Run the tests that take minutes: many kills, a browser, the memory of processes
 	$(TESTED) -run 'Long$$' ./... | build/testreport
 
 mutants: toolchain ## Break the lines that decide, one at a time: a test has to notice each
@@ -101,3 +102,8 @@ toolchain:
 	@[[ -e /proc/self/exe ]] || { echo "/proc is not mounted, and Go needs it: mount -t proc proc /proc"; exit 1; }
 	@command -v $(GO) >/dev/null || { echo "Go is missing: https://go.dev/doc/install (1.26 or later)"; exit 1; }
 	@command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null || { echo "The C compiler is missing (Debian: apt install gcc libc6-dev)"; exit 1; }
+
+# Some tests mount what only they see, or are root among themselves.
+namespaces:
+	@unshare --user --map-root-user --mount true 2>/dev/null || { echo "The tests need user namespaces, which this machine forbids: \
+	allow them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0; docker run --privileged)"; exit 1; }

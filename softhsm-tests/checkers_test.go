@@ -34,15 +34,11 @@ import (
 //	closed TRACE                 every session in the trace was closed, and the module finalised
 //
 // FILE may be stdout, stderr or ttyout.
-func checkers(everything func() (string, error)) map[string]func(*testscript.TestScript, bool, []string) {
+func checkers() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"exitcode": exitCode,
 		"everything": positive(0, func(ts *testscript.TestScript, _ []string) error {
-			template, err := everything()
-			if err != nil {
-				return err
-			}
-			return copyToken(template, ts.MkAbs("token"))
+			return runMktoken("everything", ts.MkAbs("token"))
 		}),
 		"validate": positive(2, func(ts *testscript.TestScript, args []string) error { return validate(args[0], ts.ReadFile(args[1])) }),
 		"json": positive(2, func(ts *testscript.TestScript, args []string) error {

@@ -45,7 +45,7 @@ label="note" data
 	}
 	bare := newPlace(t, "# no token at all\n")
 	faulty := func(fault, command string, args ...string) ([]string, []string) {
-		return append(slices.Clone(p.environment), "P11FAULT="+fault), append([]string{command, "--module", bad, "--token", "codes", "--pin-source", p.pin, "--timeout", "5s"}, args...)
+		return append(slices.Clone(p.environment), "P11FAULT="+fault), append([]string{command, "--module", bad, "--token", "codes", "--pin-source", p.pin, "--timeout", callLimit(fault)}, args...)
 	}
 	var list []witness
 	add := func(name string, environment, args []string, codes ...string) {
@@ -85,7 +85,7 @@ label="note" data
 	add("a wrong PIN", p.environment, export("--pin-source", "file:"+wrong), "pin-incorrect")
 
 	doctor := func(name, library string, environment []string, codes ...string) {
-		add(name, environment, []string{"doctor", "--module", library, "--timeout", "2s"}, codes...)
+		add(name, environment, []string{"doctor", "--module", library, "--timeout", callLimit(name)}, codes...)
 	}
 	broken := func(fault string, codes ...string) {
 		doctor("doctor "+fault, bad, append(slices.Clone(p.environment), "P11FAULT="+fault), codes...)

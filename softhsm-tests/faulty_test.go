@@ -86,8 +86,8 @@ const faultyPassword = "Siebenschlaefer-0815"
 func newFaulty(t *testing.T) *faulty {
 	t.Helper()
 	f := &faulty{program: "p11bridge", module: faultyModule(t), directory: filepath.Join(t.TempDir(), "token"), certificates: map[string]string{}}
-	if out, err := exec.Command("p11bridge", "demo", "--dir", f.directory, "--keep").CombinedOutput(); err != nil {
-		t.Fatalf("p11bridge demo: %v\n%s", err, out)
+	if err := runMktoken("everything", f.directory); err != nil {
+		t.Fatal(err)
 	}
 	pin, err := os.ReadFile(f.path("pin.txt"))
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	leaveTerminal()
-	testscript.Main(inMemory{product: withProduct{m}}, map[string]func(){
+	testscript.Main(withProduct{m}, map[string]func(){
 		"mktoken":  func() { os.Exit(makeToken()) },
 		"holdlock": func() { os.Exit(holdLock()) },
 	})
@@ -34,6 +34,9 @@ type withProduct struct{ *testing.M }
 
 // Run implements testscript.TestingM.
 func (m withProduct) Run() int {
+	if os.Getenv(namespaced) != "" { // the path is that of the tests that started this one
+		return inMemory(m).Run()
+	}
 	directory, err := os.MkdirTemp("", "p11bridge-product-")
 	if err != nil {
 		panic(err)
@@ -51,12 +54,12 @@ func (m withProduct) Run() int {
 	if err := os.Setenv("PATH", directory+string(filepath.ListSeparator)+os.Getenv("PATH")); err != nil {
 		panic(err)
 	}
-	return m.M.Run()
+	return inMemory(m).Run()
 }
 
 // inMemory runs the tests with their temporary files in memory. SoftHSM2 keeps every object in a file and waits for the
 // disk at each, which makes tokens of many keys slow, and says nothing of p11bridge.
-type inMemory struct{ product withProduct }
+type inMemory struct{ *testing.M }
 
 // disk is where temporary files are otherwise, for the test that wants a real medium.
 var disk = os.TempDir()
@@ -96,13 +99,14 @@ func emptyHome() (string, error) {
 
 func (m inMemory) runInMemory() int {
 	const memory, enough = "/dev/shm", 512 << 20
+	place := memory
 	var system unix.Statfs_t
 	if err := unix.Statfs(memory, &system); err != nil || system.Bavail*uint64(system.Bsize) < enough || system.Flags&unix.ST_NOEXEC != 0 {
-		return m.product.Run() // modules are built and loaded there, too
+		place = disk // modules are built and loaded there, too
 	}
-	directory, err := os.MkdirTemp(memory, "p11bridge-tests-")
+	directory, err := os.MkdirTemp(place, "p11bridge-tests-")
 	if err != nil {
-		return m.product.Run()
+		panic(err)
 	}
 	defer func() {
 		if err := os.RemoveAll(directory); err != nil {
@@ -112,7 +116,7 @@ func (m inMemory) runInMemory() int {
 	if err := errors.Join(os.Chmod(directory, 0o755), os.Setenv("TMPDIR", directory)); err != nil {
 		panic(err)
 	}
-	return m.product.Run()
+	return m.M.Run()
 }
 
 // leaveTerminal lets go of the terminal that the tests were started on, if any: a script that has no terminal of its own
@@ -135,13 +139,12 @@ func leaveTerminal() {
 const scripts = "testdata"
 
 func TestScripts(t *testing.T) {
-	everything := templateToken(t.TempDir())
 	module, faulty := softHSM(t), faultyModule(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 scripts,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                checkers(everything),
+		Cmds:                checkers(),
 		Deadline:            lastMoment(), // a command that hangs is told with what it said
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)

@@ -176,21 +176,52 @@ func setField(s *demo.Specimen, name, value string) (err error) {
 	return err
 }
 
-// templateToken makes the token that holds one specimen of everything, once and when it is first asked for; the script
-// command "everything" gives a script a copy of it. SoftHSM2 keeps a token in plain files, so a copy is a token that nobody
-// else touches.
-func templateToken(directory string) func() (string, error) {
-	return sync.OnceValues(func() (string, error) {
-		place := filepath.Join(directory, "everything")
-		return place, runMktoken("everything", place)
-	})
+// templates are the tokens that were made, by what they hold. SoftHSM2 keeps a token in plain files, so a copy is a token that
+// nobody else touches, and takes no time to generate its keys.
+var templates struct {
+	sync.Mutex
+	made map[string]func() (string, error) // gives the directory
+}
+
+// templateToken makes the token of some specimens, once and when it is first asked for.
+func templateToken(specimens string) (string, error) {
+	text := specimens
+	if specimens != "everything" {
+		content, err := os.ReadFile(specimens)
+		if err != nil {
+			return "", err
+		}
+		text = string(content)
+	}
+	templates.Lock()
+	if templates.made == nil {
+		templates.made = map[string]func() (string, error){}
+	}
+	template := templates.made[text]
+	if template == nil {
+		template = sync.OnceValues(func() (string, error) {
+			directory, err := os.MkdirTemp("", "p11bridge-template-")
+			if err != nil {
+				return "", err
+			}
+			place := filepath.Join(directory, "token")
+			if out, err := exec.Command("mktoken", specimens, place).CombinedOutput(); err != nil {
+				return "", fmt.Errorf("mktoken: %w\n%s", err, out)
+			}
+			return place, nil
+		})
+		templates.made[text] = template
+	}
+	templates.Unlock()
+	return template()
 }
 
 func runMktoken(specimens, directory string) error {
-	if out, err := exec.Command("mktoken", specimens, directory).CombinedOutput(); err != nil {
-		return fmt.Errorf("mktoken: %w\n%s", err, out)
+	template, err := templateToken(specimens)
+	if err != nil {
+		return err
 	}
-	return nil
+	return copyToken(template, directory)
 }
 
 // copyToken gives a token a second directory and the configuration that names it.

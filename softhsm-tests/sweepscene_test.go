@@ -162,10 +162,10 @@ type stageRun struct {
 	inTime         bool
 }
 
-// tooLong is when a run of the sweep is killed: it only tells a run that ends from one that does not.
-const tooLong = time.Minute
+// tooLong is when a run of the sweep is killed: it only tells a run that ends from one that does not, on the busiest machine.
+const tooLong = 10 * time.Minute
 
-// run starts the product with the real module and further environment. It is killed where it takes a minute.
+// run starts the product with the real module and further environment. It is killed where it takes too long.
 func (s *stage) run(directory string, environment []string, args ...string) stageRun {
 	ctx, cancel := context.WithTimeout(context.Background(), tooLong)
 	defer cancel()

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestToDER(t *testing.T) {
@@ -88,7 +87,8 @@ func TestToDERBoundsItsDepth(t *testing.T) {
 	}
 }
 
-// The worst inputs known: many tiny elements, as deep as they may be, in a file as big as it may be.
+// The worst inputs known: many tiny elements, as deep as they may be, in a file as big as it may be. What takes more than
+// linear time does not end before the test's deadline.
 func TestToDERTakesLinearTimeAndMemory(t *testing.T) {
 	deep := func(content string) []byte {
 		around := maxDepth - 1
@@ -103,14 +103,9 @@ func TestToDERTakesLinearTimeAndMemory(t *testing.T) {
 	} {
 		var previous, after runtime.MemStats
 		runtime.ReadMemStats(&previous)
-		begin := time.Now()
 		_, _, err := allDER(source, "it")
-		took := time.Since(begin)
 		runtime.ReadMemStats(&after)
 		must(t, err)
-		if took > 30*time.Second {
-			t.Errorf("%s: took %v", name, took)
-		}
 		if allocated := after.TotalAlloc - previous.TotalAlloc; allocated > 2*uint64(len(source)) {
 			t.Errorf("%s: allocated %d bytes for %d", name, allocated, len(source))
 		}

@@ -133,20 +133,18 @@ func TestDecodeBoundsTheSumOfIterations(t *testing.T) {
 	}
 }
 
-// The limit must hold before the derivation: this file would take hours.
+// The limit must hold before the derivation: this file would take many minutes, and is cut off.
 func TestDecodeRefusesWithoutDeriving(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
 	salt := make([]byte, 16)
 	for _, m := range []*mac{newMAC("SHA-256", salt, 2_000_000_000), newPBMAC1(salt, 2_000_000_000)} {
 		file := assemble(t, m, nil, clearSafe(t, contents))
-		begin := time.Now()
-		_, err := Decode(context.Background(), file, []byte("test"), DecodeOptions{})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		_, err := Decode(ctx, file, []byte("test"), DecodeOptions{})
+		cancel()
 		var limit *LimitError
 		if !errors.As(err, &limit) || limit.What != LimitIterations {
 			t.Errorf("%s: %v", m.name, err)
-		}
-		if took := time.Since(begin); took > 30*time.Second {
-			t.Errorf("%s: took %v", m.name, took)
 		}
 	}
 }

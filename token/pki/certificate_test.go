@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -232,12 +233,14 @@ func TestLargeCertificate(t *testing.T) {
 		attributes = append(attributes, attribute[2:]...)
 	}
 	value := octetString(t, tagged(t, cbasn1.SEQUENCE, purposes))
-	start := time.Now()
+	runtime.LockOSThread() // whose processor time is measured: other work on the machine does not count
+	defer runtime.UnlockOSThread()
+	start := threadTime(t)
 	c := odd{
 		serial: bytes.Repeat([]byte{0x7f}, 1<<20), subject: tagged(t, cbasn1.SEQUENCE, attributes),
 		extensions: tagged(t, cbasn1.SEQUENCE, append(oidDER(t, "2.5.29.37"), value...)),
 	}.parse(t)
-	if took := time.Since(start); took > 5*time.Second {
+	if took := threadTime(t) - start; took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if len(c.Purposes) != 1<<17 || len(c.Serial) != 2<<20 || !printable(string(c.Subject)) {
