@@ -82,8 +82,8 @@ func TestRequestOnFaultyModules(t *testing.T) {
 		{"crashes in another initialisation", "crash:C_Initialize@2", "rita", []string{"--same-key"}, 1, []string{"in crypto11 Configure"}, false},
 		{"initialises once", "error:C_Initialize@2:0x5", "rita", []string{"--same-key"}, 0, []string{"by p11bridge"}, false},
 		{"finds nothing for crypto11", "error:C_OpenSession@1:0x5", "rita", []string{"--same-key"}, 0, []string{"by p11bridge"}, false},
-		{"will not destroy", "error:C_Sign:0x5,error:C_DestroyObject:0x5", "rita", nil, 1, []string{"C_Sign answered", "could not be removed again", "CKO_PRIVATE_KEY, CKA_ID ", "p11bridge delete"}, true},
-		{"lies about destroying", "error:C_Sign:0x5,destroy-lies", "rita", nil, 1, []string{"C_Sign answered", "could not be removed again"}, true},
+		{"will not destroy", "error:C_Sign:0x5,error:C_DestroyObject:0x5", "rita", nil, 1, []string{"C_Sign answered", "was not removed again", "CKO_PRIVATE_KEY, CKA_ID ", "p11bridge delete"}, true},
+		{"lies about destroying", "error:C_Sign:0x5,destroy-lies", "rita", nil, 1, []string{"C_Sign answered", "was not removed again"}, true},
 		{"crashes at the CKA_ID", "crash:C_SetAttributeValue@2", "rita", nil, 1, []string{"in C_SetAttributeValue", "To remove the private key: p11bridge delete"}, true},
 		{"is write-protected", "flags:+0x2", "rita", nil, 1, []string{"The token is write-protected", "request --same-key"}, false},
 		{"is write-protected, same key", "flags:+0x2", "rita", []string{"--same-key"}, 0, []string{"by p11bridge"}, false},
@@ -132,7 +132,7 @@ func TestInstallOnFaultyModules(t *testing.T) {
 		stays        bool
 	}{
 		{"full at the second", "error:C_CreateObject@2:0x31", 1, []string{"C_CreateObject answered CKR_DEVICE_MEMORY"}, false},
-		{"takes the second back badly", "error:C_CreateObject@2:0x5,destroy-lies", 1, []string{"could not be removed again", "CN=Paul", "CKA_ID 03"}, true},
+		{"takes the second back badly", "error:C_CreateObject@2:0x5,destroy-lies", 1, []string{"was not removed again", "CN=Paul", "CKA_ID 03"}, true},
 		{"write-protected", "flags:+0x2", 1, []string{"The token is write-protected"}, false},
 		{"crashes", "crash:C_CreateObject", 1, []string{"in C_CreateObject"}, false},
 		{"sound", "no-wrap", 0, []string{"Issuer stored: CN=Test CA"}, false},

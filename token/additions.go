@@ -3,6 +3,7 @@ package token
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -110,15 +111,19 @@ func (a *Additions) noteWanted(wanted []*addition) {
 	if !wants {
 		return
 	}
-	var uris []string
+	var names []string
 	if wanted != nil {
 		for _, w := range append(slices.Clone(a.made), wanted...) {
 			for _, o := range w.asked() {
-				uris = append(uris, a.session.Slot.Token.URI().With(o).String())
+				name := a.session.Slot.Token.URI().With(o).String()
+				if len(w.certificate) > 0 { // others may be called as it is
+					name = fmt.Sprintf("%s %x", name, sha256.Sum256(w.certificate))
+				}
+				names = append(names, name)
 			}
 		}
 	}
-	observer.Unfinished(uris)
+	observer.Unfinished(names)
 }
 
 // makeOne is make for one object.

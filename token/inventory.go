@@ -32,7 +32,7 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := s.objects(ctx)
+	objects, err := s.Objects(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +42,8 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 	return &Inventory{Module: s.module.Info, Token: *info, LoggedIn: s.LoggedIn, Mechanisms: mechanisms, Objects: objects}, nil
 }
 
-// objects reads every object that the session shows. There is one search: each costs many modules a look at every object.
-func (s *Session) objects(ctx context.Context) ([]*Object, error) {
+// Objects reads every object that the session shows. There is one search: each costs many modules a look at every object.
+func (s *Session) Objects(ctx context.Context) ([]*Object, error) {
 	handles, err := s.find(ctx, "all objects")
 	if err != nil {
 		return nil, err

@@ -34,10 +34,10 @@ type Observer interface {
 	End(slot int, function, detail string, err error, took time.Duration)
 }
 
-// AdditionObserver is an Observer that is also told what a run is putting on a token, by URIs, before every call that may add
-// to it and after: whoever outlives the process can name what it may have left. No names mean that it is done.
+// AdditionObserver is an Observer that is also told what a run is putting on a token, by URIs, of a certificate with its SHA-256 behind
+// a blank, before every call that may add to it and after: whoever outlives the process can name what it may have left. No names mean that it is done.
 type AdditionObserver interface {
-	Unfinished(uris []string)
+	Unfinished(names []string)
 }
 
 // Module is a loaded and initialised PKCS#11 library.

@@ -191,6 +191,12 @@ func (u *URI) With(o *Object) *URI {
 	return &URI{Path: path}
 }
 
+// Class is the class that the URI's type stands for; it is false where the URI has none.
+func (u *URI) Class() (Class, bool) {
+	class, given := objectTypes[u.Path["type"]]
+	return class, given
+}
+
 // MatchesToken tells whether the URI's attributes of library, slot and token, as far as given, are those of the slot and
 // its token.
 func (u *URI) MatchesToken(module ModuleInfo, slot Slot) bool {

@@ -68,6 +68,10 @@ func (a *App) Describe(err error) Failure {
 }
 
 func (a *App) describe(err error) Failure {
+	var looked *lookedAgainError
+	if errors.As(err, &looked) {
+		return describeLookedAgain(a, looked)
+	}
 	var remains *token.RemainsError
 	if errors.As(err, &remains) {
 		return describeRemains(a, remains)

@@ -54,6 +54,7 @@ func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, op
 		}
 		return nil, &BlockedError{Reasons: blocked}
 	}
+	before := loginBy(sourceText)
 	pin, skipped, err := w.pin(ctx, info, sourceText, present, optional)
 	if err != nil || skipped {
 		return nil, err
@@ -62,6 +63,7 @@ func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, op
 		pin.Wipe()
 		return nil, &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
 	}
+	w.noteLogin(sourceText, before)
 	return pin, nil
 }
 
@@ -157,7 +159,9 @@ func (w *Worker) LoginKeeping(ctx context.Context, s *token.Session, uri *token.
 	if blocked := w.blocking(info); len(blocked) > 0 {
 		return nil, &BlockedError{Reasons: blocked}
 	}
-	pin, _, err := w.pin(ctx, info, w.pinSourceFor(uri), terminal.Present(), false)
+	sourceText := w.pinSourceFor(uri)
+	before := loginBy(sourceText)
+	pin, _, err := w.pin(ctx, info, sourceText, terminal.Present(), false)
 	if err != nil {
 		return nil, err
 	}
@@ -165,5 +169,6 @@ func (w *Worker) LoginKeeping(ctx context.Context, s *token.Session, uri *token.
 		pin.Wipe()
 		return nil, &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
 	}
+	w.noteLogin(sourceText, before)
 	return pin, nil
 }

@@ -279,6 +279,9 @@ func (w *Worker) Observer() (*supervise.Observer, error) {
 	if leftOut := w.child.Page.LeftOut(); len(leftOut) > 0 { // an earlier child began the trace
 		return w.ObserverOf("without " + strings.Join(leftOut, ", "))
 	}
+	if w.child.Page.LookAgain() != nil {
+		return w.ObserverOf("a look at the token after the failure")
+	}
 	observer := &supervise.Observer{Page: w.child.Page}
 	if w.Trace == "" {
 		return observer, nil

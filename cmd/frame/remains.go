@@ -31,17 +31,18 @@ func describeRemains(a *App, e *token.RemainsError) Failure {
 	return f
 }
 
-// unfinished tells what a worker that died may have left on a token, by the URIs that it noted.
-func (a *App) unfinished(uris []string) string {
-	if len(uris) == 0 {
+// unfinished tells what a worker that died may have left on a token, by the names that it noted, where the token could not be
+// looked at again.
+func (a *App) unfinished(names []string) string {
+	if len(names) == 0 {
 		return ""
 	}
 	lines, others := []string{a.Text("remains.unsure", nil)}, false
 	var commands []string
-	for _, uri := range uris {
-		lines = append(lines, "  "+foreign.Text(uri).String())
-		if parsed, err := token.ParseURI(uri); err == nil && parsed.Path["type"] == "private" {
-			commands = append(commands, a.deleting(uri))
+	for _, name := range names {
+		lines = append(lines, "  "+foreign.Text(name).String())
+		if uri, _, err := parseWanted(name); err == nil && uri.Path["type"] == "private" {
+			commands = append(commands, a.deleting(uri.String()))
 		} else {
 			others = true
 		}

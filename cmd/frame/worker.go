@@ -35,6 +35,9 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 			return err
 		}
 		if a.child != nil {
+			if want := a.child.Page.LookAgain(); want != nil {
+				return a.workAgain(c.Context(), want, args)
+			}
 			return a.work(c.Context(), func(ctx context.Context, w *Worker) (Result, error) { return work(ctx, w, args) })
 		}
 		var named []string
@@ -44,9 +47,10 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 		leftOut := func(f *supervise.ModuleFailure) {
 			a.Notice("notice.module-left-out", messages.Args{"Problem": messages.Own(a.Describe(f).Text(a))})
 		}
-		return a.AfterChild(supervise.Run(c.Context(), supervise.Task{
+		end, err := supervise.Run(c.Context(), supervise.Task{
 			Arguments: os.Args[1:], Timeout: a.Timeout, LeftOut: leftOut, Variables: variablesNamed(append(named, a.PinSource)), Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
-		}))
+		})
+		return a.AfterChild(end, a.lookAgain(c.Context(), err))
 	}
 }
 

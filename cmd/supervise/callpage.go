@@ -25,7 +25,8 @@ import (
 //	             module's path, each ended by a zero byte
 //
 // Behind them lie what the child says (output.go), the variables that the parent hands over (variables.go), the modules that
-// are left out (leftout.go), and the names of what is being put on a token (unfinished.go).
+// are left out (leftout.go), the names of what is being put on a token (unfinished.go), and what a child is to look for after
+// another one died (lookagain.go).
 type Page struct{ memory []byte }
 
 const (

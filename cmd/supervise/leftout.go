@@ -15,8 +15,7 @@ const (
 	leftOutAt   = unfinishedAt + unfinishedSize
 	leftOutSize = 8 << 10
 	pathsAt     = leftOutAt + 16
-
-	pageSize = leftOutAt + leftOutSize
+	pathsEnd    = leftOutAt + leftOutSize
 )
 
 // SetDiscovering notes that modules are being opened that nobody named, or that this is over.
@@ -33,7 +32,7 @@ func (p *Page) discovering() bool { return atomic.LoadUint32(p.half(leftOutAt)) 
 // LeftOut lists the modules that are not to be loaded.
 func (p *Page) LeftOut() []string {
 	var paths []string
-	for path := range strings.SplitSeq(string(p.memory[pathsAt:pageSize]), "\x00") {
+	for path := range strings.SplitSeq(string(p.memory[pathsAt:pathsEnd]), "\x00") {
 		if path != "" {
 			paths = append(paths, path)
 		}
@@ -45,7 +44,7 @@ func (p *Page) LeftOut() []string {
 func (p *Page) leaveOut(module string) bool {
 	known := p.LeftOut()
 	list := strings.Join(append(known, module), "\x00") + "\x00"
-	if module == "" || slices.Contains(known, module) || len(list) > pageSize-pathsAt {
+	if module == "" || slices.Contains(known, module) || len(list) > pathsEnd-pathsAt {
 		return false
 	}
 	clear(p.memory[:variablesAt])

@@ -44,6 +44,7 @@ type Task struct {
 	Timeout   time.Duration
 	Variables []string             // the environment variables that the user named as a source
 	Inherited []int                // the file descriptors that the user named as a source; they keep their numbers
+	LookAgain *LookAgain           // what the child is to look for in place of its work; nil for none
 	LeftOut   func(*ModuleFailure) // is told of each module that is left out; may be nil
 	In, Out   *os.File             // the child's standard input, and where its output goes
 }
@@ -68,6 +69,7 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 	if err := page.moveVariables(e.Variables); err != nil {
 		return Outcome{Code: NotReported}, err
 	}
+	page.setLookAgain(e.LookAgain)
 	for {
 		end, err := runChild(ctx, e, page, pageFile)
 		var failure *ModuleFailure
@@ -113,7 +115,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 	case failure.Function == "": // it was interrupted in no call
 		failure.Module, failure.Function, _ = page.longest()
 	}
-	failure.Unfinished = page.unfinished()
+	failure.Unfinished, failure.Login = page.unfinished(), page.login()
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
 		if removed := removeUnfinished(scratch); removed != nil {

@@ -13,6 +13,8 @@
  *   crash:C_X            SIGSEGV           abort:C_X   SIGABRT
  *   exit:C_X             ends the process with exit code 0
  *   hang:C_X             never returns
+ *   hang-after:C_X, abort-after:C_X, kill-after:C_X
+ *                        makes the call, and then never returns, or dies of SIGABRT or SIGKILL
  *   deed:C_X             sh runs what P11FAULT_DEED says before the call is made
  *   error:C_X:RV         answers RV instead of making the call
  *   after:C_X:RV         makes the call and answers RV all the same
@@ -56,6 +58,7 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,7 +179,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 
 /* The kinds of fault, with the arguments that each takes. */
 #define KINDS(X) \
-	X(CRASH, "crash", "f") X(ABORT, "abort", "f") X(EXIT, "exit", "f") X(HANG, "hang", "f") X(DEED, "deed", "f") X(ERROR, "error", "fn") X(AFTER, "after", "fn") X(DEAD, "dead", "fn") X(PULLED, "pulled", "fn") X(REMOVED, "removed", "n") \
+	X(CRASH, "crash", "f") X(ABORT, "abort", "f") X(EXIT, "exit", "f") X(HANG, "hang", "f") X(HANG_AFTER, "hang-after", "f") X(ABORT_AFTER, "abort-after", "f") X(KILL_AFTER, "kill-after", "f") X(DEED, "deed", "f") X(ERROR, "error", "fn") X(AFTER, "after", "fn") X(DEAD, "dead", "fn") X(PULLED, "pulled", "fn") X(REMOVED, "removed", "n") \
 	X(PRINT, "print", "") X(FLAGS, "flags", "s") X(PINPAD, "pinpad", "") \
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
@@ -361,7 +364,15 @@ static CK_RV leave(enum function function, CK_RV rv)
 {
 	for (int i = 0; i < fault_count; i++) {
 		struct fault *fault = &faults[i];
-		if ((fault->kind != AFTER && fault->kind != PULLED) || fault->function != function || (fault->nth != 0 && fault->nth != calls[function]))
+		if (fault->function != function || (fault->nth != 0 && fault->nth != calls[function]))
+			continue;
+		if (fault->kind == ABORT_AFTER)
+			abort();
+		if (fault->kind == KILL_AFTER)
+			kill(getpid(), SIGKILL);
+		while (fault->kind == HANG_AFTER)
+			pause();
+		if (fault->kind != AFTER && fault->kind != PULLED)
 			continue;
 		rv = fault->numbers[0];
 		if (fault->kind == PULLED)
