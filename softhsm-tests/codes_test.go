@@ -64,13 +64,14 @@ label="note" data
 	under("unsupported:0x162", "attributes-not-told")
 	under("garbage:0x100", "key-type-unsupported")
 	under("garbage:0x11", "certificate-unreadable")
+	under("flags:-0x400", "token-not-initialised")
 	under("flags:+0x40000", "pin-locked")
 	under("flags:+0x20000", "pin-last-attempt")
 	under("flags:-0x8", "pin-not-set")
 	under("flags:+0x80000", "pin-must-change")
 	environment, args := faulty("pinpad", "diagnose", "--no-login")
 	add("a keypad", environment, args, "pinpad-required")
-	add("nothing set up", bare.environment, []string{"list"}, "token-not-initialised")
+	add("nothing set up", bare.environment, []string{"list"}, "softhsm-empty")
 	under("error:C_Login:0xe0", "token-absent")
 	tpm := newTPM(t)
 	tpm.ptool(t, "addkey", "--label", "tpm", "--userpin", tpmPIN, "--algorithm", "ecc256", "--key-label", "generated", "--id", "01")
@@ -271,7 +272,7 @@ func TestEveryCodeIsProduced(t *testing.T) {
 // awaiting are codes of commands whose tests are still being written. One that a witness, a script or another test
 // produces is to be taken off.
 var awaiting = []string{
-	"origin-unknown", "token-could-not-prove", "other-method-used",
+	"token-could-not-prove", "other-method-used",
 }
 
 // collectCodes finds every reason in a document.

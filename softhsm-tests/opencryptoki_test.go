@@ -209,7 +209,7 @@ func (o *openCryptoki) testEC(t *testing.T) {
 		}
 		return
 	}
-	if r.code != 5 { // the key is there, and the token will not sign with it
+	if codes := codesOf(r.document.Reasons); r.code != 5 || !slices.Contains(codes, "restored-unproven") { // the token will not sign with it
 		t.Errorf("restore: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	export.refused(t, "wrap-refused", copied)

@@ -14,6 +14,7 @@ var likelihood = [][]Code{
 	{ModuleCrashed, ModuleExited, ModuleHung, ModuleInitializeFailed, ModuleFailed},
 	{NoModuleFound},
 	{TokenNotInitialised},
+	{SoftHSMEmpty},
 	{},
 	{NoReader},
 	{TokenAbsent},

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"p11bridge/token"
@@ -346,11 +347,19 @@ func (r Reason) NamesFailedCall() bool {
 	return slices.ContainsFunc(r.Evidence, func(f Fact) bool { return f.Name == "function" || f.Name == "answer" || f.Name == "answers" })
 }
 
+// FreePlace tells the place for a further token that SoftHSM always shows. It is no token that could be initialised.
+func FreePlace(info *token.Info) bool {
+	return !info.Flags.Has(token.CKFTokenInitialized) && info.Label == "" && info.Serial == "" && strings.HasPrefix(string(info.Manufacturer), "SoftHSM")
+}
+
 // JudgeToken decides from a token's flags what stands in the way of a login, before any is tried. An empty result means
 // that nothing does.
 func JudgeToken(info *token.Info) []Reason {
 	var reasons []Reason
 	flag := func(f token.Flags, name string) Fact { return Fact{name, info.Flags.Has(f)} }
+	if FreePlace(info) {
+		return []Reason{Because(SoftHSMEmpty, flag(token.CKFTokenInitialized, "CKF_TOKEN_INITIALIZED"))}
+	}
 	if !info.Flags.Has(token.CKFTokenInitialized) {
 		return []Reason{Because(TokenNotInitialised, flag(token.CKFTokenInitialized, "CKF_TOKEN_INITIALIZED"))}
 	}

@@ -71,6 +71,8 @@ func moduleRows() []moduleRow {
 			`look softhsm-configuration {"problem":"configuration-missing","path":"/c","SOFTHSM2_CONF":null}; token-absent {"slots":0}`},
 		{"a free place beside a token", shows(holds(usual, 1), holds(0, 0)), up, host.SoftHSMConfiguration{}, `ok | |`},
 		{"only a free place", shows(holds(0, 0)), up, host.SoftHSMConfiguration{}, `look | token-not-initialised {"CKF_TOKEN_INITIALIZED":false}`},
+		{"only SoftHSM's free place", shows(host.InspectedSlot{Token: &token.Info{Manufacturer: "SoftHSM project"}}), up, host.SoftHSMConfiguration{}, `look | softhsm-empty {"CKF_TOKEN_INITIALIZED":false}`},
+		{"a token of SoftHSM that was erased", shows(host.InspectedSlot{Token: &token.Info{Manufacturer: "SoftHSM project", Label: "a", Serial: "1"}}), up, host.SoftHSMConfiguration{}, `look | token-not-initialised {"CKF_TOKEN_INITIALIZED":false}`},
 	}
 }
 

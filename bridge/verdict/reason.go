@@ -79,6 +79,7 @@ const (
 	PCSCDNotRunning          Code = "pcscd-not-running"
 	NoReader                 Code = "no-reader"
 	SoftHSMConfiguration     Code = "softhsm-configuration"
+	SoftHSMEmpty             Code = "softhsm-empty"
 
 	NotAPFX                Code = "not-a-pfx"
 	FileDamaged            Code = "file-damaged"
@@ -217,6 +218,7 @@ var table = []Entry{
 	{PCSCDNotRunning, Blocks, []string{"socket", "problem", "process"}, "pcscd(8)"},
 	{NoReader, Blocks, []string{"module", "slots"}, "PKCS#11 v3.1 §5.5.1 (C_GetSlotList)"},
 	{SoftHSMConfiguration, Blocks, []string{"problem", "path", "SOFTHSM2_CONF"}, "softhsm2.conf(5)"},
+	{SoftHSMEmpty, Blocks, []string{"CKF_TOKEN_INITIALIZED"}, "softhsm2-util(1)"},
 	{TokenCouldNotProve, Notices, []string{"answers"}, "PKCS#11 v3.1 §5.18.4 (C_UnwrapKey), §5.13.2 (C_Sign)"},
 	{OtherMethodUsed, Notices, []string{"method", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
 	{NotAPFX, Spoils, []string{"format"}, "RFC 7292 §4"},

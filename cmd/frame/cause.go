@@ -75,6 +75,8 @@ func CommandFor(cause verdict.Reason) string {
 	switch cause.Code {
 	case verdict.SoftHSMConfiguration:
 		return softHSMCommand(host.SoftHSMFault(factOf(cause, "problem")), path, factOf(cause, "SOFTHSM2_CONF") != "")
+	case verdict.SoftHSMEmpty:
+		return "softhsm2-util --init-token --free --label NAME"
 	case verdict.PCSCDNotRunning:
 		return "sudo systemctl enable --now pcscd.socket"
 	case verdict.NoModuleFound:
