@@ -1,176 +1,14 @@
 package softhsmtests
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"os/exec"
-	"regexp"
-	"slices"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"p11bridge/cmd/messages"
 )
-
-// guided is a person in the guided mode: it reads what stands on the terminal and answers it, in drawn lists by arrow keys
-// and in plain ones by numbers. What it waits for are the texts of the catalog.
-type guided struct {
-	*terminal
-	*running
-	texts *messages.Catalog
-	plain bool
-	at    int // how much of what was shown has been answered
-}
-
-// newGuided starts the guided mode in a directory.
-func newGuided(t *testing.T, language string, plain bool, directory string, environment []string, args ...string) *guided {
-	t.Helper()
-	texts, err := messages.Load(language)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &guided{terminal: newTerminal(t), texts: texts, plain: plain}
-	if err := unix.IoctlSetWinsize(int(g.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 60, Col: 100}); err != nil {
-		t.Fatal(err)
-	}
-	name := map[bool]string{false: "TERM=xterm-256color", true: "TERM=dumb"}[plain]
-	command := product(context.Background(), append(environment, name, "LC_ALL="+language+"_XX.UTF-8"), args...)
-	command.Dir = directory
-	g.running = g.run(t, command, true)
-	return g
-}
-
-// drawing are the sequences by which a list is drawn.
-var drawing = regexp.MustCompile("\x1b\\[[0-9;?>=]*[A-Za-z]|\x1b[=>]|\r")
-
-func (g *guided) seen() string { return drawing.ReplaceAllString(g.text()[g.at:], "") }
-
-// wait waits until all of the texts stand on the terminal, one behind the other, and gives what is between the first and the
-// last.
-func (g *guided) wait(t *testing.T, texts ...string) string {
-	t.Helper()
-	between := ""
-	until(t, fmt.Sprintf("the terminal shows %q", texts), func() bool {
-		seen, ok := g.seen(), true
-		for i, text := range texts {
-			skipped, rest, found := strings.Cut(seen, text)
-			if i == 0 {
-				skipped, between = "", ""
-			}
-			between, seen, ok = between+skipped, rest, ok && found
-		}
-		return ok
-	})
-	return between
-}
-
-func (g *guided) typed(t *testing.T, keys string) {
-	t.Helper()
-	g.mutex.Lock()
-	g.at = g.shown.Len()
-	g.mutex.Unlock()
-	if _, err := io.WriteString(g.near, keys); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// word is a text of the catalog up to its first argument.
-func (g *guided) word(id string) string {
-	text, _, _ := strings.Cut(g.texts.Text(id, messages.Args{}), "<no value>")
-	return strings.TrimSpace(text)
-}
-
-// choose waits for a question and takes the answer that begins with a text.
-func (g *guided) choose(t *testing.T, title, answer string) {
-	t.Helper()
-	if g.plain {
-		list := g.wait(t, title, g.word("guide.number"))
-		match := regexp.MustCompile(`(?m)^ *(\d+)\. ` + regexp.QuoteMeta(answer)).FindStringSubmatch(list)
-		if match == nil {
-			t.Fatalf("%q has no answer %q:\n%s", title, answer, list)
-		}
-		g.typed(t, match[1]+"\n")
-		return
-	}
-	list := g.wait(t, title, g.word("guide.keys.choice"))
-	at, proposed, answers := -1, 0, 0
-	for line := range strings.Lines(list) {
-		text, marked := strings.CutPrefix(line, "> ")
-		if !marked {
-			if text, marked = strings.CutPrefix(line, "  "); !marked || strings.HasPrefix(text, "  ") {
-				continue
-			}
-			marked = false
-		}
-		if marked {
-			proposed = answers
-		}
-		if strings.HasPrefix(text, answer) && at < 0 {
-			at = answers
-		}
-		answers++
-	}
-	if at < 0 {
-		t.Fatalf("%q has no answer %q:\n%s", title, answer, list)
-	}
-	keys := strings.Repeat("\x1b[B", max(0, at-proposed)) + strings.Repeat("\x1b[A", max(0, proposed-at))
-	g.typed(t, keys+"\r")
-}
-
-// pick is choose with ids of texts.
-func (g *guided) pick(t *testing.T, title, answer string) {
-	t.Helper()
-	g.choose(t, g.word(title), g.word(answer))
-}
-
-// accept takes what is proposed.
-func (g *guided) accept(t *testing.T, title string) {
-	t.Helper()
-	g.wait(t, g.word(title), g.word(map[bool]string{false: "guide.keys.line", true: "guide.line"}[g.plain]))
-	g.typed(t, "\r")
-}
-
-// secret answers a question of a command, with the echo off.
-func (g *guided) secret(t *testing.T, question, text string) {
-	t.Helper()
-	g.wait(t, g.word(question))
-	until(t, "the echo is off", func() bool { return !g.echoes(t) })
-	g.typed(t, text+"\n")
-}
-
-// leave ends the conversation, which must end well.
-func (g *guided) leave(t *testing.T) {
-	t.Helper()
-	g.pick(t, "guide.menu.title", "guide.menu.leave")
-	if code := g.ends(t); code != 0 {
-		t.Errorf("exit code %d\n%s", code, g.text())
-	}
-	if !g.echoes(t) {
-		t.Error("the terminal's echo stays off")
-	}
-}
-
-// command is what the conversation shows at the end of a task.
-func (g *guided) command(t *testing.T) string {
-	t.Helper()
-	shown := g.wait(t, g.word("guide.command"), g.word("guide.menu.title"))
-	return strings.TrimSpace(strings.SplitN(strings.TrimSpace(shown), "\n", 2)[0])
-}
-
-// works runs a command that the conversation showed, as it was pasted, with more arguments.
-func (g *guided) works(t *testing.T, command string, more ...string) string {
-	t.Helper()
-	pasted := exec.Command("sh", "-c", command+" "+strings.Join(more, " "))
-	pasted.Env, pasted.Dir = append(g.Env, "LC_ALL=C"), g.Dir
-	output, err := pasted.CombinedOutput()
-	if err != nil {
-		t.Errorf("%s: %v\n%s", command, err, output)
-	}
-	return string(output)
-}
 
 // TestGuideBacksUp leads through a backup in every language, drawn and plain, and pastes the command that it ends with.
 func TestGuideBacksUp(t *testing.T) {
@@ -178,7 +16,7 @@ func TestGuideBacksUp(t *testing.T) {
 	for _, language := range messages.Languages() {
 		for _, plain := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s plain %v", language, plain), func(t *testing.T) {
-				p := newPlace(t, oneKey+"\n"+`label="bob" id=03 key=p256 policy=locked certificate=valid`)
+				p := newPlace(t, leavingAndHeld)
 				g := newGuided(t, language, plain, p.directory, p.environment)
 				g.pick(t, "guide.menu.title", "guide.menu.backup")
 				g.secret(t, "prompt.pin-optional", testPIN)
@@ -205,20 +43,255 @@ func TestGuideBacksUp(t *testing.T) {
 	}
 }
 
-// queries are sequences that have a terminal answer, report what happens to it, or change its keyboard.
-var queries = regexp.MustCompile("\x1b\\[=[0-9;]*[1-9];[0-9]u|\x1b\\[>4;[1-9]m|\x1b\\[\\??[0-9;]*\\$p|\x1b\\[[>=]?[0-9]*c|\x1b\\[[0-9]*n|\x1b\\[\\?u|\x1b\\][0-9;]*\\?|\x1b\\[\\?100[0-9]h|\x1bP")
-
-// kept wants no secret on the terminal, and no question to the terminal itself: its answer would be typed into the next one.
-func (g *guided) kept(t *testing.T) {
+// speakers are the languages; every other one is spoken on a plain terminal.
+func speakers(t *testing.T, do func(t *testing.T, language string, plain bool)) {
 	t.Helper()
-	shown := g.text()
-	if strings.Contains(shown, testPIN) || strings.Contains(shown, testPassword) {
-		t.Errorf("a secret shows:\n%s", shown)
+	t.Parallel()
+	for i, language := range messages.Languages() {
+		t.Run(language, func(t *testing.T) { do(t, language, i%2 == 1) })
 	}
-	if found := queries.FindAllString(shown, -1); len(found) > 0 {
-		t.Errorf("the terminal was asked %q", slices.Compact(found))
+}
+
+const leavingAndHeld = oneKey + "\n" + `label="bob" id=03 key=p256 policy=locked certificate=valid`
+
+// toKeys leads to the list of keys for a backup.
+func (g *guided) toKeys(t *testing.T) {
+	t.Helper()
+	g.pick(t, "guide.menu.title", "guide.menu.backup")
+	g.secret(t, "prompt.pin-optional", testPIN)
+}
+
+// TestGuideMeetsRefusal is about a key that cannot leave: the reason in three sentences, and each way that is offered.
+func TestGuideMeetsRefusal(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, plain bool) {
+		p := newPlace(t, leavingAndHeld)
+		g := newGuided(t, language, plain, p.directory, p.environment)
+		g.toKeys(t)
+		bob, cannot := "bob – "+g.word("guide.key.cannot"), g.texts.Text("guide.cannot.title", messages.Args{"Label": messages.Own("bob")})
+		g.choose(t, g.word("guide.key.title"), bob)
+		said := strings.Join(strings.Fields(g.list(t, cannot)), " ")
+		sentences := strings.SplitAfter(g.texts.Text("reason.key-not-extractable.why", nil), ". ")
+		for _, sentence := range []string{g.texts.Text("reason.key-not-extractable.summary", nil), sentences[0], sentences[1]} {
+			if !strings.Contains(said, strings.TrimSpace(sentence)) {
+				t.Errorf("%q is not in:\n%s", sentence, said)
+			}
+		}
+		g.choose(t, cannot, g.word("guide.cannot.other"))
+		g.choose(t, g.word("guide.key.title"), bob)
+
+		// Back from the first question of a way is to the refusal.
+		g.choose(t, cannot, g.word("guide.cannot.request"))
+		g.back(t, g.word("guide.request.title"))
+		g.choose(t, cannot, g.word("guide.cannot.report"))
+		g.accept(t, "guide.file.title")
+		g.secret(t, "prompt.pin-optional", testPIN)
+		g.wait(t, g.texts.Text("guide.report.done", messages.Args{"File": messages.Own("bob-report.json"), "Page": messages.Own("bob-report.html")}))
+		for _, name := range []string{"bob-report.json", "bob-report.html"} {
+			if info, err := os.Stat(p.path(name)); err != nil || info.Size() == 0 {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		g.leave(t)
+		g.kept(t)
+		p.absent(t, "*.pfx", "*.csr")
+	})
+}
+
+// absent wants no file that fits.
+func (p *place) absent(t *testing.T, patterns ...string) {
+	t.Helper()
+	for _, pattern := range append(patterns, ".p11bridge-*") {
+		if found, err := filepath.Glob(p.path(pattern)); err != nil || len(found) > 0 {
+			t.Errorf("there is %q (%v)", found, err)
+		}
 	}
-	if g.plain && strings.Contains(shown, "\x1b[") {
-		t.Errorf("a plain terminal was drawn on:\n%q", shown)
+}
+
+// TestGuideChecksCopy mistypes the password of a copy, and then compares it with the key that it is of.
+func TestGuideChecksCopy(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, plain bool) {
+		p := newPlace(t, oneKey)
+		if r := p11bridge(t, p.environment, p.export("dave", "--iterations", "1000")...); r.code != 0 {
+			t.Fatal(r.stderr)
+		}
+		write(t, p.directory, "rubbish.p12", []byte("rubbish"))
+		g := newGuided(t, language, plain, p.directory, p.environment)
+		g.pick(t, "guide.menu.title", "guide.menu.check")
+		g.choose(t, g.word("guide.copy.title"), "dave.pfx")
+		g.secret(t, "prompt.password", "not the password")
+		g.wait(t, g.texts.Text("guide.password.wrong", messages.Args{"Count": messages.Number(2)}))
+		g.secret(t, "prompt.password", testPassword)
+		g.pick(t, "guide.against.title", "guide.against.yes")
+		g.secret(t, "prompt.pin", testPIN)
+		command := g.command(t)
+		if want := "p11bridge verify dave.pfx --against dave"; command != want {
+			t.Errorf("the command is %q", command)
+		}
+		g.works(t, command, "--pin-source", p.pin, "--password-source", p.password)
+
+		// Three wrong passwords, and a file that is no copy: why, and nothing more.
+		g.pick(t, "guide.menu.title", "guide.menu.check")
+		g.choose(t, g.word("guide.copy.title"), "dave.pfx")
+		for range 3 {
+			g.secret(t, "prompt.password", "not the password")
+		}
+		g.wait(t, g.texts.Text("reason.password-incorrect.summary", nil), g.word("guide.command"))
+		g.pick(t, "guide.menu.title", "guide.menu.check")
+		g.choose(t, g.word("guide.copy.title"), g.word("guide.copy.other"))
+		g.answer(t, "guide.copy.title", "rubbish.p12")
+		g.secret(t, "prompt.password", testPassword)
+		g.wait(t, g.texts.Text("reason.not-a-pfx.summary", nil), g.word("guide.command"))
+		g.leave(t)
+		g.kept(t)
+	})
+}
+
+// TestGuideBringsBack puts a copy on another token, from which it may leave again.
+func TestGuideBringsBack(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, plain bool) {
+		p := newPlace(t, "token \"one\"\n"+oneKey+"\ntoken \"two\"")
+		if r := p11bridge(t, p.environment, p.export("dave", "--iterations", "1000", "--token", "one")...); r.code != 0 {
+			t.Fatal(r.stderr)
+		}
+		g := newGuided(t, language, plain, p.directory, p.environment)
+		g.pick(t, "guide.menu.title", "guide.menu.bring-back")
+		g.choose(t, g.word("guide.copy.title"), "dave.pfx")
+		g.secret(t, "prompt.password", testPassword)
+		g.choose(t, g.word("guide.token.title"), "two (")
+		g.pick(t, "guide.exportable.title", "guide.exportable.yes")
+		g.secret(t, "prompt.pin", testPIN)
+		command := g.command(t)
+		if want := "p11bridge restore dave.pfx --exportable --token two"; command != want {
+			t.Errorf("the command is %q", command)
+		}
+		g.leave(t)
+		g.kept(t)
+		r := p11bridge(t, p.environment, "list", "--json", "--token", "two", "--pin-source", p.pin)
+		if identity := r.identity(t, "dave"); !identity.Verdict.Exportable {
+			t.Errorf("it cannot leave again: %s", r.stdout)
+		}
+	})
+}
+
+// TestGuideRenews requests a certificate for a key that can be backed up, and installs what was issued.
+func TestGuideRenews(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, plain bool) {
+		p := newPlace(t, oneKey)
+		g := newGuided(t, language, plain, p.directory, p.environment)
+		g.pick(t, "guide.menu.title", "guide.menu.request")
+		g.choose(t, g.word("guide.request.key"), "dave")
+		g.pick(t, "guide.request.title", "guide.request.backup")
+		g.accept(t, "guide.file.title")
+		g.secret(t, "prompt.pin", testPIN)
+		command := g.command(t)
+		if want := "p11bridge request dave -o dave.csr --exportable"; command != want {
+			t.Errorf("the command is %q", command)
+		}
+		if err := p.issue("dave.csr", "dave.crt"); err != nil {
+			t.Fatal(err)
+		}
+		g.pick(t, "guide.menu.title", "guide.menu.install")
+		g.choose(t, g.word("guide.install.title"), "dave.crt")
+		g.secret(t, "prompt.pin", testPIN)
+		if command := g.command(t); command != "p11bridge install dave.crt" {
+			t.Errorf("the command is %q", command)
+		}
+		g.leave(t)
+		g.kept(t)
+	})
+}
+
+// issue is an authority that issues a certificate for a request.
+func (p *place) issue(request, certificate string) error {
+	if _, err := openssl("", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", p.path("ca.key"), "-out", p.path("ca.cert"), "-subj", "/CN=Test CA"); err != nil {
+		return err
+	}
+	_, err := openssl("", "x509", "-req", "-in", p.path(request), "-CA", p.path("ca.cert"), "-CAkey", p.path("ca.key"), "-CAcreateserial", "-out", p.path(certificate))
+	return err
+}
+
+// TestGuideOnEmptyMachine has no token: the cause is shown, and doctor is offered.
+func TestGuideOnEmptyMachine(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, plain bool) {
+		directory := t.TempDir()
+		configuration := write(t, directory, "softhsm2.conf", []byte("directories.tokendir = "+directory+"\n"))
+		g := newGuided(t, language, plain, directory, []string{"SOFTHSM2_CONF=" + configuration, "P11BRIDGE_MODULE=" + softHSM(t)})
+		g.pick(t, "guide.menu.title", "guide.menu.backup")
+		g.pick(t, "guide.no-token.title", "guide.no-token.again")
+		g.pick(t, "guide.no-token.title", "guide.menu.doctor")
+		g.wait(t, g.word("guide.command"), "p11bridge doctor")
+		g.pick(t, "guide.no-token.title", "guide.to-menu")
+		g.pick(t, "guide.menu.title", "guide.menu.doctor")
+		if command := g.command(t); command != "p11bridge doctor" {
+			t.Errorf("the command is %q", command)
+		}
+		g.pick(t, "guide.menu.title", "guide.menu.request")
+		g.back(t, g.word("guide.no-token.title"))
+		g.leave(t)
+	})
+}
+
+// TestGuideOnNSS backs up from a browser's database, which is a flag that the command shown has, too.
+func TestGuideOnNSS(t *testing.T) {
+	t.Parallel()
+	db := newNSS(t)
+	db.certutil(t, "anna", "ec", "-q", "nistp256")
+	g := newGuided(t, "es", false, db.directory, nil, "guide", "--nss-db", db.database)
+	g.pick(t, "guide.menu.title", "guide.menu.backup")
+	g.secret(t, "prompt.primary-password-optional", nssPIN)
+	g.choose(t, g.word("guide.key.title"), "anna")
+	g.pick(t, "guide.chain.title", "guide.chain.token")
+	g.pick(t, "guide.readers.title", "guide.readers.legacy")
+	g.accept(t, "guide.file.title")
+	g.pick(t, "guide.delete.title", "guide.delete.no")
+	g.secret(t, "prompt.primary-password", nssPIN)
+	g.secret(t, "prompt.new-password", testPassword)
+	g.secret(t, "prompt.new-password.again", testPassword)
+	command := g.command(t)
+	g.leave(t)
+	g.kept(t)
+	if want := "p11bridge export anna -o anna.pfx --profile legacy --nss-db " + db.database; command != want {
+		t.Errorf("the command is %q", command)
+	}
+	if err := opensslOpens(db.file("anna.pfx"), db.password, true); err != nil {
+		t.Error(err)
+	}
+	g.works(t, command, "--force", "--pin-source", "file:"+db.pin, "--password-source", "file:"+db.password)
+}
+
+// toExport leads through the questions of a backup up to the command.
+func (g *guided) toExport(t *testing.T) {
+	t.Helper()
+	g.toKeys(t)
+	g.choose(t, g.word("guide.key.title"), "dave")
+	g.pick(t, "guide.chain.title", "guide.chain.token")
+	g.pick(t, "guide.readers.title", "guide.readers.modern")
+	g.accept(t, "guide.file.title")
+	g.pick(t, "guide.delete.title", "guide.delete.no")
+}
+
+// TestGuideOutlivesModule has a module that takes the listing along, or the export.
+func TestGuideOutlivesModule(t *testing.T) {
+	t.Parallel()
+	faulty := faultyModule(t)
+	for _, fault := range []string{"crash:C_FindObjectsInit", "crash:C_WrapKey", "hang:C_WrapKey"} {
+		t.Run(fault, func(t *testing.T) {
+			p := newPlace(t, oneKey)
+			g := newGuided(t, "en", false, p.directory, append(p.environment, "P11BRIDGE_MODULE="+faulty, "P11FAULT="+fault), "--timeout", "5s")
+			if strings.HasSuffix(fault, "C_WrapKey") {
+				g.toExport(t)
+				g.secret(t, "prompt.pin", testPIN)
+				g.secret(t, "prompt.new-password", testPassword)
+				g.secret(t, "prompt.new-password.again", testPassword)
+				g.wait(t, "C_WrapKey")
+				g.pick(t, "guide.failed.title", "guide.to-menu")
+			} else {
+				g.pick(t, "guide.menu.title", "guide.menu.backup")
+				g.wait(t, "C_FindObjectsInit")
+				g.pick(t, "guide.no-token.title", "guide.to-menu")
+			}
+			g.leave(t)
+			p.absent(t, "*.pfx")
+		})
 	}
 }

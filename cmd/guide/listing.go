@@ -23,13 +23,14 @@ type listing struct {
 }
 
 type heldToken struct {
-	URI        string       `json:"uri"`
-	Label      foreign.Text `json:"label"`
-	Serial     foreign.Text `json:"serial"`
-	Model      foreign.Text `json:"model"`
-	Flags      []string     `json:"flags"`
-	LoggedIn   bool         `json:"logged_in"`
-	Identities []identity   `json:"identities"`
+	URI          string       `json:"uri"`
+	Label        foreign.Text `json:"label"`
+	Serial       foreign.Text `json:"serial"`
+	Manufacturer foreign.Text `json:"manufacturer"`
+	Model        foreign.Text `json:"model"`
+	Flags        []string     `json:"flags"`
+	LoggedIn     bool         `json:"logged_in"`
+	Identities   []identity   `json:"identities"`
 
 	name string // for --token, empty where none is needed
 }
@@ -50,7 +51,10 @@ type identity struct {
 	Verdict struct {
 		Exportable *bool `json:"exportable"`
 		Reasons    []struct {
-			Code verdict.Code `json:"code"`
+			Code     verdict.Code `json:"code"`
+			Evidence struct {
+				Family string `json:"family"`
+			} `json:"evidence"`
 		} `json:"reasons"`
 	} `json:"verdict"`
 }
@@ -111,7 +115,32 @@ func (t heldToken) objectName(wanted identity) string {
 			return name
 		}
 	}
+	if name := wanted.fingerprint(); name != "" {
+		fits := 0
+		for _, other := range t.Identities {
+			if other.fingerprint() == name {
+				fits++
+			}
+		}
+		if fits == 1 {
+			return name
+		}
+	}
 	return wanted.URI
+}
+
+// fingerprint names the identity by its certificate, empty where it has none.
+func (i identity) fingerprint() string {
+	const digits = 16
+	if i.Certificate == nil || len(i.Certificate.SHA256) < digits {
+		return ""
+	}
+	return "sha256:" + i.Certificate.SHA256[:digits]
+}
+
+// asksForPassword tells whether the token is a browser's database: what it asks for is no PIN, and it does not lock.
+func (t heldToken) asksForPassword() bool {
+	return verdict.AsksForPassword(&token.Info{Manufacturer: t.Manufacturer})
 }
 
 // speakable tells whether a name can be typed: nothing in it needs an escape to be shown.
@@ -127,18 +156,22 @@ func (t heldToken) title(a *frame.App) string {
 	return a.Text("guide.token.name", messages.Args{"Label": t.Label, "Model": t.Model, "Serial": t.Serial})
 }
 
-// reason is the first of the verdict, the zero code where there is none.
-func (i identity) reason() verdict.Code {
+// reason is the first of the verdict, as far as its words depend on it; without a code where there is none.
+func (i identity) reason() verdict.Reason {
 	if len(i.Verdict.Reasons) == 0 {
-		return ""
+		return verdict.Reason{}
 	}
-	return i.Verdict.Reasons[0].Code
+	first := i.Verdict.Reasons[0]
+	if first.Evidence.Family == "" {
+		return verdict.Reason{Code: first.Code}
+	}
+	return verdict.Because(first.Code, verdict.Fact{Name: "family", Value: first.Evidence.Family})
 }
 
 func (i identity) exportable() bool { return i.Verdict.Exportable != nil && *i.Verdict.Exportable }
 
 // hidden tells that a login has to come before the verdict.
-func (i identity) hidden() bool { return i.reason() == verdict.KeysHiddenUntilLogin }
+func (i identity) hidden() bool { return i.reason().Code == verdict.KeysHiddenUntilLogin }
 
 // title is how the identity is called in a question: its name and whether it can be backed up, and whose certificate it is.
 func (i identity) title(a *frame.App, withVerdict bool) string {

@@ -62,7 +62,7 @@ var errOtherKey = errors.New("another key")
 func (b *backup) ways() []way {
 	always := func(err error) func(context.Context) error { return func(context.Context) error { return err } }
 	var ways []way
-	if slices.Contains(untried, b.key.reason()) {
+	if slices.Contains(untried, b.key.reason().Code) {
 		ways = append(ways, way{"guide.cannot.try", always(errTryAllTheSame)})
 	}
 	return append(ways,
@@ -74,11 +74,10 @@ func (b *backup) ways() []way {
 }
 
 // threeSentences are what can be read out over the phone: what is so, and why.
-func (c *conversation) threeSentences(code verdict.Code) string {
-	if code == "" {
+func (c *conversation) threeSentences(reason verdict.Reason) string {
+	if reason.Code == "" {
 		return ""
 	}
-	reason := verdict.Reason{Code: code}
 	why := strings.SplitAfterN(c.ReasonText(reason, "why"), ". ", 3)
 	return c.ReasonText(reason, "summary") + " " + strings.TrimSpace(strings.Join(why[:min(2, len(why))], ""))
 }

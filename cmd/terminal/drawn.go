@@ -26,7 +26,9 @@ func (f Form) drawChoice(ctx context.Context, q Choice) (int, error) {
 		options[i] = huh.NewOption(answer, i)
 	}
 	chosen := q.Proposed
-	field := huh.NewSelect[int]().Title(q.Title).Description(q.Description).Options(options...).Height(q.height()).Value(&chosen)
+	field := func(rows int) huh.Field {
+		return huh.NewSelect[int]().Title(q.Title).Description(q.Description).Options(options...).Height(q.height(rows)).Value(&chosen)
+	}
 	if err := f.draw(ctx, field, f.Words.ChoiceKeys); err != nil {
 		return 0, err
 	}
@@ -34,19 +36,20 @@ func (f Form) drawChoice(ctx context.Context, q Choice) (int, error) {
 }
 
 // height is the room for the list: all of it, or, where that is more than the terminal has, what fits above the keys.
-func (q Choice) height() int {
+func (q Choice) height(rows int) int {
 	const keys, least = 3, 5
-	rows := usualRows
-	if tty, err := os.OpenFile(Path, os.O_RDWR, 0); err == nil {
-		if _, height, err := term.GetSize(int(tty.Fd())); err == nil && height > 0 {
-			rows = height
-		}
-		tty.Close()
-	}
 	if q.lines() <= rows-keys {
 		return 0
 	}
 	return max(least, rows-keys)
+}
+
+// size is the terminal's, as far as it is told.
+func size(tty *os.File) (width, height int) {
+	if width, height, err := term.GetSize(int(tty.Fd())); err == nil && width > 0 && height > 0 {
+		return width, height
+	}
+	return usualColumns, usualRows
 }
 
 // lines is how many the list takes, where none is longer than the terminal is wide.
@@ -60,25 +63,31 @@ func (q Choice) lines() int {
 
 func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 	line := q.Proposed
-	field := huh.NewInput().Title(q.Title).Description(q.Description).Value(&line).Validate(func(text string) error {
-		if problem := q.Problem(text); problem != "" {
-			return errors.New(problem)
-		}
-		return nil
-	})
+	field := func(int) huh.Field {
+		return huh.NewInput().Title(q.Title).Description(q.Description).Value(&line).Validate(func(text string) error {
+			if problem := q.Problem(text); problem != "" {
+				return errors.New(problem)
+			}
+			return nil
+		})
+	}
 	if err := f.draw(ctx, field, f.Words.LineKeys); err != nil {
 		return "", err
 	}
 	return line, f.leave(q.Title, Printable(line))
 }
 
-// draw runs one field as a form of its own.
-func (f Form) draw(ctx context.Context, field huh.Field, keys string) error {
+// widest is the width beyond which lines are hard to read.
+const widest = 100
+
+// draw runs one field, made for a number of rows, as a form of its own.
+func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys string) error {
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
 	if err != nil {
 		return ErrNone
 	}
 	defer tty.Close()
+	columns, rows := size(tty)
 	left := false
 	filter := func(_ tea.Model, message tea.Msg) tea.Msg {
 		pressed, is := message.(tea.KeyPressMsg)
@@ -95,9 +104,9 @@ func (f Form) draw(ctx context.Context, field huh.Field, keys string) error {
 		}
 		return message
 	}
-	form := huh.NewForm(huh.NewGroup(field, huh.NewNote().Description(keys))).
+	form := huh.NewForm(huh.NewGroup(field(rows), huh.NewNote().Description(keys))).WithWidth(min(columns, widest)).
 		WithTheme(huh.ThemeFunc(f.theme)).WithKeyMap(formKeys()).WithShowHelp(false).WithAccessible(false).
-		WithProgramOptions(tea.WithInput(tty), tea.WithOutput(quiet{tty}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler()).
+		WithProgramOptions(tea.WithInput(tty), tea.WithOutput(quiet{tty}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler(), tea.WithWindowSize(columns, rows)).
 		WithViewHook(func(v tea.View) tea.View {
 			v.ReportFocus = false
 			return v
