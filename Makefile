@@ -48,10 +48,10 @@ test: toolchain build/testreport ## Run the tests; a skipped one is a failure
 	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
 	$(MAKE) --no-print-directory namespaces
 	$(GO) test -C tools ./...
-	$(TESTED) -parallel 4 -skip 'Long$$' ./... | build/testreport
+	$(TESTED) -parallel 6 -skip 'Long$$' ./... | build/testreport
 
 test-long: toolchain packages namespaces build/testreport ## Run the tests that take minutes: many kills, a browser, the memory of processes
-	$(TESTED) -run 'Long$$' ./... | build/testreport
+	$(TESTED) -parallel 4 -run 'Long$$' ./... | build/testreport
 
 mutants: toolchain ## Break the lines that decide, one at a time: a test has to notice each
 	mkdir -p build
