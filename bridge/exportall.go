@@ -108,7 +108,7 @@ func (r ExportAllRequest) next(items []*Item) []*Item {
 		twin := made[certificate]
 		switch {
 		case certificate == "" || item.Outcome != Pending && item.Outcome != Refused:
-		case twin != nil && archive.Shown(item.Identity) && !item.mismatched():
+		case twin != nil && archive.Shown(item.Identity) && !item.Mismatched():
 			path := filepath.Join(r.Directory, twin.Name+archive.RecordExtension)
 			item.Outcome, item.Backup = UpToDate, &archive.Backup{RecordPath: path, Record: twin.Record, File: archive.FileIntact}
 		case item.Outcome == Pending && !chosen[certificate]:
@@ -120,8 +120,8 @@ func (r ExportAllRequest) next(items []*Item) []*Item {
 	return queue
 }
 
-// mismatched tells that the key came out, and was not the certificate's.
-func (item *Item) mismatched() bool {
+// Mismatched tells that the key may leave, and was shown to be another one than the certificate's: it has no backup.
+func (item *Item) Mismatched() bool {
 	return item.Outcome == Refused && len(item.Verdict.Reasons) > 0 && item.Verdict.Reasons[0].Code == verdict.CertificateDoesNotMatchKey
 }
 

@@ -172,6 +172,6 @@ func itemArgs(item *bridge.Item) messages.Args {
 // printReasons gives each reason one line.
 func printReasons(p *frame.Printer, reasons []verdict.Reason) {
 	for _, reason := range reasons {
-		fmt.Fprintf(p.Out, "  %s [%s]\n", p.ReasonText(reason, "summary"), reason.Code)
+		fmt.Fprintf(p.Out, "  %s [%s]%s\n", p.ReasonText(reason, "summary"), reason.Code, p.Answer(reason))
 	}
 }

@@ -53,6 +53,9 @@ type App struct {
 
 // Main runs the command line that consists of the commands and gives the exit code.
 func Main(commands func(*App) []*cobra.Command) int {
+	// First of all, and until the process ends: at SIGQUIT, Go's runtime would print registers.
+	ctx, stop := supervise.Interruptible(context.Background())
+	defer stop()
 	given := supervise.FindDescriptors() // before anything is opened
 	worker, err := supervise.BecomeChild(given)
 	a := &App{Getenv: os.Getenv, Now: time.Now, out: terminal.File{File: os.Stdout}, Err: terminal.File{File: os.Stderr}, child: worker, given: given}
@@ -64,7 +67,7 @@ func Main(commands func(*App) []*cobra.Command) int {
 		err = supervise.ForbidCoreDumps()
 	}
 	if err == nil {
-		code, err = a.run(commands, os.Args[1:])
+		code, err = a.run(ctx, commands, os.Args[1:])
 	}
 	if err != nil {
 		code = a.report(err)
@@ -75,9 +78,7 @@ func Main(commands func(*App) []*cobra.Command) int {
 	return code
 }
 
-func (a *App) run(commands func(*App) []*cobra.Command, args []string) (int, error) {
-	ctx, stop := supervise.Interruptible(context.Background())
-	defer stop()
+func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, args []string) (int, error) {
 	if a.child != nil {
 		go supervise.EndUnheeded(ctx)
 	}
