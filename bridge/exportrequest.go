@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"crypto/rand"
 	"fmt"
 	"io"
 	"slices"
@@ -63,9 +62,7 @@ func (r ExportRequest) validateFile() (ExportRequest, error) {
 	if err := CheckPassword(r.Password, true); err != nil {
 		return r, err
 	}
-	if r.Random == nil {
-		r.Random = rand.Reader
-	}
+	r.Random = randomOr(r.Random)
 	if r.Profile == "" {
 		r.Profile = ProfileModern
 	}

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -35,9 +34,7 @@ type RestoreRequest struct {
 
 // validate takes what is needed where nothing is named, and refuses what cannot be, before the token is touched.
 func (r RestoreRequest) validate() (RestoreRequest, error) {
-	if r.Random == nil {
-		r.Random = rand.Reader
-	}
+	r.Random = randomOr(r.Random)
 	return r, needs("restore", part{"session", r.Session == nil}, part{"inventory", r.Inventory == nil}, part{"copy", r.Copy == nil || r.Copy.Certificate == nil})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
+	"p11bridge/token/secret"
 )
 
 // signing is one way to have a token sign a message: what C_SignInit and C_Sign are given, and what comes of it.
@@ -140,7 +141,9 @@ func (s *Session) use(key *Object, begins, ends string, mechanism CKM, begin, en
 }
 
 func (s *Session) loginAgain() error {
-	pin, err := s.Authenticate()
+	var pin *secret.Text
+	var err error
+	secret.Outside(func() { pin, err = s.Authenticate() }) // whoever is asked may call C code
 	if err != nil {
 		return err
 	}

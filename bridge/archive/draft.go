@@ -13,6 +13,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"p11bridge/token/secret"
 )
 
 // Unfinished files are hidden, and named so that they are known as ours.
@@ -179,7 +181,7 @@ func (d *Draft) Discard() error {
 
 func (d *Draft) noteScratch(path string) {
 	if d.target.Scratch != nil {
-		d.target.Scratch(path)
+		secret.Outside(func() { d.target.Scratch(path) }) // whoever is told may call C code
 	}
 }
 
