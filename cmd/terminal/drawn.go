@@ -87,7 +87,7 @@ func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys str
 		return ErrNone
 	}
 	defer tty.Close()
-	columns, rows := size(tty)
+	width, height := size(tty)
 	left := false
 	filter := func(_ tea.Model, message tea.Msg) tea.Msg {
 		pressed, is := message.(tea.KeyPressMsg)
@@ -104,9 +104,9 @@ func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys str
 		}
 		return message
 	}
-	form := huh.NewForm(huh.NewGroup(field(rows), huh.NewNote().Description(keys))).WithWidth(min(columns, widest)).
+	form := huh.NewForm(huh.NewGroup(field(height), huh.NewNote().Description(keys))).WithWidth(min(width, widest)).
 		WithTheme(huh.ThemeFunc(f.theme)).WithKeyMap(formKeys()).WithShowHelp(false).WithAccessible(false).
-		WithProgramOptions(tea.WithInput(tty), tea.WithOutput(quiet{tty}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler(), tea.WithWindowSize(columns, rows)).
+		WithProgramOptions(tea.WithInput(tty), tea.WithOutput(quiet{tty}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler(), tea.WithWindowSize(width, height)).
 		WithViewHook(func(v tea.View) tea.View {
 			v.ReportFocus = false
 			return v
@@ -180,7 +180,11 @@ func (f Form) leave(title, answer string) error {
 	}
 	defer tty.Close()
 	first, _, _ := strings.Cut(answer, "\n")
-	if _, err := fmt.Fprintln(tty, title+" "+f.Colours.Bold(first)); err != nil {
+	between := " "
+	if width, _ := size(tty); columns(title+between+first) > width {
+		between = "\n  "
+	}
+	if _, err := fmt.Fprintln(tty, title+between+f.Colours.Bold(first)); err != nil {
 		return ErrGone
 	}
 	return nil
