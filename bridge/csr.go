@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -22,7 +23,8 @@ import (
 type CSRRequest struct {
 	Session   *token.Session
 	Inventory *token.Inventory
-	Identity  token.Identity // the old one
+	Identity  token.Identity // the old one; empty where there is none
+	Like      *Model         // what the request is modelled on in its place; nil: on the identity
 
 	SameKey    bool
 	KeyType    string // of the new key; empty: as the old one
@@ -33,6 +35,14 @@ type CSRRequest struct {
 
 	Target  archive.Target         // empty path: no file, the request is only given to Deliver
 	Deliver func(*CSRResult) error // the last act where there is no file; where it fails, nothing was done
+}
+
+// Model is what a request is made after where the old key and certificate are not on the token.
+type Model struct {
+	Certificate *pki.Certificate // nil where only the subject is known
+	Subject     []byte           // DER Name; nil: the certificate's
+	Label       string
+	Usage       token.Usage // where there is no certificate
 }
 
 // validate refuses what cannot be, before the token is touched.
@@ -78,6 +88,7 @@ func (r *CSRResult) Exportable() *bool {
 // What keeps a request from being made.
 var (
 	ErrNoSubject        = errors.New("no certificate and no subject")
+	ErrGeneratesNoKeys  = errors.New("the token generates no keys of this kind")
 	ErrKeyTypeNeeded    = errors.New("no new key can be made after the old one: its type is unknown, or none that is made here")
 	ErrNoKeyToSign      = errors.New("there is no private key to sign with")
 	ErrMayNotSign       = errors.New("the key may not sign")
@@ -111,9 +122,12 @@ func (r CSRRequest) Plan() (*CSRPlan, error) {
 		return nil, err
 	}
 	plan := &CSRPlan{NewKey: !r.SameKey, RawSubject: r.Subject, Label: string(r.Identity.Label())}
-	var certificate *pki.Certificate
-	if c := r.Identity.Certificate; c != nil {
-		certificate = c.Parsed
+	certificate := r.certificate()
+	if r.Like != nil {
+		plan.Label = r.Like.Label
+	}
+	if r.Like != nil && plan.RawSubject == nil {
+		plan.RawSubject = r.Like.Subject
 	}
 	if certificate != nil {
 		if !certificate.SelfIssued() {
@@ -143,7 +157,37 @@ func (r CSRRequest) Plan() (*CSRPlan, error) {
 	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) {
 		return nil, ErrWriteProtected
 	}
-	return plan, r.planKey(plan, certificate)
+	if err := r.planKey(plan, certificate); err != nil {
+		return nil, err
+	}
+	if !token.Generates(r.Inventory.Mechanisms, plan.Kind) {
+		return nil, ErrGeneratesNoKeys
+	}
+	return plan, nil
+}
+
+// certificate is the one that the request is made after; nil for none.
+func (r CSRRequest) certificate() *pki.Certificate {
+	switch {
+	case r.Like != nil:
+		return r.Like.Certificate
+	case r.Identity.Certificate != nil:
+		return r.Identity.Certificate.Parsed
+	}
+	return nil
+}
+
+// Judge says whether the key of the request can leave its token, as of any other key: of the new one that was made, where made is not
+// nil, or that is to be made.
+func (r CSRRequest) Judge(plan *CSRPlan, made *CSRResult) verdict.Verdict {
+	switch {
+	case made != nil:
+		identity := token.Identity{PrivateKey: made.PrivateKey, Public: made.Key}
+		return verdict.JudgeKey(r.Inventory, identity)
+	case plan.NewKey:
+		return verdict.JudgeNew(r.Inventory, plan.Kind, r.Exportable)
+	}
+	return verdict.JudgeKey(r.Inventory, r.Identity)
 }
 
 func (r CSRRequest) checkSameKey() error {
@@ -186,12 +230,18 @@ func (r CSRRequest) oldKeyMay(a token.Attribute, certificate *pki.Certificate, u
 	if certificate != nil && slices.ContainsFunc(usages, func(u string) bool { return slices.Contains(certificate.KeyUsage, u) }) {
 		return true
 	}
+	if certificate == nil && r.Like != nil {
+		return map[token.Attribute]bool{token.CKADecrypt: r.Like.Usage.Decrypt, token.CKADerive: r.Like.Usage.Derive}[a]
+	}
 	return certificate == nil && r.Identity.PrivateKey != nil && r.Identity.PrivateKey.Attributes.Bool(a) == token.True
 }
 
 // oldKind is the old key's kind, by its public half or by what the private key tells of itself.
 func (r CSRRequest) oldKind() (token.KeyKind, int) {
 	public := r.Identity.Public
+	if c := r.certificate(); r.Like != nil && c != nil {
+		public = c.PublicKey
+	}
 	switch public.Algorithm {
 	case "RSA", "RSA-PSS":
 		return token.KeyKind{Algorithm: "RSA", Bits: public.Bits}, public.Bits

@@ -119,3 +119,36 @@ func TestRequestsTakeWhatIsNotNamed(t *testing.T) {
 		t.Errorf("request: %v", err)
 	}
 }
+
+// TestPlanOfANewKey is about what is known of a new key before it is made: whether the token makes such keys, and whether it lets
+// them go.
+func TestPlanOfANewKey(t *testing.T) {
+	generates, wraps := token.Mechanism{Type: 0}, token.Mechanism{Type: token.CKMAESKeyWrapPad, Wrap: true}
+	subject, err := pki.ParseNameText("CN=a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name        string
+		listed      []token.Mechanism
+		extractable bool
+		err         error
+		want        bool
+	}{
+		{"it generates and wraps", []token.Mechanism{generates, wraps}, true, nil, true},
+		{"the key is to stay", []token.Mechanism{generates, wraps}, false, nil, false},
+		{"it wraps nothing", []token.Mechanism{generates}, true, nil, false},
+		{"it generates nothing", []token.Mechanism{wraps}, true, ErrGeneratesNoKeys, false},
+	} {
+		inventory := tokentest.InventoryOf()
+		inventory.Mechanisms = row.listed
+		request := CSRRequest{Session: &token.Session{}, Inventory: inventory, Subject: subject, KeyType: "rsa2048", Exportable: row.extractable}
+		plan, err := request.Plan()
+		if !errors.Is(err, row.err) {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		if err == nil && request.Judge(plan, nil).Exportable != row.want {
+			t.Errorf("%s: the verdict is %+v", row.name, request.Judge(plan, nil))
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -73,21 +74,54 @@ func KeyKindOf(name string) (kind KeyKind, bits int) {
 	return KeyKind{Algorithm: "EC", Curve: curve, Params: params}, bits
 }
 
+// generation is the mechanism that makes key pairs of the kind (PKCS#11 v3.1 §6.1.5, §6.3.11, §6.3.14).
+func (kind KeyKind) generation() CKM {
+	switch kind.Algorithm {
+	case "RSA":
+		return pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN
+	case "Ed25519":
+		return 0x1055 // CKM_EC_EDWARDS_KEY_PAIR_GEN, PKCS#11 v3.0
+	}
+	return pkcs11.CKM_EC_KEY_PAIR_GEN
+}
+
+// Generates tells whether a token that lists these mechanisms may make key pairs of the kind. One that lists none at all does not
+// tell, and remoting hides the mechanism of Edwards keys.
+func Generates(listed []Mechanism, kind KeyKind) bool {
+	hidden := kind.Algorithm == "Ed25519" && Generates(listed, KeyKind{Algorithm: "EC"})
+	return len(listed) == 0 || hidden || slices.ContainsFunc(listed, func(m Mechanism) bool { return m.Type == kind.generation() })
+}
+
+// GeneratesAny is Generates for any kind of key.
+func GeneratesAny(listed []Mechanism) bool {
+	return slices.ContainsFunc([]string{"RSA", "EC", "Ed25519"}, func(algorithm string) bool { return Generates(listed, KeyKind{Algorithm: algorithm}) })
+}
+
+// Planned is the private key of a pair that is still to be made, as far as it is settled.
+func Planned(kind KeyKind, policy Policy) *Object {
+	keyType := map[string]KeyType{"RSA": CKKRSA, "EC": CKKEC, "Ed25519": CKKECEdwards}[kind.Algorithm]
+	planned := &Object{Class: CKOPrivateKey, Attributes: Attributes{}}
+	for _, attribute := range append(policy.attributes(), ulong(CKAKeyType, uint(keyType))) {
+		planned.Attributes[Attribute(attribute.Type)] = Answer{Value: attribute.Value}
+	}
+	return planned
+}
+
 // pairHalves are the two objects of a key pair that was asked for.
 type pairHalves struct{ public, private *addition }
 
 // generatePair has the token make a key pair. unique says that no other object has the name's CKA_ID.
 func (a *Additions) generatePair(kind KeyKind, name Name, unique bool, policy Policy) (*pairHalves, *KeyPair, error) {
-	mechanism, keyType, paramsToTry := uint(pkcs11.CKM_EC_KEY_PAIR_GEN), CKKEC, [][]byte{kind.Params}
+	keyType, paramsToTry := CKKEC, [][]byte{kind.Params}
 	switch kind.Algorithm {
 	case "RSA":
-		mechanism, keyType, paramsToTry = pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, CKKRSA, [][]byte{nil}
+		keyType, paramsToTry = CKKRSA, [][]byte{nil}
 	case "Ed25519":
 		printable, err := CurveParams("Ed25519")
 		if err != nil {
 			return nil, nil, err
 		}
-		mechanism, keyType, paramsToTry = 0x1055, CKKECEdwards, [][]byte{printable, edwardsOID} // CKM_EC_EDWARDS_KEY_PAIR_GEN, PKCS#11 v3.0
+		keyType, paramsToTry = CKKECEdwards, [][]byte{printable, edwardsOID}
 	case "EC":
 	default:
 		return nil, nil, &pki.UnsupportedError{Algorithm: kind.Algorithm}
@@ -101,7 +135,7 @@ func (a *Additions) generatePair(kind KeyKind, name Name, unique bool, policy Po
 		}
 		err = a.make("C_GenerateKeyPair", kind.Algorithm, []*addition{halves.public, halves.private}, func() ([]pkcs11.ObjectHandle, error) {
 			s := a.session
-			publicKey, privateKey, err := s.module.functions.GenerateKeyPair(s.handle, cryptoki.Mechanism{Type: mechanism}, public, private)
+			publicKey, privateKey, err := s.module.functions.GenerateKeyPair(s.handle, cryptoki.Mechanism{Type: uint(kind.generation())}, public, private)
 			return []pkcs11.ObjectHandle{publicKey, privateKey}, err
 		})
 		if err == nil {

@@ -118,6 +118,25 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 	}
 }
 
+// JudgeKey is Judge for a key alone, whatever its certificate.
+func JudgeKey(inventory *token.Inventory, identity token.Identity) Verdict {
+	var v Verdict
+	if identity.PrivateKey == nil {
+		judgeWithoutKey(&v, inventory, identity)
+		return v
+	}
+	identity.Certificate, identity.LinkedBy = nil, token.LinkedByNone
+	judgeKey(&v, inventory, identity.PrivateKey, identity)
+	v.Reasons = slices.DeleteFunc(v.Reasons, func(r Reason) bool { return r.Code == KeyWithoutCertificate })
+	return v
+}
+
+// JudgeNew is the verdict on a sensitive key that is still to be made.
+func JudgeNew(inventory *token.Inventory, kind token.KeyKind, extractable bool) Verdict {
+	public := pki.PublicKey{Algorithm: kind.Algorithm, Bits: kind.Bits, Curve: kind.Curve}
+	return JudgeKey(inventory, token.Identity{PrivateKey: token.Planned(kind, token.Policy{Sensitive: true, Extractable: extractable}), Public: public})
+}
+
 // addFault says that an object could not be read. It is no verdict on a key.
 func (v *Verdict) addFault(fault *token.Fault) {
 	v.add(ObjectUnreadable, faultFacts(fault)...)

@@ -137,7 +137,7 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time) diagnosedTokenView {
 	shown := diagnosedTokenView{Token: view.TokenOf(inventory, selector, now), Diagnoses: []diagnosedView{}}
 	for _, identity := range shown.Identities {
-		shown.Diagnoses = append(shown.Diagnoses, diagnosedView{URI: identity.URI, Next: frame.NoNil(nextCommand(identity))})
+		shown.Diagnoses = append(shown.Diagnoses, diagnosedView{URI: identity.URI, Next: frame.NoNil(nextCommand(inventory, identity))})
 	}
 	return shown
 }
@@ -162,14 +162,14 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 		}
 		judged := verdict.Tried(inventory, identity.PrivateKey, verdict.Judge(inventory, identity, now), attempts)
 		shown.Identities[i].Verdict = view.VerdictOf(judged)
-		row.Next = frame.NoNil(nextCommand(shown.Identities[i]))
+		row.Next = frame.NoNil(nextCommand(inventory, shown.Identities[i]))
 	}
 	return nil
 }
 
 // nextCommand is the command that comes next: the export where the key can leave, the request for a new certificate where
 // it cannot. A certificate that is somebody's CA, or unreadable, has none.
-func nextCommand(identity view.Identity) []string {
+func nextCommand(inventory *token.Inventory, identity view.Identity) []string {
 	switch {
 	case identity.Verdict.CanLeave() && identity.Certificate == nil:
 		return []string{"p11bridge", "export", identity.URI, "--certificate", "CERTIFICATE.cer", "-o", fileName(identity) + ".pfx"}
@@ -177,6 +177,9 @@ func nextCommand(identity view.Identity) []string {
 		return []string{"p11bridge", "export", identity.URI, "-o", fileName(identity) + ".pfx"}
 	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
 		return []string{"p11bridge", "diagnose", identity.URI, "--pin-source", "prompt"}
+	case !token.GeneratesAny(inventory.Mechanisms) && identity.PrivateKey == nil: // only the issuer can help
+	case !token.GeneratesAny(inventory.Mechanisms):
+		return []string{"p11bridge", "request", identity.URI, "--same-key", "-o", fileName(identity) + ".csr"}
 	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
 		return []string{"p11bridge", "request", identity.URI, "-o", fileName(identity) + ".csr"}
 	}

@@ -15,6 +15,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
@@ -30,6 +31,8 @@ type requestOptions struct {
 	exportable bool
 	label      *string
 	subject    string
+	like       string
+	password   string // of the file that like names
 	altNames   []string
 	dryRun     bool
 }
@@ -39,12 +42,13 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &requestOptions{}
 	var label string
 	c := &cobra.Command{
-		Use:   "request OBJECT",
+		Use:   "request [OBJECT]",
 		Short: a.Text("command.request.short", nil),
 		Long:  a.Text("command.request.long", nil),
 		Example: frame.Examples("request bob -o bob.csr", "request bob -o bob.csr --exportable --key-type p256", "request bob -o bob.csr --same-key",
-			"request 'key alone' --subject 'CN=Bob,O=Example,C=ES' --san email:bob@example.org -o bob.csr", "request bob --dry-run"),
-		Args: frame.ExactlyOne("OBJECT"),
+			"request 'key alone' --subject 'CN=Bob,O=Example,C=ES' --san email:bob@example.org -o bob.csr", "request --like old.crt --token new -o bob.csr",
+			"request --subject 'CN=Bob,C=ES' --key-type p256 --token new -o bob.csr", "request bob --dry-run"),
+		Args: frame.AtMostOne("OBJECT"),
 	}
 	flags := c.Flags()
 	flags.StringVarP(&o.out, "out", "o", "", a.Text("flag.request-out", nil))
@@ -54,10 +58,14 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.BoolVar(&o.exportable, "exportable", false, a.Text("flag.request-exportable", nil))
 	flags.StringVar(&label, "label", "", a.Text("flag.label", nil))
 	flags.StringVar(&o.subject, "subject", "", a.Text("flag.subject", nil))
+	flags.StringVar(&o.like, "like", "", a.Text("flag.like", nil))
+	flags.StringVar(&o.password, "password-source", "", a.Text("flag.like-password", nil))
 	flags.StringArrayVar(&o.altNames, "san", nil, a.Text("flag.san", nil))
 	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.request-dry-run", nil))
-	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
-		o.object = args[0]
+	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
+		if len(args) == 1 {
+			o.object = args[0]
+		}
 		if c.Flags().Changed("label") {
 			o.label = &label
 		}
@@ -71,9 +79,16 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 	if err != nil {
 		return frame.Result{}, err
 	}
-	selector, err := token.ParseSelector(o.object)
-	if err != nil {
-		return frame.Result{}, err
+	selector := &token.Selector{} // the token is named by --token, and no object is
+	if o.object != "" {
+		if selector, err = token.ParseSelector(o.object); err != nil {
+			return frame.Result{}, err
+		}
+	}
+	if o.like != "" {
+		if request.Like, err = readModel(ctx, w.App, o); err != nil {
+			return frame.Result{}, err
+		}
 	}
 	access := token.ReadWrite
 	if o.sameKey || o.dryRun {
@@ -104,8 +119,10 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 	if request.Inventory, err = request.Session.Inventory(ctx); err != nil {
 		return frame.Result{}, err
 	}
-	if request.Identity, err = frame.Choose(request.Inventory, selector, o.object); err != nil {
-		return frame.Result{}, err
+	if o.object != "" {
+		if request.Identity, err = frame.Choose(request.Inventory, selector, o.object); err != nil {
+			return frame.Result{}, err
+		}
 	}
 	return createCSR(ctx, w.App, o, request)
 }
@@ -117,6 +134,12 @@ func requestOf(a *frame.App, o *requestOptions) (request bridge.CSRRequest, err 
 		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
 	}
 	switch {
+	case o.object == "" && o.like == "" && o.subject == "":
+		return request, frame.Usage("error.request-of-nothing", nil)
+	case o.like != "" && (o.object != "" || o.sameKey), o.object == "" && o.sameKey:
+		return request, frame.Usage("error.like-object", nil)
+	case o.password != "" && o.like == "":
+		return request, frame.Usage("error.password-without-like", nil)
 	case o.sameKey && (o.keyType != "" || o.exportable || o.label != nil):
 		return request, frame.Usage("error.same-key", nil)
 	case o.keyType != "" && !slices.Contains(bridge.KeyTypes(), request.KeyType):
@@ -138,6 +161,50 @@ func requestOf(a *frame.App, o *requestOptions) (request bridge.CSRRequest, err 
 	return request, request.Target.Check()
 }
 
+// readModel reads what the request is made after: a certificate, the record of a backup, or a PFX file.
+func readModel(ctx context.Context, a *frame.App, o *requestOptions) (*bridge.Model, error) {
+	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
+		return nil, err
+	}
+	file, err := frame.ReadInput(o.like)
+	if err != nil {
+		return nil, err
+	}
+	if certificates, err := frame.ReadCertificates(o.like); err == nil {
+		return &bridge.Model{Certificate: certificates[0], Label: nameOf(certificates[0])}, nil
+	}
+	if record, err := archive.ReadRecord(o.like); err == nil {
+		subject, err := pki.ParseNameText(string(record.Certificate.Subject))
+		if err != nil {
+			return nil, frame.Usage("error.subject", messages.Args{"Problem": foreign.Text(err.Error())})
+		}
+		may := func(told *bool) bool { return told != nil && *told }
+		return &bridge.Model{Subject: subject, Label: string(record.Label), Usage: token.Usage{Decrypt: may(record.Usage.Decrypt), Derive: may(record.Usage.Derive)}}, nil
+	}
+	v, err := bridge.Verify(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (*secret.Text, error) {
+		return a.KnownPassword(ctx, o.password, o.like)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	if v.Certificate == nil {
+		return nil, view.NotACopy(o.like, v)
+	}
+	label := string(v.FriendlyName)
+	if label == "" {
+		label = nameOf(v.Certificate)
+	}
+	return &bridge.Model{Certificate: v.Certificate, Label: label}, nil
+}
+
+// nameOf is the label of a key that is made after a certificate: the common name of its subject.
+func nameOf(certificate *pki.Certificate) string {
+	if name := pki.CommonName(certificate.RawSubject); name != "" {
+		return name
+	}
+	return string(certificate.Subject)
+}
+
 func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bridge.CSRRequest) (frame.Result, error) {
 	plan, err := request.Plan()
 	if err != nil {
@@ -147,9 +214,10 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 	if o.dryRun {
 		return planResult(o, request, plan), nil
 	}
+	judge := func(receipt *bridge.CSRResult) verdict.Verdict { return request.Judge(plan, receipt) }
 	// Without a file the request itself is the result. It is out before the new key is kept for it.
 	request.Deliver = func(receipt *bridge.CSRResult) error {
-		return a.Deliver(frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { p.Raw(receipt.PEM) }})
+		return a.Deliver(frame.Result{JSON: viewRequest(o, info, receipt, judge(receipt)), Text: func(p *frame.Printer) { p.Raw(receipt.PEM) }})
 	}
 	done := frame.Slowly(a, "progress.request")
 	receipt, err := bridge.CreateCSR(ctx, request, plan)
@@ -158,7 +226,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 		return frame.Result{}, requestFailure(err)
 	}
 	if o.out != "" {
-		result := frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { printRequest(p, o, info, receipt) }}
+		result := frame.Result{JSON: viewRequest(o, info, receipt, judge(receipt)), Text: func(p *frame.Printer) { printRequest(p, o, info, receipt, judge(receipt)) }}
 		if receipt.Uncertain != nil {
 			fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Describe(receipt.Uncertain).Text(a))
 			result.Code = frame.ExitPartly
@@ -166,7 +234,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 		return result, nil
 	}
 	if !a.JSON {
-		printRequest(&frame.Printer{App: a, Out: a.Err}, o, info, receipt)
+		printRequest(&frame.Printer{App: a, Out: a.Err}, o, info, receipt, judge(receipt))
 	}
 	return frame.Result{}, nil
 }

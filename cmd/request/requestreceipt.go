@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/view"
@@ -26,6 +27,7 @@ type requestView struct {
 	Label      foreign.Text    `json:"label"`
 	URI        *string         `json:"uri"`
 	Exportable *bool           `json:"exportable"`
+	Verdict    view.Verdict    `json:"verdict"`
 	SignedBy   *token.SignedBy `json:"signed_by"`
 	Algorithm  *pki.Scheme     `json:"algorithm"`
 	DryRun     bool            `json:"dry_run"`
@@ -33,8 +35,8 @@ type requestView struct {
 
 const requestSchema = "p11bridge.request/1"
 
-func viewRequestPlan(o *requestOptions, plan *bridge.CSRPlan) requestView {
-	shown := requestView{Schema: requestSchema, Subject: foreign.Text(pki.NameText(plan.RawSubject)), NewKey: plan.NewKey, Label: foreign.Text(plan.Label)}
+func viewRequestPlan(o *requestOptions, plan *bridge.CSRPlan, judged verdict.Verdict) requestView {
+	shown := requestView{Schema: requestSchema, Verdict: view.VerdictOf(judged), Subject: foreign.Text(pki.NameText(plan.RawSubject)), NewKey: plan.NewKey, Label: foreign.Text(plan.Label)}
 	if o.out != "" {
 		shown.File = &o.out
 	}
@@ -48,8 +50,8 @@ func viewRequestPlan(o *requestOptions, plan *bridge.CSRPlan) requestView {
 }
 
 // viewRequest is the document of a request. It has the request in it where there is no file.
-func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.CSRResult) requestView {
-	shown := viewRequestPlan(o, &receipt.CSRPlan)
+func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.CSRResult, judged verdict.Verdict) requestView {
+	shown := viewRequestPlan(o, &receipt.CSRPlan, judged)
 	uri, text := info.URI().With(receipt.PrivateKey).String(), string(receipt.PEM)
 	shown.Key = view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}
 	shown.URI, shown.SHA256, shown.Exportable = &uri, &receipt.SHA256, receipt.Exportable()
@@ -61,7 +63,7 @@ func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.CSRResult)
 }
 
 // printRequest says what was made and what comes next.
-func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt *bridge.CSRResult) {
+func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt *bridge.CSRResult, judged verdict.Verdict) {
 	args := requestArgs(o, &receipt.CSRPlan)
 	args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}}))
 	args["ID"], args["URI"] = messages.Own(hex.EncodeToString(receipt.PrivateKey.ID())), messages.Own(info.URI().With(receipt.PrivateKey).String())
@@ -75,14 +77,14 @@ func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt
 	if receipt.Weak > 0 {
 		lines = append(lines, "request.weak")
 	}
-	lines = append(lines, fateOf(o, receipt)...)
+	lines = append(lines, fateOf(o, receipt, judged)...)
 	lines = append(lines, sendTo(&receipt.CSRPlan), "request.next")
-	if may := receipt.Exportable(); may != nil && *may {
+	if judged.Exportable {
 		lines = append(lines, "request.then-export")
 	}
 	lines = append(lines, "request.if-it-fails")
 	switch { // a key without a certificate has no old one
-	case receipt.NewKey:
+	case receipt.NewKey && o.object != "":
 		lines = append(lines, "request.old-stays")
 	case receipt.Issuer != "":
 		lines = append(lines, "request.old-stays-same")
@@ -101,9 +103,11 @@ func requestArgs(o *requestOptions, plan *bridge.CSRPlan) messages.Args {
 }
 
 // fateOf says whether the key can leave the token, and what that means.
-func fateOf(o *requestOptions, receipt *bridge.CSRResult) []string {
+func fateOf(o *requestOptions, receipt *bridge.CSRResult, judged verdict.Verdict) []string {
 	may := receipt.Exportable()
 	switch {
+	case may != nil && *may && !judged.Exportable:
+		return []string{"request.no-way-out"}
 	case may == nil:
 		return []string{"request.exportable-unknown"}
 	case receipt.NewKey && *may != o.exportable && *may:
@@ -128,10 +132,14 @@ func sendTo(plan *bridge.CSRPlan) string {
 func planResult(o *requestOptions, request bridge.CSRRequest, plan *bridge.CSRPlan) frame.Result {
 	args := requestArgs(o, plan)
 	first, lines := "request.dry-run-new", []string{"request.held"}
-	if o.exportable {
+	judged := request.Judge(plan, nil)
+	switch {
+	case o.exportable && judged.Exportable:
 		lines = []string{"request.exportable"}
+	case o.exportable:
+		lines = []string{"request.no-way-out"}
 	}
-	shown := viewRequestPlan(o, plan)
+	shown := viewRequestPlan(o, plan, judged)
 	shown.DryRun = true
 	if plan.NewKey {
 		shown.Exportable = &o.exportable
@@ -160,6 +168,7 @@ func requestErrors() []frame.Description {
 			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": messages.Own(key), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.Is(bridge.ErrNoSubject, frame.ExitFailed, "error.no-subject"),
+		frame.Is(bridge.ErrGeneratesNoKeys, frame.ExitFailed, "error.generates-no-keys"),
 		frame.Is(bridge.ErrKeyTypeNeeded, frame.ExitFailed, "error.key-type-needed"),
 		frame.Is(bridge.ErrNoKeyToSign, frame.ExitFailed, "error.no-key-to-sign"),
 		frame.Is(bridge.ErrMayNotSign, frame.ExitFailed, "error.may-not-sign"),

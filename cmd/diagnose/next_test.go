@@ -1,0 +1,36 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+)
+
+// TestNextOnATokenThatGeneratesNothing is about cards that get their keys from the issuer only: no new key is made there.
+func TestNextOnATokenThatGeneratesNothing(t *testing.T) {
+	refused := view.VerdictOf(verdict.Verdict{Reasons: []verdict.Reason{verdict.Because(verdict.KeyNotExtractable)}})
+	withKey := view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: refused, PrivateKey: &view.Key{}, Certificate: &view.Certificate{}}
+	withoutKey := view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: refused, Certificate: &view.Certificate{}}
+	signs, generates := token.Mechanism{Type: 1, Sign: true}, token.Mechanism{Type: 0}
+	for _, row := range []struct {
+		name     string
+		listed   []token.Mechanism
+		identity view.Identity
+		want     string
+	}{
+		{"it generates keys", []token.Mechanism{signs, generates}, withKey, "p11bridge request pkcs11:object=a -o key-01.csr"},
+		{"it does not tell", nil, withKey, "p11bridge request pkcs11:object=a -o key-01.csr"},
+		{"it generates none", []token.Mechanism{signs}, withKey, "p11bridge request pkcs11:object=a --same-key -o key-01.csr"},
+		{"it generates none, and the key is gone", []token.Mechanism{signs}, withoutKey, ""},
+		{"it generates keys, and the key is gone", []token.Mechanism{signs, generates}, withoutKey, "p11bridge request pkcs11:object=a -o key-01.csr"},
+	} {
+		got := nextCommand(&token.Inventory{Mechanisms: row.listed}, row.identity)
+		if want := strings.Fields(row.want); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", row.name, got)
+		}
+	}
+}
