@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -89,8 +90,10 @@ func TestZeroRequestsAreRefused(t *testing.T) {
 func TestRequestsTakeWhatIsNotNamed(t *testing.T) {
 	session, inventory := &token.Session{}, tokentest.InventoryOf(tokentest.PrivateKey("a", tokentest.Wrappable), tokentest.CertificateOf("a", nil))
 	identity := inventory.Identities()[0]
-	if r, err := (RestoreRequest{Session: session, Inventory: inventory, Copy: &Copy{Certificate: identity.Certificate.Parsed}}).validate(); err != nil || r.Random == nil {
-		t.Errorf("restore: %v, %v", r.Random, err)
+	if r, err := (RestoreRequest{Session: session, Inventory: inventory, Copy: &Copy{Certificate: identity.Certificate.Parsed}}).validate(); err != nil {
+		t.Errorf("restore: %v", err)
+	} else if _, err := io.ReadFull(r.Random, make([]byte, 16)); err != nil {
+		t.Errorf("restore: %v", err)
 	}
 	if r, err := (InstallRequest{Session: session, Inventory: inventory, Certificates: []*pki.Certificate{identity.Certificate.Parsed}}).validate(); err != nil || time.Since(r.Now) > time.Hour {
 		t.Errorf("install: %v, %v", r.Now, err)

@@ -321,12 +321,19 @@ func buildHoarder(t *testing.T) string {
 		text := "package " + filepath.Base(name) + "\n\nfunc clear[T any](T) {}\n"
 		files[filepath.Join(root, name, "hoard.go")] = write(t, directory, strings.ReplaceAll(name, "/", "-")+".go", []byte(text))
 	}
+	return buildChanged(t, directory, files, "GOEXPERIMENT=")
+}
+
+// buildChanged builds the product with other files in the place of its own.
+func buildChanged(t *testing.T, directory string, files map[string]string, environment ...string) string {
+	t.Helper()
 	overlay, err := json.Marshal(map[string]any{"Replace": files})
 	if err != nil {
 		t.Fatal(err)
 	}
 	program := filepath.Join(directory, "p11bridge")
-	mustForeign(t, root, "env", "GOEXPERIMENT=", "go", "build", "-buildvcs=false", "-overlay", write(t, directory, "overlay.json", overlay), "-o", program, "./cmd/p11bridge")
+	build := append(environment, "go", "build", "-buildvcs=false", "-overlay", write(t, directory, "overlay.json", overlay), "-o", program, "./cmd/p11bridge")
+	mustForeign(t, "..", "env", build...)
 	return program
 }
 

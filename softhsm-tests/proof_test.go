@@ -84,6 +84,45 @@ func TestProofSeesAnotherKey(t *testing.T) {
 	}
 }
 
+// TestProofMissesNoCertificateLong has a program whose writer loses a certificate between the token and the file, which nothing
+// but the comparison of the certificates sees: the bytes on disk are those that were written, and the key is the certificate's.
+func TestProofMissesNoCertificateLong(t *testing.T) {
+	t.Parallel()
+	program := buildLosing(t)
+	r := newRestorable(t, deletable+"\n"+`label="p11bridge demo CA" id=09 certificate=ca`)
+	for _, more := range [][]string{{"--method", "wrap"}, {"--method", "shroud", "--proof", "token"}, {"--method", "shroud", "--proof", "host"}} {
+		t.Run(strings.Join(more, " "), func(t *testing.T) {
+			file := r.path("alice.pfx")
+			args := append([]string{"export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json"}, more...)
+			environment, args := r.args(t, "cbc-pad", args...)
+			command := product(context.Background(), environment, args...)
+			command.Path = program
+			got := finish(t, command)
+			if got.code != 1 || !strings.Contains(got.stderr, "could not be proven") || !strings.Contains(got.stderr, "1 certificates instead of 2") {
+				t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+			}
+			r.nothingCame(t, file)
+		})
+	}
+}
+
+// buildLosing builds the product so that the last certificate of a chain is not written.
+func buildLosing(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, writes := filepath.Join(root, "bridge", "export.go"), "for _, above := range chain {"
+	text := string(mustRead(t, source))
+	if strings.Count(text, writes) != 1 {
+		t.Fatalf("bridge/export.go writes the chain in another way: %q is not there once", writes)
+	}
+	directory := t.TempDir()
+	changed := write(t, directory, "export.go", []byte(strings.Replace(text, writes, "for _, above := range chain[:max(0, len(chain)-1)] {", 1)))
+	return buildChanged(t, directory, map[string]string{source: changed})
+}
+
 // TestFileThatCameMeanwhile has somebody make a file of the wanted name, after it was looked for and before the rename. It
 // stays as it is.
 func TestFileThatCameMeanwhile(t *testing.T) {
