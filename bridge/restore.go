@@ -46,11 +46,16 @@ type RestoreResult struct {
 	Name        token.Name
 	Method      RestoreMethod
 	Mechanism   string // empty for RestoreByCreate
-	Verified    bool   // the token signed with the key, and the certificate verified the signature
-	ChainLength int    // certificates above the key's own that are on the token now
-	Kept        bool   // the key's certificate was on the token before
+	Proof       RestoreProof
+	ChainLength int  // certificates above the key's own that are on the token now
+	Kept        bool // the key's certificate was on the token before
 	Differences []Difference
 	Notices     []verdict.Reason
+}
+
+// Verified tells whether the token signed with the key and the certificate verified the signature.
+func (r *RestoreResult) Verified() bool {
+	return r.Proof == RestoreProofSignature || r.Proof == RestoreProofComparison
 }
 
 // Difference is an attribute that the token made other than it was asked to.
@@ -116,7 +121,7 @@ func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token
 	}
 	result := &RestoreResult{
 		Public: r.Copy.Certificate.PublicKey, Certificate: r.Copy.Certificate, Name: plan.Name, Method: entered.method, Mechanism: entered.mechanism,
-		Verified: entered.proven, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, Notices: r.Copy.Notices,
+		Proof: entered.proof, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, Notices: r.Copy.Notices,
 	}
 	if entered.unproven != nil {
 		answers := entered.unproven.Answers

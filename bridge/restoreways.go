@@ -18,7 +18,7 @@ type entered struct {
 	template  token.KeyTemplate
 	method    RestoreMethod
 	mechanism string
-	proven    bool
+	proof     RestoreProof
 	unproven  *token.CannotShowError // why not
 }
 
@@ -47,8 +47,18 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *tok
 		done, err := r.try(ctx, in, added, &answers, func() (*token.Object, error) {
 			return added.Unshroud(kek, r.Copy.shrouding.IV, r.Copy.ciphertext, in.template)
 		})
-		if done || err != nil {
+		if err != nil {
 			return in, err
+		}
+		if done {
+			whole, err := r.wholeKey(in, kek)
+			if whole || err != nil {
+				return in, err
+			}
+			answers = append(answers, in.mechanism+": proof: the token wraps another key than it unwrapped")
+			if err := added.Retract(in.key); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var err error
@@ -115,7 +125,7 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 	var unable *token.CannotShowError
 	switch err := r.Session.Prove(ctx, key, public); {
 	case err == nil:
-		in.key, in.proven = key, true
+		in.key, in.proof = key, RestoreProofSignature
 		return true, nil
 	case errors.Is(err, token.ErrOtherKey) && in.method == RestoreByUnwrap:
 		return false, r.otherCertificate(func(public pki.PublicKey) bool {
@@ -126,7 +136,7 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 	case token.Lost(err):
 		return false, err
 	case in.method == RestoreByCreate && errors.As(err, &unable): // every number of it was given
-		in.key, in.unproven = key, unable
+		in.key, in.proof, in.unproven = key, RestoreProofNone, unable
 		return true, nil
 	default:
 		*answers = append([]string{name + ": proof: " + err.Error()}, *answers...) // the key went in: this says the most

@@ -30,6 +30,7 @@ type restoreView struct {
 	Attributes        map[string]*bool     `json:"attributes"`
 	Differences       []bridge.Difference  `json:"differences"`
 	Verified          bool                 `json:"verified"`
+	Proof             bridge.RestoreProof  `json:"proof"`
 	DryRun            bool                 `json:"dry_run"`
 	Reasons           []verdict.Reason     `json:"reasons"`
 }
@@ -40,7 +41,7 @@ const restoreSchema = "p11bridge.restore/1"
 // is done in part.
 func restorationResult(o *restoreOptions, r bridge.RestoreRequest, done *bridge.RestoreResult) frame.Result {
 	result := frame.Result{JSON: viewRestoration(o, r, done), Text: func(p *frame.Printer) { printRestoration(p, o, r, done) }}
-	if !done.Verified {
+	if !done.Verified() {
 		result.Code = frame.ExitPartly
 	}
 	return result
@@ -52,7 +53,7 @@ func viewRestoration(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Re
 	shown := restoreView{
 		Schema: restoreSchema, File: o.file, Token: info.URI().String(), URI: &uri, Method: done.Method, Label: done.Key.Label(),
 		ID: hex.EncodeToString(done.Key.ID()), CertificateSHA256: done.Certificate.SHA256(), CertificateKept: done.Kept, ChainLength: done.ChainLength,
-		Attributes: view.KeyOf(done.Key, done.Public).Attributes, Differences: frame.NoNil(done.Differences), Verified: done.Verified, Reasons: frame.NoNil(done.Notices),
+		Attributes: view.KeyOf(done.Key, done.Public).Attributes, Differences: frame.NoNil(done.Differences), Verified: done.Verified(), Proof: done.Proof, Reasons: frame.NoNil(done.Notices),
 	}
 	if done.Mechanism != "" {
 		shown.Mechanism = &done.Mechanism
@@ -70,9 +71,15 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 	}
 	colour := p.Colours()
 	lines := []string{"restore.way." + string(done.Method), "restore.details"}
-	if done.Verified {
+	if done.Verified() {
 		fmt.Fprintln(p.Out, colour.Good(p.Text("restore.done", args)))
 		lines = append(lines, "restore.proven")
+		switch {
+		case done.Proof == bridge.RestoreProofComparison:
+			lines = append(lines, "restore.compared")
+		case done.Public.Algorithm == "RSA" || done.Public.Algorithm == "RSA-PSS":
+			lines = append(lines, "restore.signature-only")
+		}
 	} else {
 		fmt.Fprintln(p.Out, colour.Doubt(p.Text("restore.unproven", args)))
 	}
@@ -112,7 +119,7 @@ func viewPlan(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePl
 	return restoreView{
 		Schema: restoreSchema, File: o.file, Token: r.Inventory.Token.URI().String(), Method: plan.Method, Label: foreign.Text(plan.Name.Label),
 		ID: hex.EncodeToString(plan.Name.ID), CertificateSHA256: r.Copy.Certificate.SHA256(), ChainLength: len(r.Copy.Chain),
-		Attributes: map[string]*bool{}, Differences: []bridge.Difference{}, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
+		Attributes: map[string]*bool{}, Differences: []bridge.Difference{}, Proof: bridge.RestoreProofNone, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
 	}
 }
 

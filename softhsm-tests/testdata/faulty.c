@@ -47,6 +47,7 @@
  *   rsa-aes              only CKM_RSA_AES_KEY_WRAP, made of the real module's parts; its OAEP knows SHA-1 only
  *   nss-dialect          only CKM_AES_KEY_WRAP_PAD, as RFC 3394 over PKCS#7 padding
  *   cbc-pad              CKM_AES_CBC_PAD wraps and unwraps too, made of the real module's parts
+ *   corrupt-unwrap       with cbc-pad, CKR_OK and one bit of what was unwrapped flipped: of an RSA key, in d
  *   corrupt-wrap         CKR_OK and one bit of the wrapped key flipped
  *   wrong-wrap           CKR_OK and another private key of the same type
  *   destroy-lies         C_DestroyObject answers CKR_OK and does nothing
@@ -186,7 +187,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
 	X(REPEATED, "repeated", "") X(SHORT, "short", "f") X(RUBBISH, "rubbish", "f") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
-	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
+	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT_UNWRAP, "corrupt-unwrap", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
 #define KIND_ROW(id, name, arguments) { name, arguments },
 enum kind { KINDS(KIND_NUMBER) KIND_COUNT };
@@ -858,6 +859,8 @@ static CK_RV unwrap_key(S, MECH, CK_OBJECT kek, IN(in), ATTR(t), CK_OBJECT *key)
 		return withhold(I_C_UnwrapKey, key, real.C_UnwrapKey(s, m, kek, in, inn, t, tn, key));
 	if ((rv = real.C_DecryptInit(s, m, kek)) != CKR_OK || (rv = real.C_Decrypt(s, in, inn, clear, &n)) != CKR_OK)
 		return rv;
+	if (on(CORRUPT_UNWRAP) != NULL)
+		clear[n * 35 / 100] ^= 1;
 	return withhold(I_C_UnwrapKey, key, carry_in(s, clear, n, t, tn, key));
 }
 

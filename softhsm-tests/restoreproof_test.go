@@ -1,0 +1,88 @@
+package softhsmtests
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"p11bridge/bridge/pfx"
+)
+
+// singleRSA is a file with one RSA key and its certificate.
+func (r *restorable) singleRSA(t *testing.T, name string) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := []byte(name)
+	return r.file(t, name+".pfx", pfx.Contents{
+		Keys:         []pfx.Key{{PKCS8: pkcs8, FriendlyName: name, LocalKeyID: id}},
+		Certificates: []pfx.Certificate{{DER: certificate, FriendlyName: name, LocalKeyID: id}},
+	})
+}
+
+// TestRestoredRSAIsCompared has the token unwrap an RSA key. That it signs does not show that it took every number: a token that
+// spoils d, which the Chinese remainder theorem does without, is seen by the comparison, and the key is brought in another way. The
+// receipt says which proof was made.
+func TestRestoredRSAIsCompared(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, faults, method, proof, says string
+		args                              []string
+	}{
+		{"compared", "cbc-pad", "unwrap", "comparison", "every number of the key as the file has it", nil},
+		{"compared, exportable", "cbc-pad", "unwrap", "comparison", "every number of the key as the file has it", []string{"--exportable"}},
+		{"d is spoilt", "cbc-pad,corrupt-unwrap", "rewrap", "signature", "A signature does not use every number", nil},
+		{"a token that does not wrap", "cbc-pad,error:C_WrapKey:0x68", "unwrap", "signature", "A signature does not use every number", nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRestorable(t, "")
+			file := r.singleRSA(t, "alice")
+			run := func(more ...string) *result {
+				return r.run(t, row.faults, slices.Concat([]string{"restore", file, "--token", "test", "--trace", r.path("trace")}, row.args, more)...)
+			}
+			got := run("--json")
+			if got.code != 0 || got.document.Method != row.method || got.document.Proof != row.proof || !got.document.Verified {
+				t.Fatalf("exit code %d, method %q, proof %q, verified %v\n%s%s", got.code, got.document.Method, got.document.Proof, got.document.Verified, got.stdout, got.stderr)
+			}
+			if err := validate("restore", got.stdout); err != nil {
+				t.Error(err)
+			}
+			trace := string(mustRead(t, r.path("trace")))
+			if err := closed(trace); err != nil {
+				t.Error(err)
+			}
+			if inClear := regexp.MustCompile(`C_UnwrapKey .* CKM_AES_KEY_WRAP`); inClear.MatchString(trace) == (row.method == "unwrap") {
+				t.Errorf("by %s:\n%s", row.method, trace)
+			}
+			keys := r.run(t, "", "list", "--json").document.Tokens[0].Identities
+			if len(keys) != 1 || keys[0].PrivateKey == nil {
+				t.Errorf("%d identities are on the token", len(keys))
+			}
+			if r.run(t, "", "delete", "alice", "--yes", "--json").code != 0 {
+				t.Fatal("the key cannot be removed")
+			}
+			if text := run(); text.code != 0 || !strings.Contains(text.stdout, row.says) {
+				t.Errorf("exit code %d, and %q is not said\n%s%s", text.code, row.says, text.stdout, text.stderr)
+			}
+		})
+	}
+}
