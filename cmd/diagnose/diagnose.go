@@ -4,6 +4,7 @@ package diagnose
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,9 @@ type diagnosedView struct {
 	URI   string        `json:"uri"`
 	Next  []string      `json:"next"` // a command line, word by word; empty where there is none
 	Probe []attemptView `json:"probe,omitempty"`
+
+	name  string   // by which a person calls it
+	typed []string // Next as a person can type it: with that name, and the flags that were given
 }
 
 type attemptView struct {
@@ -101,9 +105,10 @@ func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (fra
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
 	for _, t := range tokens {
-		diagnosed := viewDiagnosis(t.Inventory, selector, w.Now())
+		next := nextCommands{w.ForNext(), uri == nil && (len(tokens) == 1 || w.TokenLabel != ""), token.GeneratesAny(t.Inventory.Mechanisms)}
+		diagnosed := viewDiagnosis(t.Inventory, selector, w.Now(), next)
 		if o.probe {
-			if err := probe(ctx, t.Session, t.Inventory, selector, w.Now(), &diagnosed); err != nil {
+			if err := probe(ctx, t.Session, t.Inventory, selector, w.Now(), &diagnosed, next); err != nil {
 				return frame.Result{}, err
 			}
 		}
@@ -125,25 +130,37 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 		return frame.Result{}, err
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
+	next := nextCommands{given: a.ForNext(), short: uri == nil && (len(snapshot.Tokens) == 1 || a.TokenLabel != "")}
 	for _, inventory := range snapshot.Tokens {
 		slot := token.Slot{Token: &inventory.Token}
 		if a.Meant(inventory.Module, slot, uri) {
-			shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created))
+			next.generates = token.GeneratesAny(inventory.Mechanisms)
+			shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created, next))
 		}
 	}
 	return diagnosisResult(a, o, shown)
 }
 
-func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time) diagnosedTokenView {
+func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time, next nextCommands) diagnosedTokenView {
 	shown := diagnosedTokenView{Token: view.TokenOf(inventory, selector, now), Diagnoses: []diagnosedView{}}
-	for _, identity := range shown.Identities {
-		shown.Diagnoses = append(shown.Diagnoses, diagnosedView{URI: identity.URI, Next: frame.NoNil(nextCommand(inventory, identity))})
+	all := inventory.Identities()
+	meant := all
+	if selector != nil {
+		meant = selector.Select(all)
+	}
+	for i, identity := range shown.Identities {
+		name := identity.URI
+		if next.short {
+			name = view.ShortName(all, meant[i], identity.URI)
+		}
+		shown.Diagnoses = append(shown.Diagnoses, diagnosedView{URI: identity.URI, name: name})
+		shown.Diagnoses[i].setNext(next, identity)
 	}
 	return shown
 }
 
 // probe tries the wrap for every key that is not refused by its own attributes. The verdict follows what was tried.
-func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, selector *token.Selector, now time.Time, shown *diagnosedTokenView) error {
+func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, selector *token.Selector, now time.Time, shown *diagnosedTokenView, next nextCommands) error {
 	identities := inventory.Identities()
 	if selector != nil {
 		identities = selector.Select(identities)
@@ -162,28 +179,50 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 		}
 		judged := verdict.Tried(inventory, identity.PrivateKey, verdict.Judge(inventory, identity, now), attempts)
 		shown.Identities[i].Verdict = view.VerdictOf(judged)
-		row.Next = frame.NoNil(nextCommand(inventory, shown.Identities[i]))
+		row.setNext(next, shown.Identities[i])
 	}
 	return nil
 }
 
-// nextCommand is the command that comes next: the export where the key can leave, the request for a new certificate where
-// it cannot. A certificate that is somebody's CA, or unreadable, has none.
-func nextCommand(inventory *token.Inventory, identity view.Identity) []string {
+// nextCommands are the commands that come next. They work as they are printed: with the flags that were given, and with names that mean
+// one object alone.
+type nextCommands struct {
+	given     []string // flags and their values
+	short     bool     // one token is meant, so that a label is enough
+	generates bool     // the token can make a new key
+}
+
+// setNext sets the command that comes next, for a program and for a person.
+func (d *diagnosedView) setNext(next nextCommands, identity view.Identity) {
+	d.Next = frame.NoNil(nextCommands{generates: next.generates}.of(identity, identity.URI))
+	d.typed = next.of(identity, d.name)
+}
+
+// of is the command that comes next: the export where the key can leave, the request for a new certificate where it cannot. An
+// issuer's certificate has none.
+func (n nextCommands) of(identity view.Identity, name string) []string {
+	given := n.given
+	var words []string
 	switch {
 	case identity.Verdict.CanLeave() && identity.Certificate == nil:
-		return []string{"p11bridge", "export", identity.URI, "--certificate", "CERTIFICATE.cer", "-o", fileName(identity) + ".pfx"}
+		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", fileName(identity) + ".pfx"}
 	case identity.Verdict.CanLeave():
-		return []string{"p11bridge", "export", identity.URI, "-o", fileName(identity) + ".pfx"}
+		words = []string{"export", name, "-o", fileName(identity) + ".pfx"}
 	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
-		return []string{"p11bridge", "diagnose", identity.URI, "--pin-source", "prompt"}
-	case !token.GeneratesAny(inventory.Mechanisms) && identity.PrivateKey == nil: // only the issuer can help
-	case !token.GeneratesAny(inventory.Mechanisms):
-		return []string{"p11bridge", "request", identity.URI, "--same-key", "-o", fileName(identity) + ".csr"}
+		words = []string{"diagnose", name, "--pin-source", "prompt"}
+		if i := slices.Index(given, "--pin-source"); i >= 0 {
+			given = slices.Delete(slices.Clone(given), i, i+2)
+		}
+	case !n.generates && identity.PrivateKey == nil: // only the issuer can help
+		return nil
+	case !n.generates:
+		words = []string{"request", name, "--same-key", "-o", fileName(identity) + ".csr"}
 	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
-		return []string{"p11bridge", "request", identity.URI, "-o", fileName(identity) + ".csr"}
+		words = []string{"request", name, "-o", fileName(identity) + ".csr"}
+	default:
+		return nil
 	}
-	return nil
+	return slices.Concat([]string{"p11bridge"}, words, given)
 }
 
 func fileName(identity view.Identity) string {

@@ -10,7 +10,8 @@ import (
 	"p11bridge/token/foreign"
 )
 
-// printDiagnosis writes for every identity the verdict, each reason with its evidence and remedy, and the next command.
+// printDiagnosis writes for every identity the verdict, the reason, what to do and the next command; keys of which the same is to be
+// said stand together. With --verbose each stands alone, with all that was seen.
 func printDiagnosis(p *frame.Printer, shown diagnosisView) {
 	colour := p.Colours()
 	for i, t := range shown.Tokens {
@@ -22,29 +23,62 @@ func printDiagnosis(p *frame.Printer, shown diagnosisView) {
 		if len(t.Identities) == 0 {
 			fmt.Fprintln(p.Out, "  "+p.Text("list.empty", nil))
 		}
-		for j, identity := range t.Identities {
-			printDiagnosed(p, identity, t.Diagnoses[j], colour)
+		for _, group := range groupsOf(p, t) {
+			printGroup(p, t, group)
 		}
 	}
 }
 
-func printDiagnosed(p *frame.Printer, identity view.Identity, d diagnosedView, colour terminal.Colours) {
-	name := identity.Label.String()
-	if name == "" {
-		name = identity.ID
+// groupsOf puts the identities together of which the same is to be said, in the order in which they are shown.
+func groupsOf(p *frame.Printer, t diagnosedTokenView) [][]int {
+	var groups [][]int
+	at := map[string]int{}
+	for _, i := range view.Order(t.Identities) {
+		said := view.VerdictSentence(p.App, t.Identities[i]) + p.ReasonsText(t.Identities[i].Verdict.Reasons...)
+		group, there := at[said]
+		if !there || p.Verbose || len(t.Diagnoses[i].Probe) > 0 {
+			group = len(groups)
+			at[said], groups = group, append(groups, nil)
+		}
+		groups[group] = append(groups[group], i)
 	}
-	heading := fmt.Sprintf("%s (%s)", name, view.KeyText(identity))
-	if identity.Certificate != nil {
-		heading += ", " + identity.Certificate.Subject.String()
+	return groups
+}
+
+func printGroup(p *frame.Printer, t diagnosedTokenView, group []int) {
+	fmt.Fprintln(p.Out)
+	colour := p.Colours()
+	first := t.Identities[group[0]]
+	for _, i := range group {
+		identity := t.Identities[i]
+		paint := view.VerdictCell(p.App, identity, colour).Paint
+		if view.IsIssuer(identity) {
+			paint = colour.Dim
+		}
+		fmt.Fprintf(p.Out, "%s: %s\n", colour.Bold(headingOf(identity)), paint(view.VerdictSentence(p.App, identity)))
+		if p.Verbose {
+			fmt.Fprintln(p.Out, "  "+terminal.Printable(identity.URI))
+		}
 	}
-	verdict := view.VerdictCell(p.App, identity, colour)
-	fmt.Fprintf(p.Out, "\n%s: %s\n", colour.Bold(heading), verdict.Paint(view.VerdictSentence(p.App, identity)))
-	fmt.Fprintln(p.Out, "  "+terminal.Printable(identity.URI))
-	fmt.Fprint(p.Out, p.ReasonsText(identity.Verdict.Reasons...))
-	for _, attempt := range d.Probe {
+	if view.IsIssuer(first) && !p.Verbose {
+		return
+	}
+	fmt.Fprint(p.Out, p.ReasonsText(first.Verdict.Reasons...))
+	for _, attempt := range t.Diagnoses[group[0]].Probe {
 		fmt.Fprintln(p.Out, "    "+p.Text("diagnose.probe", messages.Args{"Mechanism": messages.Own(attempt.Mechanism), "Function": messages.Own(attempt.Function), "Answer": foreign.Text(attempt.Answer)}))
 	}
-	if len(d.Next) > 0 {
-		fmt.Fprintf(p.Out, "  %s %s\n", p.Text("diagnose.next", nil), view.CommandLine(d.Next[1:]))
+	for _, i := range group {
+		if next := t.Diagnoses[i].typed; len(next) > 0 {
+			fmt.Fprintf(p.Out, "  %s %s\n", p.Text("diagnose.next", nil), terminal.Whole(view.CommandLine(next[1:])))
+		}
 	}
+}
+
+// headingOf names an identity, its key and whose it is.
+func headingOf(identity view.Identity) string {
+	heading := fmt.Sprintf("%s (%s)", view.Name(identity), view.KeyText(identity))
+	if c := identity.Certificate; c != nil {
+		heading += ", " + c.Subject.String()
+	}
+	return heading
 }

@@ -18,7 +18,8 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) e
 		section := view.PageSection{Heading: view.TokenHeading(a, t.Token)}
 		section.Reasons, _ = view.PageReasons(a, t.Reasons)
 		section.Steps = a.Steps(t.Reasons...)
-		for i, identity := range t.Identities {
+		for _, i := range view.Order(t.Identities) {
+			identity := t.Identities[i]
 			card := diagnosisCard(a, identity, t.Diagnoses[i])
 			counts[card.Rating]++
 			section.Cards = append(section.Cards, card)
@@ -40,7 +41,7 @@ func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.P
 	card := view.PageCard{Rating: ratingOf(identity), Heading: name + " – " + view.KeyText(identity), Verdict: view.VerdictSentence(a, identity)}
 	if c := identity.Certificate; c != nil {
 		card.Facts = append(card.Facts, a.Text("page.certificate", messages.Args{
-			"Subject": c.Subject, "Issuer": c.Issuer, "Until": messages.Own(a.DateOf(c.NotAfter)),
+			"Subject": c.Subject, "Issuer": c.Issuer, "Until": messages.Own(a.UntilOf(c.NotAfter)),
 		}))
 	}
 	card.Facts = append(card.Facts, terminal.Printable(identity.URI))
@@ -58,8 +59,8 @@ func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.P
 	for _, attempt := range d.Probe {
 		card.Evidence = append(card.Evidence, view.PageEvidence{Source: attempt.Function, Name: attempt.Mechanism, Value: terminal.Printable(attempt.Answer)})
 	}
-	if len(d.Next) > 0 {
-		card.Command = view.CommandLine(d.Next[1:])
+	if len(d.typed) > 0 {
+		card.Command = view.CommandLine(d.typed[1:])
 	}
 	return card
 }
@@ -69,6 +70,8 @@ func ratingOf(identity view.Identity) string {
 	switch {
 	case identity.Verdict.CanLeave():
 		return view.RatingGood
+	case view.IsIssuer(identity):
+		return view.RatingNone
 	case identity.PrivateKey == nil || identity.Verdict.Exportable == nil:
 		return view.RatingDoubt
 	}

@@ -64,7 +64,7 @@ func (t healthText) reasons(indent string, reasons []verdict.Reason) {
 		entry, known := verdict.Lookup(reason.Code)
 		if known && entry.Kind == verdict.Blocks && !t.explained[reason.Code] {
 			t.explained[reason.Code] = true
-			t.line("", frame.IndentLines(strings.TrimSuffix(t.ReasonsText(reason), "\n"), indent))
+			t.line("", frame.IndentLines(strings.TrimSuffix(t.AllOfReasons(reason), "\n"), indent))
 			continue
 		}
 		if reason.Code == verdict.ModulePrinted && !t.verbose {

@@ -72,7 +72,7 @@ func printAll(p *frame.Printer, entries []verdict.Entry) {
 }
 
 func printOne(p *frame.Printer, e verdict.Entry) {
-	fmt.Fprint(p.Out, p.ReasonsText(verdict.Reason{Code: e.Code}))
+	fmt.Fprint(p.Out, p.AllOfReasons(verdict.Reason{Code: e.Code}))
 	if len(e.Evidence) > 0 {
 		fmt.Fprintf(p.Out, "    %s %s\n", p.Text("label.evidence", nil), strings.Join(e.Evidence, ", "))
 	}

@@ -53,7 +53,7 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 	args := messages.Args{
 		"File": foreign.Text(receipt.File), "Subject": receipt.Certificate.Subject, "Method": messages.Own(method), "SHA256": messages.Own(receipt.SHA256),
 		"Profile": messages.Own(string(receipt.Profile)), "Iterations": messages.Number(receipt.Iterations), "Chain": messages.Number(receipt.ChainLength), "Name": messages.Own(string(receipt.FriendlyName)),
-		"Until": messages.Own(p.Date(receipt.Certificate.NotAfter)),
+		"Until": messages.Own(p.Until(receipt.Certificate.NotAfter)),
 	}
 	colour := p.Colours()
 	if receipt.Verified() {
@@ -65,7 +65,7 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 	if receipt.KeyDeleted {
 		keep = "export.only-copy"
 	}
-	for _, id := range []string{"export.proof." + string(receipt.Proof), "export.details", keep} {
+	for _, id := range []string{keep, "export.proof." + string(receipt.Proof), "export.details"} { // what to do with it, and the numbers last
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 	printNotices(p, reasons)

@@ -31,6 +31,9 @@ type globals struct {
 	JSON             bool
 	Timeout          time.Duration
 	Trace            string
+	Verbose          bool
+	Color            string
+	NoPager          bool
 }
 
 // App is one run of the program: what it was told, where it writes, and the process it is.
@@ -146,6 +149,22 @@ type ReportedError struct{ Code int }
 
 // Error is for logs only; nobody prints it.
 func (e *ReportedError) Error() string { return "reported by the child process" }
+
+// repeated are the flags of every command that the next command needs as well, where they were given.
+var repeated = []string{"module", "nss-db", "token", "pin-source", "lang", "timeout"}
+
+// ForNext are the given flags that a command which follows this one needs too, word by word. A file descriptor is open in this run
+// alone.
+func (a *App) ForNext() []string {
+	var words []string
+	a.flags.VisitAll(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if f.Changed && slices.Contains(repeated, f.Name) && !strings.HasPrefix(value, "fd:") {
+			words = append(words, "--"+f.Name, value)
+		}
+	})
+	return words
+}
 
 // givenGlobals are the flags of every command that were given, and the language, for a child that does a part of a command's
 // work. Its results and errors are read by the parent, so that they are never JSON.

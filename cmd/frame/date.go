@@ -15,7 +15,33 @@ func (a *App) Date(t time.Time) string {
 	if t.Day() == 1 {
 		id = "date.first"
 	}
-	return a.Text(id, messages.Args{"Day": messages.Number(t.Day()), "Month": messages.Own(a.Text("month."+strconv.Itoa(int(t.Month())), nil)), "Year": messages.Number(t.Year())})
+	return a.Text(id, a.dateArgs(t))
+}
+
+func (a *App) dateArgs(t time.Time) messages.Args {
+	return messages.Args{"Day": messages.Number(t.Day()), "Month": messages.Own(a.Text("month."+strconv.Itoa(int(t.Month())), nil)), "Year": messages.Number(t.Year())}
+}
+
+// Until is a day as the end of a validity: "until 1 May 2030", with the article that the language wants before that day.
+func (a *App) Until(t time.Time) string {
+	t = t.UTC()
+	id := "date.until"
+	switch t.Day() {
+	case 1:
+		id = "date.until-first"
+	case 11:
+		id = "date.until-eleventh"
+	}
+	return a.Text(id, a.dateArgs(t))
+}
+
+// UntilOf is Until for a time as JSON carries it.
+func (a *App) UntilOf(text string) string {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return terminal.Printable(text)
+	}
+	return a.Until(t)
 }
 
 // DateOf is date for a time as JSON carries it.

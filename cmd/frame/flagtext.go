@@ -12,7 +12,7 @@ var placeholders = map[string]string{
 	"module": "PATH", "nss-db": "DIR", "token": "LABEL", "pin-source": "SRC", "lang": "LANG", "timeout": "DURATION", "trace": "FILE",
 	"out": "FILE", "profile": "NAME", "iterations": "N", "chain": "FILE", "certificate": "FILE", "method": "NAME", "proof": "NAME",
 	"password-source": "SRC", "dir": "DIR", "html": "FILE", "from": "FILE", "by": "NAME", "against": "OBJECT", "key-type": "NAME",
-	"subject": "NAME", "san": "NAME", "label": "LABEL",
+	"subject": "NAME", "color": "WHEN", "san": "NAME", "label": "LABEL",
 }
 
 // namedValue is a flag's value that the help calls by its placeholder and not by its Go type.

@@ -107,7 +107,12 @@ func (e *noTokenError) reasons() []verdict.Reason {
 
 // Notice writes a line for the person that is no error.
 func (a *App) Notice(id string, args messages.Args) {
-	fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Text(id, args))
+	a.notice(a.Text(id, args))
+}
+
+// notice writes a notice in the width of where it goes.
+func (a *App) notice(text string) {
+	fmt.Fprintln(a.Err, terminal.Wrap(a.Text("label.notice", nil)+" "+text, widthOf(a.Err)))
 }
 
 func PrintableList(texts []string) string {

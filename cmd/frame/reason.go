@@ -3,6 +3,7 @@ package frame
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"p11bridge/bridge/verdict"
@@ -78,8 +79,65 @@ func Numbered(indent string, steps []string) string {
 	return out.String()
 }
 
-// ReasonsText is what reasons that stand together mean for a person: each with what, why and the evidence, then one list of what to do.
+// mostReasonLines bounds what is said of reasons where not all was asked for: with a line above and the next command below, a refusal
+// can be read over the telephone.
+const mostReasonLines = 10
+
+// ReasonsText is what reasons that stand together mean for a person: the one that decides, what else is to be known, and one list of
+// what to do. With --verbose it is all that there is.
 func (a *App) ReasonsText(reasons ...verdict.Reason) string {
+	if a.Verbose {
+		return a.AllOfReasons(reasons...)
+	}
+	var out strings.Builder
+	var beside []string
+	for i, reason := range reasons {
+		entry, _ := verdict.Lookup(reason.Code)
+		if i > 0 && (entry.Kind == verdict.Adds || entry.Kind == verdict.Notices) && !reason.NamesFailedCall() {
+			beside = append(beside, a.ReasonText(reason, "short"))
+			continue
+		}
+		fmt.Fprintf(&out, "  %s [%s]%s\n", a.ReasonText(reason, "summary"), reason.Code, a.Answer(reason))
+		if tellsWhich(reason, entry.Kind) {
+			fmt.Fprintf(&out, "    %s %s\n", a.Text("label.evidence", nil), EvidenceText(reason.Evidence))
+		}
+	}
+	if len(beside) > 0 {
+		fmt.Fprintf(&out, "  %s %s.\n", a.Text("label.also", nil), strings.Join(beside, ", "))
+	}
+	return out.String() + a.fewSteps(a.Steps(reasons...), mostReasonLines-terminal.Lines(out.String(), a.textWidth()))
+}
+
+// tellsWhich tells whether the evidence of a reason is for everybody: which file, which number, which object. Of a key's attributes, and
+// of a PIN, the reason itself says enough.
+func tellsWhich(reason verdict.Reason, kind verdict.Kind) bool {
+	ofPIN := strings.HasPrefix(string(reason.Code), "pin-") || reason.Code == verdict.ProtectedLoginFailed
+	return len(reason.Evidence) > 0 && !reason.NamesFailedCall() && !ofPIN &&
+		slices.Contains([]verdict.Kind{verdict.Spoils, verdict.Unjudged, verdict.Weakness, verdict.Blocks}, kind)
+}
+
+// fewSteps are as many steps as fit on a number of lines, and where the others are.
+func (a *App) fewSteps(steps []string, lines int) string {
+	const indent = "    "
+	width := a.textWidth()
+	fits, used := 0, 0
+	for fits < len(steps) {
+		used += terminal.Lines(Numbered(indent, steps[fits:fits+1]), width)
+		if used > lines || used == lines && fits < len(steps)-1 {
+			break
+		}
+		fits++
+	}
+	fits = max(fits, min(1, len(steps)))
+	text := Numbered(indent, steps[:fits])
+	if fits < len(steps) {
+		text += indent + a.Text("reason-steps.more", messages.Args{"Count": messages.Number(len(steps) - fits)}) + "\n"
+	}
+	return text
+}
+
+// AllOfReasons is ReasonsText with --verbose: each reason with what, why and the evidence, then all that can be done.
+func (a *App) AllOfReasons(reasons ...verdict.Reason) string {
 	var out strings.Builder
 	for _, reason := range reasons {
 		fmt.Fprintf(&out, "  %s [%s]\n", a.ReasonText(reason, "summary"), reason.Code)

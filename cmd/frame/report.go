@@ -52,12 +52,18 @@ func (a *App) report(err error) int {
 // failureText is a failure for people.
 func (a *App) failureText(f Failure) string {
 	var text strings.Builder
-	fmt.Fprintln(&text, "p11bridge: "+f.Text(a)+codes(f.Stated))
+	paint := terminal.ColoursFor(a.Color, a.Err, a.Getenv).Bad
+	for i, line := range strings.Split(f.Text(a)+codes(f.Stated), "\n") {
+		if i == 0 {
+			line = "p11bridge: " + line
+		}
+		fmt.Fprintln(&text, paint(line))
+	}
 	fmt.Fprint(&text, a.ReasonsText(f.Reasons...))
 	if remedy := f.Remedy(a); remedy != "" {
 		fmt.Fprintln(&text, IndentLines(remedy, "  "))
 	}
-	return text.String() + a.unnamed(f, text.String())
+	return terminal.Wrap(text.String()+a.unnamed(f, text.String()), widthOf(a.Err))
 }
 
 // unnamed is the call that failed, where the text does not name it. What a login says of the PIN is a reason of its own.

@@ -25,8 +25,26 @@ type Printer struct {
 	Out io.Writer
 }
 
-// Colours paints where the result goes to a terminal.
-func (a *App) Colours() terminal.Colours { return terminal.ColoursFor(a.out, a.Getenv) }
+// Colours paints where the result goes to a terminal, unless --color says otherwise.
+func (a *App) Colours() terminal.Colours { return terminal.ColoursFor(a.Color, a.out, a.Getenv) }
+
+// Width is the number of columns for what goes to the terminal, 0 where it goes to none.
+func (a *App) Width() int { return widthOf(a.out) }
+
+func widthOf(out terminal.Output) int {
+	if out == nil || out.Columns() == 0 {
+		return 0
+	}
+	return min(out.Columns(), terminal.MostColumns)
+}
+
+// textWidth is the width by which a text is measured that may go to no terminal.
+func (a *App) textWidth() int {
+	if width := a.Width(); width > 0 {
+		return width
+	}
+	return terminal.UsualColumns
+}
 
 // Line writes texts of the catalog with an indent, one below the other.
 func (p *Printer) Line(indent string, args messages.Args, ids ...string) {
@@ -58,7 +76,7 @@ func (a *App) print(r Result, mark supervise.Mark) error {
 	}
 	var text bytes.Buffer
 	r.Text(&Printer{a, &text})
-	return a.writeMarked(a.out, text.Bytes(), mark)
+	return a.writeMarked(a.out, []byte(terminal.Wrap(text.String(), a.Width())), mark)
 }
 
 // writeMarked writes a text; nothing is done before it is out. The parent of a worker notes the mark in the same step.

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +41,16 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	flags.BoolVar(&a.JSON, "json", false, a.Text("flag.json", nil))
 	flags.DurationVar(&a.Timeout, "timeout", time.Minute, a.Text("flag.timeout", nil))
 	flags.StringVar(&a.Trace, "trace", "", a.Text("flag.trace", nil))
+	flags.BoolVar(&a.Verbose, "verbose", false, a.Text("flag.verbose", nil))
+	flags.StringVar(&a.Color, "color", "auto", a.Text("flag.color", nil))
+	flags.BoolVar(&a.NoPager, "no-pager", false, a.Text("flag.no-pager", nil))
 	a.flags = flags
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if !slices.Contains([]string{"auto", "always", "never"}, a.Color) {
+			return Usage("error.color", nil)
+		}
+		return nil
+	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return FlagError(err) })
 	root.SetUsageTemplate(a.UsageTemplate())
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
@@ -59,6 +69,7 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	for _, c := range append(root.Commands(), root) {
 		c.InitDefaultHelpFlag()
 		c.Flags().Lookup("help").Usage = a.Text("flag.help", nil)
+		c.Long = terminal.Wrap(c.Long, a.helpWidth())
 	}
 	a.WordFlags(root)
 	return root

@@ -9,6 +9,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
@@ -202,6 +203,23 @@ func checkSteps(t *testing.T, apps []*frame.App, reasons []verdict.Reason) {
 		}
 		if permitted && slices.Contains(steps, a.Text("step.keep-token", nil)) {
 			t.Errorf("%s: %s can leave, and the token is the only place", a.Catalog.Language, verdict.Text(reasons))
+		}
+	}
+}
+
+// TestReasonsAreShort: with the key and its verdict above and the next command below, what is said of a key has at most twelve lines of
+// 80 columns, for every verdict and in every language, and it begins with the reason that decides.
+func TestReasonsAreShort(t *testing.T) {
+	apps := appsOf(t)
+	for _, reasons := range togetherOf(t) {
+		for _, a := range apps {
+			text := a.ReasonsText(reasons...)
+			if lines := terminal.Lines(text, 80); lines > 10 {
+				t.Errorf("%s: %d lines\n%s", a.Catalog.Language, lines, terminal.Wrap(text, 80))
+			}
+			if !strings.HasPrefix(text, "  "+a.ReasonText(reasons[0], "summary")) || !strings.Contains(text, "    1. ") {
+				t.Errorf("%s: no reason, or nothing to do\n%s", a.Catalog.Language, text)
+			}
 		}
 	}
 }

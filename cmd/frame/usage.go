@@ -2,6 +2,7 @@ package frame
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,8 +81,17 @@ func NoArguments(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// helpWidth is the width of a help text, wherever it goes.
+func (a *App) helpWidth() int {
+	if width := a.Width(); width > 0 {
+		return width
+	}
+	return terminal.MostColumns
+}
+
 // UsageTemplate is cobra's layout with headings from the catalog.
 func (a *App) UsageTemplate() string {
+	flags := "FlagUsagesWrapped " + strconv.Itoa(a.helpWidth())
 	heading := func(id string) string { return strings.ReplaceAll(a.Text("usage."+id, nil), "{{", "") }
 	return heading("usage") + `
   {{if .Runnable}}{{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
@@ -94,9 +104,9 @@ func (a *App) UsageTemplate() string {
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
 {{end}}{{if .HasAvailableLocalFlags}}
 ` + heading("flags") + `
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+{{.LocalFlags.` + flags + ` | trimTrailingWhitespaces}}
 {{end}}{{if .HasAvailableInheritedFlags}}
 ` + heading("global-flags") + `
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
+{{.InheritedFlags.` + flags + ` | trimTrailingWhitespaces}}
 {{end}}`
 }

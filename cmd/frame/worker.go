@@ -3,7 +3,6 @@ package frame
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -154,5 +153,5 @@ func (w *Worker) ToParent() io.Writer { return w.out }
 
 // note tells an error that changes nothing.
 func (a *App) note(err error) {
-	fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Describe(err).Text(a))
+	a.notice(a.Describe(err).Text(a))
 }

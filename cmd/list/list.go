@@ -15,6 +15,7 @@ import (
 )
 
 type listOptions struct {
+	wide    bool
 	object  string
 	by      string
 	noLogin bool
@@ -32,10 +33,11 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Use:     "list [OBJECT]",
 		Short:   a.Text("command.list.short", nil),
 		Long:    a.Text("command.list.long", nil),
-		Example: frame.Examples("list", "list --token demo --pin-source file:pin.txt", "list --by purpose", "list --json"),
+		Example: frame.Examples("list", "list --token demo --pin-source file:pin.txt", "list --by purpose", "list --wide", "list --json"),
 		Args:    frame.AtMostOne("OBJECT"),
 	}
 	c.Flags().StringVar(&o.by, "by", "token", a.Text("flag.by", nil))
+	c.Flags().BoolVar(&o.wide, "wide", false, a.Text("flag.wide", nil))
 	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
 	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		if len(args) == 1 {
@@ -76,9 +78,9 @@ func runList(ctx context.Context, w *frame.Worker, o *listOptions) (frame.Result
 	}
 	return frame.Result{JSON: shown, Code: view.CodeOf(shown.Tokens), Text: func(p *frame.Printer) {
 		if o.by == "purpose" {
-			printByPurpose(p, shown)
+			printByPurpose(p, o, shown)
 		} else {
-			printList(p, shown)
+			printList(p, o, shown)
 		}
 	}}, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // printList writes the tokens and their identities as tables for people.
-func printList(p *frame.Printer, shown listView) {
+func printList(p *frame.Printer, o *listOptions, shown listView) {
 	colour := p.Colours()
 	for i, t := range shown.Tokens {
 		if i > 0 {
@@ -21,7 +21,7 @@ func printList(p *frame.Printer, shown listView) {
 		if len(t.Identities) == 0 {
 			fmt.Fprintln(p.Out, "  "+p.Text("list.empty", nil))
 		} else {
-			fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, t.Identities, colour)))
+			printIdentities(p, o, t.Identities)
 			view.PrintAnswers(p, t.Identities)
 		}
 		for _, o := range t.Objects {
@@ -34,7 +34,7 @@ func printList(p *frame.Printer, shown listView) {
 }
 
 // printByPurpose groups the certificates by extended key usage.
-func printByPurpose(p *frame.Printer, shown listView) {
+func printByPurpose(p *frame.Printer, o *listOptions, shown listView) {
 	colour := p.Colours()
 	groups := map[string][]view.Identity{}
 	for _, t := range shown.Tokens {
@@ -54,7 +54,7 @@ func printByPurpose(p *frame.Printer, shown listView) {
 			fmt.Fprintln(p.Out)
 		}
 		fmt.Fprintln(p.Out, colour.Bold(purposeText(p.App, purpose)))
-		fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, groups[purpose], colour)))
+		printIdentities(p, o, groups[purpose])
 		view.PrintAnswers(p, groups[purpose])
 	}
 	for _, t := range shown.Tokens {
@@ -62,6 +62,15 @@ func printByPurpose(p *frame.Printer, shown listView) {
 			fmt.Fprintln(p.Out, colour.Doubt(p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]"+p.Answer(reason))
 		}
 	}
+}
+
+// printIdentities writes identities in lines that fit a terminal, or as the wide table.
+func printIdentities(p *frame.Printer, o *listOptions, identities []view.Identity) {
+	if o.wide || p.Verbose {
+		fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, identities, p.Colours())))
+		return
+	}
+	printLines(p, identities)
 }
 
 // purposesOf lists the extended key usages of an identity's certificate; a certificate without any may serve every
@@ -98,7 +107,7 @@ func identityRows(a *frame.App, identities []view.Identity, colour terminal.Colo
 		}
 		verdict := view.VerdictCell(a, identity, colour)
 		rows = append(rows, []terminal.Cell{
-			{Text: terminal.Shorten(identity.Label.String(), 32)}, {Text: terminal.Shorten(identity.ID, 16)}, {Text: terminal.Printable(view.KeyText(identity))},
+			{Text: identity.Label.String()}, {Text: identity.ID}, {Text: terminal.Printable(view.KeyText(identity))},
 			{Text: subject}, {Text: until}, verdict,
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
@@ -264,7 +265,7 @@ func (u *uses) call(call *ast.CallExpr) {
 		return
 	}
 	literal, is := call.Args[at].(*ast.BasicLit)
-	if !is || literal.Kind != token.STRING {
+	if !is || literal.Kind != token.STRING || unquoted(literal) == "" { // an empty foreign.Text is no id
 		return
 	}
 	var names []string
@@ -406,7 +407,7 @@ func families(t *testing.T) map[string][]string {
 	t.Helper()
 	var reasons, states []string
 	for _, entry := range verdict.Table() {
-		for _, part := range []string{".summary", ".why"} {
+		for _, part := range []string{".summary", ".short", ".why"} {
 			reasons = append(reasons, string(entry.Code)+part)
 		}
 	}
@@ -433,6 +434,7 @@ func families(t *testing.T) map[string][]string {
 		"error.trace.":      constantsOf(t, "../supervise", "TraceFault"),
 		"source.fault.":     constantsOf(t, "../../token/secret", "Fault"),
 		"status.state.":     states,
+		"list.line.":        {"yes", "no", "no-key", "unknown"},
 		"list.column.":      {"name", "id", "key", "certificate", "valid-until", "verdict"},
 		"list.verdict.":     {"yes", "no", "unknown"},
 		"page.rating.":      {"good", "doubt", "bad"},
@@ -528,6 +530,9 @@ func TestEveryReasonSaysWhatToDo(t *testing.T) {
 			if !strings.HasSuffix(summary, ".") || strings.Contains(summary, "\n") {
 				t.Errorf("%s %s: %q", language, entry.Code, summary)
 			}
+			if short := catalog["reason."+string(entry.Code)+".short"]["other"]; short == "" || utf8.RuneCountInString(short) > 40 || strings.HasSuffix(short, ".") {
+				t.Errorf("%s %s in a few words: %q", language, entry.Code, short)
+			}
 			list := "reason." + string(entry.Code) + ".remedy"
 			steps := spoken.List(list)
 			if len(steps) == 0 || !slices.Equal(steps, english.List(list)) {
@@ -560,7 +565,7 @@ func ofFamilies(t *testing.T) []string {
 	var texts []string
 	for id := range catalogOf(t, "en") {
 		words := strings.Split(id, ".")
-		if words[0] == "reason" && len(words) > 3 && slices.Contains([]string{"summary", "why", "remedy"}, words[3]) {
+		if words[0] == "reason" && len(words) > 3 && slices.Contains([]string{"summary", "short", "why", "remedy"}, words[3]) {
 			if _, known := verdict.Lookup(verdict.Code(words[1])); !known || !slices.Contains(backupRoutes(t), words[2]+".backup") {
 				t.Errorf("%s is of no reason, or of no family", id)
 			}

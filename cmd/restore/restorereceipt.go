@@ -67,10 +67,10 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 	args := messages.Args{
 		"File": foreign.Text(o.file), "Subject": done.Certificate.Subject, "Token": info.Label, "URI": foreign.Text(uri),
 		"Method": messages.Own(string(done.Method)), "Mechanism": messages.Own(done.Mechanism), "Chain": messages.Number(done.ChainLength), "Label": done.Key.Label(),
-		"ID": messages.Own(hex.EncodeToString(done.Key.ID())), "Until": messages.Own(p.Date(done.Certificate.NotAfter)),
+		"ID": messages.Own(hex.EncodeToString(done.Key.ID())), "Until": messages.Own(p.Until(done.Certificate.NotAfter)),
 	}
 	colour := p.Colours()
-	lines := []string{"restore.way." + string(done.Method), "restore.details"}
+	lines := []string{policyText(done.Key)}
 	if done.Verified() {
 		fmt.Fprintln(p.Out, colour.Good(p.Text("restore.done", args)))
 		lines = append(lines, "restore.proven")
@@ -86,7 +86,7 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 	if done.Kept {
 		lines = append(lines, "restore.kept")
 	}
-	for _, id := range append(lines, policyText(done.Key)) {
+	for _, id := range append(lines, "restore.way."+string(done.Method), "restore.details") {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
 	for _, d := range done.Differences {

@@ -57,7 +57,7 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	for _, reason := range explained {
 		if !printed[reason.Code] {
 			printed[reason.Code] = true
-			fmt.Fprint(p.Out, p.ReasonsText(verdict.Reason{Code: reason.Code}))
+			fmt.Fprint(p.Out, p.AllOfReasons(verdict.Reason{Code: reason.Code}))
 		}
 	}
 	fmt.Fprintln(p.Out, colour.Bold(p.Text(conclusion(status), messages.Args{

@@ -49,7 +49,7 @@ func size(tty *os.File) (width, height int) {
 	if width, height, err := term.GetSize(int(tty.Fd())); err == nil && width > 0 && height > 0 {
 		return width, height
 	}
-	return usualColumns, usualRows
+	return UsualColumns, usualRows
 }
 
 // lines is how many the list takes, where none is longer than the terminal is wide.

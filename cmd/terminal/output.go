@@ -17,9 +17,9 @@ type Output interface {
 // File is an open file as an Output.
 type File struct{ *os.File }
 
-// usualColumns and usualRows are the size of a terminal that does not tell its own.
+// UsualColumns and usualRows are the size of a terminal that does not tell its own.
 const (
-	usualColumns = 80
+	UsualColumns = 80
 	usualRows    = 24
 )
 
@@ -31,5 +31,5 @@ func (f File) Columns() int {
 	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 		return width
 	}
-	return usualColumns
+	return UsualColumns
 }

@@ -13,6 +13,9 @@ import (
 // Printable makes a text from a token, a file or a module safe for a terminal, as foreign.Text does.
 func Printable(text string) string { return foreign.Text(text).String() }
 
+// Columns is the number of terminal columns that a printable text takes.
+func Columns(text string) int { return columns(text) }
+
 // columns is the number of terminal columns that a printable text takes (UAX #11, UAX #29): a wide character takes two, a
 // mark none, and what is drawn as one character counts as one.
 func columns(text string) int { return uniseg.StringWidth(text) }

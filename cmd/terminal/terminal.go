@@ -50,7 +50,16 @@ func (c Colours) Bad(text string) string   { return c.paint("31", text) }
 func (c Colours) Doubt(text string) string { return c.paint("33", text) }
 func (c Colours) Bold(text string) string  { return c.paint("1", text) }
 
-// ColoursFor decides on colour for a stream.
-func ColoursFor(out Output, getenv func(string) string) Colours {
-	return Colours(out.Columns() > 0 && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb")
+// Dim is for what needs no attention.
+func (c Colours) Dim(text string) string { return c.paint("90", text) }
+
+// ColoursFor decides on colour for a stream: always, never, or by what the stream and the environment are.
+func ColoursFor(when string, out Output, getenv func(string) string) Colours {
+	switch when {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return Colours(out != nil && out.Columns() > 0 && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb")
 }

@@ -167,7 +167,7 @@ func printKeys(p *frame.Printer, keys []*bridge.FileKey) {
 func printValid(p *frame.Printer, file string, v *bridge.VerifyResult, against *againstView) {
 	args := messages.Args{"File": foreign.Text(file), "Profile": messages.Own(v.Profile), "Iterations": messages.Number(v.Iterations), "Chain": messages.Number(v.OtherCertificates), "Name": v.FriendlyName, "Subject": messages.Own("–"), "Until": messages.Own("–")}
 	if v.Certificate != nil {
-		args["Subject"], args["Until"] = v.Certificate.Subject, messages.Own(p.Date(v.Certificate.NotAfter))
+		args["Subject"], args["Until"] = v.Certificate.Subject, messages.Own(p.Until(v.Certificate.NotAfter))
 	}
 	fmt.Fprintln(p.Out, p.Colours().Good(p.Text("verify.valid", args)))
 	fmt.Fprintln(p.Out, frame.IndentLines(p.Text("verify.details", args), "  "))

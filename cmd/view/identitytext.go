@@ -89,6 +89,8 @@ func VerdictSentence(a *frame.App, identity Identity) string {
 		return a.Text("diagnose.verdict.unknown", nil)
 	case identity.Verdict.Exportable == nil:
 		return a.Text("diagnose.verdict.not-told", nil)
+	case IsIssuer(identity):
+		return a.Text("diagnose.verdict.issuer", nil)
 	case identity.PrivateKey == nil:
 		return a.Text("diagnose.verdict.no-key", nil)
 	}

@@ -29,6 +29,7 @@ const (
 	RatingGood  = "good"
 	RatingDoubt = "doubt"
 	RatingBad   = "bad"
+	RatingNone  = "none" // needs no attention: counted nowhere
 )
 
 type PageRating struct {
