@@ -31,7 +31,7 @@ type backup struct {
 // backUp leads to `export`, or, where the key cannot leave, to what can be done instead.
 func (c *conversation) backUp(ctx context.Context) error {
 	b := &backup{conversation: c}
-	return walk(ctx, c.chooseToken(&b.token), b.chooseKey, b.meetRefusal, b.chooseCertificate, b.chooseChain, b.chooseReaders, b.chooseFile, b.chooseDeletion, b.export)
+	return walk(ctx, c.chooseToken("guide.token.title", &b.token), b.chooseKey, b.meetRefusal, b.chooseCertificate, b.chooseChain, b.chooseReaders, b.chooseFile, b.chooseDeletion, b.export)
 }
 
 // chooseKey logs in where that is needed to see the keys, and asks for one.
@@ -200,10 +200,13 @@ func (b *backup) export(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	}
-	return true, b.perform(ctx, b.arguments())
+	if b.deleteKey {
+		return true, b.change(ctx, b.token, b.arguments())
+	}
+	return true, b.perform(ctx, b.token.onToken(b.arguments()...))
 }
 
-// arguments are the export as it would be typed.
+// arguments are the export as it would be typed, but for the token.
 func (b *backup) arguments() []string {
 	arguments := []string{"export", b.token.objectName(b.key), "-o", b.file}
 	for _, given := range []struct {
@@ -219,5 +222,5 @@ func (b *backup) arguments() []string {
 	if b.deleteKey {
 		arguments = append(arguments, "--delete-key")
 	}
-	return b.token.onToken(arguments...)
+	return arguments
 }

@@ -20,7 +20,7 @@ type restoration struct {
 func (c *conversation) bringBack(ctx context.Context) error {
 	r := &restoration{openedCopy: openedCopy{conversation: c}}
 	defer r.wipe()
-	return walk(ctx, r.chooseFile, r.open, r.refuse, r.chooseKey, c.chooseToken(&r.token), r.chooseExportable, r.restore)
+	return walk(ctx, r.chooseFile, r.open, r.refuse, r.chooseKey, c.chooseToken("guide.token.onto", &r.token), r.chooseExportable, r.restore)
 }
 
 // refuse has `verify` say why a file is no valid copy. Another file may be one.
@@ -79,5 +79,5 @@ func (r *restoration) restore(ctx context.Context) (bool, error) {
 	if r.exportable {
 		arguments = append(arguments, "--exportable")
 	}
-	return true, r.perform(ctx, r.token.onToken(arguments...), r.given())
+	return true, r.change(ctx, r.token, arguments, r.given())
 }

@@ -26,7 +26,7 @@ const (
 // request leads to `request`. One that comes from a key that cannot be backed up is about that key's certificate.
 func (c *conversation) request(ctx context.Context, from *backup) error {
 	r := &renewal{conversation: c}
-	steps := []step{c.chooseToken(&r.token), r.chooseKey}
+	steps := []step{c.chooseToken("guide.token.title", &r.token), r.chooseKey}
 	if from != nil {
 		r.token, r.key, steps = from.token, from.key, nil
 	}
@@ -92,7 +92,11 @@ func (r *renewal) make(ctx context.Context) (bool, error) {
 	case sameKey:
 		arguments = append(arguments, "--same-key")
 	}
-	if err := r.perform(ctx, r.token.onToken(arguments...)); err != nil {
+	perform := func() error { return r.change(ctx, r.token, arguments) }
+	if r.answer == sameKey { // nothing new comes onto the token
+		perform = func() error { return r.perform(ctx, r.token.onToken(arguments...)) }
+	}
+	if err := perform(); err != nil {
 		return true, err
 	}
 	return true, r.say("guide.request.later", nil)
@@ -112,7 +116,7 @@ type installation struct {
 // install leads to `install`.
 func (c *conversation) install(ctx context.Context) error {
 	i := &installation{conversation: c}
-	return walk(ctx, i.chooseFile, i.chooseChain, c.chooseToken(&i.token), i.put)
+	return walk(ctx, i.chooseFile, i.chooseChain, c.chooseToken("guide.token.key", &i.token), i.put)
 }
 
 func (i *installation) chooseFile(ctx context.Context) (bool, error) {
@@ -142,5 +146,5 @@ func (i *installation) put(ctx context.Context) (bool, error) {
 	if i.withChain {
 		arguments = append(arguments, "--with-chain")
 	}
-	return true, i.perform(ctx, i.token.onToken(arguments...))
+	return true, i.change(ctx, i.token, arguments)
 }

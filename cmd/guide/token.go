@@ -3,12 +3,15 @@ package guide
 import (
 	"context"
 
+	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
+	"p11bridge/token/host"
 )
 
 // chooseToken is the step that finds a token, without a login. A single one is told and not asked for.
-func (c *conversation) chooseToken(chosen *heldToken) step {
+func (c *conversation) chooseToken(title string, chosen *heldToken) step {
 	return func(ctx context.Context) (bool, error) {
 		for {
 			found, ok, err := c.look(ctx)
@@ -20,7 +23,7 @@ func (c *conversation) chooseToken(chosen *heldToken) step {
 				return false, c.say("guide.token.only", messages.Args{"Token": messages.Own(chosen.title(c.App))})
 			}
 			if ok {
-				q := terminal.Choice{Title: c.Text("guide.token.title", nil)}
+				q := terminal.Choice{Title: c.Text(title, nil)}
 				for _, t := range found.Tokens {
 					q.Answers = append(q.Answers, t.title(c.App))
 				}
@@ -43,6 +46,19 @@ func (c *conversation) look(ctx context.Context) (listing, bool, error) {
 		return listing{}, false, err
 	}
 	return c.list(ctx, "--no-login")
+}
+
+// change is a command that changes what is on the token. A browser's database that was found by itself is only read: it is
+// named by its folder, and the browser has to be closed.
+func (c *conversation) change(ctx context.Context, t heldToken, arguments []string, secrets ...frame.GivenSecret) error {
+	profile, found := host.ProfileOf(string(t.Label))
+	if !found || c.Module != "" || c.NSSDB != "" || !t.asksForPassword() {
+		return c.perform(ctx, t.onToken(arguments...), secrets...)
+	}
+	if err := c.say("guide.close", messages.Args{"Program": foreign.Text(profile.Program)}); err != nil {
+		return err
+	}
+	return c.perform(ctx, append(arguments, "--nss-db", profile.Directory), secrets...)
 }
 
 // withoutToken asks what to do where no token can be used; why, was told. It returns to have another look.
