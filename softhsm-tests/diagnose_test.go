@@ -333,13 +333,13 @@ func TestRedactedSnapshot(t *testing.T) {
 }
 
 // sameDiagnosis wants the same verdict for each identity, and what was equal equal.
-func sameDiagnosis(t *testing.T, before, after []statedIdentity) {
+func sameDiagnosis(t *testing.T, original, after []statedIdentity) {
 	t.Helper()
-	if len(before) != len(after) {
-		t.Fatalf("%d identities have become %d", len(before), len(after))
+	if len(original) != len(after) {
+		t.Fatalf("%d identities have become %d", len(original), len(after))
 	}
 	labels, ids := map[string]string{}, map[string]string{}
-	for i, was := range before {
+	for i, was := range original {
 		is := after[i]
 		for _, pair := range []struct {
 			names   map[string]string

@@ -256,8 +256,8 @@ func (r *Redaction) round(date time.Time) time.Time {
 		}
 	}
 	i := r.side(date) // between two landmarks, or a month would do
-	before, after := r.landmarks[i-1], r.landmarks[i]
-	return before.Add(after.Sub(before) / 2).Truncate(time.Second)
+	earlier, later := r.landmarks[i-1], r.landmarks[i]
+	return earlier.Add(later.Sub(earlier) / 2).Truncate(time.Second)
 }
 
 // side is the number of landmarks that a date comes after.

@@ -54,7 +54,7 @@ func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, op
 		}
 		return nil, &BlockedError{Reasons: blocked}
 	}
-	before := loginBy(sourceText)
+	given := loginBy(sourceText)
 	pin, skipped, err := w.pin(ctx, info, sourceText, present, optional)
 	if err != nil || skipped {
 		return nil, err
@@ -63,7 +63,7 @@ func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, op
 		pin.Wipe()
 		return nil, &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
 	}
-	w.noteLogin(sourceText, before)
+	w.noteLogin(sourceText, given)
 	return pin, nil
 }
 
@@ -160,7 +160,7 @@ func (w *Worker) LoginKeeping(ctx context.Context, s *token.Session, uri *token.
 		return nil, &BlockedError{Reasons: blocked}
 	}
 	sourceText := w.pinSourceFor(uri)
-	before := loginBy(sourceText)
+	given := loginBy(sourceText)
 	pin, _, err := w.pin(ctx, info, sourceText, terminal.Present(), false)
 	if err != nil {
 		return nil, err
@@ -169,6 +169,6 @@ func (w *Worker) LoginKeeping(ctx context.Context, s *token.Session, uri *token.
 		pin.Wipe()
 		return nil, &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
 	}
-	w.noteLogin(sourceText, before)
+	w.noteLogin(sourceText, given)
 	return pin, nil
 }

@@ -191,8 +191,8 @@ func loginBy(sourceText string) supervise.Login {
 }
 
 // noteLogin tells the parent of a login that may be made again, where the PIN's file is the one that it was before.
-func (w *Worker) noteLogin(sourceText string, before supervise.Login) {
-	if before.Path != "" && loginBy(sourceText) == before {
-		w.child.Page.SetLogin(before)
+func (w *Worker) noteLogin(sourceText string, given supervise.Login) {
+	if given.Path != "" && loginBy(sourceText) == given {
+		w.child.Page.SetLogin(given)
 	}
 }

@@ -33,12 +33,12 @@ func (w *Worker) eachOnce(slots []shownSlot) ([]token.Slot, error) {
 			continue
 		}
 		used, other := kept[i], slot
-		before, err := ability(used.Slot)
-		after, otherErr := ability(other.Slot)
+		usedAbility, err := ability(used.Slot)
+		otherAbility, otherErr := ability(other.Slot)
 		if err := errors.Join(err, otherErr); err != nil {
 			return nil, err
 		}
-		if slices.Compare(after, before) > 0 {
+		if slices.Compare(otherAbility, usedAbility) > 0 {
 			used, other = other, used
 		}
 		kept[i] = used
