@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,7 @@ type Selector struct {
 	label       string
 	id          []byte
 	fingerprint string
+	only        *Identity // found already
 }
 
 // ErrFingerprint means that what stands behind "sha256:" is not the beginning of a fingerprint.
@@ -47,6 +49,9 @@ func ParseSelector(text string) (*Selector, error) {
 	return selector, nil
 }
 
+// Of is a selector for one identity that was found already.
+func (*Selector) Of(identity Identity) *Selector { return &Selector{only: &identity} }
+
 // Select gives the identities that the name fits. A label and a CKA_ID count alike, so that a text which is the one of
 // one object and the other of another names both.
 func (s *Selector) Select(identities []Identity) []Identity {
@@ -71,6 +76,9 @@ func (s *Selector) Select(identities []Identity) []Identity {
 
 // names tells whether the name fits the identity, whatever its number.
 func (s *Selector) names(identity Identity) bool {
+	if s.only != nil {
+		return slices.Equal(s.only.Objects(), identity.Objects())
+	}
 	if s.fingerprint != "" {
 		c := identity.Certificate
 		return c != nil && c.Parsed != nil && strings.HasPrefix(c.Parsed.SHA256(), s.fingerprint)

@@ -76,12 +76,15 @@ var (
 	backupExtensions      = []string{BackupExtension, ".p12"}
 )
 
+// standardStreams are what people name for what a program prints.
+var standardStreams = []string{"/dev/stdout", "/dev/stderr", "/dev/tty", "/proc/self/fd/1"}
+
 // CheckName refuses a name that says something else than what the file will hold: people mail a .cer around and keep a .pfx safe.
 // The error is a *FileError.
 func CheckName(path string, content Content) error {
 	extension := strings.ToLower(filepath.Ext(path))
 	switch {
-	case path == "-":
+	case path == "-" || slices.Contains(standardStreams, path) || strings.HasPrefix(path, "/dev/fd/"):
 		return &FileError{Path: path, Fault: FileNamedDash}
 	case content == ContentKey && slices.Contains(certificateExtensions, extension):
 		return &FileError{Path: path, Fault: FileNamedCert}

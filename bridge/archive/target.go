@@ -61,6 +61,17 @@ type Target struct {
 	DraftName string
 }
 
+// CheckDirectory tells whether the path is a directory in which a file can be placed. The error is a *FileError.
+func CheckDirectory(path string) error {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return &FileError{Path: path, Fault: DirectoryMissing, Err: err}
+	}
+	if err := unix.Access(path, unix.W_OK|unix.X_OK); err != nil {
+		return &FileError{Path: path, Fault: NotWritable, Err: err}
+	}
+	return nil
+}
+
 // Check tells whether the file could be placed, without writing anything. The error is a *FileError.
 func (t Target) Check() error {
 	fault := func(kind FileFault, err error) error { return &FileError{Path: t.Path, Fault: kind, Err: err} }

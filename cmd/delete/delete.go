@@ -34,7 +34,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Long:  a.Text("command.delete.long", nil),
 		Example: frame.Examples("delete alice --copy alice.pfx", "delete alice --copy alice.pfx --dry-run", "delete alice",
 			"delete 'pkcs11:token=demo;id=%01;type=private' --copy alice.pfx --password-source file:password.txt --json"),
-		Args: frame.ExactlyOne("OBJECT"),
+		Args: frame.AtMostOne("OBJECT"),
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.copy, "copy", "", a.Text("flag.copy", nil))
@@ -43,7 +43,10 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
 	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.delete-dry-run", nil))
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
-		o.object, w.Writes = args[0], !o.dryRun
+		if len(args) == 0 {
+			return frame.Result{}, w.ObjectMissing(ctx, "error.argument-missing")
+		}
+		o.object, w.Writes, w.Exact = args[0], !o.dryRun, true
 		return runDelete(ctx, w, o)
 	})
 	return c

@@ -103,6 +103,9 @@ func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (fra
 	if err != nil {
 		return frame.Result{}, err
 	}
+	if selector, err = w.Selecting(tokens, selector, o.object); err != nil {
+		return frame.Result{}, err
+	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
 	for _, t := range tokens {
 		next := nextCommands{w.ForNext(), uri == nil && (len(tokens) == 1 || w.TokenLabel != ""), token.GeneratesAny(t.Inventory.Mechanisms)}

@@ -19,9 +19,8 @@ import (
 )
 
 type doctorOptions struct {
-	html    string
-	force   bool
-	verbose bool
+	html  string
+	force bool
 }
 
 func NewCommand(a *frame.App) *cobra.Command {
@@ -36,7 +35,6 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.html, "html", "", a.Text("flag.html", nil))
 	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
-	c.Flags().BoolVar(&o.verbose, "verbose", false, a.Text("flag.doctor-verbose", nil))
 	return c
 }
 
@@ -84,7 +82,7 @@ func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) (frame.Resul
 			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
 			return
 		}
-		printDoctor(p, shown, o.verbose)
+		printDoctor(p, shown)
 	}}
 	if !shown.healthy(named) {
 		result.Code = frame.ExitFailed

@@ -24,8 +24,8 @@ type healthText struct {
 
 // printDoctor writes the view: in one line what can be used or why nothing can; then what is broken first, what works last,
 // and what is around it at the end.
-func printDoctor(p *frame.Printer, shown doctorView, verbose bool) {
-	t := healthText{p.App, &strings.Builder{}, p.Colours(), map[verdict.Code]bool{}, verbose}
+func printDoctor(p *frame.Printer, shown doctorView) {
+	t := healthText{p.App, &strings.Builder{}, p.Colours(), map[verdict.Code]bool{}, p.Verbose}
 	t.headline(shown)
 	t.line("", p.Text("doctor.counts", messages.Args{"Modules": messages.Number(len(shown.Modules)), "Usable": messages.Number(shown.Usable)}))
 	if shown.wanted != "" && !shown.healthy(false) {

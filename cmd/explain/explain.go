@@ -19,6 +19,7 @@ import (
 type explainView struct {
 	Schema  string      `json:"schema"`
 	Reasons []entryView `json:"reasons"`
+	Errors  []string    `json:"errors"` // the codes of errors
 }
 
 type entryView struct {
@@ -29,38 +30,94 @@ type entryView struct {
 }
 
 func NewCommand(a *frame.App) *cobra.Command {
-	return &cobra.Command{
+	errors := false
+	c := &cobra.Command{
 		Use:     "explain [CODE]",
 		Short:   a.Text("command.explain.short", nil),
 		Long:    a.Text("command.explain.long", nil),
-		Example: frame.Examples("explain", "explain key-not-extractable"),
+		Example: frame.Examples("explain", "explain key-not-extractable", "explain --errors"),
 		Args:    frame.AtMostOne("CODE"),
 		RunE: a.Unsupervised(func(_ context.Context, args []string) (frame.Result, error) {
-			return runExplain(args)
+			return runExplain(args, errors)
 		}),
 	}
+	c.Flags().BoolVar(&errors, "errors", false, a.Text("flag.explain-errors", nil))
+	return c
 }
 
-func runExplain(args []string) (frame.Result, error) {
-	entries := verdict.Table()
+func runExplain(args []string, errors bool) (frame.Result, error) {
+	entries, failures := verdict.Table(), frame.ErrorCodes()
 	if len(args) == 1 {
-		entry, known := verdict.Lookup(verdict.Code(strings.ToLower(args[0])))
-		if !known {
-			return frame.Result{}, frame.Usage("error.unknown-code", messages.Args{"Code": foreign.Text(args[0])})
-		}
-		entries = []verdict.Entry{entry}
+		entries, failures = find(strings.ToLower(args[0]))
+	}
+	if len(entries)+len(failures) == 0 {
+		return frame.Result{}, frame.UsageAmong("error.unknown-code", messages.Args{"Code": foreign.Text(args[0])}, args[0], Codes())
+	}
+	if errors && len(args) == 0 {
+		entries = nil
 	}
 	shown := explainView{Schema: "p11bridge.explain/1"}
 	for _, e := range entries {
 		shown.Reasons = append(shown.Reasons, entryView{e.Code, e.Kind, frame.NoNil(e.Evidence), e.Specification})
 	}
+	for _, e := range failures {
+		shown.Errors = append(shown.Errors, e.Code)
+	}
+	shown.Reasons, shown.Errors = frame.NoNil(shown.Reasons), frame.NoNil(shown.Errors)
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
-		if len(args) == 0 {
+		switch {
+		case errors && len(args) == 0:
+			printErrors(p, failures)
+		case len(args) == 0:
 			printAll(p, entries)
-		} else {
+		case len(entries) > 0:
 			printOne(p, entries[0])
+		default:
+			printError(p, failures[0])
 		}
 	}}, nil
+}
+
+// find gives the reason or the error that has the code.
+func find(code string) ([]verdict.Entry, []frame.ErrorCode) {
+	if entry, known := verdict.Lookup(verdict.Code(code)); known {
+		return []verdict.Entry{entry}, nil
+	}
+	for _, e := range frame.ErrorCodes() {
+		if e.Code == code {
+			return nil, []frame.ErrorCode{e}
+		}
+	}
+	return nil, nil
+}
+
+// Codes lists the codes of all reasons and errors.
+func Codes() []string {
+	var codes []string
+	for _, e := range verdict.Table() {
+		codes = append(codes, string(e.Code))
+	}
+	for _, e := range frame.ErrorCodes() {
+		codes = append(codes, e.Code)
+	}
+	return codes
+}
+
+func printErrors(p *frame.Printer, failures []frame.ErrorCode) {
+	var rows [][]terminal.Cell
+	for _, e := range failures {
+		text, _ := p.ErrorText(e)
+		rows = append(rows, []terminal.Cell{{Text: e.Code}, {Text: strings.ReplaceAll(text, "\n", " ")}})
+	}
+	fmt.Fprint(p.Out, terminal.Table("", rows))
+}
+
+func printError(p *frame.Printer, e frame.ErrorCode) {
+	text, remedy := p.ErrorText(e)
+	fmt.Fprintf(p.Out, "%s [%s]\n", text, e.Code)
+	if remedy != "" {
+		fmt.Fprintln(p.Out, frame.IndentLines(remedy, "  "))
+	}
 }
 
 func printAll(p *frame.Printer, entries []verdict.Entry) {

@@ -26,11 +26,14 @@ func confirmDeletion(ctx context.Context, a *frame.App, o *exportOptions, r brid
 	return a.ConfirmByName(ctx, "prompt.delete-key", messages.Args{"Token": r.Inventory.Token.Label, "File": foreign.Text(o.out)}, r.Identity.PrivateKey)
 }
 
-// deletionErrors are the words for a deletion that was not made, or not whole.
-func deletionErrors() []frame.Description {
+// exportErrors are the words for a deletion that was not made, or not whole.
+func exportErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(_ *frame.App, e *bridge.DeletionError) frame.Failure {
 			return frame.Failure{ID: "error.deletion." + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
+		}),
+		frame.As(func(_ *frame.App, e *otherCertificateError) frame.Failure {
+			return frame.Failure{ID: "error.other-certificate", Args: messages.Args{"File": foreign.Text(e.file)}, Code: frame.ExitFailed}
 		}),
 		frame.Is(frame.ErrNotConfirmed, frame.ExitFailed, "error.not-confirmed"),
 	}

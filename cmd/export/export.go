@@ -3,7 +3,9 @@ package export
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,7 @@ import (
 )
 
 func NewCommand(a *frame.App) *cobra.Command {
-	a.Errors(deletionErrors()...)
+	a.Errors(exportErrors()...)
 	o := &exportOptions{}
 	c := &cobra.Command{
 		Use:   "export (OBJECT -o FILE | --all --dir DIR)",
@@ -29,7 +31,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 			if o.all {
 				return frame.NoArguments(c, args)
 			}
-			return frame.ExactlyOne("OBJECT")(c, args)
+			return frame.AtMostOne("OBJECT")(c, args)
 		},
 	}
 	flags := c.Flags()
@@ -50,16 +52,22 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, a.Text("flag.allow-empty-password", nil))
 	flags.BoolVar(&o.deleteKey, "delete-key", false, a.Text("flag.delete-key", nil))
 	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, a.Text("flag.allow-volatile", nil))
+	flags.BoolVar(&o.ifNeeded, "if-needed", false, a.Text("flag.if-needed", nil))
 	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
+		if !o.all && len(args) == 0 {
+			return frame.Result{}, w.ObjectMissing(ctx, "error.argument-missing")
+		}
+		if len(args) == 1 {
+			o.object = args[0]
+		}
 		if err := o.check(); err != nil {
 			return frame.Result{}, err
 		}
-		w.Writes = o.deleteKey && !o.dryRun
+		w.Writes, w.Exact = o.deleteKey && !o.dryRun, o.deleteKey
 		if o.all {
 			return runExportAll(ctx, w, o)
 		}
-		o.object = args[0]
 		return runExport(ctx, w, o)
 	})
 	return c
@@ -76,6 +84,18 @@ func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Re
 	}
 	request.Session, request.Inventory, request.Identity = found.Session, found.Inventory, found.Identity
 	request.Verdict = verdict.Judge(found.Inventory, found.Identity, w.Now())
+	if o.intoDirectory() {
+		o.out = filepath.Join(o.out, o.proposed(string(found.Label()), hex.EncodeToString(found.Objects()[0].ID())))
+		request.Target.Path = o.out
+		if err := o.checkTarget(request.Target); err != nil {
+			return frame.Result{}, err
+		}
+	}
+	if o.ifNeeded {
+		if result, needed, err := unneeded(ctx, w.App, o, found); err != nil || !needed {
+			return result, err
+		}
+	}
 	return export(ctx, w.App, o, request)
 }
 

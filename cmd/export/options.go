@@ -1,14 +1,18 @@
 package export
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 )
 
@@ -33,6 +37,7 @@ type exportOptions struct {
 	deleteKey       bool
 	allowVolatile   bool
 	yes             bool
+	ifNeeded        bool
 }
 
 // anyMethod is the value of --method that leaves the choice to the token.
@@ -59,10 +64,11 @@ func (o *exportOptions) destinationRules() []rule {
 	return []rule{
 		{!o.all && o.dir != "", frame.Usage("error.dir-without-all", nil)},
 		{o.all && o.dir == "", frame.Usage("error.all-without-dir", nil)},
-		{o.all && (o.out != "" || o.certificate != "" || o.certificateOnly), frame.Usage("error.all-for-one", nil)},
+		{o.all && (o.out != "" || o.certificate != "" || o.certificateOnly || o.ifNeeded), frame.Usage("error.all-for-one", nil)},
 		{o.all && o.deleteKey && !o.yes, frame.Usage("error.all-delete-needs-yes", nil)},
-		{!o.all && o.out == "", frame.Usage("error.out-missing", nil)},
+		{!o.all && o.out == "", frame.UsageMeant("error.out-missing", nil, "-o "+o.proposed(o.object, ""))},
 		{o.deleteKey && o.certificateOnly, frame.Usage("error.delete-certificate-only", nil)},
+		{o.ifNeeded && (o.deleteKey || o.certificateOnly || o.dryRun), frame.Usage("error.if-needed", nil)},
 	}
 }
 
@@ -99,6 +105,9 @@ func (o *exportOptions) request(a *frame.App) (bridge.ExportRequest, error) {
 	}
 	if err := o.readCertificates(&r); err != nil {
 		return r, err
+	}
+	if o.intoDirectory() {
+		return r, archive.CheckDirectory(o.out)
 	}
 	return r, o.checkTarget(r.Target)
 }
@@ -143,5 +152,25 @@ func (o *exportOptions) checkTarget(target archive.Target) error {
 	if err := archive.CheckName(path, content); err != nil {
 		return err
 	}
-	return target.Check()
+	err := target.Check()
+	var there *archive.FileError
+	if o.ifNeeded && errors.As(err, &there) && there.Fault == archive.FileExists {
+		return nil // it is looked at once the key is known
+	}
+	return err
+}
+
+// proposed is the name of the file for an object that goes by the label, or by the CKA_ID.
+func (o *exportOptions) proposed(label, id string) string {
+	name := view.FileName(label, id)
+	if o.certificateOnly {
+		return name + ".cer"
+	}
+	return name + archive.BackupExtension
+}
+
+// intoDirectory tells whether -o names the directory in which the file gets its proposed name.
+func (o *exportOptions) intoDirectory() bool {
+	info, err := os.Lstat(o.out) // a link is none
+	return o.out != "" && (strings.HasSuffix(o.out, "/") || err == nil && info.IsDir())
 }

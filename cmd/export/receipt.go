@@ -29,6 +29,7 @@ type exportView struct {
 	HasPrivateKey     bool             `json:"has_private_key"`
 	KeyDeleted        bool             `json:"key_deleted"`
 	DryRun            bool             `json:"dry_run"`
+	Unchanged         bool             `json:"unchanged"` // the file was there, and is a valid copy
 	Reasons           []verdict.Reason `json:"reasons"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,6 +53,10 @@ type App struct {
 	// documented tells that a document of --json is out.
 	documented bool
 	alone      func(*cobra.Command, []string) error
+	root       *cobra.Command
+	command    *cobra.Command // the one that was named, nil where none was
+	arguments  []string       // of the command line
+	version    bool
 }
 
 // Main runs the command line that consists of the commands and gives the exit code.
@@ -85,6 +90,7 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 	if a.child != nil {
 		go supervise.EndUnheeded(ctx)
 	}
+	a.JSON = wantsJSON(args)
 	lang, spoken := messages.Choose(langFlag(args), a.Getenv)
 	if !spoken {
 		lang = messages.Languages()[0]
@@ -96,12 +102,35 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 	if !spoken {
 		return exitUsage, Usage("error.language", messages.Args{"Asked": foreign.Text(langFlag(args)), "Spoken": messages.Own(strings.Join(messages.Languages(), ", "))})
 	}
+	a.arguments = args
 	root := a.Root(commands)
-	a.JSON = slices.Contains(args, "--json") // also where the flags before it cannot be understood
+	a.JSON = wantsJSON(args) // the flag's default has taken its place
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.Err)
-	return ExitDone, root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
+	if command != nil && command.HasParent() {
+		a.command = command
+	}
+	return ExitDone, err
+}
+
+// wantsJSON finds --json before the command line is parsed: the document is promised also where the flags before it cannot be
+// understood.
+func wantsJSON(args []string) bool {
+	wanted := false
+	for _, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if arg == "--json" {
+			wanted = true
+		}
+		if value, is := strings.CutPrefix(arg, "--json="); is {
+			wanted, _ = strconv.ParseBool(value) // what is neither is a mistake that is told elsewhere
+		}
+	}
+	return wanted
 }
 
 // langFlag finds --lang before the command line is parsed, because the help texts are made before.

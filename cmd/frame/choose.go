@@ -1,10 +1,14 @@
 package frame
 
 import (
+	"errors"
 	"fmt"
 
+	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/messages"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 )
 
 // ObjectNotFoundError means that a name fits nothing on the token.
@@ -12,6 +16,16 @@ type ObjectNotFoundError struct {
 	Name   string
 	Hidden bool // private keys were not visible
 	Known  []string
+}
+
+// NotFound is the error for a name that fits nothing on any of the tokens.
+func NotFound(name string, among ...*token.Inventory) *ObjectNotFoundError {
+	e := &ObjectNotFoundError{Name: name}
+	for _, inventory := range among {
+		e.Hidden = e.Hidden || verdict.Hides(inventory)
+		e.Known = append(e.Known, inventory.ShortNames(inventory.Identities())...)
+	}
+	return e
 }
 
 // Error names it.
@@ -40,13 +54,13 @@ func Choose(inventory *token.Inventory, selector *token.Selector, name string) (
 	case len(unread) > 0:
 		return token.Identity{}, unread[0].Fault().Err()
 	case len(selected) == 0:
-		return token.Identity{}, &ObjectNotFoundError{Name: name, Hidden: verdict.Hides(inventory), Known: inventory.URIs(identities)}
+		return token.Identity{}, NotFound(name, inventory)
 	}
 	return token.Identity{}, &ambiguousError{Name: name, Candidates: candidates(inventory, identities, selector)}
 }
 
-// candidates are names for the identities that a name fits, each of which fits one alone: a URI, or, where a key has several
-// certificates, the fingerprint of one, which stays the same whatever else is on the token.
+// candidates are names for the identities that a name fits, each of which fits one alone: a label, a CKA_ID or a URI, or, where a
+// key has several certificates, the fingerprint of one, which stays the same whatever else is on the token.
 func candidates(inventory *token.Inventory, identities []token.Identity, selector *token.Selector) []string {
 	keys, certificates := map[*token.Object]int{}, map[string]int{}
 	for _, identity := range identities {
@@ -54,18 +68,74 @@ func candidates(inventory *token.Inventory, identities []token.Identity, selecto
 		certificates[fingerprintOf(identity)]++
 	}
 	var names []string
-	for i, uri := range inventory.URIs(identities) {
+	for i, name := range inventory.ShortNames(identities) {
 		identity := identities[i]
 		if len(selector.Select(identities[i:i+1])) != 1 {
 			continue
 		}
 		fingerprint := fingerprintOf(identity)
 		if identity.PrivateKey != nil && keys[identity.PrivateKey] > 1 && fingerprint != "" && certificates[fingerprint] == 1 {
-			uri = "sha256:" + fingerprint
+			name = "sha256:" + fingerprint
 		}
-		names = append(names, uri)
+		names = append(names, name)
 	}
 	return names
+}
+
+// Near is the one identity that a name means which fits nothing as it was typed: its names differ in case alone, or the typed
+// one is a part of theirs. It is false where there is none, or where several are as near.
+func Near(inventory *token.Inventory, selector *token.Selector) (token.Identity, bool) {
+	near := selector.Near(inventory.Identities())
+	if len(near) != 1 || len(inventory.Unread()) > 0 {
+		return token.Identity{}, false
+	}
+	return near[0], true
+}
+
+// ChooseNear is Choose, and takes a name that is near enough where the command does not destroy what it names.
+func (w *Worker) ChooseNear(inventory *token.Inventory, selector *token.Selector, name string) (token.Identity, error) {
+	identity, err := Choose(inventory, selector, name)
+	var missing *ObjectNotFoundError
+	if !errors.As(err, &missing) || w.Exact {
+		return identity, err
+	}
+	near, is := Near(inventory, selector)
+	if !is {
+		return identity, err
+	}
+	w.NoticeNear(inventory, near, name)
+	return near, nil
+}
+
+// Selecting gives the selector for what a command shows of the tokens: the one that was given, or one for the only identity
+// whose name is near to the typed one. Where there is none, the error offers the names that are there. A nil selector shows all.
+func (w *Worker) Selecting(tokens []bridge.OpenToken, selector *token.Selector, name string) (*token.Selector, error) {
+	if selector == nil {
+		return nil, nil //nolint:nilnil // everything is shown
+	}
+	var inventories []*token.Inventory
+	var nearIn []*token.Inventory
+	for _, t := range tokens {
+		if len(selector.Select(t.Inventory.Identities())) > 0 {
+			return selector, nil
+		}
+		inventories = append(inventories, t.Inventory)
+		if len(selector.Near(t.Inventory.Identities())) > 0 {
+			nearIn = append(nearIn, t.Inventory)
+		}
+	}
+	if len(nearIn) == 1 {
+		if near, is := Near(nearIn[0], selector); is {
+			w.NoticeNear(nearIn[0], near, name)
+			return selector.Of(near), nil
+		}
+	}
+	return nil, NotFound(name, inventories...)
+}
+
+// NoticeNear says which identity was taken for a name that is not its own.
+func (a *App) NoticeNear(inventory *token.Inventory, near token.Identity, name string) {
+	a.Notice("notice.name-taken", messages.Args{"Typed": foreign.Text(name), "Name": foreign.Text(inventory.ShortNames([]token.Identity{near})[0])})
 }
 
 // fingerprintOf is the SHA-256 of the identity's certificate, empty where there is none that can be read.

@@ -52,11 +52,11 @@ func choiceErrors() []Description {
 		}),
 		As(describeNoToken),
 		As(func(_ *App, e *severalTokensError) Failure {
-			return Failure{ID: "error.several-tokens", Args: messages.Args{"Tokens": messages.Own(PrintableList(e.Present))}, Code: exitUsage}
+			return Failure{ID: "error.several-tokens", Args: messages.Args{"Tokens": messages.Own(PrintableList(e.Present))}, Candidates: e.Present, Code: exitUsage}
 		}),
 		As(describeNotFound),
 		As(func(_ *App, e *ambiguousError) Failure {
-			return Failure{ID: "error.ambiguous", Args: messages.Args{"Name": foreign.Text(e.Name), "Candidates": messages.Own(PrintableList(e.Candidates))}, Code: exitUsage}
+			return Failure{ID: "error.ambiguous", Args: messages.Args{"Name": foreign.Text(e.Name), "Candidates": messages.Own(PrintableList(e.Candidates))}, Candidates: e.Candidates, Code: exitUsage}
 		}),
 		As(describeSource),
 		As(func(_ *App, _ *passwordMissingError) Failure {
@@ -135,7 +135,14 @@ func describeSaved(_ *App, e *archive.SavedError) Failure {
 }
 
 func describeUsage(a *App, e *usageError) Failure {
-	return Failure{ID: e.id, Args: e.args, More: a.Text("error.see-help", nil), Code: exitUsage}
+	more := []string{a.Text("error.see-help", messages.Args{"Command": messages.Own(a.commandPath())})}
+	if meant := a.didYouMean(e.near); meant != "" {
+		more = append([]string{meant}, more...)
+	}
+	if shown := e.there[:min(len(e.there), mostListed)]; len(shown) > 0 {
+		more = append([]string{a.Text("error.known-objects", nil), PrintableList(shown)}, more...)
+	}
+	return Failure{ID: e.id, Args: e.args, More: strings.Join(more, "\n"), Candidates: append(e.near, e.there...), Code: exitUsage}
 }
 
 // moduleFailures are the texts for the causes of a module's failure.
@@ -188,6 +195,10 @@ func describeNoToken(a *App, e *noTokenError) Failure {
 	var more []string
 	if e.Wanted != "" {
 		f.ID = "error.no-such-token"
+		f.Candidates = nearest(e.Wanted, e.Present)
+		if meant := a.didYouMean(f.Candidates); meant != "" {
+			more = append(more, meant)
+		}
 		if len(e.Present) > 0 {
 			more = append(more, a.Text("error.present-tokens", nil), PrintableList(e.Present))
 		}
@@ -207,11 +218,23 @@ func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
 	if e.Hidden {
 		f.ID = "error.object-hidden"
 	}
-	if len(e.Known) > 0 && len(e.Known) <= 20 {
-		f.More = a.Text("error.known-objects", nil) + "\n" + PrintableList(e.Known)
+	var more []string
+	if near := nearest(e.Name, e.Known); len(near) > 0 {
+		f.Candidates = near
+		more = append(more, a.didYouMean(near))
 	}
+	if shown := e.Known[:min(len(e.Known), mostListed)]; len(shown) > 0 {
+		more = append(more, a.Text("error.known-objects", nil), PrintableList(shown))
+	}
+	if rest := len(e.Known) - mostListed; rest > 0 {
+		more = append(more, a.Text("error.more-objects", messages.Args{"More": messages.Number(rest)}))
+	}
+	f.More = strings.Join(more, "\n")
 	return f
 }
+
+// mostListed is how many names are listed where one is missing.
+const mostListed = 20
 
 func describeSource(a *App, e *sourceError) Failure {
 	f := Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": messages.Own(e.Flag), "Source": messages.Own(e.Source), "Problem": messages.Own(a.sourceProblem(e.Err))}, Code: ExitFailed}

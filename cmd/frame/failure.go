@@ -20,6 +20,8 @@ type Failure struct {
 	Stated  []verdict.Reason // what the text tells already: for the document
 	Answer  *token.Failure   // what a call of the module answered; nil where none failed
 	Code    int              // the exit code
+
+	Candidates []string // names that were offered in place of one that names nothing, or too much
 }
 
 // Text is what happened, in the person's language.

@@ -8,6 +8,7 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
+	"p11bridge/token/foreign"
 	"p11bridge/token/host"
 )
 
@@ -48,10 +49,11 @@ func (e *profileReadError) Error() string { return "opened for reading only: " +
 // noTokenError means that no token is there, or none of those that are there is meant.
 type noTokenError struct {
 	Wanted         string   // the label or URI asked for, empty for any
-	Present        []string // URIs of the tokens that are there
+	Present        []string // names of the tokens that are there
 	Slots          int
 	Unread         []error // of the slots whose token could not be read
 	ModuleProblems []string
+	present        []token.Slot
 	runs           []verdict.ModuleRun // what the modules showed
 }
 
@@ -66,12 +68,56 @@ func (e *noTokenError) Error() string {
 // severalTokensError means that a command for one token found several.
 type severalTokensError struct{ Present []string }
 
-func severalTokens(slots []token.Slot) error {
-	several := &severalTokensError{}
-	for _, slot := range slots {
-		several.Present = append(several.Present, slot.Token.URI().String())
+func severalTokens(slots []token.Slot) error { return &severalTokensError{Present: tokenNames(slots)} }
+
+// nearToken is the one token whose label differs from --token in case alone, or, for a command that writes nothing, has it as a
+// part. It is false where there is none, or where several are as near.
+func (w *Worker) nearToken(present []token.Slot) (token.Slot, bool) {
+	const shortestPart = 3
+	wanted := strings.ToLower(w.TokenLabel)
+	if wanted == "" || token.IsURI(wanted) {
+		return token.Slot{}, false
 	}
-	return several
+	var same, parts []token.Slot
+	for _, slot := range present {
+		label := strings.ToLower(string(slot.Token.Label))
+		switch {
+		case label == wanted:
+			same = append(same, slot)
+		case !w.Writes && len(wanted) >= shortestPart && strings.Contains(label, wanted):
+			parts = append(parts, slot)
+		}
+	}
+	if len(same) == 0 {
+		same = parts
+	}
+	if len(same) != 1 {
+		return token.Slot{}, false
+	}
+	w.Notice("notice.token-taken", messages.Args{"Typed": foreign.Text(w.TokenLabel), "Name": same[0].Token.Label})
+	return same[0], true
+}
+
+// tokenNames are names that --token takes, each of one token alone: a label, else a serial number, else a URI.
+func tokenNames(slots []token.Slot) []string {
+	counts := map[foreign.Text]int{}
+	for _, slot := range slots {
+		counts[slot.Token.Label]++
+		if slot.Token.Serial != slot.Token.Label {
+			counts[slot.Token.Serial]++
+		}
+	}
+	var names []string
+	for _, slot := range slots {
+		name := slot.Token.URI().String()
+		for _, text := range []foreign.Text{slot.Token.Serial, slot.Token.Label} {
+			if counts[text] == 1 && text != "" && text.String() == string(text) && !token.IsURI(string(text)) {
+				name = string(text)
+			}
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // Error counts them.
@@ -91,7 +137,7 @@ func (a *App) Meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bo
 
 // reasons are the reasons for which no token is there.
 func (e *noTokenError) reasons() []verdict.Reason {
-	if len(e.Present) > 0 {
+	if len(e.present) > 0 {
 		return nil
 	}
 	causes := causesOf(e.runs)

@@ -67,13 +67,22 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 		}
 	}
 	if len(shown) == 0 {
-		missing.Wanted = w.TokenLabel
-		if missing.Wanted == "" && uri != nil && len(missing.Present) > 0 {
-			missing.Wanted = uri.String()
-		}
-		return nil, missing
+		return w.noneMeant(missing, uri)
 	}
 	return w.eachOnce(shown)
+}
+
+// noneMeant is what becomes of a command where no token is the one that was named: one is taken whose label is near enough.
+func (w *Worker) noneMeant(missing *noTokenError, uri *token.URI) ([]token.Slot, error) {
+	if near, is := w.nearToken(missing.present); is && uri == nil {
+		return []token.Slot{near}, nil
+	}
+	missing.Wanted = w.TokenLabel
+	if missing.Wanted == "" && uri != nil && len(missing.present) > 0 {
+		missing.Wanted = uri.String()
+	}
+	missing.Present = tokenNames(missing.present)
+	return nil, missing
 }
 
 // startFailure is the failure of the one module that was named. Of a certificate database its files say more.
@@ -131,7 +140,7 @@ func (e *noTokenError) counts(library token.Library, slot token.Slot) bool {
 	case slot.Token == nil || slot.Internal():
 	case !slot.Token.Flags.Has(token.CKFTokenInitialized):
 	default:
-		e.Present = append(e.Present, slot.Token.URI().String())
+		e.present = append(e.present, slot)
 		return true
 	}
 	return false
@@ -259,7 +268,7 @@ func (w *Worker) Identity(ctx context.Context, name string, optionalLogin bool) 
 	if err != nil {
 		return Identity{}, err
 	}
-	identity, err := Choose(inventory, selector, name)
+	identity, err := w.ChooseNear(inventory, selector, name)
 	if err != nil {
 		return Identity{}, err
 	}

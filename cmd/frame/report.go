@@ -14,10 +14,12 @@ import (
 
 // errorView is what --json shows of a failure.
 type errorView struct {
-	Schema   string           `json:"schema"`
-	ExitCode int              `json:"exit_code"`
-	Error    string           `json:"error"`
-	Reasons  []verdict.Reason `json:"reasons"`
+	Schema     string           `json:"schema"`
+	Code       string           `json:"code"`
+	ExitCode   int              `json:"exit_code"`
+	Error      string           `json:"error"`
+	Reasons    []verdict.Reason `json:"reasons"`
+	Candidates []string         `json:"candidates"` // names that were offered
 }
 
 // report tells an error once, on standard error, and gives the exit code. With --json the result is the error's document, where
@@ -41,7 +43,7 @@ func (a *App) report(err error) int {
 	// What standard error does not take, nobody can be told; the exit code says it.
 	_ = a.writeMarked(a.Err, []byte(a.failureText(f)), mark)
 	if document {
-		view := errorView{"p11bridge.error/1", f.Code, OneLine(err), NoNil(append(f.Reasons, f.Stated...))}
+		view := errorView{"p11bridge.error/1", codeOf(f.ID), f.Code, OneLine(err), NoNil(append(f.Reasons, f.Stated...)), NoNil(f.Candidates)}
 		if err := a.writeJSON(view, told); err != nil {
 			fmt.Fprintln(a.Err, "p11bridge:", err)
 		}

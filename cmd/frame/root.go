@@ -7,9 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
-	"p11bridge/token/foreign"
 )
 
 // Root is the command line: the flags of every command, and the commands.
@@ -23,7 +21,10 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return Usage("error.unknown-command", messages.Args{"Command": foreign.Text(args[0])})
+				return a.unknownCommand(args[0], args)
+			}
+			if a.version {
+				return a.runNamed(c, "version")
 			}
 			if a.alone != nil && !a.JSON && terminal.Interactive(terminal.File{File: os.Stdin}, terminal.File{File: os.Stdout}) {
 				return a.alone(c, nil)
@@ -51,9 +52,11 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 		}
 		return nil
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return FlagError(err) })
+	root.Flags().BoolVar(&a.version, "version", false, a.Text("flag.version", nil))
+	a.root = root
+	root.SetFlagErrorFunc(a.flagError)
 	root.SetUsageTemplate(a.UsageTemplate())
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(commands(a)...)
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
@@ -73,4 +76,37 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	}
 	a.WordFlags(root)
 	return root
+}
+
+// helpCommand is `help [COMMAND]`, which the help itself need not list.
+func (a *App) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Hidden: true, Short: a.Text("flag.help", nil),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, c := range a.root.Commands() {
+				if !c.Hidden {
+					names = append(names, c.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := a.root.Find(args)
+			if err != nil || len(rest) > 0 && c == a.root {
+				return a.unknownCommand(args[0], args)
+			}
+			return c.Help()
+		},
+	}
+}
+
+// runNamed runs another command in place of the root.
+func (a *App) runNamed(root *cobra.Command, name string) error {
+	c, _, err := root.Find([]string{name})
+	if err != nil {
+		return err
+	}
+	c.SetContext(root.Context())
+	return c.RunE(c, nil)
 }

@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -17,28 +18,136 @@ import (
 type usageError struct {
 	id   string
 	args messages.Args
+	near []string // what may have been meant
+
+	there []string // what can be named
 }
 
-func Usage(id string, args messages.Args) error { return &usageError{id, args} }
+func Usage(id string, args messages.Args) error { return &usageError{id: id, args: args} }
+
+// UsageAmong is Usage of a word that is none of those that are known: the nearest of them are offered.
+func UsageAmong(id string, args messages.Args, typed string, known []string) error {
+	return &usageError{id: id, args: args, near: nearest(typed, known)}
+}
+
+// UsageMeant is Usage with what was probably meant.
+func UsageMeant(id string, args messages.Args, meant ...string) error {
+	return &usageError{id: id, args: args, near: meant}
+}
+
+// ObjectMissing is the mistake of naming no object, in the words that have the id. The tokens that can be seen without a login are looked at for those that can
+// be meant.
+func (w *Worker) ObjectMissing(ctx context.Context, id string) error {
+	missing := &usageError{id: id, args: messages.Args{"Name": messages.Own("OBJECT")}}
+	tokens, err := w.Inventories(ctx, nil, true)
+	if ctx.Err() != nil {
+		return err
+	}
+	for _, t := range tokens { // where there is none, that is not what has to be said first
+		missing.there = append(missing.there, t.Inventory.ShortNames(t.Inventory.Identities())...)
+	}
+	return missing
+}
 
 // Error names the mistake by the end of its message id; the words are in the catalog.
 func (e *usageError) Error() string { return "usage: " + strings.TrimPrefix(e.id, "error.") }
 
-// FlagError tells what is wrong with a flag by its name. What the user typed behind it is not repeated: it may be a secret
+// flagError tells what is wrong with a flag by its name. What the user typed behind it is not repeated: it may be a secret
 // that slipped into the wrong place.
-func FlagError(err error) error {
+func (a *App) flagError(c *cobra.Command, err error) error {
+	a.command = c
 	var unknown *pflag.NotExistError
 	var valueless *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown):
-		return Usage("error.flag-unknown", messages.Args{"Flag": messages.Own(dashed(unknown.GetSpecifiedName()))})
+		return a.unknownFlag(c, unknown.GetSpecifiedName())
 	case errors.As(err, &valueless):
 		return Usage("error.flag-value-missing", messages.Args{"Flag": messages.Own(dashed(valueless.GetSpecifiedName()))})
 	case errors.As(err, &invalid):
-		return Usage("error.flag-value", messages.Args{"Flag": messages.Own(dashed(invalid.GetFlag().Name))})
+		return Usage("error.flag-value", messages.Args{"Flag": messages.Own(dashed(invalid.GetFlag().Name)), "Kind": messages.Own(a.kindOf(invalid.GetFlag().Name))})
 	}
 	return Usage("error.flag", nil)
+}
+
+// secretFlags are what people take for flags whose value is a PIN or a password, and the flag that they want.
+var secretFlags = map[string]string{
+	"pin": "--pin-source", "user-pin": "--pin-source", "so-pin": "--pin-source", "login": "--pin-source",
+	"password": passwordFlag, "passphrase": passwordFlag, "passwd": passwordFlag, "pass": passwordFlag, "passin": passwordFlag, "passout": passwordFlag, "pw": passwordFlag, "p": passwordFlag,
+}
+
+func (a *App) unknownFlag(c *cobra.Command, name string) error {
+	if word, args := a.firstWord(c); word != "" { // the flags may be right, and the command is not
+		return a.unknownCommand(word, args)
+	}
+	if flag, secret := secretFlags[strings.ToLower(name)]; secret {
+		kinds := pinSources
+		if flag == passwordFlag {
+			kinds = NewPasswordSources
+		}
+		return Usage("error.source", messages.Args{"Flag": messages.Own(flag), "Kinds": messages.Own(sourceForms(kinds))})
+	}
+	var known []string
+	for _, flags := range []*pflag.FlagSet{c.Flags(), c.InheritedFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden && (len(name) > 1 || strings.HasPrefix(f.Name, name)) {
+				known = append(known, f.Name)
+			}
+		})
+	}
+	near := nearest(name, known)
+	if len(name) == 1 {
+		near = known[:min(len(known), mostNear)]
+	}
+	for i := range near {
+		near[i] = "--" + near[i]
+	}
+	return &usageError{id: "error.flag-unknown", args: messages.Args{"Flag": messages.Own(dashed(name))}, near: near}
+}
+
+// firstWord is the first argument that is no flag, where the command line names no command that is there.
+func (a *App) firstWord(c *cobra.Command) (string, []string) {
+	if c.HasParent() {
+		return "", nil
+	}
+	for i := 0; i < len(a.arguments); i++ {
+		name, isFlag := strings.CutPrefix(a.arguments[i], "--")
+		if !isFlag && !strings.HasPrefix(name, "-") {
+			return name, a.arguments
+		}
+		if f := a.flags.Lookup(name); f != nil && f.NoOptDefVal == "" {
+			i++ // its value
+		}
+	}
+	return "", nil
+}
+
+// unknownCommand offers the commands that may have been meant.
+func (a *App) unknownCommand(word string, _ []string) error {
+	var known []string
+	for _, c := range a.root.Commands() {
+		known = append(known, c.Name())
+	}
+	return UsageAmong("error.unknown-command", messages.Args{"Command": foreign.Text(word)}, word, known)
+}
+
+// kindOf says what a flag takes, by an example.
+func (a *App) kindOf(flag string) string {
+	switch flag {
+	case "timeout":
+		return a.Text("flag.kind.duration", nil)
+	case "iterations":
+		return a.Text("flag.kind.number", nil)
+	}
+	return a.Text("flag.kind.switch", nil)
+}
+
+// commandPath is the command whose help is meant.
+func (a *App) commandPath() string {
+	if a.command != nil {
+		return a.command.CommandPath()
+	}
+	return "p11bridge"
 }
 
 func dashed(name string) string {
@@ -56,10 +165,19 @@ func Examples(lines ...string) string {
 func AtMostOne(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > 1 {
-			return Usage("error.too-many-arguments", messages.Args{"Name": messages.Own(name)})
+			return tooMany(name, args)
 		}
 		return nil
 	}
+}
+
+// tooMany says what the second argument may have been meant as.
+func tooMany(name string, args []string) error {
+	e := &usageError{id: "error.too-many-arguments", args: messages.Args{"Name": messages.Own(name)}}
+	if second := args[1]; strings.ContainsAny(second, "./") && !strings.HasPrefix(second, "-") && name == "OBJECT" {
+		e.near = []string{"-o " + second}
+	}
+	return e
 }
 
 func ExactlyOne(name string) cobra.PositionalArgs {
@@ -68,7 +186,7 @@ func ExactlyOne(name string) cobra.PositionalArgs {
 		case len(args) == 0:
 			return Usage("error.argument-missing", messages.Args{"Name": messages.Own(name)})
 		case len(args) > 1:
-			return Usage("error.too-many-arguments", messages.Args{"Name": messages.Own(name)})
+			return tooMany(name, args)
 		}
 		return nil
 	}

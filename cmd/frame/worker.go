@@ -18,6 +18,7 @@ import (
 type Worker struct {
 	*App
 	Writes bool // the command changes what is on a token
+	Exact  bool // an object is named as it is called, since it is to be destroyed
 
 	child   *supervise.Child
 	closers []func() error // of what was opened, in that order
@@ -30,6 +31,7 @@ type Work func(ctx context.Context, w *Worker, args []string) (Result, error)
 // those of the command's own secrets, so that a file descriptor named there reaches the child; nil for none.
 func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
+		a.command = c
 		if err := a.CheckModuleFlags(c, args); err != nil {
 			return err
 		}
@@ -56,6 +58,7 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 // Unsupervised makes the run of a command that opens no module.
 func (a *App) Unsupervised(work func(ctx context.Context, args []string) (Result, error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
+		a.command = c
 		result, err := work(c.Context(), args)
 		if err != nil {
 			return err
@@ -134,6 +137,7 @@ func (a *App) AfterChild(end supervise.Outcome, err error) error {
 // the work of one.
 func (a *App) ByHand(parent func(ctx context.Context) (Result, error), child func(ctx context.Context, w *Worker) (Result, error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
+		a.command = c
 		if err := a.CheckModuleFlags(c, args); err != nil {
 			return err
 		}

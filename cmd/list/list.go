@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/view"
@@ -65,16 +64,12 @@ func runList(ctx context.Context, w *frame.Worker, o *listOptions) (frame.Result
 	if err != nil {
 		return frame.Result{}, err
 	}
-	shown := listView{Schema: "p11bridge.list/1", Tokens: []view.Token{}}
-	found, hidden := 0, false
-	for _, t := range tokens {
-		listed := view.TokenOf(t.Inventory, selector, w.Now())
-		found += len(listed.Identities)
-		hidden = hidden || verdict.Hides(t.Inventory)
-		shown.Tokens = append(shown.Tokens, listed)
+	if selector, err = w.Selecting(tokens, selector, o.object); err != nil {
+		return frame.Result{}, err
 	}
-	if selector != nil && found == 0 {
-		return frame.Result{}, &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
+	shown := listView{Schema: "p11bridge.list/1", Tokens: []view.Token{}}
+	for _, t := range tokens {
+		shown.Tokens = append(shown.Tokens, view.TokenOf(t.Inventory, selector, w.Now()))
 	}
 	return frame.Result{JSON: shown, Code: view.CodeOf(shown.Tokens), Text: func(p *frame.Printer) {
 		if o.by == "purpose" {

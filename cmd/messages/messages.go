@@ -4,6 +4,7 @@ package messages
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -68,6 +69,27 @@ func Files() []string {
 
 // Read gives one catalog file as it stands.
 func Read(name string) ([]byte, error) { return files.ReadFile(name) }
+
+// IDs lists the ids of the texts that begin with a prefix, in no order that means anything.
+func IDs(prefix string) []string {
+	var ids []string
+	for _, name := range Files() {
+		text, err := Read(name)
+		if err != nil || !strings.HasSuffix(name, "."+Languages()[0]+".json") {
+			continue
+		}
+		texts := map[string]json.RawMessage{}
+		if json.Unmarshal(text, &texts) != nil { // which the tests rule out
+			continue
+		}
+		for id := range texts {
+			if strings.HasPrefix(id, prefix) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
 
 // Text gives a message. An argument named Count chooses the plural form. An id without a text gives the id itself, which
 // the tests rule out.

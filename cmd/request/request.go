@@ -63,8 +63,11 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.StringArrayVar(&o.altNames, "san", nil, a.Text("flag.san", nil))
 	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.request-dry-run", nil))
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
-		if len(args) == 1 {
+		switch {
+		case len(args) == 1:
 			o.object = args[0]
+		case o.like == "" && o.subject == "":
+			return frame.Result{}, w.ObjectMissing(ctx, "error.request-of-nothing")
 		}
 		if c.Flags().Changed("label") {
 			o.label = &label
@@ -120,7 +123,7 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 		return frame.Result{}, err
 	}
 	if o.object != "" {
-		if request.Identity, err = frame.Choose(request.Inventory, selector, o.object); err != nil {
+		if request.Identity, err = w.ChooseNear(request.Inventory, selector, o.object); err != nil {
 			return frame.Result{}, err
 		}
 	}
