@@ -23,6 +23,11 @@ func (p *place) withDescriptors(t *testing.T, redirections string, args ...strin
 func TestDescriptorIsTheUsers(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, oneKey)
+	version := 1 // of the control groups: Go's runtime holds two files there, and one where it is 2
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		version = 2
+	}
+	t.Logf("control groups, version %d", version)
 	for fd := 3; fd <= 12; fd++ {
 		source := fmt.Sprintf("fd:%d", fd)
 		out := p.path("dave.pfx")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (a *App) lookAgain(ctx context.Context, err error) error {
 	})
 	const most = 64 << 20
 	found := &foundAgain{}
-	if failed != nil || json.NewDecoder(io.NewSectionReader(answer, 0, most)).Decode(found) != nil || found.Token == nil {
+	if failed != nil || json.NewDecoder(io.NewSectionReader(answer, 0, most)).Decode(found) != nil || found.Token == nil || slices.Contains(found.Objects, nil) {
 		return err
 	}
 	remains := &token.RemainsError{Token: found.Token, Objects: found.Objects, Err: err}

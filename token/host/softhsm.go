@@ -3,6 +3,7 @@ package host
 import (
 	"bufio"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,6 +84,10 @@ func softHSMTokenDirectory(file string) (string, error) {
 		return "", err
 	}
 	defer configuration.Close()
+	return tokenDirectoryIn(configuration)
+}
+
+func tokenDirectoryIn(configuration io.Reader) (string, error) {
 	directory := softHSMDirectory
 	scanner := bufio.NewScanner(configuration)
 	for scanner.Scan() {
