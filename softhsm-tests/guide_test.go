@@ -202,6 +202,38 @@ func TestGuideRenews(t *testing.T) {
 	})
 }
 
+// TestGuideRequestsAnew is about a token that holds nothing yet: the certificate to renew is in a file.
+func TestGuideRequestsAnew(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, plain bool) {
+		p := newPlace(t, "token \"one\"\n"+oneKey+"\ntoken \"two\"")
+		if r := p11bridge(t, p.environment, "export", "dave", "--certificate-only", "-o", p.path("dave.cer"), "--token", "one"); r.code != 0 {
+			t.Fatal(r.stderr)
+		}
+		g := newGuided(t, language, plain, p.directory, p.environment)
+		g.pick(t, "guide.menu.title", "guide.menu.request")
+		g.choose(t, g.word("guide.token.title"), "two (")
+		g.secret(t, "prompt.pin-optional", testPIN)
+		g.pick(t, "guide.request.key", "guide.request.like")
+		g.choose(t, g.word("guide.request.path"), "dave.cer")
+		if list := g.list(t, g.word("guide.request.title")); strings.Contains(list, g.word("guide.request.same")) {
+			t.Errorf("the same key is offered, which is not there:\n%s", list)
+		}
+		g.pick(t, "guide.request.title", "guide.request.stays")
+		g.accept(t, "guide.file.title")
+		g.secret(t, "prompt.pin", testPIN)
+		command := g.command(t)
+		if want := "p11bridge request --like dave.cer -o dave.csr --token two"; command != want {
+			t.Errorf("the command is %q", command)
+		}
+		g.leave(t)
+		g.kept(t)
+		if _, err := openssl("", "req", "-verify", "-noout", "-in", p.path("dave.csr")); err != nil {
+			t.Error(err)
+		}
+		g.works(t, command, "--force", "--dry-run", "--pin-source", p.pin)
+	})
+}
+
 // issue is an authority that issues a certificate for a request.
 func (p *place) issue(request, certificate string) error {
 	if _, err := openssl("", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", p.path("ca.key"), "-out", p.path("ca.cert"), "-subj", "/CN=Test CA"); err != nil {

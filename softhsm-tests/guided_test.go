@@ -57,10 +57,10 @@ func (g *guided) wait(t *testing.T, texts ...string) string {
 		if time.Now().After(lastMoment()) {
 			t.Fatalf("the terminal never shows %q, but:\n%s", texts, g.seen())
 		}
-		seen := g.seen()
+		seen := strings.Join(strings.Fields(g.seen()), " ") // wherever its lines are broken
 		ok = true
 		for i, text := range texts {
-			skipped, rest, found := strings.Cut(seen, text)
+			skipped, rest, found := strings.Cut(seen, strings.Join(strings.Fields(text), " "))
 			if i == 0 {
 				skipped, between = "", ""
 			}
@@ -202,7 +202,8 @@ func (g *guided) leave(t *testing.T) {
 // command is what the conversation shows at the end of a task.
 func (g *guided) command(t *testing.T) string {
 	t.Helper()
-	shown := g.wait(t, g.word("guide.command"), g.word("guide.menu.title"))
+	g.wait(t, g.word("guide.command"), g.word("guide.menu.title"))
+	_, shown, _ := strings.Cut(g.seen(), g.word("guide.command"))
 	return strings.TrimSpace(strings.SplitN(strings.TrimSpace(shown), "\n", 2)[0])
 }
 

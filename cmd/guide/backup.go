@@ -47,37 +47,39 @@ func (b *backup) chooseKey(ctx context.Context) (bool, error) {
 	worthIt := func(i identity) bool {
 		return i.PrivateKey != nil || i.Certificate != nil && !i.Certificate.IsCA
 	}
-	chosen, err := b.chooseIdentity(ctx, b.token, "guide.key.title", worthIt, true)
+	shown := shownIdentities(b.token, worthIt)
+	if len(shown) == 0 {
+		if err := b.say("guide.key.none", nil); err != nil {
+			return false, err
+		}
+		return true, terminal.ErrBack
+	}
+	q := terminal.Choice{Title: b.Text("guide.key.title", nil), Answers: b.titles(shown, true)}
+	i, err := b.choose(ctx, q)
 	if err == nil {
-		b.key = chosen
+		b.key, b.file = shown[i], ""
 	}
 	return true, err
 }
 
-// chooseIdentity asks for one of a token's identities. Those that can be backed up come first.
-func (c *conversation) chooseIdentity(ctx context.Context, t heldToken, title string, fits func(identity) bool, verdicts bool) (identity, error) {
+// shownIdentities are those of a token that fit. Those that can be backed up come first.
+func shownIdentities(t heldToken, fits func(identity) bool) []identity {
 	var shown []identity
 	for _, i := range t.Identities {
 		if fits(i) {
 			shown = append(shown, i)
 		}
 	}
-	if len(shown) == 0 {
-		if err := c.say("guide.key.none", nil); err != nil {
-			return identity{}, err
-		}
-		return identity{}, terminal.ErrBack
-	}
 	slices.SortStableFunc(shown, func(a, b identity) int { return rank(a) - rank(b) })
-	q := terminal.Choice{Title: c.Text(title, nil)}
-	for _, i := range shown {
-		q.Answers = append(q.Answers, i.title(c.App, verdicts))
+	return shown
+}
+
+func (c *conversation) titles(identities []identity, withVerdict bool) []string {
+	var titles []string
+	for _, i := range identities {
+		titles = append(titles, i.title(c.App, withVerdict))
 	}
-	i, err := c.choose(ctx, q)
-	if err != nil {
-		return identity{}, err
-	}
-	return shown[i], nil
+	return titles
 }
 
 // rank sorts what can leave before what cannot, and both before certificates of issuers.

@@ -41,7 +41,7 @@ func (c *conversation) perform(ctx context.Context, arguments []string, secrets 
 
 // show tells the command that did the work.
 func (c *conversation) show(arguments []string) error {
-	return c.write("\n" + c.Text("guide.command", nil) + "\n  " + c.commandLine(arguments))
+	return c.write("\n" + c.Text("guide.command", nil) + "\n  " + terminal.Whole(c.commandLine(arguments)))
 }
 
 // quietly runs a command whose document the conversation reads. Questions, notices and errors go to the terminal.
@@ -51,7 +51,7 @@ func (c *conversation) quietly(ctx context.Context, out io.Writer, arguments []s
 }
 
 func (c *conversation) again(ctx context.Context, r frame.Again) (int, error) {
-	r.Arguments = append(slices.Clone(r.Arguments), c.globals("--lang="+c.Catalog.Language)...)
+	r.Arguments = append(slices.Clone(r.Arguments), c.globals()...)
 	code, err := interruptible(ctx, func(ctx context.Context) (int, error) { return c.RunAgain(ctx, r) })
 	return code, asBack(err)
 }
@@ -65,13 +65,14 @@ func asBack(err error) error {
 	return err
 }
 
-// globals are the flags of every command that the conversation was given, with others in front that were not.
-func (c *conversation) globals(others ...string) []string {
+// globals are the flags of every command that the conversation was given, and what it adds: the language, and no pager, since
+// a text is to stay above the next question.
+func (c *conversation) globals() []string {
 	given := c.GivenFlags()
-	for _, other := range others {
-		name, _, _ := strings.Cut(other, "=")
-		if !slices.ContainsFunc(given, func(flag string) bool { return strings.HasPrefix(flag, name+"=") }) {
-			given = append(given, other)
+	for _, added := range []string{"--lang=" + c.Catalog.Language, "--no-pager"} {
+		name, _, _ := strings.Cut(added, "=")
+		if !slices.ContainsFunc(given, func(flag string) bool { return flag == name || strings.HasPrefix(flag, name+"=") }) {
+			given = append(given, added)
 		}
 	}
 	return given

@@ -194,7 +194,7 @@ func (i identity) title(a *frame.App, withVerdict bool) string {
 	}
 	whose := a.Text("guide.key.no-certificate", nil)
 	if certificate := i.Certificate; certificate != nil {
-		whose = a.Text("guide.key.certificate", messages.Args{"Subject": certificate.Subject, "Until": messages.Own(a.DateOf(certificate.NotAfter))})
+		whose = a.Text("guide.key.certificate", messages.Args{"Subject": certificate.Subject, "Until": messages.Own(a.UntilOf(certificate.NotAfter))})
 	}
 	return name + "\n  " + whose
 }

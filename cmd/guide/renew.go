@@ -2,8 +2,12 @@ package guide
 
 import (
 	"context"
+	"errors"
+	"path/filepath"
+	"strings"
 
 	"p11bridge/cmd/frame"
+	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 )
 
@@ -12,7 +16,8 @@ type renewal struct {
 	*conversation
 	token  heldToken
 	key    identity
-	answer int // which of the three keys
+	like   string // a file with the old certificate, where it is on no token
+	answer int    // which of the three keys
 	file   string
 }
 
@@ -33,36 +38,50 @@ func (c *conversation) request(ctx context.Context, from *backup) error {
 	return walk(ctx, append(steps, r.choosePolicy, r.chooseFile, r.make)...)
 }
 
-// chooseKey asks whose certificate is to be renewed. Certificates show without a login on most tokens.
+// chooseKey asks whose certificate is to be renewed: one of the token's, which show without a login on most tokens, or one that
+// is in a file.
 func (r *renewal) chooseKey(ctx context.Context) (bool, error) {
 	fits := func(i identity) bool { return i.Certificate != nil && !i.Certificate.IsCA || i.PrivateKey != nil }
-	if !contains(r.token.Identities, fits) && r.token.locked() {
+	shown := shownIdentities(r.token, fits)
+	if len(shown) == 0 && r.token.locked() {
 		if err := r.say("guide.pin", nil); err != nil {
 			return false, err
 		}
 		if err := r.logIn(ctx, &r.token); err != nil {
 			return true, err
 		}
+		shown = shownIdentities(r.token, fits)
 	}
-	chosen, err := r.chooseIdentity(ctx, r.token, "guide.request.key", fits, false)
-	if err == nil {
-		r.key = chosen
-	}
-	return true, err
-}
-
-func contains(identities []identity, fits func(identity) bool) bool {
-	for _, i := range identities {
-		if fits(i) {
-			return true
+	q := terminal.Choice{Title: r.Text("guide.request.key", nil), Answers: append(r.titles(shown, false), r.Text("guide.request.like", nil))}
+	for {
+		i, err := r.choose(ctx, q)
+		if err != nil {
+			return true, err
+		}
+		r.like, r.file = "", ""
+		if i < len(shown) {
+			r.key = shown[i]
+			return true, nil
+		}
+		q.Proposed = i
+		path, err := r.existingFile(ctx, "guide.request.path", certificateExtensions, "")
+		if err == nil {
+			r.like, r.key = path, identity{}
+		}
+		if !errors.Is(err, terminal.ErrBack) {
+			return true, err
 		}
 	}
-	return false
 }
 
-// choosePolicy asks whether the new key may be backed up, and says the consequence of each answer.
+// choosePolicy asks whether the new key may be backed up, and says the consequence of each answer. A key that is not there
+// signs nothing.
 func (r *renewal) choosePolicy(ctx context.Context) (bool, error) {
-	i, err := r.pick(ctx, "guide.request.title", "guide.request.description", nil, r.answer, "guide.request.backup", "guide.request.stays", "guide.request.same")
+	answers := []string{"guide.request.backup", "guide.request.stays", "guide.request.same"}
+	if r.like != "" || r.token.LoggedIn && r.key.PrivateKey == nil {
+		answers = answers[:sameKey]
+	}
+	i, err := r.pick(ctx, "guide.request.title", "guide.request.description", nil, min(r.answer, len(answers)-1), answers...)
 	if err == nil {
 		r.answer = i
 	}
@@ -75,7 +94,11 @@ const requestExtension = ".csr"
 func (r *renewal) chooseFile(ctx context.Context) (bool, error) {
 	proposed := r.file
 	if proposed == "" {
-		proposed = freeName(view.FileName(string(r.key.Label), r.key.ID), requestExtension)
+		name := string(r.key.Label)
+		if r.like != "" {
+			name = strings.TrimSuffix(filepath.Base(r.like), filepath.Ext(r.like))
+		}
+		proposed = freeName(view.FileName(name, r.key.ID), requestExtension)
 	}
 	path, err := r.newFile(ctx, proposed, func(string) error { return nil })
 	if err == nil {
@@ -85,7 +108,11 @@ func (r *renewal) chooseFile(ctx context.Context) (bool, error) {
 }
 
 func (r *renewal) make(ctx context.Context) (bool, error) {
-	arguments := []string{"request", r.token.objectName(r.key), "-o", r.file}
+	arguments := []string{"request", "--like", r.like}
+	if r.like == "" {
+		arguments = []string{"request", r.token.objectName(r.key)}
+	}
+	arguments = append(arguments, "-o", r.file)
 	switch r.answer {
 	case newKeyForBackup:
 		arguments = append(arguments, "--exportable")

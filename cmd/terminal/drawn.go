@@ -77,9 +77,6 @@ func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 	return line, f.leave(q.Title, Printable(line))
 }
 
-// widest is the width beyond which lines are hard to read.
-const widest = 100
-
 // draw runs one field, made for a number of rows, as a form of its own.
 func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys string) error {
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
@@ -104,7 +101,7 @@ func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys str
 		}
 		return message
 	}
-	form := huh.NewForm(huh.NewGroup(field(height), huh.NewNote().Description(keys))).WithWidth(min(width, widest)).
+	form := huh.NewForm(huh.NewGroup(field(height), huh.NewNote().Description(keys))).WithWidth(min(width, MostColumns)).
 		WithTheme(huh.ThemeFunc(f.theme)).WithKeyMap(formKeys()).WithShowHelp(false).WithAccessible(false).
 		WithProgramOptions(tea.WithInput(tty), tea.WithOutput(quiet{tty}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler(), tea.WithWindowSize(width, height)).
 		WithViewHook(func(v tea.View) tea.View {
@@ -179,12 +176,9 @@ func (f Form) leave(title, answer string) error {
 		return ErrNone
 	}
 	defer tty.Close()
+	width, _ := size(tty)
 	first, _, _ := strings.Cut(answer, "\n")
-	between := " "
-	if width, _ := size(tty); columns(title+between+first) > width {
-		between = "\n  "
-	}
-	if _, err := fmt.Fprintln(tty, title+between+f.Colours.Bold(first)); err != nil {
+	if _, err := fmt.Fprintln(tty, Wrap(title+" "+f.Colours.Bold(first), min(width, MostColumns))); err != nil {
 		return ErrGone
 	}
 	return nil
