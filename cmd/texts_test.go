@@ -45,7 +45,7 @@ var (
 )
 
 // foreignFlags are those of other programs, which the text names too.
-var foreignFlags = map[string]string{"--now": "systemctl", "--delete-object": "pkcs11-tool"}
+var foreignFlags = map[string]string{"--init-token": "softhsm2-util", "--free": "softhsm2-util", "--now": "systemctl", "--delete-object": "pkcs11-tool"}
 
 // TestTextsPromiseNothing holds every command and flag that a text names against those that there are.
 func TestTextsPromiseNothing(t *testing.T) {

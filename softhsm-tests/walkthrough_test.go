@@ -196,7 +196,7 @@ var promised = map[string]func(*testing.T, *walk){
 	"disaster":   func(*testing.T, *walk) {},
 	"token-lost": func(t *testing.T, w *walk) { w.shows(t, "demo") },
 	"restore": func(t *testing.T, w *walk) {
-		if n := strings.Count(w.output, "Proven: the token signed with the key, and the certificate verified the signature."); n != 3 {
+		if n := strings.Count(w.output, "Proven: the token signed with the key, and the signature was verified with the certificate."); n != 3 {
 			t.Errorf("%d keys instead of 3 were restored\n%s", n, w.output)
 		}
 		w.shows(t, "It is a copy of the key pkcs11:token=new", "Nothing needs a backup.")
