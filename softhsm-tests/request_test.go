@@ -76,6 +76,7 @@ func TestRequestOnFaultyModules(t *testing.T) {
 	}{
 		{"answers", "error:C_Sign:0x5", "rita", nil, 1, []string{"C_Sign answered CKR_GENERAL_ERROR"}, false},
 		{"answers the first", "error:C_Sign@3:0x5", "rita", nil, 0, []string{"by p11bridge"}, false},
+		{"says that a signature is longer", "longer:C_Sign", "rita", []string{"--same-key"}, 1, []string{"C_Sign"}, false},
 		{"crashes", "crash:C_Sign@3", "rita", []string{"--same-key"}, 1, []string{"crashed", "SIGSEGV", "in crypto11 Sign"}, false},
 		{"hangs", "hang:C_Sign@3", "rita", []string{"--same-key", "--timeout", "2s"}, 1, []string{"did not return from crypto11 Sign (C_OpenSession, C_SignInit, C_Sign) within 2"}, false},
 		{"hangs in C_Sign", "hang:C_Sign", "edda", []string{"--same-key", "--timeout", "2s"}, 1, []string{"did not return from C_Sign within 2"}, false},
@@ -117,6 +118,25 @@ func TestRequestOnFaultyModules(t *testing.T) {
 			}
 			if after := p.listed(); (after == original) == row.stays {
 				t.Errorf("the list before:\n%s\nand after:\n%s", original, after)
+			}
+		})
+	}
+}
+
+// TestLongSignatureForCrypto11 has the module claim more bytes than it wrote where crypto11's binding believes it: what was read beyond
+// is no part of a signature, and the call is named.
+func TestLongSignatureForCrypto11(t *testing.T) {
+	t.Parallel()
+	for object, claim := range map[string]string{"rita": "272 bytes are no signature of this key, which has 256", "paul": " bytes are no signature of this key, which has 73"} {
+		t.Run(object, func(t *testing.T) {
+			t.Parallel()
+			p := newRequestPlace(t)
+			code, printed := p.run("longer:C_Sign@4:16", "request", object, "--same-key", "--subject", "CN=x", "-o", "new.csr", "--trace", "trace")
+			if code != 0 || !strings.Contains(printed, "by p11bridge") {
+				t.Errorf("exit code %d\n%s", code, printed)
+			}
+			if trace := string(mustRead(t, p.path("trace"))); !strings.Contains(trace, "crypto11 Sign") || !strings.Contains(trace, claim) {
+				t.Errorf("%q is not in\n%s", claim, trace)
 			}
 		})
 	}

@@ -212,7 +212,7 @@ func (s *Session) crypto11Signer(key *Object, public pki.PublicKey) (crypto.Sign
 	if err != nil || !bytes.Equal(spki, public.SPKI) {
 		return nil, err
 	}
-	return &crypto11Signer{pair, s.module}, nil
+	return &crypto11Signer{pair, s.module, longestSignature(public)}, nil
 }
 
 func marshalPublicKey(key crypto.PublicKey) ([]byte, error) {
@@ -227,17 +227,35 @@ func marshalPublicKey(key crypto.PublicKey) ([]byte, error) {
 	return nil, fmt.Errorf("crypto11's public key is a %T", key)
 }
 
-// crypto11Signer has the observer watch crypto11's calls.
+// crypto11Signer has the observer watch crypto11's calls, and bounds what they give.
 type crypto11Signer struct {
 	crypto.Signer
 	module *Module
+	most   int // the length of the longest signature of the key, in bytes
 }
 
-// Sign implements crypto.Signer.
+// Sign implements crypto.Signer. The binding that crypto11 calls by believes the length that a module answers, and reads that far
+// beyond what was written: what is longer than a signature of the key can be is wiped and is an *AnswerError.
 func (c *crypto11Signer) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) (signature []byte, err error) {
 	err = c.module.crypto11Call("crypto11 Sign", opts.HashFunc().String(), func() (err error) {
-		signature, err = c.Signer.Sign(random, digest, opts)
+		if signature, err = c.Signer.Sign(random, digest, opts); err == nil && len(signature) > c.most {
+			err = &AnswerError{Function: "C_Sign", Err: fmt.Errorf("%d bytes are no signature of this key, which has %d at the most", len(signature), c.most)}
+		}
 		return err
 	})
-	return signature, err
+	if err != nil {
+		secret.Wipe(signature)
+		return nil, err
+	}
+	return signature, nil
+}
+
+// longestSignature is the length of the longest signature of an RSA or EC key, of the latter as DER.
+func longestSignature(public pki.PublicKey) int {
+	octets := (public.Bits + 7) / 8
+	if public.Algorithm == "EC" {
+		const headers = 3 + 2*3 // of the SEQUENCE, and of each INTEGER with an octet for its sign
+		return headers + 2*octets
+	}
+	return octets
 }
