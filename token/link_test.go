@@ -1,15 +1,10 @@
 package token
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,35 +12,8 @@ import (
 
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
+	"p11bridge/token/pki/pkitest"
 )
-
-// testKeys are P-256 public keys by name, made when they are first asked for.
-var testKeys = struct {
-	sync.Mutex
-	made map[string]pki.PublicKey
-}{made: map[string]pki.PublicKey{}}
-
-func testKey(name string) pki.PublicKey {
-	testKeys.Lock()
-	defer testKeys.Unlock()
-	if key, ok := testKeys.made[name]; ok {
-		return key
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	spki, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		panic(err)
-	}
-	public, err := pki.ParsePublicKey(spki)
-	if err != nil {
-		panic(err)
-	}
-	testKeys.made[name] = public
-	return public
-}
 
 // specimen is an object in short: its class, the name by which the test tells it, its CKA_ID, and the key that it tells.
 type specimen struct {
@@ -65,11 +33,11 @@ func (s specimen) object() *Object {
 	case s.class == CKOCertificate && s.key == "":
 		o.CertificateProblem = "unreadable"
 	case s.class == CKOCertificate:
-		o.Certificate = &pki.Certificate{Subject: foreign.Text(s.name), PublicKey: testKey(s.key)}
+		o.Certificate = &pki.Certificate{Subject: foreign.Text(s.name), PublicKey: pkitest.PublicKey(s.key)}
 	default:
 		o.Attributes[CKAKeyType] = Answer{Value: binary.NativeEndian.AppendUint64(nil, uint64(CKKEC))}
 		if s.key != "" {
-			o.Attributes[CKAPublicKeyInfo] = Answer{Value: testKey(s.key).SPKI}
+			o.Attributes[CKAPublicKeyInfo] = Answer{Value: pkitest.PublicKey(s.key).SPKI}
 		}
 	}
 	if s.odd != nil {
@@ -90,7 +58,7 @@ func onP384(o *Object) {
 }
 
 func refuted(key string) func(*Object) {
-	return func(o *Object) { o.RefutedPublicKeys = [][]byte{testKey(key).SPKI} }
+	return func(o *Object) { o.RefutedPublicKeys = [][]byte{pkitest.PublicKey(key).SPKI} }
 }
 
 // same makes certificates of one name the same certificate.
@@ -99,7 +67,7 @@ func same(o *Object) { o.Certificate.Fingerprint = "the same" }
 func extractable(o *Object) { o.Attributes[CKAExtractable] = Answer{Value: []byte{1}} }
 
 func proven(key string) func(*Object) {
-	return func(o *Object) { o.ProvenPublicKey = testKey(key).SPKI }
+	return func(o *Object) { o.ProvenPublicKey = pkitest.PublicKey(key).SPKI }
 }
 
 const (

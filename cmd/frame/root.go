@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"p11bridge/cmd/terminal"
 )
@@ -33,18 +34,7 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.Module, "module", "", a.Text("flag.module", nil))
-	flags.StringVar(&a.NSSDB, "nss-db", "", a.Text("flag.nss-db", nil))
-	flags.StringVar(&a.TokenLabel, "token", "", a.Text("flag.token", nil))
-	flags.StringVar(&a.PinSource, "pin-source", "", a.Text("flag.pin-source", nil))
-	flags.BoolVar(&a.AllowLastAttempt, "allow-last-attempt", false, a.Text("flag.allow-last-attempt", nil))
-	flags.StringVar(&a.Lang, "lang", "", a.Text("flag.lang", nil))
-	flags.BoolVar(&a.JSON, "json", false, a.Text("flag.json", nil))
-	flags.DurationVar(&a.Timeout, "timeout", time.Minute, a.Text("flag.timeout", nil))
-	flags.StringVar(&a.Trace, "trace", "", a.Text("flag.trace", nil))
-	flags.BoolVar(&a.Verbose, "verbose", false, a.Text("flag.verbose", nil))
-	flags.StringVar(&a.Color, "color", "auto", a.Text("flag.color", nil))
-	flags.BoolVar(&a.NoPager, "no-pager", false, a.Text("flag.no-pager", nil))
+	a.addFlags(flags)
 	a.flags = flags
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if !slices.Contains([]string{"auto", "always", "never"}, a.Color) {
@@ -109,4 +99,20 @@ func (a *App) runNamed(root *cobra.Command, name string) error {
 	}
 	c.SetContext(root.Context())
 	return c.RunE(c, nil)
+}
+
+// addFlags gives every command the flags that all commands know.
+func (a *App) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&a.Module, "module", "", a.Text("flag.module", nil))
+	flags.StringVar(&a.NSSDB, "nss-db", "", a.Text("flag.nss-db", nil))
+	flags.StringVar(&a.TokenLabel, "token", "", a.Text("flag.token", nil))
+	flags.StringVar(&a.PinSource, "pin-source", "", a.Text("flag.pin-source", nil))
+	flags.BoolVar(&a.AllowLastAttempt, "allow-last-attempt", false, a.Text("flag.allow-last-attempt", nil))
+	flags.StringVar(&a.Lang, "lang", "", a.Text("flag.lang", nil))
+	flags.BoolVar(&a.JSON, "json", false, a.Text("flag.json", nil))
+	flags.DurationVar(&a.Timeout, "timeout", time.Minute, a.Text("flag.timeout", nil))
+	flags.StringVar(&a.Trace, "trace", "", a.Text("flag.trace", nil))
+	flags.BoolVar(&a.Verbose, "verbose", false, a.Text("flag.verbose", nil))
+	flags.StringVar(&a.Color, "color", "auto", a.Text("flag.color", nil))
+	flags.BoolVar(&a.NoPager, "no-pager", false, a.Text("flag.no-pager", nil))
 }

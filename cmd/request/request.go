@@ -181,7 +181,7 @@ func readModel(ctx context.Context, a *frame.App, o *requestOptions) (*bridge.Mo
 		if err != nil {
 			return nil, frame.Usage("error.subject", messages.Args{"Problem": foreign.Text(err.Error())})
 		}
-		may := func(told *bool) bool { return told != nil && *told }
+		may := func(noted *bool) bool { return noted != nil && *noted }
 		return &bridge.Model{Subject: subject, Label: string(record.Label), Usage: token.Usage{Decrypt: may(record.Usage.Decrypt), Derive: may(record.Usage.Derive)}}, nil
 	}
 	v, err := bridge.Verify(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (*secret.Text, error) {

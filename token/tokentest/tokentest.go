@@ -2,18 +2,14 @@
 package tokentest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/binary"
 	"fmt"
-	"sync"
 	"time"
 
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
+	"p11bridge/token/pki/pkitest"
 )
 
 // Now is when all certificates here are judged.
@@ -62,34 +58,8 @@ func (t Values) With(more Values) Values {
 	return all
 }
 
-// publicKeys are P-256 keys by name, made when they are first asked for.
-var publicKeys = struct {
-	sync.Mutex
-	made map[string]pki.PublicKey
-}{made: map[string]pki.PublicKey{}}
-
 // PublicKey is the P-256 key of that name, the same at every call.
-func PublicKey(name string) pki.PublicKey {
-	publicKeys.Lock()
-	defer publicKeys.Unlock()
-	if key, ok := publicKeys.made[name]; ok {
-		return key
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	spki, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		panic(err)
-	}
-	public, err := pki.ParsePublicKey(spki)
-	if err != nil {
-		panic(err)
-	}
-	publicKeys.made[name] = public
-	return public
-}
+func PublicKey(name string) pki.PublicKey { return pkitest.PublicKey(name) }
 
 // Locked and the others are the four policies, as a token tells them of a P-256 key of its own.
 var (
