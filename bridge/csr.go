@@ -106,6 +106,29 @@ func (e *GenerateError) Error() string { return fmt.Sprintf("make a key pair: %v
 // Unwrap gives the token's answer.
 func (e *GenerateError) Unwrap() error { return e.Err }
 
+// CannotSignError means that the token does not sign with the key. Err is its answer; nil where it lists no mechanism for it.
+type CannotSignError struct{ Err error }
+
+// Error gives the token's answer.
+func (e *CannotSignError) Error() string {
+	if e.Err == nil {
+		return "the token lists no mechanism that signs with the key"
+	}
+	return fmt.Sprintf("the token does not sign with the key: %v", e.Err)
+}
+
+// Unwrap gives the token's answer.
+func (e *CannotSignError) Unwrap() error { return e.Err }
+
+// CheckListed is for a plan that will not be carried out: a *CannotSignError where the token lists no mechanism that the key could
+// sign with. The request itself is tried all the same, since lists are incomplete.
+func (r CSRRequest) CheckListed(plan *CSRPlan) error {
+	if !plan.NewKey && !token.ListsSignature(r.Inventory.Mechanisms, r.sameKey()) {
+		return &CannotSignError{}
+	}
+	return nil
+}
+
 // KeyTypes lists what CSRRequest.KeyType takes.
 func KeyTypes() []string {
 	return []string{"rsa2048", "rsa3072", "rsa4096", "p256", "p384", "p521", "ed25519"}
@@ -357,6 +380,10 @@ func (r CSRRequest) sign(result *CSRResult) ([]byte, error) {
 			result.SignedBy, result.Algorithm = signer.By, scheme
 			return der, nil
 		}
+	}
+	var answer *token.Error
+	if errors.As(err, &answer) && answer.Judges() {
+		return nil, &CannotSignError{err}
 	}
 	return nil, err
 }

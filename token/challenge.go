@@ -34,14 +34,14 @@ func (e *CannotShowError) Error() string {
 	case e.PIN:
 		return "the key cannot show whose it is: it wants the PIN for each use"
 	}
-	return "the key cannot show whose it is: it may neither sign nor decrypt"
+	return "the key cannot show whose it is: it may neither sign, nor decrypt, nor derive"
 }
 
 // Unwrap gives the last answer.
 func (e *CannotShowError) Unwrap() error { return e.Err }
 
-// Prove finds out whether a private key is the one of a public key: it signs a fresh challenge, or decrypts one where it
-// may not sign. The result is nil where it is; ErrOtherKey where it is another one; a *CannotShowError where the token does no
+// Prove finds out whether a private key is the one of a public key: it signs a fresh challenge, or decrypts one or
+// agrees on one where it may not sign. The result is nil where it is; ErrOtherKey where it is another one; a *CannotShowError where the token does no
 // such thing with this key. Every other error comes from the token, or is a *LoginError for a key that wants the PIN for each
 // use: Session.Authenticate gives it. None of these says that the key is another one.
 func (s *Session) Prove(ctx context.Context, key *Object, public pki.PublicKey) error {
@@ -63,10 +63,13 @@ func (s *Session) Prove(ctx context.Context, key *Object, public pki.PublicKey) 
 		}
 		cannot = unable
 	}
-	if key.Attributes.Bool(CKADecrypt) != True || public.Algorithm != "RSA" {
-		return cannot
+	switch {
+	case key.Attributes.Bool(CKADecrypt) == True && public.Algorithm == "RSA":
+		return s.proveByDecryption(key, public, cannot)
+	case key.Attributes.Bool(CKADerive) == True && public.Algorithm == "EC":
+		return s.proveByDerivation(key, public, cannot)
 	}
-	return s.proveByDecryption(key, public, cannot)
+	return cannot
 }
 
 // wantsPIN tells a key that cannot be used, because nobody gives the PIN once more.

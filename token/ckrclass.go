@@ -79,6 +79,8 @@ func (e *Error) Judges() bool {
 	switch e.Function {
 	case "C_CreateObject", "C_UnwrapKey":
 		return e.Code.is(aboutTemplate | aboutMechanism)
+	case "C_DeriveKey":
+		return e.Code.is(aboutKey | aboutMechanism | aboutTemplate)
 	case "C_WrapKey", "C_SignInit", "C_Sign", "C_DecryptInit", "C_Decrypt":
 		return e.Code.is(aboutKey | aboutMechanism)
 	case "C_GetAttributeValue":

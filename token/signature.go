@@ -61,13 +61,24 @@ func signings(public pki.PublicKey, message []byte, listed []Mechanism) ([]signi
 	var first, then []signing
 	for _, way := range ways {
 		switch {
-		case slices.ContainsFunc(listed, func(m Mechanism) bool { return m.Type == CKM(way.mechanism) && m.Sign }):
+		case listsFor(way, listed):
 			first = append(first, way)
 		case !way.rare:
 			then = append(then, way)
 		}
 	}
 	return append(first, then...), nil
+}
+
+// ListsSignature tells whether a token that lists these mechanisms may sign with the private half of a public key. One that lists
+// none at all does not tell.
+func ListsSignature(listed []Mechanism, public pki.PublicKey) bool {
+	ways, err := signings(public, nil, listed)
+	return err == nil && (len(listed) == 0 || slices.ContainsFunc(ways, func(way signing) bool { return listsFor(way, listed) }))
+}
+
+func listsFor(way signing, listed []Mechanism) bool {
+	return slices.ContainsFunc(listed, func(m Mechanism) bool { return m.Type == CKM(way.mechanism) && m.Sign })
 }
 
 func rare(ways []signing) []signing {
@@ -140,6 +151,8 @@ func (s *Session) use(key *Object, begins, ends string, mechanism CKM, begin, en
 	return s.call(ends, mechanism.String(), end)
 }
 
+// loginAgain gives the PIN once more. A token that takes CKA_ALWAYS_AUTHENTICATE and knows no context login says so: it does not
+// ask for the PIN either.
 func (s *Session) loginAgain() error {
 	var pin *secret.Text
 	var err error
@@ -150,7 +163,10 @@ func (s *Session) loginAgain() error {
 	err = s.call("C_Login", "CKU_CONTEXT_SPECIFIC", func() error {
 		return s.module.functions.Login(s.handle, pkcs11.CKU_CONTEXT_SPECIFIC, pin.Bytes())
 	})
-	if err != nil {
+	switch code, _ := CodeOf(err); {
+	case code == pkcs11.CKR_USER_TYPE_INVALID, code == pkcs11.CKR_USER_ALREADY_LOGGED_IN:
+		return nil
+	case err != nil:
 		return s.loginFailure(err)
 	}
 	return nil

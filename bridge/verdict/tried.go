@@ -30,7 +30,7 @@ func Tried(inventory *token.Inventory, key *token.Object, judged Verdict, attemp
 		return judged
 	}
 	code := NoWrappingMechanism
-	if aboutKey {
+	if aboutKey || judged.first(WrapRefused) {
 		code = WrapRefused
 	}
 	answers := make([]string, 0, len(attempts))

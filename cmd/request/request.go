@@ -215,7 +215,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 	}
 	info := &request.Inventory.Token
 	if o.dryRun {
-		return planResult(o, request, plan), nil
+		return planResult(o, request, plan), request.CheckListed(plan)
 	}
 	judge := func(receipt *bridge.CSRResult) verdict.Verdict { return request.Judge(plan, receipt) }
 	// Without a file the request itself is the result. It is out before the new key is kept for it.

@@ -167,6 +167,9 @@ func requestErrors() []frame.Description {
 			key := view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: e.Kind.Algorithm, Bits: e.Kind.Bits, Curve: e.Kind.Curve}})
 			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": messages.Own(key), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
 		}),
+		frame.As(func(_ *frame.App, e *bridge.CannotSignError) frame.Failure {
+			return frame.Failure{ID: "error.cannot-sign", Args: messages.Args{"Problem": messages.Own(frame.OneLine(e))}, Code: frame.ExitFailed}
+		}),
 		frame.Is(bridge.ErrNoSubject, frame.ExitFailed, "error.no-subject"),
 		frame.Is(bridge.ErrGeneratesNoKeys, frame.ExitFailed, "error.generates-no-keys"),
 		frame.Is(bridge.ErrKeyTypeNeeded, frame.ExitFailed, "error.key-type-needed"),

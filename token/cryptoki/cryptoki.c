@@ -183,6 +183,12 @@ p11b_result p11b_unwrap_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHA
 	CALL(C_UnwrapKey, session, mechanism, unwrapping, wrapped, length, template, count, key);
 }
 
+p11b_result p11b_derive_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT base, CK_ATTRIBUTE *template, CK_ULONG count,
+	CK_OBJECT *key)
+{
+	CALL(C_DeriveKey, session, mechanism, base, template, count, key);
+}
+
 void p11b_set_attribute(CK_ATTRIBUTE *template, size_t at, CK_ULONG type, void *value, CK_ULONG length)
 {
 	template[at].type = type;
@@ -197,6 +203,15 @@ void p11b_set_mechanism(CK_MECHANISM *mechanism, CK_ULONG type, void *parameter,
 	mechanism->type = type;
 	mechanism->parameter = parameter;
 	mechanism->length = length;
+}
+
+void p11b_set_ecdh1_derive(CK_ECDH1_DERIVE_PARAMS *parameters, void *public, CK_ULONG length)
+{
+	parameters->kdf = 1; /* CKD_NULL */
+	parameters->sharedLength = 0;
+	parameters->shared = NULL;
+	parameters->publicLength = length;
+	parameters->public = public;
 }
 
 void p11b_set_rsa_aes_key_wrap(CK_RSA_AES_KEY_WRAP_PARAMS *parameters, CK_RSA_PKCS_OAEP_PARAMS *oaep, CK_ULONG bits, CK_ULONG hash, CK_ULONG mgf)

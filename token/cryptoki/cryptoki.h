@@ -23,6 +23,8 @@ typedef struct { CK_ULONG type; void *value; CK_ULONG length; } CK_ATTRIBUTE;
 typedef struct { CK_ULONG type; void *parameter; CK_ULONG length; } CK_MECHANISM;
 typedef struct { CK_ULONG hash, mgf, source; void *data; CK_ULONG length; } CK_RSA_PKCS_OAEP_PARAMS;
 typedef struct { CK_ULONG bits; CK_RSA_PKCS_OAEP_PARAMS *oaep; } CK_RSA_AES_KEY_WRAP_PARAMS;
+/* Of CKM_ECDH1_DERIVE (PKCS#11 v3.1 section 6.3.17). */
+typedef struct { CK_ULONG kdf, sharedLength; void *shared; CK_ULONG publicLength; void *public; } CK_ECDH1_DERIVE_PARAMS;
 typedef struct { CK_ULONG minKeySize, maxKeySize, flags; } CK_MECHANISM_INFO;
 typedef struct { CK_VERSION cryptoki; CK_BYTE manufacturer[32]; CK_ULONG flags; CK_BYTE description[32]; CK_VERSION library; } CK_INFO;
 typedef struct { CK_BYTE description[64], manufacturer[32]; CK_ULONG flags; CK_VERSION hardware, firmware; } CK_SLOT_INFO;
@@ -79,7 +81,8 @@ typedef struct CK_FUNCTION_LIST {
 	CK_RV (*C_GenerateKeyPair)(CK_SESSION, CK_MECHANISM *, CK_ATTRIBUTE *, CK_ULONG, CK_ATTRIBUTE *, CK_ULONG, CK_OBJECT *, CK_OBJECT *);
 	CK_RV (*C_WrapKey)(CK_SESSION, CK_MECHANISM *, CK_OBJECT, CK_OBJECT, CK_BYTE *, CK_ULONG *);
 	CK_RV (*C_UnwrapKey)(CK_SESSION, CK_MECHANISM *, CK_OBJECT, CK_BYTE *, CK_ULONG, CK_ATTRIBUTE *, CK_ULONG, CK_OBJECT *);
-	void *C_DeriveKey, *C_SeedRandom, *C_GenerateRandom, *C_GetFunctionStatus, *C_CancelFunction, *C_WaitForSlotEvent;
+	CK_RV (*C_DeriveKey)(CK_SESSION, CK_MECHANISM *, CK_OBJECT, CK_ATTRIBUTE *, CK_ULONG, CK_OBJECT *);
+	void *C_SeedRandom, *C_GenerateRandom, *C_GetFunctionStatus, *C_CancelFunction, *C_WaitForSlotEvent;
 } CK_FUNCTION_LIST;
 
 #ifdef _WIN32
@@ -125,11 +128,14 @@ p11b_result p11b_wrap_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANI
 	CK_ULONG *written);
 p11b_result p11b_unwrap_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT unwrapping, CK_BYTE *wrapped,
 	CK_ULONG length, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT *key);
+p11b_result p11b_derive_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHANISM *mechanism, CK_OBJECT base, CK_ATTRIBUTE *template, CK_ULONG count,
+	CK_OBJECT *key);
 
 /* What Go may not do itself. */
 void p11b_set_attribute(CK_ATTRIBUTE *template, size_t at, CK_ULONG type, void *value, CK_ULONG length);
 CK_ULONG p11b_attribute_length(const CK_ATTRIBUTE *template, size_t at);
 void p11b_set_mechanism(CK_MECHANISM *mechanism, CK_ULONG type, void *parameter, CK_ULONG length);
+void p11b_set_ecdh1_derive(CK_ECDH1_DERIVE_PARAMS *parameters, void *public, CK_ULONG length);
 void p11b_set_rsa_aes_key_wrap(CK_RSA_AES_KEY_WRAP_PARAMS *parameters, CK_RSA_PKCS_OAEP_PARAMS *oaep, CK_ULONG bits, CK_ULONG hash, CK_ULONG mgf);
 void p11b_wipe(void *memory, size_t size);
 

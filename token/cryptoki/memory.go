@@ -90,6 +90,8 @@ type Mechanism struct {
 	Parameter []byte
 	// RSAAESKeyWrap is the parameter of CKM_RSA_AES_KEY_WRAP, which has pointers in it.
 	RSAAESKeyWrap *RSAAESKeyWrap
+	// ECDH1Public is the other side's public point in CK_ECDH1_DERIVE_PARAMS, with CKD_NULL (PKCS#11 v3.1 §6.3.17).
+	ECDH1Public []byte
 }
 
 // RSAAESKeyWrap is CK_RSA_AES_KEY_WRAP_PARAMS with an OAEP label that is empty (PKCS#11 v3.1 §6.1.23).
@@ -107,6 +109,14 @@ func (m *memory) mechanism(mechanism Mechanism) *C.CK_MECHANISM {
 		secret.Outside(func() {
 			C.p11b_set_rsa_aes_key_wrap((*C.CK_RSA_AES_KEY_WRAP_PARAMS)(parameter), (*C.CK_RSA_PKCS_OAEP_PARAMS)(oaep),
 				C.CK_ULONG(wrap.AESKeyBits), C.CK_ULONG(wrap.Hash), C.CK_ULONG(wrap.MGF))
+		})
+	}
+	if len(mechanism.ECDH1Public) > 0 {
+		length = int(unsafe.Sizeof(C.CK_ECDH1_DERIVE_PARAMS{}))
+		parameter = m.room(length, 0)
+		point := m.copy(mechanism.ECDH1Public)
+		secret.Outside(func() {
+			C.p11b_set_ecdh1_derive((*C.CK_ECDH1_DERIVE_PARAMS)(parameter), point, C.CK_ULONG(len(mechanism.ECDH1Public)))
 		})
 	}
 	secret.Outside(func() { C.p11b_set_mechanism(at, C.CK_ULONG(mechanism.Type), parameter, C.CK_ULONG(length)) })

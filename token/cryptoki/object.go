@@ -70,6 +70,18 @@ func (f *Functions) UnwrapKey(session pkcs11.SessionHandle, mechanism Mechanism,
 	}, &key)
 }
 
+// DeriveKey calls C_DeriveKey.
+func (f *Functions) DeriveKey(session pkcs11.SessionHandle, mechanism Mechanism, base pkcs11.ObjectHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	var m memory
+	defer m.free()
+	list, count := m.template(template)
+	with := m.mechanism(mechanism)
+	var key C.CK_OBJECT
+	return handleOf(func() C.p11b_result {
+		return C.p11b_derive_key(f.list, C.CK_SESSION(session), with, C.CK_OBJECT(base), list, count, &key)
+	}, &key)
+}
+
 // GenerateKeyPair calls C_GenerateKeyPair. Where only one of two handles can be used, it is given with the error.
 func (f *Functions) GenerateKeyPair(session pkcs11.SessionHandle, mechanism Mechanism, public, private []*pkcs11.Attribute) (publicKey, privateKey pkcs11.ObjectHandle, err error) {
 	var m memory

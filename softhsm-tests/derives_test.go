@@ -1,0 +1,64 @@
+package softhsmtests
+
+import (
+	"crypto/elliptic"
+	"strings"
+	"testing"
+
+	"p11bridge/token"
+)
+
+// TestKeyThatDoesNotSign has a key that may neither sign nor decrypt: it shows by a secret that it agrees on whose it is.
+func TestKeyThatDoesNotSign(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "matrix"`)
+	var objects []*object
+	for i, label := range []string{"derives", "other"} {
+		key := newEC(t, elliptic.P256())
+		id := byte(i + 1)
+		private := plantedKey(t, label, id, key, false).is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKADerive, true)
+		objects = append(objects, private.is(token.CKASign, false), plantedCertificate(t, label, id, issue(t, p.directory, label, key).certificatePEM))
+	}
+	if answers := plant(t, p.environment, softHSM(t), "matrix", testPIN, "", objects); strings.Join(answers, "") != "0000" {
+		t.Fatalf("the token takes them not: %q", answers)
+	}
+	if r := p11bridge(t, p.environment, p.export("derives", "--iterations", "1000")...); r.code != 0 {
+		t.Fatalf("export: exit code %d\n%s", r.code, r.stderr)
+	}
+	against := func(object string, faults ...string) *result {
+		return p11bridge(t, append(p.environment, faults...), "verify", p.file("derives.pfx"), "--against", object, "--trace", p.path("trace"), "--pin-source", p.pin, "--password-source", p.password, "--json")
+	}
+	if r := against("derives"); r.code != 0 || !r.document.Valid {
+		t.Errorf("a copy of the key: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	trace := string(mustRead(t, p.path("trace")))
+	if derived, destroyed := strings.Count(trace, "C_DeriveKey CKR_OK"), strings.Count(trace, "C_DestroyObject CKR_OK"); derived != 1 || destroyed != 1 {
+		t.Errorf("%d secrets were derived, %d destroyed\n%s", derived, destroyed, trace)
+	}
+	if r := against("other"); r.code != 6 || codesOf(r.document.Reasons)[0] != "backup-of-another-key" {
+		t.Errorf("a copy of another key: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	module := "P11BRIDGE_MODULE=" + faultyModule(t)
+	if r := against("derives", module, "P11FAULT=error:C_DeriveKey:0x70"); r.code != 5 { // CKR_MECHANISM_INVALID
+		t.Errorf("a token that does not derive: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestNoLoginForASingleUse is about a token that takes CKA_ALWAYS_AUTHENTICATE and knows no login for a single use: it asks for no
+// PIN, and the key is used without.
+func TestNoLoginForASingleUse(t *testing.T) {
+	t.Parallel()
+	db := newNSS(t)
+	key := newRSA(t)
+	private := plantedKey(t, "pin", 1, key, true).is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKASign, true).is(token.CKAAlwaysAuthenticate, true)
+	library := db.library(t, token.ReadWrite)
+	certificate := plantedCertificate(t, "pin", 1, issue(t, db.directory, "pin", key).certificatePEM)
+	if answers := plant(t, nil, library.Path, "NSS Certificate DB", nssPIN, library.InitString, []*object{private, certificate}); strings.Join(answers, "") != "00" {
+		t.Fatalf("the token takes them not: %q", answers)
+	}
+	db.export(t, "pin", "pin.pfx", "--iterations", "1000").exported(t, "shroud", "token-signature")
+	r := p11bridge(t, nil, "verify", db.file("pin.pfx"), "--against", "pin", "--nss-db", db.database, "--pin-source", "file:"+db.pin, "--password-source", "file:"+db.password, "--json")
+	if r.code != 0 || !r.document.Valid {
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
