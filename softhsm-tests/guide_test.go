@@ -98,6 +98,25 @@ func TestGuideMeetsRefusal(t *testing.T) {
 	})
 }
 
+// TestGuideWithoutLogin goes on without the PIN: the verdict is not known, and not "no".
+func TestGuideWithoutLogin(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, plain bool) {
+		p := newPlace(t, oneKey)
+		g := newGuided(t, language, plain, p.directory, p.environment)
+		g.pick(t, "guide.menu.title", "guide.menu.backup")
+		g.secret(t, "prompt.pin-optional", "")
+		g.choose(t, g.word("guide.key.title"), "dave – "+g.word("guide.key.unknown"))
+		g.choose(t, g.texts.Text("guide.cannot.unknown", messages.Args{"Label": messages.Own("dave")}), g.word("guide.cannot.login"))
+		g.secret(t, "prompt.pin-optional", testPIN)
+		g.choose(t, g.word("guide.key.title"), "dave – "+g.word("guide.key.can"))
+		g.list(t, g.word("guide.chain.title"))
+		g.typed(t, "\x03")
+		if code := g.ends(t); code != 0 {
+			t.Errorf("exit code %d\n%s", code, g.text())
+		}
+	})
+}
+
 // absent wants no file that fits.
 func (p *place) absent(t *testing.T, patterns ...string) {
 	t.Helper()

@@ -2,6 +2,7 @@ package softhsmtests
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -190,6 +191,22 @@ func TestGuideLeavesClipboardAlone(t *testing.T) {
 	g.typed(t, "\x03")
 	if code := g.ends(t); code != 0 || strings.Contains(g.text(), "pasted") || exists(looked)() == nil {
 		t.Errorf("exit code %d, looked into the clipboard: %v\n%s", code, exists(looked)() == nil, g.text())
+	}
+}
+
+// TestGuideIsNotStuck types Ctrl-Z where no shell is that could let the program go on.
+func TestGuideIsNotStuck(t *testing.T) {
+	t.Parallel()
+	for _, plain := range []bool{false, true} {
+		p := newPlace(t, oneKey)
+		g := newGuided(t, "en", plain, p.directory, p.environment)
+		g.list(t, g.word("guide.menu.title"))
+		if _, err := io.WriteString(g.near, "\x1a"); err != nil {
+			t.Fatal(err)
+		}
+		g.pick(t, "guide.menu.title", "guide.menu.doctor")
+		g.command(t)
+		g.leave(t)
 	}
 }
 

@@ -187,8 +187,10 @@ func (i identity) title(a *frame.App, withVerdict bool) string {
 		switch {
 		case i.exportable():
 			can = "guide.key.can"
-		case i.hidden() || i.Verdict.Exportable == nil:
+		case i.hidden():
 			can = "guide.key.unknown"
+		case i.Verdict.Exportable == nil:
+			can = "guide.key.not-known"
 		}
 		name += " – " + a.Text(can, nil)
 	}

@@ -31,7 +31,11 @@ func (b *backup) meetRefusal(ctx context.Context) (bool, error) {
 	if b.key.exportable() {
 		return false, nil
 	}
-	q := terminal.Choice{Title: b.Text("guide.cannot.title", messages.Args{"Label": b.key.Label}), Description: b.threeSentences(b.key.reason())}
+	title := "guide.cannot.title"
+	if b.key.hidden() || b.key.Verdict.Exportable == nil {
+		title = "guide.cannot.unknown"
+	}
+	q := terminal.Choice{Title: b.Text(title, messages.Args{"Label": b.key.Label}), Description: b.threeSentences(b.key.reason())}
 	ways := b.ways()
 	for _, w := range ways {
 		q.Answers = append(q.Answers, b.Text(w.text, nil))
@@ -64,6 +68,9 @@ func (b *backup) ways() []way {
 	var ways []way
 	if slices.Contains(untried, b.key.reason().Code) {
 		ways = append(ways, way{"guide.cannot.try", always(errTryAllTheSame)})
+	}
+	if b.key.hidden() { // the question before it begins with the login
+		ways = append(ways, way{"guide.cannot.login", always(errOtherKey)})
 	}
 	return append(ways,
 		way{"guide.cannot.original", b.checkCopy},

@@ -97,6 +97,9 @@ func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys str
 		case "ctrl+v":
 			return nil
 		case "ctrl+z":
+			if orphaned() { // the form would wait for ever to go on
+				return nil
+			}
 			return tea.SuspendMsg{}
 		}
 		return message
