@@ -3,10 +3,12 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -79,6 +81,9 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 		return frame.Result{}, err
 	}
 	if o.keep {
+		if err := writePassword(passwordFile(place)); err != nil {
+			return frame.Result{}, err
+		}
 		return environmentResult(place), nil
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
@@ -118,9 +123,20 @@ type demoView struct {
 	Environment map[string]string `json:"environment"`
 }
 
+// passwordFile holds a password for new files, which is not the token's PIN.
+func passwordFile(place demo.Place) string { return filepath.Join(place.Directory, "password.txt") }
+
+// writePassword makes a password that nobody has.
+func writePassword(path string) error {
+	if err := os.WriteFile(path, []byte(rand.Text()+"\n"), 0o600); err != nil {
+		return fmt.Errorf("make a password: %w", err)
+	}
+	return nil
+}
+
 // environmentResult gives lines that a shell can evaluate, and nothing else, on standard output.
 func environmentResult(place demo.Place) frame.Result {
-	variables := append(environment(place), "P11BRIDGE_DEMO_PIN_SOURCE=file:"+place.PINFile())
+	variables := append(environment(place), frame.TokenVariable+"="+demoLabel, frame.PINSourceVariable+"=file:"+place.PINFile(), frame.PasswordSourceVariable+"=file:"+passwordFile(place))
 	shown := demoView{Schema: "p11bridge.demo/1", Directory: place.Directory, Token: demoLabel, Environment: map[string]string{}}
 	for _, assignment := range variables {
 		name, value, _ := strings.Cut(assignment, "=")
@@ -189,9 +205,22 @@ func printRepeat(place demo.Place) func(*frame.Printer) {
 		kept := place
 		kept.Directory = "$HOME/p11bridge-demo"
 		for _, step := range demoSteps(kept) {
-			fmt.Fprintln(p.Out, strings.ReplaceAll(view.CommandLine(step.args), "'file:"+kept.PINFile()+"'", `"$P11BRIDGE_DEMO_PIN_SOURCE"`))
+			fmt.Fprintln(p.Out, view.CommandLine(withoutFlags(step.args)))
 		}
 	}
+}
+
+// withoutFlags leaves out what the variables of the token that stays say.
+func withoutFlags(args []string) []string {
+	var rest []string
+	for i := 0; i < len(args); i++ {
+		if slices.Contains([]string{"--token", "--pin-source", "--password-source"}, args[i]) {
+			i++ // its value
+			continue
+		}
+		rest = append(rest, args[i])
+	}
+	return rest
 }
 
 // demoErrors are the words for what keeps the demo from its token.

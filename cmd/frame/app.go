@@ -28,6 +28,8 @@ type globals struct {
 	TokenLabel       string
 	PinSource        string
 	AllowLastAttempt bool
+	RequireLogin     bool
+	Quiet            bool
 	Lang             string
 	JSON             bool
 	Timeout          time.Duration
@@ -91,7 +93,11 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 		go supervise.EndUnheeded(ctx)
 	}
 	a.JSON = wantsJSON(args)
-	lang, spoken := messages.Choose(langFlag(args), a.Getenv)
+	asked := langFlag(args)
+	if asked == "" {
+		asked = a.Getenv(langVariable)
+	}
+	lang, spoken := messages.Choose(asked, a.Getenv)
 	if !spoken {
 		lang = messages.Languages()[0]
 	}
@@ -100,7 +106,7 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 		return ExitFailed, err
 	}
 	if !spoken {
-		return exitUsage, Usage("error.language", messages.Args{"Asked": foreign.Text(langFlag(args)), "Spoken": messages.Own(strings.Join(messages.Languages(), ", "))})
+		return exitUsage, Usage("error.language", messages.Args{"Asked": foreign.Text(asked), "Spoken": messages.Own(strings.Join(messages.Languages(), ", "))})
 	}
 	a.arguments = args
 	root := a.Root(commands)

@@ -256,6 +256,8 @@ var sourceProblems = []struct {
 	{errEmptySecret, "source.empty"},
 	{errNotSet, "source.not-set"},
 	{errTooLong, "source.too-long"},
+	{errNoCredentials, "source.no-credentials"},
+	{errNotACredential, "source.not-a-credential"},
 	{errNobodyWrites, "source.nobody-writes"},
 	{supervise.ErrNotGiven, "source.not-given"},
 	{supervise.ErrDescriptorChanged, "source.changed"},

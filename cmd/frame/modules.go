@@ -153,6 +153,9 @@ func (e *noTokenError) reasons() []verdict.Reason {
 
 // Notice writes a line for the person that is no error.
 func (a *App) Notice(id string, args messages.Args) {
+	if a.Quiet {
+		return
+	}
 	a.notice(a.Text(id, args))
 }
 

@@ -206,6 +206,9 @@ func (w *Worker) read(ctx context.Context, slot token.Slot, uri *token.URI, logi
 		}
 	}
 	inventory, err := session.Inventory(ctx)
+	if err == nil && w.RequireLogin && verdict.Hides(inventory) {
+		err = &BlockedError{Reasons: []verdict.Reason{verdict.PINMissingReason(&inventory.Token)}}
+	}
 	return bridge.OpenToken{Session: session, Inventory: inventory}, err
 }
 

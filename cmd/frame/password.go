@@ -224,7 +224,7 @@ func noticePassword(a *App, password *secret.Text) {
 
 // Slowly shows a line on a terminal once something takes longer than two seconds. The result ends it.
 func Slowly(a *App, id string) (done func()) {
-	if a.Err.Columns() == 0 {
+	if a.Quiet || a.Err.Columns() == 0 {
 		return func() {}
 	}
 	timer := time.AfterFunc(2*time.Second, func() { fmt.Fprintln(a.Err, a.Text(id, nil)) })

@@ -36,11 +36,14 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	flags := root.PersistentFlags()
 	a.addFlags(flags)
 	a.flags = flags
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	flags.BoolVar(&a.RequireLogin, "require-login", false, a.Text("flag.require-login", nil))
+	flags.BoolVarP(&a.Quiet, "quiet", "q", false, a.Text("flag.quiet", nil))
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		a.command = c
 		if !slices.Contains([]string{"auto", "always", "never"}, a.Color) {
 			return Usage("error.color", nil)
 		}
-		return nil
+		return a.applyVariables(c)
 	}
 	root.Flags().BoolVar(&a.version, "version", false, a.Text("flag.version", nil))
 	a.root = root

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 		if kind != known {
 			continue
 		}
-		needsValue := kind == "env" || kind == "file" || kind == "fd"
+		needsValue := kind == "env" || kind == "file" || kind == "fd" || kind == "credential"
 		if needsValue == (value != "") {
 			if _, err := strconv.ParseUint(value, 10, 16); kind == "fd" && err != nil {
 				break
@@ -44,7 +45,7 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 }
 
 func sourceForms(kinds []string) string {
-	forms := map[string]string{"env": "env:NAME", "file": "file:PATH", "fd": "fd:N"}
+	forms := map[string]string{"env": "env:NAME", "file": "file:PATH", "fd": "fd:N", "credential": "credential:NAME"}
 	list := make([]string, len(kinds))
 	for i, kind := range kinds {
 		list[i] = kind
@@ -81,9 +82,11 @@ func (a *App) descriptorsNamed(sources []string) []int {
 
 // The causes for which a source gives no secret, besides the system's own.
 var (
-	errEmptySecret = errors.New("it is empty")
-	errNotSet      = errors.New("the variable is not set")
-	errTooLong     = fmt.Errorf("it is longer than %d bytes", maxSecret)
+	errEmptySecret    = errors.New("it is empty")
+	errNotSet         = errors.New("the variable is not set")
+	errNoCredentials  = errors.New("CREDENTIALS_DIRECTORY is not set")
+	errNotACredential = errors.New("it is no name of a credential")
+	errTooLong        = fmt.Errorf("it is longer than %d bytes", maxSecret)
 )
 
 // sourceError says which source could not be read, or gives what cannot be a secret.
@@ -118,6 +121,8 @@ func (a *App) read(flag string, s source) (*secret.Text, error) {
 		text, err = a.readSecretFile(s.value)
 	case "fd":
 		text, err = a.readDescriptor(s.value)
+	case "credential":
+		text, err = a.readCredential(s.value)
 	}
 	if err == nil && len(text) > maxSecret {
 		err = errTooLong
@@ -171,6 +176,22 @@ func (a *App) readSecretFile(path string) ([]byte, error) {
 	return text, nil
 }
 
+// credentialsVariable names the directory in which systemd puts a service's credentials (systemd.exec(5), Credentials).
+const credentialsVariable = "CREDENTIALS_DIRECTORY"
+
+// readCredential reads one of systemd's credentials. Its name leads to no other directory.
+func (a *App) readCredential(name string) ([]byte, error) {
+	directory := a.Getenv(credentialsVariable)
+	if directory == "" {
+		return nil, errNoCredentials
+	}
+	if name != filepath.Base(name) || name == "." || name == ".." {
+		return nil, errNotACredential
+	}
+	text, _, err := readFile(filepath.Join(directory, name), maxSecret+1, a.Timeout)
+	return text, withoutPath(err)
+}
+
 func (a *App) readDescriptor(number string) ([]byte, error) {
 	fd, err := strconv.Atoi(number)
 	if err != nil {
@@ -195,8 +216,8 @@ func withoutPath(err error) error {
 
 // The kinds of source for each secret.
 var (
-	pinSources         = []string{"prompt", "env", "file", "fd"}
-	PasswordSources    = []string{"prompt", "env", "file", "fd"}
+	pinSources         = []string{"prompt", "env", "file", "fd", "credential"}
+	PasswordSources    = []string{"prompt", "env", "file", "fd", "credential"}
 	NewPasswordSources = append(slices.Clone(PasswordSources), "generate")
 )
 

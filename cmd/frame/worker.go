@@ -11,6 +11,7 @@ import (
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
+	"p11bridge/token/foreign"
 )
 
 // Worker is the half of a supervised command that does the work, in a child process of its own. Only a worker opens
@@ -44,6 +45,9 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 		var named []string
 		if sources != nil {
 			named = sources()
+		}
+		if twice := a.usedTwice(named); twice != "" {
+			return Usage("error.same-source", messages.Args{"Source": foreign.Text(twice)})
 		}
 		leftOut := func(f *supervise.ModuleFailure) {
 			a.Notice("notice.module-left-out", messages.Args{"Problem": messages.Own(a.Describe(f).Text(a))})
