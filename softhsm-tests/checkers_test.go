@@ -119,7 +119,12 @@ func jsonAt(text, path, want string) error {
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
 		return fmt.Errorf("no JSON document: %w\n%s", err, text)
 	}
-	for part := range strings.SplitSeq(path, ".") {
+	within := false // brackets, in which a dot is part of a value
+	parts := strings.FieldsFunc(path, func(r rune) bool {
+		within = r == '[' || within && r != ']'
+		return r == '.' && !within
+	})
+	for _, part := range parts {
 		if list, ok := value.([]any); ok && part == "len" {
 			value = len(list)
 			continue
