@@ -278,6 +278,7 @@ func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session
 	case item.Outcome == Exported: // the key that was to be destroyed is there still, or nobody knows
 		item.Err = err
 	case errors.As(err, &refused):
+		item.Untried = item.Verdict.Exportable && (one.RequireShroud || one.Method != "")
 		item.Outcome, item.Verdict = Refused, refused.Verdict
 	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
 	default:

@@ -41,6 +41,7 @@ type Item struct {
 	Result   *ExportResult   // for Exported
 	Record   *archive.Record // for Exported
 	Err      error           // for Failed; for Exported a *DeletionError
+	Untried  bool            // for Refused: the key may leave, and the request allowed one way only
 
 	replaces bool // a file of that name is there and not to be relied on
 }

@@ -334,3 +334,16 @@ func TestExportAllFaulty(t *testing.T) {
 		p.whole(t)
 	})
 }
+
+// TestRestrictedExportAll allows one way only, which the token does not go. A key that may leave has no backup then: that is not 0,
+// with nothing else on the token either.
+func TestRestrictedExportAll(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, deletable)
+	for _, way := range [][]string{{"--require-shroud"}, {"--method", "shroud"}} {
+		got := r.run(t, "error:C_WrapKey:0x70", append([]string{"export", "--all", "--dir", r.path("backups"), "--iterations", "1000"}, way...)...)
+		if got.code != 5 || !strings.Contains(got.stdout, "No other way was tried") {
+			t.Errorf("%q: exit code %d\n%s%s", way, got.code, got.stdout, got.stderr)
+		}
+	}
+}

@@ -157,6 +157,9 @@ func printRefused(p *frame.Printer, colour terminal.Colours, items []*bridge.Ite
 		if item.Outcome == bridge.Refused || item.Outcome == bridge.WithoutCertificate {
 			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.refused", itemArgs(item))))
 			printReasons(p, item.Verdict.Reasons)
+			if item.Untried {
+				p.Line("  ", nil, "export-all.untried")
+			}
 		}
 	}
 }

@@ -112,7 +112,7 @@ func countOutcome(items []*bridge.Item, outcomes ...bridge.Outcome) int {
 func partly(items []*bridge.Item) int {
 	undone, withoutRecord := 0, 0
 	for _, item := range items {
-		if item.Err != nil || item.Outcome == bridge.WithoutCertificate || item.Mismatched() || item.Result != nil && !item.Result.Settled() {
+		if item.Err != nil || item.Outcome == bridge.WithoutCertificate || item.Mismatched() || item.Untried || item.Result != nil && !item.Result.Settled() {
 			undone++
 		}
 		var standing *archive.SavedError
