@@ -2,6 +2,7 @@ package softhsmtests
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"os/exec"
 	"regexp"
@@ -22,7 +23,8 @@ type guided struct {
 	*running
 	texts *messages.Catalog
 	plain bool
-	at    int // how much of what was shown has been answered
+	at    int    // how much of what was shown has been answered
+	last  string // the question that was answered last
 }
 
 // newGuided starts the guided mode in a directory.
@@ -48,27 +50,79 @@ var drawing = regexp.MustCompile("\x1b\\[[0-9;?>=]*[A-Za-z]|\x1b[=>]|\r")
 
 func (g *guided) seen() string { return drawing.ReplaceAllString(g.text()[g.at:], "") }
 
-// wait waits until all of the texts stand on the terminal, one behind the other, and gives what is between the first and the
-// last.
-func (g *guided) wait(t *testing.T, texts ...string) string {
+// wait waits until all of the texts stand on the terminal, one behind the other, wherever lines are broken. A question that is
+// asked meanwhile will not go away: the texts never come.
+func (g *guided) wait(t *testing.T, texts ...string) {
 	t.Helper()
-	between := ""
-	for ok := false; !ok; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(lastMoment()) {
-			t.Fatalf("the terminal never shows %q, but:\n%s", texts, g.seen())
+	for ; ; time.Sleep(10 * time.Millisecond) {
+		seen := g.seen()
+		rest, ok := onOneLine(seen), true
+		for _, text := range texts {
+			var found bool
+			_, rest, found = strings.Cut(rest, onOneLine(text))
+			ok = ok && found
 		}
-		seen := strings.Join(strings.Fields(g.seen()), " ") // wherever its lines are broken
-		ok = true
-		for i, text := range texts {
-			skipped, rest, found := strings.Cut(seen, strings.Join(strings.Fields(text), " "))
-			if i == 0 {
-				skipped, between = "", ""
-			}
-			between, seen, ok = between+skipped, rest, ok && found
+		if ok {
+			return
+		}
+		if title := g.unexpected(t, seen); title != "" {
+			t.Fatalf("the terminal asks %q, and does not show %q:\n%s", title, texts, seen)
+		}
+		if time.Now().After(lastMoment()) {
+			t.Fatalf("the terminal never shows %q, but:\n%s", texts, seen)
 		}
 	}
-	return between
 }
+
+// onOneLine is a text on one line.
+func onOneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// unexpected is the title of a question that stands at the end of what is shown, other than the one that was answered last,
+// which may be drawn once more.
+func (g *guided) unexpected(t *testing.T, seen string) string {
+	t.Helper()
+	seen = g.withoutProposal(seen)
+	if !slices.ContainsFunc([]string{"guide.keys.choice", "guide.keys.line", "guide.number", "guide.line"}, func(id string) bool { return strings.HasSuffix(seen, g.word(id)) }) {
+		return ""
+	}
+	for _, title := range g.titles(t) {
+		if !strings.Contains(g.last, title) && strings.Contains(seen, title) {
+			return title
+		}
+	}
+	return ""
+}
+
+// titles are those of all questions, as far as they have words of their own.
+func (g *guided) titles(t *testing.T) []string {
+	t.Helper()
+	text, err := messages.Read("guide." + g.texts.Language + ".json")
+	var all map[string]any
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var titles []string
+	for id := range all {
+		if title := g.word(id); strings.HasSuffix(id, ".title") && len(title) > 3 {
+			titles = append(titles, title)
+		}
+	}
+	return titles
+}
+
+// withoutProposal cuts off what a plain question proposes behind it.
+func (g *guided) withoutProposal(seen string) string {
+	seen = strings.TrimSpace(seen)
+	if g.plain {
+		seen = proposal.ReplaceAllString(seen, "")
+	}
+	return seen
+}
+
+var proposal = regexp.MustCompile(` *\[[^\]\n]*\]$`)
 
 func (g *guided) typed(t *testing.T, keys string) {
 	t.Helper()
@@ -132,16 +186,17 @@ func (g *guided) pick(t *testing.T, title, answer string) {
 func (g *guided) question(t *testing.T, title, end string) string {
 	t.Helper()
 	for ; ; time.Sleep(10 * time.Millisecond) {
-		seen := strings.TrimSpace(g.seen())
-		at := strings.LastIndex(seen, title)
-		if g.plain { // what is proposed stands behind it
-			seen = regexp.MustCompile(` *\[[^\]\n]*\]$`).ReplaceAllString(seen, "")
+		seen := g.seen()
+		question := g.withoutProposal(seen)
+		if at := strings.LastIndex(question, title); at >= 0 && strings.HasSuffix(question, end) {
+			g.last = title
+			return strings.TrimSuffix(question[at+len(title):], end)
 		}
-		if at >= 0 && strings.HasSuffix(seen, end) {
-			return strings.TrimSuffix(seen[at+len(title):], end)
+		if other := g.unexpected(t, seen); other != "" {
+			t.Fatalf("the terminal asks %q and not %q:\n%s", other, title, seen)
 		}
 		if time.Now().After(lastMoment()) {
-			t.Fatalf("the terminal never asks %q, but shows:\n%s", title, g.seen())
+			t.Fatalf("the terminal never asks %q, but shows:\n%s", title, seen)
 		}
 	}
 }
