@@ -1,5 +1,18 @@
-// Package token turns PKCS#11 modules, slots, tokens, sessions and objects into plain Go values. It is the only place
-// that calls C_* functions (PKCS#11 v2.40 and v3.1); it decides nothing and knows no PKCS#12.
+// Package token turns PKCS#11 modules, slots, tokens, sessions and objects into plain Go values. It is the only place that calls
+// C_* functions (PKCS#11 v2.40 and v3.1); it decides nothing and knows no PKCS#12.
+//
+// Call Open for a module, Module.Slots for its slots, Slot.OpenSession for a session, Session.Login with the PIN, and
+// Session.Inventory for everything that is there. Inventory.Identities says which objects belong together. Close sessions, then the
+// module.
+//
+// Sizes of keys are in bits, lengths in bytes; a CKA_ID is raw bytes, a certificate DER, a public key a DER SubjectPublicKeyInfo.
+// Text of a token is a foreign.Text, which is safe to print. An attribute that the token does not give is NotGiven, never false.
+//
+// Errors: *Error is what a C_* function answered, with its name; *AnswerError is an answer that cannot be true; *LoginError is a PIN
+// that was missing or refused. CodeOf gives the CKR of any of them, and Lost says whether the session can be used any longer.
+//
+// What is promised: nothing that a module says is believed, no count, no length, no handle and no CKR_OK; every
+// object that was listed is in the inventory, read or not.
 package token
 
 import (

@@ -1,5 +1,12 @@
-// Package archive keeps backups on disk: files that are written whole or not at all, the names they get, the record beside
-// each, and the state of every key against them. Read gives the archive of a directory, Status compares tokens with it.
+// Package archive keeps backups on disk: files that are written whole or not at all, the names they get, the record beside each,
+// and the state of every key against them.
+//
+// Call WriteFile, or NewDraft, Draft.ReadBack and Draft.Place with something between; Read for the archive of a directory, and Status
+// to compare tokens with it.
+//
+// Digests are SHA-256 in lower-case hexadecimal, times RFC 3339 in UTC, files have mode 0600. Errors: *FileError where a file did not
+// get its name, *SavedError where it did and is not as it was written, *RecordError for a record that cannot be used, ErrNotProven.
+// What is promised: no file is replaced without Force, and what has its final name is whole.
 package archive
 
 import (

@@ -1,6 +1,11 @@
 // Package pfx reads and writes PFX files: PKCS#12 (RFC 7292) with PBES2 (RFC 8018), PBMAC1 (RFC 9579), and the old
 // password-based schemes that are still met in the field.
 //
+// Call Encode to write a file and Decode to read one; Inspect says what is to be known without the password, ReadEncoded reads by
+// another implementation what Encode wrote. Files, keys and certificates are DER, passwords UTF-8, iterations are counts of the
+// derivation's rounds. Errors: *DamagedError for a file that is malformed, *UnsupportedError for what is not known here, *LimitError for
+// what would cost too much, ErrPassword for a password that does not open the file.
+//
 // The package never parses a private key. A key is either a PrivateKeyInfo that is carried as it is, so that any
 // algorithm and any curve survives, or a shrouded key bag that somebody else, such as an HSM, encrypted.
 //

@@ -1,5 +1,13 @@
-// Package verdict says whether a key may leave its token, and why or why not. Judge is a pure function over what a token
-// told: values in, values out. A reason has a stable code and evidence; its words belong to the command line.
+// Package verdict says whether a key may leave its token, and why or why not.
+//
+// Call Judge with an inventory and one of its identities; JudgeToken, JudgeInventory, JudgeLogin and JudgeModule for what surrounds
+// them. All are pure functions over what a token said: values in, values out, and nothing is asked of a token.
+//
+// A Reason has a stable code and its evidence, by the names of the specification: CKA_*, CKR_*, CKF_*. A value that the token did not
+// give is nil. Dates are RFC 3339 in UTC, identifiers hexadecimal. Lookup gives a code's kind and section, Table all of them.
+//
+// There are no errors: what could not be found out is a reason too. What is promised: "cannot leave" is said only where the token says
+// so or refused a wrap for the key's sake, and the same values give the same verdict.
 package verdict
 
 import (
