@@ -133,7 +133,7 @@ func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token
 	if err := r.settleAttributes(plan, entered, result); err != nil {
 		return nil, err
 	}
-	if err := r.addPublicObjects(ctx, plan, added, result); err != nil {
+	if err := r.addPublicObjects(ctx, plan, added, result, entered.certificate != nil); err != nil {
 		return nil, err
 	}
 	missing, err := added.Missing()
@@ -146,8 +146,9 @@ func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token
 	return result, nil
 }
 
-// addPublicObjects puts the public key, the certificate and the chain beside the private key, as far as they are not there.
-func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan, added *token.Additions, result *RestoreResult) error {
+// addPublicObjects puts the public key, the certificate and the chain beside the private key, as far as they are not there. placed says that the
+// key's own certificate is.
+func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan, added *token.Additions, result *RestoreResult, placed bool) error {
 	if plan.publicKey == nil {
 		_, err := added.StorePublicKey(plan.Name, result.Public, plan.Usage)
 		code, refused := refusal(err)
@@ -160,7 +161,7 @@ func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan,
 		}
 	}
 	certificates := plan.missing
-	if plan.certificate == nil {
+	if plan.certificate == nil && !placed {
 		certificates = append([]*pki.Certificate{r.Copy.Certificate}, certificates...)
 	}
 	for _, certificate := range certificates {

@@ -20,6 +20,9 @@ type entered struct {
 	mechanism string
 	proof     RestoreProof
 	unproven  *token.CannotShowError // why not
+
+	plan        *RestorePlan
+	certificate *token.Object // placed before its turn, since the token signs only beside it
 }
 
 // otherCertificateError means that the key is that of another certificate in the file than the one taken for its own.
@@ -34,7 +37,7 @@ func (e *otherCertificateError) Error() string {
 func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *token.Additions) (*entered, error) {
 	in := &entered{template: token.KeyTemplate{
 		Name: plan.Name, Public: r.Copy.Certificate.PublicKey, OnToken: true, Extractable: r.Exportable, Usage: plan.Usage,
-	}}
+	}, plan: plan}
 	in.template.Usage.Sign = true // for the proof; settleAttributes takes it away again
 	var answers []string
 	if len(r.Copy.ciphertext) > 0 {
@@ -121,9 +124,8 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 		}
 		return false, added.Retract(key)
 	}
-	public := in.template.Public
 	var unable *token.CannotShowError
-	switch err := r.Session.Prove(ctx, key, public); {
+	switch err := r.prove(ctx, in, added, key); {
 	case err == nil:
 		in.key, in.proof = key, RestoreProofSignature
 		return true, nil
@@ -142,6 +144,31 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 		*answers = append([]string{name + ": proof: " + err.Error()}, *answers...) // the key went in: this says the most
 	}
 	return false, added.Retract(key)
+}
+
+// prove has the key that entered answer a challenge. OpenSC answers C_Sign with CKR_HOST_MEMORY until the certificate of an EC key is
+// on the card: where C_Sign fails, the certificate is placed and the key asked again. It is taken away again where that does not help.
+func (r RestoreRequest) prove(ctx context.Context, in *entered, added *token.Additions, key *token.Object) error {
+	err := r.Session.Prove(ctx, key, in.template.Public)
+	var answer *token.Error
+	if !errors.As(err, &answer) || !answer.SignsLater() || in.plan.certificate != nil {
+		return err
+	}
+	certificate, placed := added.StoreCertificate(in.plan.Name, r.Copy.Certificate)
+	if placed != nil {
+		if _, refused := refusal(placed); refused {
+			return err
+		}
+		return placed
+	}
+	if again := r.Session.Prove(ctx, key, in.template.Public); again == nil {
+		in.certificate = certificate
+		return nil
+	}
+	if err := added.Retract(certificate); err != nil {
+		return err
+	}
+	return err
 }
 
 // otherCertificate looks for the certificate of the file whose key this is.

@@ -88,3 +88,10 @@ func (e *Error) Judges() bool {
 	}
 	return false
 }
+
+// SignsLater tells a failed C_Sign that may succeed once the key's certificate is on the token: OpenSC answers CKR_HOST_MEMORY for
+// EC keys until then. The session goes on.
+func (e *Error) SignsLater() bool {
+	sign := e.Function == "C_Sign" || e.Function == "C_SignInit"
+	return sign && !e.Judges() && (!connectionLost(e.Code) || e.Code == pkcs11.CKR_HOST_MEMORY)
+}

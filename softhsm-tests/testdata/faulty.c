@@ -50,6 +50,7 @@
  *   corrupt-unwrap       with cbc-pad, CKR_OK and one bit of what was unwrapped flipped: of an RSA key, in d
  *   corrupt-wrap         CKR_OK and one bit of the wrapped key flipped
  *   wrong-wrap           CKR_OK and another private key of the same type
+ *   certificate-first    C_Sign answers CKR_HOST_MEMORY until a certificate was created, as OpenSC does for EC keys
  *   destroy-lies         C_DestroyObject answers CKR_OK and does nothing
  *   swapped:C_X          from this call of C_OpenSession on, the handles of the first two private keys stand for each other
  *   log                  writes a line "name" for every call as it comes, "name struck" where error, after, dead or pulled strike first
@@ -187,7 +188,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
 	X(REPEATED, "repeated", "") X(SHORT, "short", "f") X(RUBBISH, "rubbish", "f") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
-	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT_UNWRAP, "corrupt-unwrap", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
+	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT_UNWRAP, "corrupt-unwrap", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(CERTIFICATE_FIRST, "certificate-first", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
 #define KIND_ROW(id, name, arguments) { name, arguments },
 enum kind { KINDS(KIND_NUMBER) KIND_COUNT };
@@ -554,8 +555,13 @@ static CK_RV find_objects(S, CK_OBJECT *o, CK_ULONG most, CK_ULONG *n)
 	return CKR_OK;
 }
 
+static int certificate_made;
+
 static CK_RV create_object(S, ATTR(t), CK_OBJECT *o)
 {
+	for (CK_ULONG i = 0; i < tn; i++)
+		if (t[i].type == 0 /* CKA_CLASS */ && t[i].value != NULL && *(CK_ULONG *)t[i].value == 1 /* CKO_CERTIFICATE */)
+			certificate_made = 1;
 	return withhold(I_C_CreateObject, o, real.C_CreateObject(s, t, tn, o));
 }
 
@@ -568,6 +574,8 @@ static CK_RV sign(S, IN(in), OUT(out))
 {
 	CK_ULONG room = *outn;
 	CK_RV rv = real.C_Sign(s, in, inn, out, outn);
+	if (on(CERTIFICATE_FIRST) != NULL && !certificate_made)
+		return 2; /* CKR_HOST_MEMORY */
 	if (rv == CKR_OK)
 		spoil(I_C_Sign, out, *outn);
 	return overstate(I_C_Sign, out, room, outn, rv);
