@@ -353,7 +353,7 @@ func record(certificate, id, label string) string {
 }
 
 // TestRestoreUsage restores keys that are for decryption and for key agreement alone. They sign once, to be proven, and never
-// again; they can be deleted all the same, and say that they cannot be held against a file.
+// again; they can be deleted all the same, and be held against a file in another way.
 func TestRestoreUsage(t *testing.T) {
 	t.Parallel()
 	for algorithm, usage := range map[string]string{"rsa:2048": "keyEncipherment", "ec": "keyAgreement"} {
@@ -374,7 +374,7 @@ func TestRestoreUsage(t *testing.T) {
 				t.Errorf("CKA_SIGN is %v", sign)
 			}
 			got = r.run(t, "", "verify", r.path("alice.pfx"), "--against", "alice", "--json")
-			if want := map[string]int{"keyEncipherment": 0, "keyAgreement": 5}[usage]; got.code != want { // RSA decrypts in place of signing
+			if got.code != 0 { // RSA decrypts in place of signing, EC agrees on a secret
 				t.Errorf("exit code %d\n%s", got.code, got.stderr)
 			}
 			got = r.run(t, "", "export", "alice", "-o", r.path("again.pfx"), "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
