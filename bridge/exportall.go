@@ -21,6 +21,7 @@ type ExportAllRequest struct {
 	Each      ExportRequest
 	Directory string
 	DraftName string           // the beginning of the names of this run's unfinished files
+	Placing   func(string)     // as Target's; may be nil
 	Now       func() time.Time // nil: time.Now
 
 	// Began and Ended, where they are not nil, are told of every item that is worked on, by several goroutines at once.
@@ -257,7 +258,7 @@ func (r ExportAllRequest) sessionsFor(main *token.Session, work int) []*token.Se
 // exportItem exports one item and writes its record. A cancelled item stays pending.
 func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session, item *Item, mayDelete bool) {
 	target := func(extension string, force bool) archive.Target {
-		return archive.Target{Path: filepath.Join(r.Directory, item.Name+extension), Force: force, DraftName: r.DraftName}
+		return archive.Target{Path: filepath.Join(r.Directory, item.Name+extension), Force: force, DraftName: r.DraftName, Placing: r.Placing}
 	}
 	one := r.Each
 	one.Session, one.Inventory, one.Identity, one.Verdict = session, item.Token.Inventory, item.Identity, item.Verdict

@@ -121,6 +121,10 @@ var hostileRows = []hostileRow{
 	{"other:C_GenerateKeyPair", "request", 1, []string{"C_GenerateKeyPair", "there before"}},
 	{"shorter:0x11", "restore create EC", 1, []string{"C_GetAttributeValue"}}, // the certificate that is there: no second one
 	{"changing:0x11", "restore create EC", 1, []string{"C_GetAttributeValue"}},
+	{"changing:0x0", "export --all", 1, []string{"C_GetAttributeValue", "CKA_CLASS"}}, // any of them may be a private key
+	{"changing:0x102", "request", 1, []string{"CKA_ID"}},                              // the CKA_ID that it was given is named, too
+	{"stale", "verify --against RSA", 1, []string{"C_Sign"}},                          // the token told whose the key is, and then signs as another
+	{"close:3:99", "export --all --delete-key", 1, nil},
 }
 
 func (s *stage) testHostileRows(t *testing.T) {

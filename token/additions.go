@@ -229,7 +229,11 @@ func (w *addition) asked() []*Object {
 	if w.object != nil && len(w.names) == 1 {
 		return []*Object{w.object}
 	}
-	var objects []*Object
+	return w.named()
+}
+
+// named is the object as it was asked for.
+func (w *addition) named() (objects []*Object) {
 	for _, name := range w.names {
 		objects = append(objects, &Object{Class: w.class, Attributes: Attributes{CKAID: {Value: name.ID}, CKALabel: {Value: []byte(name.Label)}}})
 	}
@@ -324,6 +328,9 @@ func (a *Additions) undo(cause error) error {
 			remains.Unsure = append(remains.Unsure, w.asked()...)
 		case slices.Contains(handles, w.object.handle):
 			remains.Objects = append(remains.Objects, w.object)
+			if !w.isNamed(w.object) { // the token tells another CKA_ID than it was given, this time
+				remains.Unsure = append(remains.Unsure, w.named()...)
+			}
 		}
 	}
 	if len(remains.Objects)+len(remains.Unsure) == 0 {

@@ -57,7 +57,7 @@ func (s *Session) Prove(ctx context.Context, key *Object, public pki.PublicKey) 
 		var unable *CannotShowError
 		switch {
 		case err == nil:
-			return signed.verify(public)
+			return contradicted(key, public, signed.verify(public))
 		case !errors.As(err, &unable):
 			return err
 		}
@@ -70,6 +70,14 @@ func (s *Session) Prove(ctx context.Context, key *Object, public pki.PublicKey) 
 		return s.proveByDerivation(key, public, cannot)
 	}
 	return cannot
+}
+
+// contradicted makes a failure of the token of a signature that speaks against what it told: the key's own public key is this one.
+func contradicted(key *Object, public pki.PublicKey, err error) error {
+	if own, known := PublicKeyOf(key); known && own.Equal(public) && errors.Is(err, ErrOtherKey) {
+		return &AnswerError{Function: "C_Sign", Err: errors.New("a signature that the key's own public key does not verify")}
+	}
+	return err
 }
 
 // wantsPIN tells a key that cannot be used, because nobody gives the PIN once more.

@@ -30,6 +30,9 @@ var deciding = map[Class][]Attribute{
 
 // Fault is the first deciding attribute that the token failed to tell; nil where there is none.
 func (o *Object) Fault() *Fault {
+	if !o.Class.known() { // it may be anything, a private key as well
+		return &Fault{Attribute: CKAClass, Problem: "a class that no specification knows: " + o.Class.String()}
+	}
 	for _, a := range deciding[o.Class] {
 		answer, asked := o.Attributes[a]
 		switch {

@@ -89,7 +89,7 @@ func (s *Session) gone(ctx context.Context, handle pkcs11.ObjectHandle, reading 
 // known tells whether the class is one of the specification's, or a vendor's own (PKCS#11 v3.1 §4.1.1).
 func (c Class) known() bool {
 	_, named := classNames[c]
-	return named || c >= 1<<31 && c != unknownClass
+	return named || c >= 1<<31 && c < 1<<32
 }
 
 // mostUnhinted bounds the keys of a token that are asked for a signature although nothing has their CKA_ID: a card may need a

@@ -108,6 +108,9 @@ func (d *Draft) Place() (*SavedFile, error) {
 		return nil, errors.Join(&FileError{Path: d.target.Path, Fault: NotWritable, Err: err}, d.Discard())
 	}
 	p := &SavedFile{target: d.target, device: uint64(info.Dev), inode: info.Ino, digest: d.digest}
+	if d.target.Placing != nil {
+		d.target.Placing(d.target.Path)
+	}
 	named := d.rename()
 	if named != nil && !d.hasFinalName(p) {
 		fault := &FileError{Path: d.target.Path, Fault: NotWritable, Err: named}

@@ -57,6 +57,9 @@ type Target struct {
 	// this process dies.
 	Scratch func(path string)
 
+	// Placing is told the path of a file before it gets its final name, so that somebody else can tell of it if this process dies.
+	Placing func(path string)
+
 	// DraftName begins the name of the unfinished file, in place of draftName: one for all the files of a run.
 	DraftName string
 }

@@ -29,7 +29,7 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) e
 	for _, rating := range []string{view.RatingGood, view.RatingDoubt, view.RatingBad} {
 		p.Ratings = append(p.Ratings, view.PageRating{Rating: rating, Count: counts[rating], Text: a.Text("page.rating."+rating, messages.Args{"Count": messages.Number(counts[rating])})})
 	}
-	target := archive.Target{Path: o.html, Force: o.force, Scratch: a.Scratch}
+	target := archive.Target{Path: o.html, Force: o.force, Scratch: a.Scratch, Placing: a.Placing}
 	return view.WritePage(a, target, p)
 }
 

@@ -26,6 +26,7 @@ type exportAllView struct {
 	Refused    []view.Refused    `json:"refused"`
 	Failed     []failedView      `json:"failed"`
 	WithoutKey []view.Refused    `json:"without_key"`
+	Unread     []verdict.Reason  `json:"unread"`
 	Counts     exportCountsViews `json:"counts"`
 }
 
@@ -54,10 +55,10 @@ type failedView struct {
 	Error string `json:"error"`
 }
 
-func viewAll(o *exportOptions, items []*bridge.Item) exportAllView {
+func viewAll(o *exportOptions, items []*bridge.Item, unread []verdict.Reason) exportAllView {
 	shown := exportAllView{
 		Schema: "p11bridge.export-all/1", Directory: o.dir, DryRun: o.dryRun, Exported: []exportedView{}, UpToDate: []upToDateView{},
-		Refused: []view.Refused{}, Failed: []failedView{}, WithoutKey: []view.Refused{},
+		Refused: []view.Refused{}, Failed: []failedView{}, WithoutKey: []view.Refused{}, Unread: unread,
 	}
 	names := view.Names{}
 	for _, item := range items {
@@ -94,6 +95,7 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 	printFailed(p, colour, items)
 	printWritten(p, o, colour, items)
 	printRefused(p, colour, items)
+	printReasons(p, shown.Unread)
 	counts := messages.Args{
 		"Directory": foreign.Text(o.dir), "Exported": messages.Number(shown.Counts.Exported - shown.Counts.Unproven), "Unproven": messages.Number(shown.Counts.Unproven), "UpToDate": messages.Number(shown.Counts.UpToDate), "Refused": messages.Number(shown.Counts.Refused),
 		"Failed": messages.Number(shown.Counts.Failed), "WithoutKey": messages.Number(shown.Counts.WithoutKey),

@@ -8,6 +8,7 @@ import (
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
@@ -22,7 +23,7 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 		return frame.Result{}, err
 	}
 	each.DeleteKey = o.deleteKey
-	request := bridge.ExportAllRequest{Each: each, Directory: o.dir, Now: w.Now}
+	request := bridge.ExportAllRequest{Each: each, Directory: o.dir, Now: w.Now, Placing: w.Placing}
 	if !o.dryRun {
 		if request.DraftName, err = archive.NewDraftName(); err != nil {
 			return frame.Result{}, err
@@ -53,8 +54,14 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 			return frame.Result{}, err
 		}
 	}
-	shown := viewAll(o, items)
-	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(items)}, nil
+	unread := []verdict.Reason{}
+	for _, t := range tokens {
+		for _, object := range t.Inventory.Unread() {
+			unread = append(unread, verdict.UnreadReason(t.Inventory, object))
+		}
+	}
+	shown := viewAll(o, items, unread)
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(items, len(unread))}, nil
 }
 
 // exportPending asks for the password, once for all files, where there is one to be written.
@@ -107,10 +114,10 @@ func countOutcome(items []*bridge.Item, outcomes ...bridge.Outcome) int {
 }
 
 // partly is the exit code for a run after which a key that may leave has no proven backup, or a file has to be looked after. A key
-// that cannot leave does not count. A run that failed with everything that it tried, and found nothing up to date, did nothing
+// that cannot leave does not count; an object that could not be read may be such a key. A run that failed with everything that it tried, and found nothing up to date, did nothing
 // in part.
-func partly(items []*bridge.Item) int {
-	undone, withoutRecord := 0, 0
+func partly(items []*bridge.Item, unread int) int {
+	undone, withoutRecord := unread, 0
 	for _, item := range items {
 		if item.Err != nil || item.Outcome == bridge.WithoutCertificate || item.Mismatched() || item.Untried || item.Result != nil && !item.Result.Settled() {
 			undone++
@@ -123,7 +130,7 @@ func partly(items []*bridge.Item) int {
 	switch {
 	case undone == 0:
 		return frame.ExitDone
-	case countOutcome(items, bridge.Failed) > withoutRecord && withoutRecord+countOutcome(items, bridge.Exported, bridge.UpToDate) == 0:
+	case unread+countOutcome(items, bridge.Failed) > withoutRecord && withoutRecord+countOutcome(items, bridge.Exported, bridge.UpToDate) == 0:
 		return frame.ExitFailed
 	}
 	return frame.ExitPartly

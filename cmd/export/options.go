@@ -98,7 +98,7 @@ func (o *exportOptions) request(a *frame.App) (bridge.ExportRequest, error) {
 	r := bridge.ExportRequest{
 		Profile: bridge.Profile(o.profile), Iterations: o.iterations,
 		RequireShroud: o.requireShroud, Prover: bridge.Prover(o.proof), AllowVolatile: o.allowVolatile,
-		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch, Placing: a.Placing},
 	}
 	if o.method != anyMethod {
 		r.Method = verdict.Method(o.method)

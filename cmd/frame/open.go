@@ -322,6 +322,13 @@ func (w *Worker) ObserverOf(library string) (*supervise.Observer, error) {
 	return observer, nil
 }
 
+// Placing notes a file that is about to get its final name: the parent tells of it if this process dies.
+func (a *App) Placing(path string) {
+	if a.child != nil {
+		a.child.Page.AddPlaced(path)
+	}
+}
+
 // Scratch notes the unfinished files that the parent removes if this process dies: all whose paths begin so.
 // Where there is no parent, a failed run removes them itself.
 func (a *App) Scratch(path string) {

@@ -31,6 +31,14 @@ func describeRemains(a *App, e *token.RemainsError) Failure {
 	return f
 }
 
+// placed tells which files a worker that died had given their names.
+func (a *App) placed(paths []string) string {
+	if len(paths) == 0 {
+		return ""
+	}
+	return a.Text("remains.files", nil) + "\n" + PrintableList(paths)
+}
+
 // unfinished tells what a worker that died may have left on a token, by the names that it noted, where the token could not be
 // looked at again.
 func (a *App) unfinished(names []string) string {

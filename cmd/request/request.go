@@ -134,7 +134,7 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 func requestOf(a *frame.App, o *requestOptions) (request bridge.CSRRequest, err error) {
 	request = bridge.CSRRequest{
 		SameKey: o.sameKey, KeyType: strings.ToLower(o.keyType), Exportable: o.exportable, Label: o.label,
-		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch},
+		Target: archive.Target{Path: o.out, Force: o.force, Scratch: a.Scratch, Placing: a.Placing},
 	}
 	switch {
 	case o.object == "" && o.like == "" && o.subject == "":

@@ -51,7 +51,7 @@ func runSnapshot(ctx context.Context, w *frame.Worker, o *snapshotOptions) (fram
 	if o.out == "" {
 		return frame.Result{}, frame.Usage("error.out-missing", nil)
 	}
-	target := archive.Target{Path: o.out, Force: o.force, Scratch: w.Scratch}
+	target := archive.Target{Path: o.out, Force: o.force, Scratch: w.Scratch, Placing: w.Placing}
 	if err := target.Check(); err != nil {
 		return frame.Result{}, err
 	}

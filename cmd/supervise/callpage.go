@@ -25,9 +25,12 @@ import (
 //	             module's path, each ended by a zero byte
 //
 // Behind them lie what the child says (output.go), the variables that the parent hands over (variables.go), the modules that
-// are left out (leftout.go), the names of what is being put on a token (unfinished.go), and what a child is to look for after
-// another one died (lookagain.go).
-type Page struct{ memory []byte }
+// are left out (leftout.go), the names of what is being put on a token (unfinished.go), what a child is to look for after another one
+// died (lookagain.go), and the files that get their names (placed.go).
+type Page struct {
+	memory  []byte
+	placing sync.Mutex // several files may be placed at once
+}
 
 const (
 	scratchAt  = 16
@@ -35,6 +38,8 @@ const (
 	slotsAt    = 1024
 	slotSize   = 512
 	slotCount  = 30
+
+	pageSize = placedAt + placedSize
 )
 
 // newCallPage makes the page; the file hands it to the child.
@@ -55,7 +60,7 @@ func mapCallPage(file *os.File) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("share a page with the child: %w", err)
 	}
-	return &Page{memory}, nil
+	return &Page{memory: memory}, nil
 }
 
 // MemoryFile makes a file that lives in memory only and has no name.

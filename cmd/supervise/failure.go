@@ -32,6 +32,8 @@ type ModuleFailure struct {
 	Signal   string        // the signal that it died of, for Crashed
 	// Unfinished are the names of what the child was putting on a token.
 	Unfinished []string
+	// Placed are the files that the child gave their final names.
+	Placed []string
 	// Login is the login that was made, where it can be made again.
 	Login Login
 }

@@ -14,8 +14,6 @@ const (
 	loginPathAt = loginAt + 8*loginNumbers
 	lookSize    = 4 << 10
 
-	pageSize = lookAgainAt + lookSize
-
 	loginNumbers = 5
 )
 
@@ -52,7 +50,7 @@ func (p *Page) LookAgain() *LookAgain {
 
 // SetLogin notes a login.
 func (p *Page) SetLogin(l Login) {
-	path := p.memory[loginPathAt+8 : pageSize]
+	path := p.memory[loginPathAt+8 : placedAt]
 	if len(l.Path) > len(path) {
 		return
 	}
@@ -64,7 +62,7 @@ func (p *Page) SetLogin(l Login) {
 }
 
 func (p *Page) login() (l Login) {
-	path := p.memory[loginPathAt+8 : pageSize]
+	path := p.memory[loginPathAt+8 : placedAt]
 	n := binary.NativeEndian.Uint64(p.memory[loginPathAt:])
 	if n == 0 || n > uint64(len(path)) {
 		return Login{}
