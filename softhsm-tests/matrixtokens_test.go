@@ -15,7 +15,7 @@ import (
 	"p11bridge/token"
 )
 
-// matrixToken is a token with keys of every kind and policy, for the matrix: what is told of a key is what happens when it is
+// matrixToken is a token with keys of every kind and policy, for the matrix: what is said of a key is what happens when it is
 // tried, on every token that the tests have.
 type matrixToken struct {
 	name        string
@@ -125,9 +125,9 @@ func (m *matrixToken) verdictOf(t *testing.T, command string, args ...string) st
 	return r.identity(t, args[0])
 }
 
-// check tries everything on one key, and holds it against what was told.
+// check tries everything on one key, and holds it against what was said.
 func (m *matrixToken) check(t *testing.T, label string) {
-	told := m.verdictOf(t, "list", label)
+	said := m.verdictOf(t, "list", label)
 	probed := m.verdictOf(t, "diagnose", label, "--probe")
 	file := filepath.Join(m.backups, label+".pfx")
 	written := []string{"--password-source", m.password, "--iterations", "1000"}
@@ -136,7 +136,7 @@ func (m *matrixToken) check(t *testing.T, label string) {
 	if export.code != 0 && export.code != 3 {
 		t.Errorf("export: exit code %d\n%s%s", export.code, export.stdout, export.stderr)
 	}
-	for name, verdict := range map[string]statedIdentity{"list": told, "diagnose --probe": probed} {
+	for name, verdict := range map[string]statedIdentity{"list": said, "diagnose --probe": probed} {
 		v := verdict.Verdict
 		if v.Exportable != leaves || v.Method != export.document.Method {
 			t.Errorf("%s says %v by %q, export %v by %q", name, v.Exportable, v.Method, leaves, export.document.Method)
@@ -145,10 +145,10 @@ func (m *matrixToken) check(t *testing.T, label string) {
 			t.Errorf("%s says %s, export %q", name, v.Reasons[0].Code, codes)
 		}
 	}
-	if dry := m.run(t, "export", label, "--dry-run", "-o", filepath.Join(m.backups, "dry.pfx")); (dry.code == 0) != leaves && codesOf(told.Verdict.Reasons)[0] != "no-wrapping-mechanism" {
+	if dry := m.run(t, "export", label, "--dry-run", "-o", filepath.Join(m.backups, "dry.pfx")); (dry.code == 0) != leaves && codesOf(said.Verdict.Reasons)[0] != "no-wrapping-mechanism" {
 		t.Errorf("export --dry-run: exit code %d, export %d", dry.code, export.code)
 	}
-	m.checkRequest(t, label, told)
+	m.checkRequest(t, label, said)
 	if !leaves {
 		if r := m.run(t, "export", append(written, label, "-o", filepath.Join(m.backups, label+" gone.pfx"), "--delete-key", "--yes")...); r.code != 3 || m.verdictOf(t, "list", label).PrivateKey == nil {
 			t.Errorf("export --delete-key of a key that cannot leave: exit code %d, and the key may be gone\n%s%s", r.code, r.stdout, r.stderr)
@@ -168,15 +168,15 @@ func (m *matrixToken) check(t *testing.T, label string) {
 	if against.code != 0 || !against.document.Valid {
 		t.Errorf("verify --against: exit code %d\n%s%s", against.code, against.stdout, against.stderr)
 	}
-	m.checkCircle(t, label, told.Verdict.Method)
+	m.checkCircle(t, label, said.Verdict.Method)
 }
 
 // checkRequest has the key sign a request, or be refused at once where it may not.
-func (m *matrixToken) checkRequest(t *testing.T, label string, told statedIdentity) {
+func (m *matrixToken) checkRequest(t *testing.T, label string, said statedIdentity) {
 	t.Helper()
 	dry := m.run(t, "request", label, "--same-key", "--dry-run")
 	real := m.run(t, "request", label, "--same-key", "-o", filepath.Join(m.directory, label+".csr"))
-	may := told.PrivateKey.Attributes["CKA_SIGN"]
+	may := said.PrivateKey.Attributes["CKA_SIGN"]
 	forbidden, unable := may != nil && !*may, strings.Contains(real.stderr, "cannot sign a request with this key") // the token's answer, or its key's attribute
 	if dry.code != real.code || (real.code == 0) == (forbidden || unable) {
 		t.Errorf("request --same-key: exit code %d, as a dry run %d, and CKA_SIGN is %v\n%s", real.code, dry.code, !forbidden, real.stderr)
