@@ -22,7 +22,7 @@ DEMO_PACKAGES := softhsm2
 # libnss3-tools brings libsoftokn3, opensc pkcs11-tool; the third and the fourth line are a TPM 2.0 in software, behind tpm2-pkcs11.
 TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl p11-kit p11-kit-modules \
 	openjdk-17-jre-headless|default-jre-headless gcc libc6-dev \
-	swtpm tpm2-abrmd tpm2-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools dbus-daemon \
+	zsh fish swtpm tpm2-abrmd tpm2-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools dbus-daemon \
 	libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 libtss2-tcti-tabrmd0 \
 	opencryptoki mount
 # A browser and pdftotext look at the HTML pages.

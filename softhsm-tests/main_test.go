@@ -200,7 +200,7 @@ func library(t *testing.T, name string) string {
 // script, and every JSON document that a script asks for is held against its schema.
 func TestNothingIsMissing(t *testing.T) {
 	softHSM(t)
-	for _, program := range []string{"openssl", "certutil", "bash", "pk12util", "certtool", "keytool", "pkcs11-tool", "gcc", "unshare"} {
+	for _, program := range []string{"openssl", "certutil", "bash", "zsh", "fish", "pk12util", "certtool", "keytool", "pkcs11-tool", "gcc", "unshare"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Errorf("%s is missing: %v", program, err)
 		}

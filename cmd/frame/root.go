@@ -67,6 +67,7 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 		c.Flags().Lookup("help").Usage = a.Text("flag.help", nil)
 		c.Long = terminal.Wrap(c.Long, a.helpWidth())
 	}
+	a.complete(root)
 	a.WordFlags(root)
 	return root
 }

@@ -1,0 +1,136 @@
+package softhsmtests
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// wrongInput is what people type wrong, and what they are told: words that name the cause, words of a remedy that can be used as
+// it stands, and the exit code.
+type wrongInput struct {
+	args          string // $P is the token and its PIN, $W a password
+	exit          int
+	cause, remedy string // patterns
+}
+
+const seeHelp = `See: p11bridge( [a-z]+)? --help`
+
+// wrongInputs are in the order in which a command line is read: commands, flags, names, secrets, files.
+func wrongInputs() []wrongInput {
+	return []wrongInput{
+		{"lst", 2, `no command "lst"`, `Did you mean: list\?`},
+		{"exprot alice -o a.pfx", 2, `no command "exprot"`, `Did you mean: export\?`},
+		{"help exprot", 2, `no command "exprot"`, `Did you mean: export\?`},
+		{"help", 0, `Commands:`, `export`},
+		{"help export", 0, `p11bridge export`, `--out`},
+		{"--version", 0, `^p11bridge `, `go1`},
+		{"list --tokn x", 2, `no flag --tokn`, `Did you mean: --token\?`},
+		{"list -t x", 2, `no flag -t`, `Did you mean: .*--token`},
+		{"export $P", 2, `OBJECT is missing`, `(?s)On the token:.*alice.*See: p11bridge export --help`},
+		{"export -o a.pfx $P", 2, `OBJECT is missing`, `(?m)^ +alice$`},
+		{"delete $P", 2, `OBJECT is missing`, `(?m)^ +alice$`},
+		{"export alice $P $W", 2, `file to write is missing`, `-o alice\.pfx`},
+		{"export alice $P $W --out", 2, `--out needs a value`, seeHelp},
+		{"export alice a.pfx $P", 2, `Only one OBJECT`, `Did you mean: -o a\.pfx\?`},
+		{"export alcie -o a.pfx $P $W", 1, `"alcie"`, `Did you mean: alice\?`},
+		{"export nobody -o a.pfx $P $W", 1, `No object on the token has the name "nobody"`, `(?s)On the token:.*alice`},
+		{"list ALICE $P", 0, `Nothing is called "ALICE"`, `"alice" is taken`},
+		{"list lic $P", 0, `Nothing is called "lic"`, `"alice" is taken`},
+		{"list twin $P", 1, `No object on the token has the name "twin"`, `(?m)^ +0f$`},
+		{"delete ALICE --yes $P", 1, `No object on the token has the name "ALICE"`, `Did you mean: alice\?`},
+		{"delete lic --yes --dry-run $P", 1, `No object on the token has the name "lic"`, `(?m)^ +alice$`},
+		{"export ALICE -o a.pfx --delete-key --yes --allow-volatile $P $W", 1, `No object on the token has the name "ALICE"`, `Did you mean: alice\?`},
+		{"export twins -o a.pfx $P $W", 2, `"twins" names several`, `(?m)^ +0f$`},
+		{"list --token DEMO", 0, `No token is called "DEMO"`, `"demo" is taken`},
+		{"list --token dmeo", 1, `token dmeo is not there`, `Did you mean: demo\?`},
+		{"list --token other", 1, `token other is not there`, `(?m)^ +demo$`},
+		{"export alice -o a.pfx $W", 4, `pin-missing`, `--pin-source`},
+		{"export alice -o a.pfx $P", 1, `password`, `--password-source`},
+		{"list --pin-source 47467850", 2, `never a flag's value`, `file:PATH`},
+		{"list --pin 47467850", 2, `never a flag's value`, `--pin-source takes .*file:PATH`},
+		{"list --pin=47467850", 2, `never a flag's value`, `--pin-source`},
+		{"export alice -o a.pfx $P --password 47467850", 2, `never a flag's value`, `--password-source takes .*file:PATH`},
+		{"export alice -o a.pfx $P --passphrase=47467850", 2, `never a flag's value`, `--password-source`},
+		{"export alice -o a.pfx $P --password-source pass:47467850", 2, `never a flag's value`, `file:PATH`},
+		{"list --pin-source file:nowhere", 4, `file:nowhere gives nothing`, `Check the file`},
+		{"list --pin-source env:NOWHERE", 4, `variable is not set`, `variable`},
+		{"list --pin-source file:.", 4, `directory`, `Check the file`},
+		{"export alice -o a.pfx $P --password-source generate", 2, `there is none`, `file:PATH`},
+		{"export alice -o no/where/a.pfx $P $W", 1, `directory of no/where/a\.pfx is not there`, `Make it first`},
+		{"export alice -o nowhere/ $P $W", 1, `nowhere/`, `directory`},
+		{"export alice -o /dev/stdout $P $W", 2, `standard output`, `Name the file`},
+		{"export alice -o - $P $W", 2, `standard output`, `\./-`},
+		{"export alice -o a.cer $P $W", 2, `name of a certificate`, `\.pfx`},
+		{"export alice -o a.pfx --profile old $P $W", 2, `"old"`, `modern, pbmac1 or legacy`},
+		{"export alice -o a.pfx --iterations many $P $W", 2, `--iterations takes another kind of value`, `such as 600000`},
+		{"list --timeout 5", 2, `--timeout takes another kind of value`, `such as 5s`},
+		{"list --timeout abc", 2, `--timeout takes another kind of value`, `such as 5s`},
+		{"list --json=maybe", 2, `--json takes another kind of value`, `true or false`},
+		{"export --all $P $W", 2, `--dir`, seeHelp},
+		{"export alice --all --dir b $P $W", 2, `no argument`, seeHelp},
+		{"export alice -o a.pfx --method magic $P $W", 2, `"magic"`, `auto, shroud, wrap or attributes`},
+		{"verify", 2, `FILE is missing`, `See: p11bridge verify --help`},
+		{"verify nowhere.pfx $W", 1, `nowhere\.pfx cannot be read`, `no such file`},
+		{"restore", 2, `FILE is missing`, `See: p11bridge restore --help`},
+		{"install", 2, `CERT is missing`, `See: p11bridge install --help`},
+		{"list --by name", 2, `"name"`, `token or purpose`},
+		{"list --lang de", 2, `"de" is not available`, `en, es, ca, fr`},
+		{"explain key-not-extractible", 2, `"key-not-extractible"`, `Did you mean: key-not-extractable`},
+		{"explain file-exist", 2, `"file-exist"`, `Did you mean: file-exists`},
+		{"explain 42", 2, `"42"`, `'p11bridge explain' lists them all`},
+		{"explain KEY-NOT-EXTRACTABLE", 0, `key-not-extractable`, `1\.`},
+		{"version foo", 2, `"foo" is one`, `See: p11bridge version --help`},
+		{"list pkcs11:tokn=x", 2, `not a PKCS#11 URI`, `tokn`},
+		{"list sha256:12 $P", 2, `not a fingerprint`, `at least 8`},
+		{"list --module nowhere.so", 1, `no PKCS#11 module at nowhere\.so|nowhere\.so`, `p11bridge doctor|path`},
+		{"list --nss-db nowhere", 1, `holds no certificate database`, `p11bridge list`},
+		{"list --module a --nss-db b", 2, `name two modules`, seeHelp},
+		{"list 'pkcs11:token=demo?pin-value=47467850'", 2, `pin-value`, `--pin-source`},
+		{"status", 2, `--dir`, `See: p11bridge status --help`},
+		{"demo --keep", 2, `--dir`, `See: p11bridge demo --help`},
+		{"doctor alice", 2, `"alice" is one`, `See: p11bridge doctor --help`},
+	}
+}
+
+// TestWrongInputs types them all. What may be a secret is repeated nowhere, and none of them leaves a file.
+func TestWrongInputs(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "demo"
+label="alice" id=01 key=p256 policy=wrappable certificate=valid
+label="twins" id=0f key=p256 policy=wrappable certificate=valid
+label="twins" id=10 key=p256 policy=wrappable certificate=valid
+`)
+	rows := wrongInputs()
+	if len(rows) < 70 {
+		t.Fatalf("only %d rows", len(rows))
+	}
+	for _, row := range rows {
+		t.Run(row.args, func(t *testing.T) {
+			t.Parallel()
+			var args []string
+			for _, word := range strings.Fields(row.args) {
+				switch word {
+				case "$P":
+					args = append(args, "--token", "demo", "--pin-source", p.pin)
+				case "$W":
+					args = append(args, "--password-source", p.password)
+				default:
+					args = append(args, strings.Trim(word, "'"))
+				}
+			}
+			r := p11bridge(t, p.environment, args...)
+			if r.code != row.exit {
+				t.Errorf("exit code %d, not %d", r.code, row.exit)
+			}
+			for _, pattern := range []string{row.cause, row.remedy} {
+				if !regexp.MustCompile(pattern).MatchString(r.stdout + r.stderr) {
+					t.Errorf("nothing says %s:\n%s%s", pattern, r.stdout, r.stderr)
+				}
+			}
+			if strings.Contains(r.stdout+r.stderr, "47467850") {
+				t.Errorf("a secret is repeated:\n%s%s", r.stdout, r.stderr)
+			}
+		})
+	}
+}
