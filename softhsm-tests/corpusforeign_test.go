@@ -208,8 +208,10 @@ func (f *foreignFiles) certtool() {
 	f.add("certtool: PEM", "pw", "gnutls.p12", "valid file-as-text")
 	f.run("certtool", append(args, "--empty-password", "--outder")...)
 	f.add("certtool: an empty password", "", "gnutls.p12", "valid password-empty")
-	f.run("certtool", append(args, "--null-password", "--outder")...)
-	f.add("certtool: no password", "", "gnutls.p12", "valid password-empty")
+	// GnuTLS 3.8.9 crashes where there is to be no password at all.
+	if _, err := foreign(f.directory, nil, "certtool", append(args, "--null-password", "--outder")...); err == nil {
+		f.add("certtool: no password", "", "gnutls.p12", "valid password-empty")
+	}
 }
 
 func (f *foreignFiles) keytool() {
