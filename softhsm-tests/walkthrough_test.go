@@ -169,7 +169,7 @@ var promised = map[string]func(*testing.T, *walk){
 		w.shows(t, "names several objects", "sha256:")
 		w.also(t, 2, `p11bridge export dave -o dave.pfx --token demo --pin-source "$PIN" --password-source "$PASSWORD"`)
 		w.also(t, 0, `p11bridge list "sha256:$(openssl x509 -in alice.pem -outform DER | sha256sum | cut -d ' ' -f 1)" --token demo --pin-source "$PIN"`)
-		w.shows(t, "yes, by wrap")
+		w.shows(t, "can leave: handed over encrypted")
 	},
 	"renewed": func(t *testing.T, w *walk) {
 		w.shows(t, "renewed since the last backup", "never backed up")
