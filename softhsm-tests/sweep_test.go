@@ -332,9 +332,7 @@ func (y *sweepCounts) report() {
 	for _, kind := range breaches {
 		slices.Sort(y.lines[kind])
 		for _, line := range y.lines[kind] {
-			if t.Log(line); !slices.Contains(notYetHeld, kind) {
-				t.Fail()
-			}
+			t.Error(line)
 		}
 		summary += fmt.Sprintf(", %d %s", y.counts[kind], kind)
 	}

@@ -40,10 +40,6 @@ const (
 // breaches in the order in which they are counted out.
 var breaches = []breach{keyLost, unreported, silentFile, unnamed, falseExit, falseRefusal, falseFile, fileLost, objectLost, leftDraft, secretShown, stateShown, moduleNamed, endless, censusImpossible}
 
-// notYetHeld are the invariants that p11bridge is known to break. They are counted and shown and fail no test. A kind is taken
-// out once its count is 0, and none is added.
-var notYetHeld = []breach{unreported, silentFile, unnamed, falseExit, falseRefusal, stateShown}
-
 // broken is one broken invariant.
 type broken struct {
 	breach
