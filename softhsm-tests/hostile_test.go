@@ -37,6 +37,9 @@ func (s *stage) performHostile(t *testing.T, module string, c *sweptCommand, dir
 	environment := []string{"P11HOSTILE=" + mode, "P11HOSTILE_MODULE=" + s.module, "P11FAULT_MODULE=" + s.census.module, "P11FAULT=" + c.faults}
 	args := append(slices.Clone(c.args), "--module="+module, tokenArgument, pinArgument)
 	r := s.run(directory, environment, append(args, more...)...)
+	if strings.HasPrefix(mode, "close:") { // SoftHSM's own file as well, in the middle of C_Login
+		mendToken(t, s.scenes[c.scene], directory)
+	}
 	a := s.lookAfter(s.scenes[c.scene], directory, r)
 	if strings.Contains(r.stdout, "P11HOSTILE") {
 		a.breaks(moduleNamed, "on standard output")
