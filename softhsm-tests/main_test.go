@@ -21,6 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if err := os.Setenv("PAGER", "cat"); err != nil { // a test that wants one says so
+		panic(err)
+	}
 	leaveTerminal()
 	testscript.Main(withProduct{m}, map[string]func(){
 		"mktoken":  func() { os.Exit(makeToken()) },

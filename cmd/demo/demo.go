@@ -186,7 +186,7 @@ func showMainJob(ctx context.Context, a *frame.App, place demo.Place) error {
 		if err != nil {
 			return err
 		}
-		code, err := a.RunAgain(ctx, frame.Again{Arguments: append([]string{"--lang", a.Catalog.Language}, step.args...), Environment: environment(place), Joined: true})
+		code, err := a.RunAgain(ctx, frame.Again{Arguments: append([]string{"--lang", a.Catalog.Language, "--no-pager"}, step.args...), Environment: environment(place), Joined: true})
 		if err != nil {
 			return err
 		}

@@ -220,6 +220,8 @@ func (n nextCommands) of(identity view.Identity, name string) []string {
 		return nil
 	case !n.generates:
 		words = []string{"request", name, "--same-key", "-o", fileName(identity) + ".csr"}
+	case identity.Certificate == nil && identity.PrivateKey != nil: // nothing tells whose the new certificate is to be
+		words = []string{"request", name, "--subject", "CN=" + fileName(identity), "-o", fileName(identity) + ".csr"}
 	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
 		words = []string{"request", name, "-o", fileName(identity) + ".csr"}
 	default:

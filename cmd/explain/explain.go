@@ -20,6 +20,7 @@ type explainView struct {
 	Schema  string      `json:"schema"`
 	Reasons []entryView `json:"reasons"`
 	Errors  []string    `json:"errors"` // the codes of errors
+	Terms   []string    `json:"terms"`  // of the glossary
 }
 
 type entryView struct {
@@ -35,7 +36,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Use:     "explain [CODE]",
 		Short:   a.Text("command.explain.short", nil),
 		Long:    a.Text("command.explain.long", nil),
-		Example: frame.Examples("explain", "explain key-not-extractable", "explain --errors"),
+		Example: frame.Examples("explain", "explain key-not-extractable", "explain shroud", "explain glossary", "explain --errors"),
 		Args:    frame.AtMostOne("CODE"),
 		RunE: a.Unsupervised(func(_ context.Context, args []string) (frame.Result, error) {
 			return runExplain(args, errors)
@@ -50,8 +51,12 @@ func runExplain(args []string, errors bool) (frame.Result, error) {
 	if len(args) == 1 {
 		entries, failures = find(strings.ToLower(args[0]))
 	}
+	term := ""
 	if len(entries)+len(failures) == 0 {
-		return frame.Result{}, frame.UsageAmong("error.unknown-code", messages.Args{"Code": foreign.Text(args[0])}, args[0], Codes())
+		term = findTerm(args[0])
+	}
+	if len(entries)+len(failures) == 0 && term == "" {
+		return frame.Result{}, frame.UsageAmong("error.unknown-code", messages.Args{"Code": foreign.Text(args[0])}, args[0], append(append(Codes(), terms...), glossary))
 	}
 	if errors && len(args) == 0 {
 		entries = nil
@@ -63,9 +68,19 @@ func runExplain(args []string, errors bool) (frame.Result, error) {
 	for _, e := range failures {
 		shown.Errors = append(shown.Errors, e.Code)
 	}
-	shown.Reasons, shown.Errors = frame.NoNil(shown.Reasons), frame.NoNil(shown.Errors)
+	switch {
+	case term == glossary:
+		shown.Terms = terms
+	case term != "":
+		shown.Terms = []string{term}
+	case len(args) == 0 && !errors:
+		shown.Terms = terms
+	}
+	shown.Reasons, shown.Errors, shown.Terms = frame.NoNil(shown.Reasons), frame.NoNil(shown.Errors), frame.NoNil(shown.Terms)
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
 		switch {
+		case term != "":
+			printTerm(p, term)
 		case errors && len(args) == 0:
 			printErrors(p, failures)
 		case len(args) == 0:
@@ -121,11 +136,13 @@ func printError(p *frame.Printer, e frame.ErrorCode) {
 }
 
 func printAll(p *frame.Printer, entries []verdict.Entry) {
-	var rows [][]terminal.Cell
+	column := 0
 	for _, e := range entries {
-		rows = append(rows, []terminal.Cell{{Text: string(e.Code)}, {Text: p.ReasonText(verdict.Reason{Code: e.Code}, "summary")}})
+		column = max(column, len(e.Code)+2)
 	}
-	fmt.Fprint(p.Out, terminal.Table("", rows))
+	for _, e := range entries {
+		fmt.Fprintln(p.Out, terminal.Hanging(fmt.Sprintf("%-*s", column, e.Code), column, p.ReasonText(verdict.Reason{Code: e.Code}, "summary"), p.Width()))
+	}
 }
 
 func printOne(p *frame.Printer, e verdict.Entry) {

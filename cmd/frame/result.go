@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
@@ -79,6 +80,11 @@ func (a *App) print(r Result, mark supervise.Mark) error {
 	return a.writeMarked(a.out, []byte(terminal.Wrap(text.String(), a.Width())), mark)
 }
 
+// pager shows a result that does not fit on the screen.
+func (a *App) pager(out *os.File) *terminal.Pager {
+	return &terminal.Pager{Out: out, Getenv: a.Getenv, Off: a.NoPager || a.JSON}
+}
+
 // writeMarked writes a text; nothing is done before it is out. The parent of a worker notes the mark in the same step.
 func (a *App) writeMarked(to terminal.Output, text []byte, mark supervise.Mark) error {
 	if len(text) == 0 {
@@ -87,6 +93,8 @@ func (a *App) writeMarked(to terminal.Output, text []byte, mark supervise.Mark) 
 	var err error
 	if stream, is := to.(*supervise.Stream); is {
 		err = stream.Tell(text, mark)
+	} else if pager := a.pager(os.Stdout); to == a.out && mark.Told && !mark.Document && pager.Hold(text) {
+		err = pager.Show()
 	} else {
 		_, err = to.Write(text)
 	}

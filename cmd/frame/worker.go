@@ -52,9 +52,13 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 		leftOut := func(f *supervise.ModuleFailure) {
 			a.Notice("notice.module-left-out", messages.Args{"Problem": messages.Own(a.Describe(f).Text(a))})
 		}
+		pager := a.pager(os.Stdout)
 		end, err := supervise.Run(c.Context(), supervise.Task{
-			Arguments: os.Args[1:], Timeout: a.Timeout, LeftOut: leftOut, Variables: variablesNamed(append(named, a.PinSource)), Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
+			Hold: pager.Hold, Arguments: os.Args[1:], Timeout: a.Timeout, LeftOut: leftOut, Variables: variablesNamed(append(named, a.PinSource)), Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
 		})
+		if shown := pager.Show(); shown != nil {
+			return shown
+		}
 		return a.AfterChild(end, a.lookAgain(c.Context(), err))
 	}
 }

@@ -41,19 +41,9 @@ func printLines(p *frame.Printer, identities []view.Identity) {
 			start = under
 		}
 		paint, word := verdictWord(p.App, identity, colour)
-		fmt.Fprintln(p.Out, hanging(p, start, under, paint(word)+": "+strings.Join(view.Shorts(p.App, identity.Verdict), ", ")))
-		fmt.Fprintln(p.Out, hanging(p, under, under, certificateText(p.App, identity)))
+		fmt.Fprintln(p.Out, terminal.Hanging(start, len(under), paint(word)+": "+strings.Join(view.Shorts(p.App, identity.Verdict), ", "), p.Width()))
+		fmt.Fprintln(p.Out, terminal.Hanging(under, len(under), certificateText(p.App, identity), p.Width()))
 	}
-}
-
-// hanging sets a text behind a start, and what does not fit below it.
-func hanging(p *frame.Printer, start, under, text string) string {
-	width := p.Width()
-	if width == 0 {
-		return start + text
-	}
-	wrapped := terminal.Wrap(text, max(width-len(under), 20))
-	return start + strings.ReplaceAll(wrapped, "\n", "\n"+under)
 }
 
 func verdictWord(a *frame.App, identity view.Identity, colour terminal.Colours) (func(string) string, string) {

@@ -428,6 +428,7 @@ func families(t *testing.T) map[string][]string {
 		"reason.":           reasons,
 		"family.":           backupRoutes(t),
 		"step.":             shared,
+		"term.":             {"pfx", "token", "shroud", "wrap", "attributes", "profile", "cka-id", "puk", "chain"},
 		"export.proof.":     constantsOf(t, "../../bridge/archive", "Proof"),
 		"error.load.":       both(constantsOf(t, "../../token", "LoadFault")),
 		"error.file.":       both(constantsOf(t, "../../bridge/archive", "FileFault")),

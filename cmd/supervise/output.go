@@ -134,8 +134,8 @@ func (s streams) setColumns(p *Page) {
 	}
 }
 
-// write writes what the child says until its end is told by endOutput.
-func (s streams) write(p *Page) {
+// write writes what the child says until its end is told by endOutput. A result that hold keeps is shown by whoever keeps it.
+func (s streams) write(p *Page, hold func([]byte) bool) {
 	state := p.half(outputAt)
 	var kept [len(s)][]byte // of each stream, the pieces of a text that is not whole
 	for {
@@ -153,7 +153,7 @@ func (s streams) write(p *Page) {
 			failure = 0
 			kept[number] = append(kept[number], p.memory[outputAt+pieceAt:outputAt+pieceAt+int(length)]...)
 			if atomic.LoadUint32(p.half(outputAt+24)) == 0 {
-				failure = s.writeMarked(p, int(number), kept[number])
+				failure = s.writeMarked(p, int(number), kept[number], hold)
 				kept[number] = nil
 			}
 		}
@@ -168,10 +168,13 @@ func (s streams) write(p *Page) {
 
 // writeMarked writes a text. That it is told is noted before, and taken back where it could not be written: whoever looks
 // meanwhile knows that it is on its way.
-func (s streams) writeMarked(p *Page, number int, text []byte) unix.Errno {
+func (s streams) writeMarked(p *Page, number int, text []byte, hold func([]byte) bool) unix.Errno {
 	told, document := atomic.LoadUint32(p.half(outputAt+32)), atomic.LoadUint32(p.half(outputAt+28)) == 1
 	if told != 0 {
 		p.SetTold(int(told) - 1)
+	}
+	if number == 0 && told != 0 && !document && hold != nil && hold(text) {
+		return 0
 	}
 	failure := writeAll(int(s[number].Fd()), text)
 	switch {

@@ -60,7 +60,7 @@ func TestChildThatDiesHasToldOrNot(t *testing.T) {
 func TestHandedOverIsWritten(t *testing.T) {
 	page, ours, path := newParent(t, filepath.Join(t.TempDir(), "out"))
 	handOver(page, []byte("result\n"), false, 0)
-	time.AfterFunc(100*time.Millisecond, func() { ours.write(page) })
+	time.AfterFunc(100*time.Millisecond, func() { ours.write(page, nil) })
 	endOutput(page)
 	if text, err := os.ReadFile(path); err != nil || string(text) != "result\n" {
 		t.Errorf("%q is out: %v", text, err)
@@ -101,7 +101,7 @@ func writtenByParent(t *testing.T, path string) (page *Page, written chan struct
 	written = make(chan struct{})
 	go func() {
 		defer close(written)
-		ours.write(page)
+		ours.write(page, nil)
 	}()
 	return page, written
 }

@@ -47,6 +47,7 @@ type Task struct {
 	LookAgain *LookAgain           // what the child is to look for in place of its work; nil for none
 	LeftOut   func(*ModuleFailure) // is told of each module that is left out; may be nil
 	In, Out   *os.File             // the child's standard input, and where its output goes
+	Hold      func([]byte) bool    // keeps a result that is not to be written now; nil keeps none
 }
 
 // Outcome is how a child ended: with its exit code, or, where a module took it along, the exit code of the result that it
@@ -152,7 +153,7 @@ func watchChild(ctx context.Context, e Task, page *Page, child *exec.Cmd) (*Modu
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		ours.write(page)
+		ours.write(page, e.Hold)
 	}()
 	err := child.Wait()
 	close(watch.done)

@@ -40,6 +40,15 @@ func Table(indent string, rows [][]Cell) string {
 	return out.String()
 }
 
+// Hanging sets a text behind a start of some columns, and what does not fit on a line of a width below it. A width of 0 breaks nothing.
+func Hanging(start string, columns int, text string, width int) string {
+	if width <= 0 {
+		return start + text
+	}
+	const least = 20
+	return start + strings.ReplaceAll(Wrap(text, max(width-columns, least)), "\n", "\n"+strings.Repeat(" ", columns))
+}
+
 // Shorten cuts a printable text to a number of columns, and ends what it cut with an ellipsis.
 func Shorten(text string, most int) string {
 	if columns(text) <= most {
