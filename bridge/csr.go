@@ -387,15 +387,3 @@ func (r CSRRequest) sign(result *CSRResult) ([]byte, error) {
 	}
 	return nil, err
 }
-
-func schemeOf(key pki.PublicKey) (pki.Scheme, crypto.Hash) {
-	switch key.Algorithm {
-	case "RSA":
-		return pki.RSAPKCS1SHA256, crypto.SHA256
-	case "RSA-PSS":
-		return pki.RSAPSSSHA256, crypto.SHA256
-	case "Ed25519":
-		return pki.Ed25519, 0
-	}
-	return pki.ECDSASHA256, crypto.SHA256
-}

@@ -148,7 +148,7 @@ func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token
 
 // addPublicObjects puts the public key, the certificate and the chain beside the private key, as far as they are not there. placed says that the
 // key's own certificate is.
-func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan, added *token.Additions, result *RestoreResult, placed bool) error {
+func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan, added *token.Additions, result *RestoreResult, certificateThere bool) error {
 	if plan.publicKey == nil {
 		_, err := added.StorePublicKey(plan.Name, result.Public, plan.Usage)
 		code, refused := refusal(err)
@@ -161,7 +161,7 @@ func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan,
 		}
 	}
 	certificates := plan.missing
-	if plan.certificate == nil && !placed {
+	if plan.certificate == nil && !certificateThere {
 		certificates = append([]*pki.Certificate{r.Copy.Certificate}, certificates...)
 	}
 	for _, certificate := range certificates {

@@ -154,12 +154,12 @@ func (r RestoreRequest) prove(ctx context.Context, in *entered, added *token.Add
 	if !errors.As(err, &answer) || !answer.SignsLater() || in.plan.certificate != nil {
 		return err
 	}
-	certificate, placed := added.StoreCertificate(in.plan.Name, r.Copy.Certificate)
-	if placed != nil {
-		if _, refused := refusal(placed); refused {
+	certificate, refusedCertificate := added.StoreCertificate(in.plan.Name, r.Copy.Certificate)
+	if refusedCertificate != nil {
+		if _, refused := refusal(refusedCertificate); refused {
 			return err
 		}
-		return placed
+		return refusedCertificate
 	}
 	if again := r.Session.Prove(ctx, key, in.template.Public); again == nil {
 		in.certificate = certificate

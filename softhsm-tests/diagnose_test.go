@@ -64,8 +64,8 @@ func (d *diagnosed) fromSnapshot(t *testing.T, args ...string) *result {
 
 // codeOfDiagnosis is 1 where an object could not be read, since nobody knows what it is.
 func codeOfDiagnosis(r *result) int {
-	for _, told := range r.document.Tokens {
-		if slices.Contains(codesOf(told.Reasons), "object-unreadable") {
+	for _, read := range r.document.Tokens {
+		if slices.Contains(codesOf(read.Reasons), "object-unreadable") {
 			return 1
 		}
 	}

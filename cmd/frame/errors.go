@@ -160,7 +160,7 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	default: // between two calls: no module's doing
 		id, function = "error.child-ended", "–"
 	}
-	something := len(e.Placed)+len(e.Unfinished) > 0
+	something := len(e.Saved)+len(e.Unfinished) > 0
 	switch { // the texts that do not say that nothing was left behind
 	case something && id == "error.child-ended":
 		id = "error.child-ended.partly"
@@ -170,7 +170,7 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	f := Failure{
 		ID:   id,
 		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(token.WithCalls(function)), "Signal": messages.Own(e.Signal), "After": messages.Own(e.After.String())},
-		More: strings.TrimSpace(a.placed(e.Placed) + "\n" + a.unfinished(e.Unfinished)), Code: ExitFailed,
+		More: strings.TrimSpace(a.saved(e.Saved) + "\n" + a.unfinished(e.Unfinished)), Code: ExitFailed,
 	}
 	if e.Cause != supervise.Interrupted {
 		f.Stated = []verdict.Reason{verdict.JudgeIncident(e.Module, *IncidentOf(e))}

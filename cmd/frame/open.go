@@ -325,7 +325,7 @@ func (w *Worker) ObserverOf(library string) (*supervise.Observer, error) {
 // Placing notes a file that is about to get its final name: the parent tells of it if this process dies.
 func (a *App) Placing(path string) {
 	if a.child != nil {
-		a.child.Page.AddPlaced(path)
+		a.child.Page.AddSaved(path)
 	}
 }
 

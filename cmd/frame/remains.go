@@ -32,7 +32,7 @@ func describeRemains(a *App, e *token.RemainsError) Failure {
 }
 
 // placed tells which files a worker that died had given their names.
-func (a *App) placed(paths []string) string {
+func (a *App) saved(paths []string) string {
 	if len(paths) == 0 {
 		return ""
 	}

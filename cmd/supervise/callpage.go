@@ -39,7 +39,7 @@ const (
 	slotSize   = 512
 	slotCount  = 30
 
-	pageSize = placedAt + placedSize
+	pageSize = savedAt + savedSize
 )
 
 // newCallPage makes the page; the file hands it to the child.

@@ -33,7 +33,7 @@ type ModuleFailure struct {
 	// Unfinished are the names of what the child was putting on a token.
 	Unfinished []string
 	// Placed are the files that the child gave their final names.
-	Placed []string
+	Saved []string
 	// Login is the login that was made, where it can be made again.
 	Login Login
 }

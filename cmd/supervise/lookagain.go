@@ -50,7 +50,7 @@ func (p *Page) LookAgain() *LookAgain {
 
 // SetLogin notes a login.
 func (p *Page) SetLogin(l Login) {
-	path := p.memory[loginPathAt+8 : placedAt]
+	path := p.memory[loginPathAt+8 : savedAt]
 	if len(l.Path) > len(path) {
 		return
 	}
@@ -62,7 +62,7 @@ func (p *Page) SetLogin(l Login) {
 }
 
 func (p *Page) login() (l Login) {
-	path := p.memory[loginPathAt+8 : placedAt]
+	path := p.memory[loginPathAt+8 : savedAt]
 	n := binary.NativeEndian.Uint64(p.memory[loginPathAt:])
 	if n == 0 || n > uint64(len(path)) {
 		return Login{}

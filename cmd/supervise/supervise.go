@@ -116,7 +116,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 	case failure.Function == "": // it was interrupted in no call
 		failure.Module, failure.Function, _ = page.longest()
 	}
-	failure.Unfinished, failure.Placed, failure.Login = page.unfinished(), page.placed(), page.login()
+	failure.Unfinished, failure.Saved, failure.Login = page.unfinished(), page.saved(), page.login()
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
 		if removed := removeUnfinished(scratch); removed != nil {

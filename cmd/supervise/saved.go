@@ -11,28 +11,28 @@ import (
 //
 //	offset placedAt    the length of the paths, 0 for none, written last; then the paths, each ended by a zero byte
 const (
-	placedAt   = lookAgainAt + lookSize
-	placedSize = 256 << 10
+	savedAt   = lookAgainAt + lookSize
+	savedSize = 256 << 10
 )
 
-// AddPlaced notes a file that is about to get its final name. Of very many the last are not noted.
-func (p *Page) AddPlaced(path string) {
+// AddSaved notes a file that is about to get its final name. Of very many the last are not noted.
+func (p *Page) AddSaved(path string) {
 	p.placing.Lock()
 	defer p.placing.Unlock()
-	area := p.memory[placedAt : placedAt+placedSize]
+	area := p.memory[savedAt : savedAt+savedSize]
 	n := binary.NativeEndian.Uint64(area)
-	if path += "\x00"; n+uint64(len(path)) > placedSize-8 {
+	if path += "\x00"; n+uint64(len(path)) > savedSize-8 {
 		return
 	}
 	copy(area[8+n:], path)
 	binary.NativeEndian.PutUint64(area, n+uint64(len(path)))
 }
 
-// placed are those of the files that are there.
-func (p *Page) placed() (there []string) {
-	area := p.memory[placedAt : placedAt+placedSize]
+// saved are those of the files that are there.
+func (p *Page) saved() (there []string) {
+	area := p.memory[savedAt : savedAt+savedSize]
 	n := binary.NativeEndian.Uint64(area)
-	if n == 0 || n > placedSize-8 {
+	if n == 0 || n > savedSize-8 {
 		return nil
 	}
 	for path := range strings.SplitSeq(strings.TrimSuffix(string(area[8:8+n]), "\x00"), "\x00") {
