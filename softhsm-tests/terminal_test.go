@@ -237,7 +237,7 @@ label="evil\x1b[2J\x07\u202elabel\u009b31m" id=04 key=p256 policy=locked certifi
 			}
 			until(t, "the listing shows", func() bool { return strings.Contains(term.text(), "dave") && strings.Contains(term.text(), "evil") })
 			shown := strings.ReplaceAll(term.text(), "\r\n", "\n")
-			if test.coloured && (!strings.Contains(shown, "\x1b[32myes, by wrap\x1b[0m") || !strings.Contains(shown, "\x1b[31mno: key-not-extractable\x1b[0m")) || !test.coloured && colour.MatchString(shown) {
+			if test.coloured && (!strings.Contains(shown, "\x1b[32mcan leave\x1b[0m") || !strings.Contains(shown, "\x1b[31mcannot leave\x1b[0m")) || !test.coloured && colour.MatchString(shown) {
 				t.Errorf("colours: %q", shown)
 			}
 			if err := checkPrintable(colour.ReplaceAllString(shown, "")); err != nil {

@@ -230,18 +230,25 @@ func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
 		f.Candidates = near
 		more = append(more, a.didYouMean(near))
 	}
-	if shown := e.Known[:min(len(e.Known), mostListed)]; len(shown) > 0 {
+	shown := e.Known
+	if len(shown) > mostListed {
+		shown = shown[:fewListed]
+	}
+	if len(shown) > 0 {
 		more = append(more, a.Text("error.known-objects", nil), PrintableList(shown))
 	}
-	if rest := len(e.Known) - mostListed; rest > 0 {
+	if rest := len(e.Known) - len(shown); rest > 0 {
 		more = append(more, a.Text("error.more-objects", messages.Args{"More": messages.Number(rest)}))
 	}
 	f.More = strings.Join(more, "\n")
 	return f
 }
 
-// mostListed is how many names are listed where one is missing.
-const mostListed = 20
+// mostListed is how many names are listed where one is missing; of more than that, fewListed show what names look like.
+const (
+	mostListed = 20
+	fewListed  = 5
+)
 
 func describeSource(a *App, e *sourceError) Failure {
 	f := Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": messages.Own(e.Flag), "Source": messages.Own(e.Source), "Problem": messages.Own(a.sourceProblem(e.Err))}, Code: ExitFailed}
