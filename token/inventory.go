@@ -106,11 +106,13 @@ func (s *Session) settle(ctx context.Context, objects []*Object) error {
 		if _, known := l.own[key]; known || !key.signsUnasked() {
 			continue
 		}
-		possible := slices.DeleteFunc(slices.Clone(l.halves), func(half pki.PublicKey) bool { return !couldBe(key, half) })
-		if len(l.hinted(key)) == 0 {
+		hinted := l.hinted(key)
+		possible := hinted
+		if len(hinted) == 0 {
 			if unhinted++; unhinted > mostUnhinted {
 				continue
 			}
+			possible = l.possible(key)
 		}
 		if len(possible) == 0 {
 			continue
@@ -127,7 +129,9 @@ func (s *Session) settle(ctx context.Context, objects []*Object) error {
 			continue
 		}
 		key.signed = signed
-		key.learn(possible, l.hinted(key))
+		if !key.learn(hinted) && !key.learn(l.possible(key)) { // the hinted first: of the others there may be as many as keys
+			key.refute(hinted)
+		}
 	}
 	return nil
 }
@@ -155,14 +159,19 @@ func (o *Object) signsUnasked() bool {
 	return o.Attributes.Bool(CKASign) != False && o.Attributes.Bool(CKAAlwaysAuthenticate) != True
 }
 
-// learn notes which of the possible public keys verifies what the key signed, and which of those with its CKA_ID do not.
-func (o *Object) learn(possible, hinted []pki.PublicKey) {
-	for _, public := range possible {
+// learn notes which of the public keys verifies what the key signed, if one does.
+func (o *Object) learn(publics []pki.PublicKey) bool {
+	for _, public := range publics {
 		if o.signed.verify(public) == nil {
 			o.ProvenPublicKey = public.SPKI
-			return
+			return true
 		}
 	}
+	return false
+}
+
+// refute notes which of the public keys with the key's CKA_ID do not verify what it signed.
+func (o *Object) refute(hinted []pki.PublicKey) {
 	for _, public := range hinted {
 		if errors.Is(o.signed.verify(public), ErrOtherKey) {
 			o.RefutedPublicKeys = append(o.RefutedPublicKeys, public.SPKI)

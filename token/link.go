@@ -91,6 +91,11 @@ func (l *linker) hinted(key *Object) []pki.PublicKey {
 	})
 }
 
+// possible lists every public key on the token that a private key may have, judged by key type and by curve.
+func (l *linker) possible(key *Object) []pki.PublicKey {
+	return slices.DeleteFunc(slices.Clone(l.halves), func(half pki.PublicKey) bool { return !couldBe(key, half) })
+}
+
 // couldBe tells whether a private key's type and curve fit a public key.
 func couldBe(key *Object, public pki.PublicKey) bool {
 	keyType, known := key.KeyType()
