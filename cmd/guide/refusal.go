@@ -35,7 +35,7 @@ func (b *backup) meetRefusal(ctx context.Context) (bool, error) {
 	if b.key.hidden() || b.key.Verdict.Exportable == nil {
 		title = "guide.cannot.unknown"
 	}
-	q := terminal.Choice{Title: b.Text(title, messages.Args{"Label": b.key.Label}), Description: b.threeSentences(b.key.reason())}
+	q := terminal.Choice{Title: b.Text(title, messages.Args{"Label": b.key.Label}), Description: b.explained(b.key.reason())}
 	ways := b.ways()
 	for _, w := range ways {
 		q.Answers = append(q.Answers, b.Text(w.text, nil))
@@ -80,13 +80,12 @@ func (b *backup) ways() []way {
 	)
 }
 
-// threeSentences are what can be read out over the phone: what is so, and why.
-func (c *conversation) threeSentences(reason verdict.Reason) string {
+// explained is what can be read out over the phone: what is so, and why.
+func (c *conversation) explained(reason verdict.Reason) string {
 	if reason.Code == "" {
 		return ""
 	}
-	why := strings.SplitAfterN(c.ReasonText(reason, "why"), ". ", 3)
-	return c.ReasonText(reason, "summary") + " " + strings.TrimSpace(strings.Join(why[:min(2, len(why))], ""))
+	return c.ReasonText(reason, "summary") + " " + c.ReasonText(reason, "why")
 }
 
 // snapshotExtension and pageExtension are the ends of the two files of a report.
