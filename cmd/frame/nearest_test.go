@@ -11,7 +11,7 @@ func TestNearest(t *testing.T) {
 	commands := []string{"list", "diagnose", "export", "verify", "restore", "delete", "status", "doctor", "request", "install"}
 	for _, row := range []struct{ typed, want string }{
 		{"lst", "list"}, {"exprot", "export"}, {"EXPORT", "export"}, {"dia", "diagnose"}, {"verfiy", "verify"}, {"re", "restore request"},
-		{"statsu", "status"}, {"x", ""}, {"banana", ""}, {"", ""}, {strings.Repeat("e", 500), ""},
+		{"statsu", "status"}, {"x", ""}, {"lips", ""}, {"banana", ""}, {"", ""}, {strings.Repeat("e", 500), ""},
 	} {
 		if got := strings.Join(nearest(row.typed, commands), " "); got != row.want {
 			t.Errorf("%q: %q, not %q", row.typed, got, row.want)
