@@ -67,12 +67,17 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 	if err != nil {
 		return frame.Result{}, fmt.Errorf("make a directory: %w", err)
 	}
+	there, err := os.ReadDir(dir)
+	ours := errors.Is(err, os.ErrNotExist) || err == nil && len(there) == 0
 	fmt.Fprintln(a.Err, a.Text("demo.making", messages.Args{"Directory": messages.Own(dir)}))
 	args := []string{"demo", "--dir", dir}
 	if a.JSON {
 		args = append(args, "--json")
 	}
 	err = a.AfterChild(a.InChild(ctx, supervise.Task{Arguments: args, In: os.Stdin, Out: os.Stdout}))
+	if err != nil && ours {
+		err = errors.Join(err, removeUnfinished(dir))
+	}
 	if err != nil {
 		return frame.Result{}, err
 	}
@@ -88,6 +93,18 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	return frame.Result{}, showMainJob(ctx, a, place)
+}
+
+// removeUnfinished takes away what a token that was not made to the end has left in a directory that was empty before, and nothing else.
+func removeUnfinished(dir string) error {
+	var problems []error
+	for _, name := range []string{"pin.txt", "softhsm2.conf", "tokens"} {
+		problems = append(problems, os.RemoveAll(filepath.Join(dir, name)))
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
 }
 
 // makeDemoToken runs in the child.
