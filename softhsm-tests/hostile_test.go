@@ -142,6 +142,10 @@ func (s *stage) testHostileRows(t *testing.T) {
 		}
 		t.Run(row.mode+" "+row.command, func(t *testing.T) {
 			a := s.performHostile(t, module, commands[row.command], filepath.Join(t.TempDir(), "scene"), row.mode)
+			if a.run.code != 0 {
+				a.checkReported()
+				a.checkFilesReported()
+			}
 			for _, b := range a.broken {
 				t.Errorf("%s: %s", b.breach, b.what)
 			}

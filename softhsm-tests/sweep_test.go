@@ -101,7 +101,10 @@ func (s *stage) testCalls(t *testing.T) {
 	}
 	chosen := sampleOf(faults, size)
 	if wanted := os.Getenv("SWEEP_FAULT"); wanted != "" {
-		chosen = slices.DeleteFunc(faults, func(f sweptFault) bool { return f.String() != wanted })
+		chosen = nil
+		for _, c := range s.commands() {
+			chosen = append(chosen, theFault(t, &c, wanted))
+		}
 	}
 	sweepCounts := newSweepCounts(t)
 	spread(t, chosen, func(fault sweptFault, directory string) {
@@ -112,6 +115,19 @@ func (s *stage) testCalls(t *testing.T) {
 	if os.Getenv("SWEEP") == "full" && os.Getenv("SWEEP_COMMAND") == "" && os.Getenv("SWEEP_FAULT") == "" && len(chosen) < 10_000 {
 		t.Errorf("only %d faults", len(chosen))
 	}
+}
+
+// theFault reads a fault as it is written by String: any one, and not only those that the sweep tries.
+func theFault(t *testing.T, c *sweptCommand, text string) sweptFault {
+	t.Helper()
+	mode, rest, _ := strings.Cut(text, ":")
+	function, rest, _ := strings.Cut(rest, "@")
+	number, code, found := strings.Cut(rest, ":")
+	nth, err := strconv.Atoi(number)
+	if !found || err != nil {
+		t.Fatalf("SWEEP_FAULT=%s is not as mode:C_Function@number:code", text)
+	}
+	return sweptFault{c, mode, function, nth, code}
 }
 
 // sampleOf takes about so many, evenly; all where the size is 0.

@@ -202,12 +202,13 @@ func (h *pairHalves) rename(a *Additions, pair *KeyPair) (*KeyPair, error) {
 		if pair, err = h.read(s); err != nil {
 			return nil, err
 		}
+		if !bytes.Equal(pair.Private.ID(), pair.Public.ID()) {
+			continue // what was read may be none of those that were given: all of them stay its names
+		}
 		for _, half := range []*addition{h.private, h.public} {
 			half.names = []Name{{Label: half.names[0].Label, ID: half.object.ID()}}
 		}
-		if bytes.Equal(pair.Private.ID(), pair.Public.ID()) {
-			return pair, nil
-		}
+		return pair, nil
 	}
 	return nil, errors.New("the token gives the halves of a key pair different CKA_IDs")
 }

@@ -46,20 +46,40 @@ func (s *Session) unwrapUnder(kek []byte, mechanism cryptoki.Mechanism, wrapped 
 	if err != nil {
 		return nil, err
 	}
-	key, err := enter(templates, func(template []*pkcs11.Attribute) (*Object, error) {
+	var refused error // what the token answered to a template before the one that it took
+	key, err := enter(templates, func(template []*pkcs11.Attribute) (o *Object, err error) {
 		unwrap := func() (pkcs11.ObjectHandle, error) {
 			return s.module.functions.UnwrapKey(s.handle, mechanism, unwrapping.handle, wrapped, template)
 		}
-		if a == nil {
-			return s.makeForSession("C_UnwrapKey", CKM(mechanism.Type).String(), CKOPrivateKey, unwrap)
+		if a != nil {
+			return a.makeOne("C_UnwrapKey", CKM(mechanism.Type).String(), t.addition(), unwrap)
 		}
-		return a.makeOne("C_UnwrapKey", CKM(mechanism.Type).String(), t.addition(), unwrap)
+		if o, err = s.makeForSession("C_UnwrapKey", CKM(mechanism.Type).String(), CKOPrivateKey, unwrap); err != nil && refused == nil {
+			refused = err
+		}
+		return o, err
 	})
+	if err == nil && refused != nil && t.Extractable {
+		key, err = s.extractable(key, refused)
+	}
 	discarded := s.Discard(unwrapping)
 	if err != nil {
 		return nil, err
 	}
 	return key, discarded
+}
+
+// extractable is a session object that was to be extractable, and that the token took only from a template which does not say so. Where it
+// is not extractable, it is destroyed, and the error is what the token answered to the template that said so.
+func (s *Session) extractable(o *Object, refused error) (*Object, error) {
+	given, err := s.getGiven(o.handle, []Attribute{CKAExtractable})
+	if err != nil {
+		return nil, errors.Join(err, s.Discard(o))
+	}
+	if (Attributes{CKAExtractable: {Value: given[CKAExtractable]}}).Bool(CKAExtractable) != False {
+		return o, nil
+	}
+	return nil, errors.Join(refused, s.Discard(o))
 }
 
 // Rewrapping is a way of bringing a key that is in clear here onto a token: wrapped under a one-time AES key, in one of the
