@@ -149,14 +149,14 @@ func (r DeleteRequest) Delete(ctx context.Context) (err error) {
 		return errors.New("the object is no longer the key that was named")
 	}
 	one := ExportRequest{Session: session, Inventory: r.Inventory, Identity: r.Identity}
-	alike, err := one.countAlike(ctx, session)
+	search, err := session.SearchFor(ctx, key)
 	if err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if state, err := one.destroyKept(ctx, session, alike, r.Copy.onlyCopy()); err != nil {
+	if state, err := one.destroyKept(ctx, session, search, r.Copy.onlyCopy()); err != nil {
 		return &KeyRemainsError{state, r.copyPath(), err}
 	}
 	return nil

@@ -100,11 +100,11 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	if err := r.provenOf(ctx, session, made.result.Certificate.PublicKey); err != nil {
 		return KeyKept, err
 	}
-	alike, err := r.countAlike(ctx, session)
+	search, err := session.SearchFor(ctx, key)
 	if err != nil {
 		return KeyKept, err
 	}
-	return r.destroyKept(ctx, session, alike, made.onlyCopy())
+	return r.destroyKept(ctx, session, search, made.onlyCopy())
 }
 
 // onlyCopy is the file as the only copy of the key. The result says where it was written once more.
@@ -129,39 +129,17 @@ func (r ExportRequest) provenOf(ctx context.Context, session *token.Session, pub
 }
 
 // listAgain finds out what became of the key. What C_DestroyObject answered only matters where the list does not tell.
-func (r ExportRequest) listAgain(ctx context.Context, session *token.Session, alike int, destroyed error) (KeyState, error) {
-	left, err := session.Remaining([]*token.Object{r.Identity.PrivateKey})
-	if err != nil {
-		return KeyUnknown, errors.Join(destroyed, err)
-	}
-	after, err := r.countAlike(ctx, session)
-	if err != nil {
-		return KeyUnknown, errors.Join(destroyed, err)
-	}
+func listAgain(ctx context.Context, session *token.Session, search *token.KeySearch, destroyed error) (KeyState, error) {
+	gone, err := search.Gone(ctx, session)
 	switch {
-	case len(left) > 0 || after >= alike:
-		if destroyed == nil {
-			destroyed = errors.New("C_DestroyObject: CKR_OK, and the key is listed")
-		}
-		return KeyStillThere, destroyed
-	case destroyed != nil:
+	case err != nil:
+		return KeyUnknown, errors.Join(destroyed, err)
+	case gone && destroyed != nil:
 		return KeyUnknown, destroyed
+	case gone:
+		return "", nil
+	case destroyed == nil:
+		destroyed = errors.New("C_DestroyObject: CKR_OK, and the key is listed")
 	}
-	return "", nil
-}
-
-// countAlike counts the private keys that tell of themselves what the exported one does. More than one is possible: nothing
-// keeps two objects from being alike.
-func (r ExportRequest) countAlike(ctx context.Context, session *token.Session) (int, error) {
-	keys, err := session.PrivateKeys(ctx)
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, key := range keys {
-		if key.SameAs(r.Identity.PrivateKey) {
-			n++
-		}
-	}
-	return n, nil
+	return KeyStillThere, destroyed
 }

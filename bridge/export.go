@@ -1,12 +1,10 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha1"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -123,6 +121,9 @@ type provenFile struct {
 
 // makeProven is the function in which the key is in clear, where it is. It is wiped when it ends.
 func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*provenFile, error) {
+	if r.shared == nil {
+		r.shared = issuersOn(r.Inventory, r.Pool)
+	}
 	carried, err := r.carry(ctx, method)
 	if err != nil {
 		return nil, err
@@ -183,7 +184,7 @@ func (r ExportRequest) certificateFor(c *carriedKey) (*pki.Certificate, error) {
 		}
 	}
 	if given == nil && c.key != nil {
-		for _, certificate := range r.certificates() {
+		for _, certificate := range r.shared.onToken {
 			if certificate.PublicKey.Equal(public) {
 				return certificate, nil
 			}
@@ -205,7 +206,7 @@ func (r ExportRequest) mismatch(certificate, private pki.PublicKey) error {
 
 // chain finds the certificates above the key's own, on the token and in the pool.
 func (r ExportRequest) chain(result *ExportResult) []*pki.Certificate {
-	chain, complete := pki.Chain(result.Certificate, slices.Concat(r.certificates(), r.Pool))
+	chain, complete := r.shared.pool.Chain(result.Certificate)
 	result.ChainLength, result.ChainComplete = len(chain), complete
 	if !complete {
 		last := result.Certificate
@@ -217,24 +218,6 @@ func (r ExportRequest) chain(result *ExportResult) []*pki.Certificate {
 	return chain
 }
 
-func (r ExportRequest) certificates() []*pki.Certificate {
-	if r.onToken != nil {
-		return r.onToken
-	}
-	return TokenCertificates(r.Inventory)
-}
-
-// TokenCertificates lists the certificates on a token that could be read.
-func TokenCertificates(inventory *token.Inventory) []*pki.Certificate {
-	var certificates []*pki.Certificate
-	for _, identity := range inventory.Identities() {
-		if identity.Certificate != nil && identity.Certificate.Parsed != nil {
-			certificates = append(certificates, identity.Certificate.Parsed)
-		}
-	}
-	return certificates
-}
-
 func (r ExportRequest) encode(ctx context.Context, c *carriedKey, result *ExportResult, chain []*pki.Certificate) ([]byte, error) {
 	id := localKeyID(r.Identity, result.Certificate)
 	contents := pfx.Contents{
@@ -242,23 +225,13 @@ func (r ExportRequest) encode(ctx context.Context, c *carriedKey, result *Export
 		Certificates: []pfx.Certificate{{DER: result.Certificate.Raw, FriendlyName: string(result.FriendlyName), LocalKeyID: id}},
 	}
 	for _, above := range chain {
-		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: above.Raw, FriendlyName: r.nameOf(above)})
+		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: above.Raw, FriendlyName: plainName(r.shared.labels[above.SHA256()])})
 	}
 	file, err := pfx.Encode(ctx, r.Random, contents, r.Password.Bytes(), pfx.Options{Profile: r.Profile, Iterations: r.Iterations})
 	if err != nil {
 		return nil, fmt.Errorf("make the PFX: %w", err)
 	}
 	return file, nil
-}
-
-// nameOf is the CKA_LABEL of a chain certificate that is on the token.
-func (r ExportRequest) nameOf(certificate *pki.Certificate) string {
-	for _, o := range r.Inventory.Objects {
-		if o.Class == token.CKOCertificate && bytes.HasPrefix(o.Attributes.Bytes(token.CKAValue), certificate.Raw) {
-			return plainName(string(o.Label()))
-		}
-	}
-	return ""
 }
 
 // plainName replaces the control characters of a label, which a token may hold and a reader of the file may print, and

@@ -139,7 +139,7 @@ func (r ExportAllRequest) exportQueue(ctx context.Context, queue, all []*Item) e
 	}
 	var problems []error
 	for _, session := range tokens {
-		r.Each.onToken = TokenCertificates(queues[session][0].Token.Inventory)
+		r.Each.shared = issuersOn(queues[session][0].Token.Inventory, r.Each.Pool)
 		unwritable, err := r.exportToken(ctx, session, queues[session], all)
 		problems = append(problems, err)
 		if unwritable != nil {
@@ -154,14 +154,17 @@ func (r ExportAllRequest) exportQueue(ctx context.Context, queue, all []*Item) e
 func (r ExportAllRequest) exportToken(interrupted context.Context, main *token.Session, queue, all []*Item) (unwritable, err error) {
 	ctx, stop := context.WithCancelCause(interrupted)
 	defer stop(nil)
-	keys := byKey(queue)
+	keys, ofKey := byKey(queue), map[*token.Object][]*Item{}
+	for _, items := range byKey(all) {
+		ofKey[items[0].Identity.PrivateKey] = items
+	}
 	sessions := r.sessionsFor(main, len(keys))
 	work := make(chan []*Item)
 	var workers sync.WaitGroup
 	for _, session := range sessions {
 		workers.Go(func() {
 			for items := range work {
-				r.exportKey(ctx, stop, session, items, ofKey(all, items[0].Identity.PrivateKey))
+				r.exportKey(ctx, stop, session, items, ofKey[items[0].Identity.PrivateKey])
 			}
 		})
 	}
@@ -185,10 +188,6 @@ func (r ExportAllRequest) exportToken(interrupted context.Context, main *token.S
 		return nil, err
 	}
 	return cause, err
-}
-
-func ofKey(items []*Item, key *token.Object) []*Item {
-	return slices.DeleteFunc(slices.Clone(items), func(item *Item) bool { return item.Identity.PrivateKey != key })
 }
 
 // byKey puts the items of one private key together, in their order: a key with two certificates has two backups.

@@ -36,7 +36,7 @@ type ExportRequest struct {
 	Random     io.Reader // nil: crypto/rand
 
 	failures []*methodFailure          // of the methods that were tried before
-	onToken  []*pki.Certificate        // TokenCertificates of the inventory, where many exports share it
+	shared   *issuers                  // where many exports from one token share them
 	saved    func(*ExportResult) error // what else is to be done once the file stands, before the key may be destroyed
 }
 

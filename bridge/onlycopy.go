@@ -30,10 +30,10 @@ func (c *onlyCopy) keep() error {
 	return nil
 }
 
-// destroyKept destroys a key, of which so many were listed that look alike. The only copy is looked at with nothing but
+// destroyKept destroys a key, which a search has found. The only copy is looked at with nothing but
 // C_DestroyObject to follow, and once more after it, while its contents are still here; copied is nil where no copy is known.
 // Then the token is listed again: C_DestroyObject may answer CKR_OK and do nothing.
-func (r ExportRequest) destroyKept(ctx context.Context, session *token.Session, alike int, copied *onlyCopy) (KeyState, error) {
+func (r ExportRequest) destroyKept(ctx context.Context, session *token.Session, search *token.KeySearch, copied *onlyCopy) (KeyState, error) {
 	if copied != nil {
 		if err := copied.saved.Check(); err != nil {
 			return stateFor(err), err
@@ -44,7 +44,7 @@ func (r ExportRequest) destroyKept(ctx context.Context, session *token.Session, 
 	if copied != nil {
 		lost = copied.keep()
 	}
-	state, err := r.listAgain(context.WithoutCancel(ctx), session, alike, destroyed)
+	state, err := listAgain(context.WithoutCancel(ctx), session, search, destroyed)
 	if lost != nil && state != KeyStillThere {
 		return KeyLost, lost
 	}

@@ -88,7 +88,7 @@ func chainReasons(t *testing.T) []verdict.Reason {
 		t.Fatal(err)
 	}
 	result := &ExportResult{Certificate: leaf}
-	ExportRequest{Inventory: tokentest.InventoryOf()}.chain(result)
+	ExportRequest{shared: issuersOn(tokentest.InventoryOf(), nil)}.chain(result)
 	return result.Notices
 }
 

@@ -1,6 +1,9 @@
 package token
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // URIs gives each of the identities a URI that names it alone among them: the one of its private key or certificate where that
 // is enough, with an empty "id" or "object" where the object has none, else of another of its objects, and at last with the
@@ -15,31 +18,47 @@ func (inventory *Inventory) URIs(among []Identity) []string {
 	return uris
 }
 
-// namer finds quickly which identities a URI may name.
+// namer finds which identities a URI names without a look at all of them.
 type namer struct {
-	token   *URI
-	among   []Identity
-	byID    map[string][]int
-	byLabel map[string][]int
+	token *URI
+	at    map[objectName][]int // places among the identities, rising
+}
+
+// objectName is what a URI says of an object, or an object of itself.
+type objectName struct {
+	id, label, kind          string
+	hasID, hasLabel, hasKind bool
 }
 
 func newNamer(token *URI, among []Identity) *namer {
-	n := &namer{token: token, among: among, byID: map[string][]int{}, byLabel: map[string][]int{}}
-	add := func(index map[string][]int, name string, i int) {
-		if at := index[name]; len(at) == 0 || at[len(at)-1] != i {
-			index[name] = append(at, i)
-		}
-	}
+	n := &namer{token: token, at: map[objectName][]int{}}
 	for i, identity := range among {
 		for _, o := range identity.named() {
-			add(n.byID, string(o.ID()), i)
-			add(n.byLabel, string(o.Attributes.Bytes(CKALabel)), i)
-			if text := string(o.Label()); text != string(o.Attributes.Bytes(CKALabel)) {
-				add(n.byLabel, text, i)
-			}
+			n.add(i, o)
 		}
 	}
 	return n
+}
+
+// add notes every name by which a URI of an object can mean o: URI.With leaves out what an object has not, and withAll nothing.
+func (n *namer) add(i int, o *Object) {
+	labels := []string{string(o.Attributes.Bytes(CKALabel))}
+	if text := string(o.Label()); text != labels[0] {
+		labels = append(labels, text)
+	}
+	kind := o.Class.uriType()
+	for _, label := range labels {
+		whole := objectName{id: string(o.ID()), label: label, kind: kind, hasID: true, hasLabel: true, hasKind: kind != ""}
+		byID, byLabel, byKind := whole, whole, whole
+		byID.label, byID.hasLabel = "", false
+		byLabel.id, byLabel.hasID = "", false
+		byKind.id, byKind.label, byKind.hasID, byKind.hasLabel = "", "", false, false
+		for _, name := range []objectName{whole, byID, byLabel, byKind} {
+			if at := n.at[name]; len(at) == 0 || at[len(at)-1] != i {
+				n.at[name] = append(at, i)
+			}
+		}
+	}
 }
 
 func (n *namer) name(i int, identity Identity) string {
@@ -55,33 +74,19 @@ func (n *namer) name(i int, identity Identity) string {
 		}
 	}
 	uri := n.token.withAll(objects[0])
-	for number, at := range n.named(uri) {
-		if at == i {
-			uri.Path[numberAttribute] = strconv.Itoa(number + 1)
-		}
+	if number, is := slices.BinarySearch(n.named(uri), i); is {
+		uri.Path[numberAttribute] = strconv.Itoa(number + 1)
 	}
 	return uri.String()
 }
 
-// named lists the identities that a URI names.
+// named lists the places of the identities that a URI of one of their objects names.
 func (n *namer) named(uri *URI) []int {
-	var possible []int
-	if id, given := uri.Path["id"]; given {
-		possible = n.byID[id]
-	} else if label, given := uri.Path["object"]; given {
-		possible = n.byLabel[label]
-	} else {
-		for i := range n.among {
-			possible = append(possible, i)
-		}
-	}
-	var found []int
-	for _, i := range possible {
-		if uri.names(n.among[i]) {
-			found = append(found, i)
-		}
-	}
-	return found
+	var name objectName
+	name.id, name.hasID = uri.Path["id"]
+	name.label, name.hasLabel = uri.Path["object"]
+	name.kind, name.hasKind = uri.Path["type"]
+	return n.at[name]
 }
 
 // withAll is With, where an empty "id" or "object" says that the object has none.

@@ -142,29 +142,6 @@ func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
 	return slices.DeleteFunc(slices.Clone(objects), func(o *Object) bool { return !slices.Contains(handles, o.handle) }), nil
 }
 
-// PrivateKeys lists the private keys anew.
-func (s *Session) PrivateKeys(ctx context.Context) ([]*Object, error) {
-	handles, err := s.find(ctx, CKOPrivateKey.String(), ulong(CKAClass, uint(CKOPrivateKey)))
-	if err != nil {
-		return nil, err
-	}
-	keys := make([]*Object, 0, len(handles))
-	for _, handle := range handles {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		key, err := s.readObject(handle)
-		if code, known := CodeOf(err); known && code == CKRObjectHandleInvalid {
-			continue // destroyed by another session since the search
-		}
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}
-
 // naming are the attributes by which objects are told apart.
 var naming = []Attribute{CKAID, CKALabel, CKAKeyType, CKAModulus, CKAECParams, CKAToken}
 

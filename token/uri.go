@@ -183,12 +183,20 @@ func (u *URI) With(o *Object) *URI {
 	if label := string(o.Attributes.Bytes(CKALabel)); label != "" {
 		path["object"] = label
 	}
-	for name, class := range objectTypes {
-		if class == o.Class {
-			path["type"] = name
-		}
+	if kind := o.Class.uriType(); kind != "" {
+		path["type"] = kind
 	}
 	return &URI{Path: path}
+}
+
+// uriType is a URI's "type" for the class, empty where it has none.
+func (c Class) uriType() string {
+	for name, class := range objectTypes {
+		if class == c {
+			return name
+		}
+	}
+	return ""
 }
 
 // Class is the class that the URI's type stands for; it is false where the URI has none.

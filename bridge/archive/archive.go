@@ -180,20 +180,6 @@ func bestOf(backups []*Backup) *Backup {
 	return best
 }
 
-// lacksRecord tells of a file that is named as the certificate's backup and has no record that can be read.
-func (a *Archive) lacksRecord(certificateSHA256 string) (path, problem string, is bool) {
-	fingerprint := shortFingerprint(certificateSHA256)
-	for _, record := range a.Unreadable {
-		if record.fingerprint == fingerprint {
-			return record.Path, record.Problem, true
-		}
-	}
-	if names := a.loose[fingerprint]; len(names) > 0 {
-		return filepath.Join(a.Directory, names[0]+RecordExtension), "missing", true
-	}
-	return "", "", false
-}
-
 // NameFor is the name, without ending, under which a certificate's backup is to be written: the one that it has already,
 // also where the label was changed since or the record was lost, so that no duplicate grows.
 func (a *Archive) NameFor(label, certificateSHA256 string) (name string, replaces bool) {

@@ -76,6 +76,7 @@ func (s *BackupStatus) NeedsAttention() bool {
 // PFX: that a file is the one that was proven when it was made, its SHA-256 tells.
 func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *BackupStatus {
 	status := &BackupStatus{Unreadable: archive.Unreadable}
+	compared := archive.comparison()
 	used, present, seen := map[*Backup]bool{}, map[string]bool{}, map[RecordToken]bool{}
 	for _, inventory := range inventories {
 		if verdict.Hides(inventory) || len(inventory.Unread()) > 0 {
@@ -88,7 +89,7 @@ func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *Ba
 			if len(identity.Public.SPKI) > 0 && (identity.PrivateKey != nil || verdict.Hides(inventory)) {
 				present[Digest(identity.Public.SPKI)] = true
 			}
-			if !key.compare(archive) {
+			if !key.compare(compared) {
 				status.WithoutKey = append(status.WithoutKey, key)
 				continue
 			}
@@ -113,7 +114,7 @@ func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *Ba
 
 // compare finds the state. It is false for what is no key and has no backup: a key that was deleted after its backup
 // still counts by its certificate.
-func (s *KeyStatus) compare(archive *Archive) bool {
+func (s *KeyStatus) compare(archive *comparison) bool {
 	var evidence []verdict.Fact
 	s.Backup = archive.BackupOf(s.Identity)
 	s.State, evidence = s.find(archive)
@@ -128,7 +129,7 @@ func (s *KeyStatus) compare(archive *Archive) bool {
 	return true
 }
 
-func (s *KeyStatus) find(archive *Archive) (BackupState, []verdict.Fact) {
+func (s *KeyStatus) find(archive *comparison) (BackupState, []verdict.Fact) {
 	hidden := s.Identity.PrivateKey == nil && verdict.Hides(s.Inventory)
 	if s.Verdict.Has(verdict.ObjectUnreadable) {
 		return StateUnknown, nil
@@ -190,32 +191,4 @@ func parsedCertificate(identity token.Identity) *pki.Certificate {
 		return nil
 	}
 	return identity.Certificate.Parsed
-}
-
-// renewed finds the newest backup of what the certificate renews: an older certificate of the same key or, where the key
-// was renewed with it, of the same subject and CKA_ID.
-func (a *Archive) renewed(identity token.Identity, certificate *pki.Certificate) *Backup {
-	if certificate == nil {
-		return nil
-	}
-	var newest *Backup
-	key := Digest(certificate.PublicKey.SPKI)
-	ids := map[string]bool{}
-	for _, o := range identity.Objects() {
-		if id := o.ID(); len(id) > 0 {
-			ids[verdict.HexText(id)] = true
-		}
-	}
-	for i := range a.Backups {
-		b := &a.Backups[i]
-		notBefore, err := time.Parse(time.RFC3339, b.Record.Certificate.NotBefore)
-		if err != nil || certificate.NotBefore.Before(notBefore) || b.Record.Certificate.SHA256 == certificate.SHA256() {
-			continue
-		}
-		same := b.Record.PublicKeySHA256 == key || b.Record.Certificate.Subject == certificate.Subject && ids[b.Record.ID]
-		if same && (newest == nil || b.Record.Certificate.NotBefore > newest.Record.Certificate.NotBefore) {
-			newest = b
-		}
-	}
-	return newest
 }

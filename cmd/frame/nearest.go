@@ -20,18 +20,20 @@ func nearest(typed string, among []string) []string {
 	}
 	word := strings.ToLower(typed)
 	var near []candidate
+	offered := map[string]bool{}
 	for _, name := range among {
-		lower := strings.ToLower(name)
-		distance := slips(word, lower)
+		lower, distance := strings.ToLower(name), 0
 		switch {
 		case lower == word:
-			distance = 0
 		case len(word) > 1 && strings.HasPrefix(lower, word):
 			distance = 1
-		case distance > allowedSlips(word):
-			continue
+		default:
+			if distance = slips(word, lower); distance > allowedSlips(word) {
+				continue
+			}
 		}
-		if !slices.ContainsFunc(near, func(c candidate) bool { return c.name == name }) {
+		if !offered[name] {
+			offered[name] = true
 			near = append(near, candidate{name, distance})
 		}
 	}
@@ -51,8 +53,11 @@ func allowedSlips(word string) int {
 	if len(word) < 5 {
 		return 1
 	}
-	return 2
+	return mostSlips
 }
+
+// mostSlips are the slips that a word may have at most.
+const mostSlips = 2
 
 // longestCompared bounds what is compared letter by letter: what is longer is no slip of the keyboard.
 const longestCompared = 64
@@ -60,7 +65,10 @@ const longestCompared = 64
 // slips counts the letters that were left out, added, exchanged or turned round between two words.
 func slips(one, other string) int {
 	a, b := []rune(one), []rune(other)
-	if len(a) > longestCompared || len(b) > longestCompared {
+	if apart := max(len(a)-len(b), len(b)-len(a)); apart > mostSlips {
+		return apart // each further letter is one more
+	}
+	if len(a) > longestCompared {
 		return longestCompared
 	}
 	rows := make([][]int, len(a)+1)

@@ -14,7 +14,26 @@ import (
 //
 // It does not decide whether to trust the chain: it looks at no date, constraint or usage.
 func Chain(leaf *Certificate, pool []*Certificate) (chain []*Certificate, complete bool) {
-	candidates := distinct(leaf, pool)
+	return NewPool(pool).Chain(leaf)
+}
+
+// Pool is certificates among which chains are found, indexed by their names: for many leaves it is sorted once. It may be used by
+// several goroutines.
+type Pool struct{ bySubject map[string][]*Certificate }
+
+// NewPool makes a pool. Nil and repetitions among the certificates do not count.
+func NewPool(certificates []*Certificate) *Pool {
+	p := &Pool{bySubject: map[string][]*Certificate{}}
+	for _, c := range distinct(certificates) {
+		subject := nameKey(c.RawSubject)
+		p.bySubject[subject] = append(p.bySubject[subject], c)
+	}
+	return p
+}
+
+// Chain is the function Chain on this pool.
+func (p *Pool) Chain(leaf *Certificate) (chain []*Certificate, complete bool) {
+	used := map[string]bool{leaf.SHA256(): true}
 	type step struct {
 		certificate *Certificate
 		child       int // index into steps
@@ -28,13 +47,13 @@ func Chain(leaf *Certificate, pool []*Certificate) (chain []*Certificate, comple
 			complete = true
 			break
 		}
-		candidates = slices.DeleteFunc(candidates, func(c *Certificate) bool {
-			if !c.MayHaveIssued(current) || refuted(c, current) {
-				return false
+		for _, c := range p.bySubject[nameKey(current.RawIssuer)] {
+			if used[c.SHA256()] || !c.MayHaveIssued(current) || refuted(c, current) {
+				continue
 			}
+			used[c.SHA256()] = true
 			steps = append(steps, step{c, i})
-			return true
-		})
+		}
 	}
 	for i := last; i > 0; i = steps[i].child {
 		chain = append(chain, steps[i].certificate)
@@ -43,9 +62,9 @@ func Chain(leaf *Certificate, pool []*Certificate) (chain []*Certificate, comple
 	return chain, complete
 }
 
-// distinct is the pool without nil, without leaf and without repetitions, those that expire last in front.
-func distinct(leaf *Certificate, pool []*Certificate) []*Certificate {
-	seen := map[string]bool{leaf.SHA256(): true}
+// distinct is the pool without nil and without repetitions, those that expire last in front.
+func distinct(pool []*Certificate) []*Certificate {
+	seen := map[string]bool{}
 	var out []*Certificate
 	for _, c := range pool {
 		if c == nil || seen[c.SHA256()] {

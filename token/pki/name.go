@@ -3,6 +3,7 @@ package pki
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -194,26 +195,33 @@ func escapeValue(b *strings.Builder, value string) {
 
 // sameName compares names as RFC 5280 section 7.1 does: string types, case and runs of spaces make no difference, since
 // a CA's own certificate and those it issued do not always write its name alike.
-func sameName(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	left, ok := parseName(a)
+func sameName(a, b []byte) bool { return bytes.Equal(a, b) || nameKey(a) == nameKey(b) }
+
+// nameKey is the same text for names that are the same. A name that cannot be read is the same as its own bytes alone.
+func nameKey(raw []byte) string {
+	name, ok := parseName(raw)
 	if !ok {
-		return false
+		return "raw " + string(raw)
 	}
-	right, ok := parseName(b)
-	return ok && slices.EqualFunc(left, right, func(l, r []nameAttribute) bool {
-		return slices.EqualFunc(l, r, sameAttribute)
-	})
+	var key strings.Builder
+	for _, rdn := range name {
+		fmt.Fprintf(&key, "%d(", len(rdn))
+		for _, attribute := range rdn {
+			kind, value := "value", string(attribute.value)
+			if attribute.isText {
+				kind, value = "text", strings.Map(foldRune, strings.Join(strings.Fields(attribute.text), " "))
+			}
+			fmt.Fprintf(&key, "%s %s %d:%s", attribute.oid, kind, len(value), value)
+		}
+	}
+	return key.String()
 }
 
-func sameAttribute(l, r nameAttribute) bool {
-	if l.oid != r.oid {
-		return false
+// foldRune is the same for the letters that strings.EqualFold does not tell apart: the least of them.
+func foldRune(r rune) rune {
+	least := r
+	for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+		least = min(least, other)
 	}
-	if !l.isText || !r.isText {
-		return bytes.Equal(l.value, r.value)
-	}
-	return strings.EqualFold(strings.Join(strings.Fields(l.text), " "), strings.Join(strings.Fields(r.text), " "))
+	return least
 }
