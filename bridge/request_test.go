@@ -15,73 +15,66 @@ import (
 	"p11bridge/token/tokentest"
 )
 
-// TestZeroRequestsAreRefused: nothing that a caller leaves out is found out by a crash, or after the login.
-func TestZeroRequestsAreRefused(t *testing.T) {
+// zeroRequests ask for something, and say nothing else.
+var zeroRequests = map[string]func(context.Context) error{
+	"export":               func(ctx context.Context) error { _, err := Export(ctx, ExportRequest{}); return err },
+	"export all":           func(ctx context.Context) error { return ExportAll(ctx, ExportAllRequest{}, nil) },
+	"restore":              func(ctx context.Context) error { _, err := Restore(ctx, RestoreRequest{}); return err },
+	"plan a restore":       func(ctx context.Context) error { _, err := RestoreRequest{}.Plan(ctx); return err },
+	"install":              func(ctx context.Context) error { return Install(ctx, InstallRequest{}, nil) },
+	"install a plan":       func(ctx context.Context) error { return Install(ctx, InstallRequest{}, &InstallPlan{}) },
+	"plan an installation": func(ctx context.Context) error { _, err := InstallRequest{}.Plan(ctx); return err },
+	"request":              func(ctx context.Context) error { _, err := CreateCSR(ctx, CSRRequest{}, nil); return err },
+	"plan a request":       func(context.Context) error { _, err := CSRRequest{}.Plan(); return err },
+	"delete":               func(ctx context.Context) error { return DeleteRequest{}.Delete(ctx) },
+	"check a deletion":     func(ctx context.Context) error { return DeleteRequest{}.Check(ctx) },
+}
+
+// incompleteRequests leave out one thing that is needed.
+func incompleteRequests(t *testing.T) map[string]func(context.Context) error {
+	t.Helper()
 	session, inventory, certificate := &token.Session{}, tokentest.InventoryOf(), tokentest.CertificateOf("a", nil).Certificate
-	copied := &Copy{Certificate: certificate}
-	deliver := func(*CSRResult) error { return nil }
-	results := map[string]func(ctx context.Context) error{
-		"export":                  func(ctx context.Context) error { _, err := Export(ctx, ExportRequest{}); return err },
-		"export all":              func(ctx context.Context) error { return ExportAll(ctx, ExportAllRequest{}, nil) },
-		"export all, no password": func(ctx context.Context) error { return ExportAll(ctx, ExportAllRequest{Directory: "a"}, nil) },
-		"restore":                 func(ctx context.Context) error { _, err := Restore(ctx, RestoreRequest{}); return err },
-		"restore, no copy": func(ctx context.Context) error {
-			_, err := Restore(ctx, RestoreRequest{Session: session, Inventory: inventory})
-			return err
-		},
-		"restore, no certificate": func(ctx context.Context) error {
-			_, err := Restore(ctx, RestoreRequest{Session: session, Inventory: inventory, Copy: &Copy{}})
-			return err
-		},
-		"restore, no session": func(ctx context.Context) error {
-			_, err := Restore(ctx, RestoreRequest{Inventory: inventory, Copy: copied})
-			return err
-		},
-		"restore, no inventory": func(ctx context.Context) error {
-			_, err := Restore(ctx, RestoreRequest{Session: session, Copy: copied})
-			return err
-		},
-		"plan a restore":       func(ctx context.Context) error { _, err := RestoreRequest{}.Plan(ctx); return err },
-		"install":              func(ctx context.Context) error { return Install(ctx, InstallRequest{}, nil) },
-		"install a plan":       func(ctx context.Context) error { return Install(ctx, InstallRequest{}, &InstallPlan{}) },
-		"plan an installation": func(ctx context.Context) error { _, err := InstallRequest{}.Plan(ctx); return err },
-		"install, no certificate": func(ctx context.Context) error {
-			return Install(ctx, InstallRequest{Session: session, Inventory: inventory}, nil)
-		},
-		"install, a certificate missing": func(ctx context.Context) error {
-			return Install(ctx, InstallRequest{Session: session, Inventory: inventory, Certificates: []*pki.Certificate{certificate, nil}}, nil)
-		},
-		"request": func(ctx context.Context) error { _, err := CreateCSR(ctx, CSRRequest{}, nil); return err },
-		"request, nobody to take it": func(ctx context.Context) error {
-			_, err := CreateCSR(ctx, CSRRequest{Session: session, Inventory: inventory}, nil)
-			return err
-		},
-		"request, no session": func(ctx context.Context) error {
-			_, err := CreateCSR(ctx, CSRRequest{Inventory: inventory, Deliver: deliver}, nil)
-			return err
-		},
-		"request, unknown type": func(ctx context.Context) error {
+	file := verifyRows(t)[0].file
+	restore := func(r RestoreRequest) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := Restore(ctx, r); return err }
+	}
+	install := func(certificates ...*pki.Certificate) func(context.Context) error {
+		return func(ctx context.Context) error {
+			return Install(ctx, InstallRequest{Session: session, Inventory: inventory, Certificates: certificates}, nil)
+		}
+	}
+	request := func(r CSRRequest) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := CreateCSR(ctx, r, nil); return err }
+	}
+	return map[string]func(context.Context) error{
+		"export all, no password":        func(ctx context.Context) error { return ExportAll(ctx, ExportAllRequest{Directory: "a"}, nil) },
+		"restore, no copy":               restore(RestoreRequest{Session: session, Inventory: inventory}),
+		"restore, no certificate":        restore(RestoreRequest{Session: session, Inventory: inventory, Copy: &Copy{}}),
+		"restore, no session":            restore(RestoreRequest{Inventory: inventory, Copy: &Copy{Certificate: certificate}}),
+		"restore, no inventory":          restore(RestoreRequest{Session: session, Copy: &Copy{Certificate: certificate}}),
+		"install, no certificate":        install(),
+		"install, a certificate missing": install(certificate, nil),
+		"request, nobody to take it":     request(CSRRequest{Session: session, Inventory: inventory}),
+		"request, no session":            request(CSRRequest{Inventory: inventory, Deliver: func(*CSRResult) error { return nil }}),
+		"request, unknown type": func(context.Context) error {
 			_, err := CSRRequest{Session: session, Inventory: inventory, KeyType: "rsa1"}.Plan()
 			return err
 		},
-		"plan a request":   func(context.Context) error { _, err := CSRRequest{}.Plan(); return err },
-		"delete":           func(ctx context.Context) error { return DeleteRequest{}.Delete(ctx) },
-		"check a deletion": func(ctx context.Context) error { return DeleteRequest{}.Check(ctx) },
 		"delete, a copy not judged": func(ctx context.Context) error {
 			return DeleteRequest{Session: session, Inventory: inventory, Copy: &KnownCopy{}}.Delete(ctx)
 		},
-		"verify, no password": func(ctx context.Context) error {
-			_, err := Verify(ctx, VerifyRequest{File: verifyRows(t)[0].file})
-			return err
-		},
-		"open, no password": func(ctx context.Context) error {
-			_, err := OpenCopies(ctx, VerifyRequest{File: verifyRows(t)[0].file})
-			return err
-		},
+		"verify, no password": func(ctx context.Context) error { _, err := Verify(ctx, VerifyRequest{File: file}); return err },
+		"open, no password":   func(ctx context.Context) error { _, err := OpenCopies(ctx, VerifyRequest{File: file}); return err },
 	}
-	for name, do := range results {
-		if err := do(t.Context()); !errors.Is(err, ErrRequest) {
-			t.Errorf("%s: %v", name, err)
+}
+
+// TestZeroRequestsAreRefused: nothing that a caller leaves out is found out by a crash, or after the login.
+func TestZeroRequestsAreRefused(t *testing.T) {
+	for _, requests := range []map[string]func(context.Context) error{zeroRequests, incompleteRequests(t)} {
+		for name, do := range requests {
+			if err := do(t.Context()); !errors.Is(err, ErrRequest) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	}
 }

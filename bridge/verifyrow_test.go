@@ -89,39 +89,44 @@ func verifyRows(t *testing.T) []verifyRow {
 	return verified.rows
 }
 
+// encoded is a file with these keys and certificates.
+func encoded(t *testing.T, password string, options pfx.Options, keys [][]byte, certificates ...[]byte) []byte {
+	t.Helper()
+	var contents pfx.Contents
+	for _, key := range keys {
+		contents.Keys = append(contents.Keys, pfx.Key{PKCS8: key})
+	}
+	for _, certificate := range certificates {
+		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: certificate})
+	}
+	file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte(password), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// foreignFile is a file of bridge/pfx/testdata.
+func foreignFile(t *testing.T, name string) []byte {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join("pfx", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func makeVerifyRows(t *testing.T) []verifyRow {
 	t.Helper()
 	one, other := newSigner(t, tokentest.Now.AddDate(-1, 0, 0), tokentest.Now.AddDate(1, 0, 0)), newSigner(t, tokentest.Now.AddDate(-1, 0, 0), tokentest.Now.AddDate(1, 0, 0))
 	expired, future := newSigner(t, tokentest.Now.AddDate(-1, 0, 0), tokentest.Now.Add(-time.Second)), newSigner(t, tokentest.Now.Add(time.Second), tokentest.Now.AddDate(1, 0, 0))
 	encode := func(iterations int, keys [][]byte, certificates ...[]byte) []byte {
-		var contents pfx.Contents
-		for _, key := range keys {
-			contents.Keys = append(contents.Keys, pfx.Key{PKCS8: key})
-		}
-		for _, certificate := range certificates {
-			contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: certificate})
-		}
-		file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte("test"), pfx.Options{Profile: pfx.Modern, Iterations: iterations})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	foreign := func(name string) []byte {
-		file, err := os.ReadFile(filepath.Join("pfx", "testdata", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return file
+		return encoded(t, "test", pfx.Options{Profile: pfx.Modern, Iterations: iterations}, keys, certificates...)
 	}
 	encodeUnder := func(password string, profile pfx.Profile, of signer) []byte {
-		contents := pfx.Contents{Keys: []pfx.Key{{PKCS8: of.pkcs8}}, Certificates: []pfx.Certificate{{DER: of.certificate}}}
-		file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte(password), pfx.Options{Profile: profile, Iterations: strong})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return file
+		return encoded(t, password, pfx.Options{Profile: profile, Iterations: strong}, [][]byte{of.pkcs8}, of.certificate)
 	}
+	foreign := func(name string) []byte { return foreignFile(t, name) }
 	good := encode(strong, [][]byte{one.pkcs8}, one.certificate)
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 	unreadable := brokenValidity(one.certificate)

@@ -7,19 +7,57 @@ import (
 	"testing"
 )
 
-// TestBadSnapshots gives diagnose --from what is no snapshot, or is damaged. Each is told in its own words.
-func TestBadSnapshots(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t, "label=\"a\" id=01 key=p256 policy=locked certificate=valid\n")
-	d := p.diagnosed()
-	good := d.snapshot(t)
-	replaced := func(pairs ...string) string {
-		text := strings.NewReplacer(pairs...).Replace(good)
-		if text == good {
-			t.Fatalf("nothing of %q is in the snapshot", pairs)
-		}
-		return text
+// badSnapshot is a text that is no snapshot, or a damaged one, and what is said of it.
+type badSnapshot struct{ name, text, want string }
+
+// What is said of them.
+const damagedSnapshot, otherDocument, otherForm = "is not a snapshot that can be used", "it is no p11bridge snapshot", "a part of it has an"
+
+// replacedIn is a text with something replaced that is in it.
+func replacedIn(t *testing.T, good string, pairs ...string) string {
+	t.Helper()
+	text := strings.NewReplacer(pairs...).Replace(good)
+	if text == good {
+		t.Fatalf("nothing of %q is in the snapshot", pairs)
 	}
+	return text
+}
+
+// badWholes are snapshots that are bad as a whole.
+func badWholes(t *testing.T, good string) []badSnapshot {
+	t.Helper()
+	replaced := func(pairs ...string) string { return replacedIn(t, good, pairs...) }
+	rows := []badSnapshot{
+		{"empty", "", "cut off"},
+		{"text", "Lorem ipsum", "not JSON"},
+		{"binary", "\x00\xff\x30\x82", "not JSON"},
+		{"null", "null", otherDocument},
+		{"a list", "[]", damagedSnapshot},
+		{"a word", `"p11bridge.snapshot/1"`, damagedSnapshot},
+		{"an object", "{}", otherDocument},
+		{"another document", `{"schema":"p11bridge.list/1","tokens":[]}`, otherDocument},
+		{"no version", `{"schema":"p11bridge.snapshot/"}`, "p11bridge"},
+		{"a newer schema", replaced("p11bridge.snapshot/1", "p11bridge.snapshot/2"), "newer p11bridge"},
+		{"a much newer schema with other members", `{"schema":"p11bridge.snapshot/17","colour":"red"}`, "newer p11bridge"},
+		{"a schema that is a number", `{"schema":1}`, damagedSnapshot},
+		{"an unknown attribute", replaced("CKA_SENSITIVE", "CKA_SENSITIVITY"), otherForm},
+		{"an unknown class", replaced("CKO_PRIVATE_KEY", "CKO_PRIVATE"), otherForm},
+		{"an unknown mechanism", replaced("CKM_AES_CBC_PAD", "CKM_AES_CBC_PADDED"), otherForm},
+		{"two documents", good + good, "behind its end"},
+		{"rubbish behind it", good + "x", damagedSnapshot},
+		{"deep", strings.Repeat(`{"a":`, 20000), damagedSnapshot},
+		{"huge", `{"schema":"p11bridge.snapshot/1","x":"` + strings.Repeat("a", 17<<20) + `"}`, damagedSnapshot},
+	}
+	for _, share := range []int{1, 3, 7, 9} {
+		rows = append(rows, badSnapshot{fmt.Sprintf("cut off after %d0 percent", share), good[:len(good)*share/10], "cut off"})
+	}
+	return append(rows, badSnapshot{"without its last bracket", strings.TrimRight(good, "}\n"), "cut off"})
+}
+
+// badParts are snapshots with a part that is missing, null or unknown.
+func badParts(t *testing.T, good string) []badSnapshot {
+	t.Helper()
+	replaced := func(pairs ...string) string { return replacedIn(t, good, pairs...) }
 	changed := func(change func(document, token map[string]any)) string {
 		var document map[string]any
 		if err := json.Unmarshal([]byte(good), &document); err != nil {
@@ -32,65 +70,48 @@ func TestBadSnapshots(t *testing.T) {
 		}
 		return string(text)
 	}
-	const damaged, other, otherForm = "is not a snapshot that can be used", "it is no p11bridge snapshot", "a part of it has an"
-	cases := []struct{ name, text, want string }{
-		{"empty", "", "cut off"},
-		{"text", "Lorem ipsum", "not JSON"},
-		{"binary", "\x00\xff\x30\x82", "not JSON"},
-		{"null", "null", other},
-		{"a list", "[]", damaged},
-		{"a word", `"p11bridge.snapshot/1"`, damaged},
-		{"an object", "{}", other},
-		{"another document", `{"schema":"p11bridge.list/1","tokens":[]}`, other},
-		{"no version", `{"schema":"p11bridge.snapshot/"}`, "p11bridge"},
-		{"a newer schema", replaced("p11bridge.snapshot/1", "p11bridge.snapshot/2"), "newer p11bridge"},
-		{"a much newer schema with other members", `{"schema":"p11bridge.snapshot/17","colour":"red"}`, "newer p11bridge"},
-		{"a schema that is a number", `{"schema":1}`, damaged},
-		{"an unknown attribute", replaced("CKA_SENSITIVE", "CKA_SENSITIVITY"), otherForm},
+	return []badSnapshot{
 		{"an unknown member", changed(func(document, _ map[string]any) { document["colour"] = "red" }), otherForm},
 		{"an unknown member of a token", changed(func(_, token map[string]any) { token["colour"] = "red" }), otherForm},
-		{"an unknown class", replaced("CKO_PRIVATE_KEY", "CKO_PRIVATE"), otherForm},
-		{"an unknown mechanism", replaced("CKM_AES_CBC_PAD", "CKM_AES_CBC_PADDED"), otherForm},
-		{"tokens null", changed(func(document, _ map[string]any) { document["tokens"] = nil }), damaged},
-		{"no tokens", changed(func(document, _ map[string]any) { delete(document, "tokens") }), damaged},
-		{"a token null", changed(func(document, _ map[string]any) { document["tokens"] = []any{nil} }), damaged},
-		{"a token that is a number", changed(func(document, _ map[string]any) { document["tokens"] = []any{1} }), damaged},
-		{"an empty token", changed(func(document, _ map[string]any) { document["tokens"] = []any{map[string]any{}} }), damaged},
-		{"objects null", changed(func(_, token map[string]any) { token["objects"] = nil }), damaged},
-		{"an object null", changed(func(_, token map[string]any) { token["objects"] = []any{nil} }), damaged},
-		{"attributes null", changed(func(_, token map[string]any) { token["objects"].([]any)[0].(map[string]any)["attributes"] = nil }), damaged},
-		{"an attribute null", replaced(`"CKA_EXTRACTABLE": false`, `"CKA_EXTRACTABLE": null`), damaged},
-		{"module null", changed(func(_, token map[string]any) { token["module"] = nil }), damaged},
-		{"no token information", changed(func(_, token map[string]any) { delete(token, "token") }), damaged},
-		{"mechanisms null", changed(func(_, token map[string]any) { token["mechanisms"] = nil }), damaged},
+		{"tokens null", changed(func(document, _ map[string]any) { document["tokens"] = nil }), damagedSnapshot},
+		{"no tokens", changed(func(document, _ map[string]any) { delete(document, "tokens") }), damagedSnapshot},
+		{"a token null", changed(func(document, _ map[string]any) { document["tokens"] = []any{nil} }), damagedSnapshot},
+		{"a token that is a number", changed(func(document, _ map[string]any) { document["tokens"] = []any{1} }), damagedSnapshot},
+		{"an empty token", changed(func(document, _ map[string]any) { document["tokens"] = []any{map[string]any{}} }), damagedSnapshot},
+		{"objects null", changed(func(_, token map[string]any) { token["objects"] = nil }), damagedSnapshot},
+		{"an object null", changed(func(_, token map[string]any) { token["objects"] = []any{nil} }), damagedSnapshot},
+		{"attributes null", changed(func(_, token map[string]any) { token["objects"].([]any)[0].(map[string]any)["attributes"] = nil }), damagedSnapshot},
+		{"an attribute null", replaced(`"CKA_EXTRACTABLE": false`, `"CKA_EXTRACTABLE": null`), damagedSnapshot},
+		{"module null", changed(func(_, token map[string]any) { token["module"] = nil }), damagedSnapshot},
+		{"no token information", changed(func(_, token map[string]any) { delete(token, "token") }), damagedSnapshot},
+		{"mechanisms null", changed(func(_, token map[string]any) { token["mechanisms"] = nil }), damagedSnapshot},
 		{"certificate null", changed(func(_, token map[string]any) {
 			for _, o := range token["objects"].([]any) {
 				if o := o.(map[string]any); o["certificate"] != nil {
 					o["certificate"] = nil
 				}
 			}
-		}), damaged},
+		}), damagedSnapshot},
 		{"a certificate without a key", changed(func(_, token map[string]any) {
 			for _, o := range token["objects"].([]any) {
 				if c, ok := o.(map[string]any)["certificate"].(map[string]any); ok {
 					c["public_key"] = nil
 				}
 			}
-		}), damaged},
-		{"no time", changed(func(document, _ map[string]any) { delete(document, "created") }), damaged},
-		{"time null", changed(func(document, _ map[string]any) { document["created"] = nil }), damaged},
-		{"no time at all", replaced(`"created": "`, `"created": "x`), damaged},
-		{"whether somebody logged in is not said", changed(func(_, token map[string]any) { delete(token, "logged_in") }), damaged},
-		{"two documents", good + good, "behind its end"},
-		{"rubbish behind it", good + "x", damaged},
-		{"deep", strings.Repeat(`{"a":`, 20000), damaged},
-		{"huge", `{"schema":"p11bridge.snapshot/1","x":"` + strings.Repeat("a", 17<<20) + `"}`, damaged},
+		}), damagedSnapshot},
+		{"no time", changed(func(document, _ map[string]any) { delete(document, "created") }), damagedSnapshot},
+		{"time null", changed(func(document, _ map[string]any) { document["created"] = nil }), damagedSnapshot},
+		{"no time at all", replaced(`"created": "`, `"created": "x`), damagedSnapshot},
+		{"whether somebody logged in is not said", changed(func(_, token map[string]any) { delete(token, "logged_in") }), damagedSnapshot},
 	}
-	for _, share := range []int{1, 3, 7, 9} {
-		cases = append(cases, struct{ name, text, want string }{fmt.Sprintf("cut off after %d0 percent", share), good[:len(good)*share/10], "cut off"})
-	}
-	cases = append(cases, struct{ name, text, want string }{"without its last bracket", strings.TrimRight(good, "}\n"), "cut off"})
-	for _, c := range cases {
+}
+
+// TestBadSnapshots gives diagnose --from what is no snapshot, or is damaged. Each is told in its own words.
+func TestBadSnapshots(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "label=\"a\" id=01 key=p256 policy=locked certificate=valid\n")
+	good := p.diagnosed().snapshot(t)
+	for _, c := range append(badWholes(t, good), badParts(t, good)...) {
 		t.Run(c.name, func(t *testing.T) {
 			file := write(t, t.TempDir(), "bad.json", []byte(c.text))
 			r := p11bridge(t, nil, "diagnose", "--json", "--from", file)

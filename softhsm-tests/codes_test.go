@@ -24,41 +24,57 @@ type witness struct {
 	codes       []string
 }
 
-func witnesses(t *testing.T) []witness {
+// witnesses are what they need, and the list of them.
+type witnesses struct {
+	place       *place
+	directory   string
+	module, bad string // SoftHSM, and the faulty module before it
+	young       string // a certificate of today
+	list        []witness
+}
+
+func newWitnesses(t *testing.T) *witnesses {
 	t.Helper()
-	directory := t.TempDir()
-	path := func(name string) string { return filepath.Join(directory, name) }
-	password, wrong, short := write(t, directory, "password.txt", []byte(testPassword+"\n")), write(t, directory, "wrong.txt", []byte("Hexenmeister-9999\n")), write(t, directory, "short.txt", []byte("1\n"))
-	module, bad := softHSM(t), faultyModule(t)
-	all := everything(t)
-	p := newPlace(t, `token "codes"
+	w := &witnesses{directory: t.TempDir(), module: softHSM(t), bad: faultyModule(t)}
+	w.place = newPlace(t, `token "codes"
 label="trusted" id=01 key=p256 policy=trusted certificate=valid
 label="rsa" id=02 key=rsa2048 policy=wrappable certificate=valid
 label="locked" id=03 key=rsa2048 policy=locked
 label="of another" id=03 key=p256 nokey certificate=valid
 label="note" data
 `)
-	young := issueYoung(t, directory)
-	if out, err := foreign(directory, p.environment, "pkcs11-tool", "--module", module, "--token-label", "codes", "--login", "--pin", testPIN,
-		"--write-object", young, "--type", "cert", "--label", "young", "--id", "09"); err != nil {
+	w.young = issueYoung(t, w.directory)
+	if out, err := foreign(w.directory, w.place.environment, "pkcs11-tool", "--module", w.module, "--token-label", "codes", "--login", "--pin", testPIN,
+		"--write-object", w.young, "--type", "cert", "--label", "young", "--id", "09"); err != nil {
 		t.Fatal(err, out)
 	}
-	bare := newPlace(t, "# no token at all\n")
-	faulty := func(fault, command string, args ...string) ([]string, []string) {
-		return append(slices.Clone(p.environment), "P11FAULT="+fault), append([]string{command, "--module", bad, "--token", "codes", "--pin-source", p.pin, "--timeout", callLimit(fault)}, args...)
-	}
-	var list []witness
-	add := func(name string, environment, args []string, codes ...string) {
-		list = append(list, witness{name, environment, append(args, "--json"), codes})
-	}
+	return w
+}
+
+func (w *witnesses) path(name string) string { return filepath.Join(w.directory, name) }
+
+func (w *witnesses) add(name string, environment, args []string, codes ...string) {
+	w.list = append(w.list, witness{name, environment, append(args, "--json"), codes})
+}
+
+// faulty is a command under a fault, and its environment.
+func (w *witnesses) faulty(fault, command string, args ...string) ([]string, []string) {
+	return append(slices.Clone(w.place.environment), "P11FAULT="+fault), append([]string{command, "--module", w.bad, "--token", "codes", "--pin-source", w.place.pin, "--timeout", callLimit(fault)}, args...)
+}
+
+// addTokens are witnesses of what is said of keys, tokens and PINs.
+func (w *witnesses) addTokens(t *testing.T) {
+	t.Helper()
+	all, bare := everything(t), newPlace(t, "# no token at all\n")
+	password, wrong, short := write(t, w.directory, "password.txt", []byte(testPassword+"\n")), write(t, w.directory, "wrong.txt", []byte("Hexenmeister-9999\n")), write(t, w.directory, "short.txt", []byte("1\n"))
 	under := func(fault string, codes ...string) {
-		environment, args := faulty(fault, "diagnose")
-		add(fault, environment, args, codes...)
+		environment, args := w.faulty(fault, "diagnose")
+		w.add(fault, environment, args, codes...)
 	}
-	add("everything", all.environment, append([]string{"diagnose"}, all.flags...), "exportable-by-attributes", "exportable-by-wrap", "key-not-extractable", "key-generated-on-token",
+	w.add("everything", all.environment, append([]string{"diagnose"}, all.flags...), "exportable-by-attributes", "exportable-by-wrap", "key-not-extractable", "key-generated-on-token",
 		"original-may-exist", "wrap-refused", "certificate-without-key", "public-key-alone", "token-family-backup", "key-without-certificate", "certificate-expired", "certificate-not-yet-valid", "issuer-certificate")
-	add("before the login", all.environment, []string{"diagnose"}, "keys-hidden-until-login")
-	add("one of each", p.environment, []string{"diagnose", "--pin-source", p.pin}, "wrap-needs-trusted-key", "certificate-does-not-match-key", "certificate-recent")
+	w.add("before the login", all.environment, []string{"diagnose"}, "keys-hidden-until-login")
+	w.add("one of each", w.place.environment, []string{"diagnose", "--pin-source", w.place.pin}, "wrap-needs-trusted-key", "certificate-does-not-match-key", "certificate-recent")
 	under("no-wrap", "no-wrapping-mechanism")
 	under("cbc-pad", "exportable-by-shroud")
 	under("unsupported:0x162", "attributes-not-told")
@@ -69,32 +85,36 @@ label="note" data
 	under("flags:+0x20000", "pin-last-attempt")
 	under("flags:-0x8", "pin-not-set")
 	under("flags:+0x80000", "pin-must-change")
-	environment, args := faulty("pinpad", "diagnose", "--no-login")
-	add("a keypad", environment, args, "pinpad-required")
-	add("nothing set up", bare.environment, []string{"list"}, "softhsm-empty")
+	environment, args := w.faulty("pinpad", "diagnose", "--no-login")
+	w.add("a keypad", environment, args, "pinpad-required")
+	w.add("nothing set up", bare.environment, []string{"list"}, "softhsm-empty")
 	under("error:C_Login:0xe0", "token-absent")
 	tpm := newTPM(t)
 	tpm.ptool(t, "addkey", "--label", "tpm", "--userpin", tpmPIN, "--algorithm", "ecc256", "--key-label", "generated", "--id", "01")
-	add("a TPM", tpm.environment, []string{"diagnose", "--module", tpm.module, "--token", "tpm", "--pin-source", "file:" + write(t, directory, "tpm-pin.txt", []byte(tpmPIN+"\n"))},
+	w.add("a TPM", tpm.environment, []string{"diagnose", "--module", tpm.module, "--token", "tpm", "--pin-source", "file:" + write(t, w.directory, "tpm-pin.txt", []byte(tpmPIN+"\n"))},
 		"token-family-no-backup")
 	export := func(source ...string) []string {
-		return append([]string{"export", "rsa", "-o", path("out.pfx"), "--force", "--iterations", "1000", "--token", "codes", "--password-source", "file:" + password}, source...)
+		return append([]string{"export", "rsa", "-o", w.path("out.pfx"), "--force", "--iterations", "1000", "--token", "codes", "--password-source", "file:" + password}, source...)
 	}
-	add("no PIN", p.environment, export(), "pin-missing")
-	add("a short PIN", p.environment, export("--pin-source", "file:"+short), "pin-length")
-	add("no chain", p.environment, export("--pin-source", p.pin), "chain-incomplete")
-	add("a wrong PIN", p.environment, export("--pin-source", "file:"+wrong), "pin-incorrect")
+	w.add("no PIN", w.place.environment, export(), "pin-missing")
+	w.add("a short PIN", w.place.environment, export("--pin-source", "file:"+short), "pin-length")
+	w.add("no chain", w.place.environment, export("--pin-source", w.place.pin), "chain-incomplete")
+	w.add("a wrong PIN", w.place.environment, export("--pin-source", "file:"+wrong), "pin-incorrect")
+}
 
+// addModules are witnesses of what doctor says of modules.
+func (w *witnesses) addModules(t *testing.T) {
+	t.Helper()
 	doctor := func(name, library string, environment []string, codes ...string) {
-		add(name, environment, []string{"doctor", "--module", library, "--timeout", callLimit(name)}, codes...)
+		w.add(name, environment, []string{"doctor", "--module", library, "--timeout", callLimit(name)}, codes...)
 	}
 	broken := func(fault string, codes ...string) {
-		doctor("doctor "+fault, bad, append(slices.Clone(p.environment), "P11FAULT="+fault), codes...)
+		doctor("doctor "+fault, w.bad, append(slices.Clone(w.place.environment), "P11FAULT="+fault), codes...)
 	}
-	doctor("no file", path("nowhere.so"), nil, "module-missing")
-	doctor("a text", write(t, directory, "text.so", []byte("text")), nil, "module-not-a-library")
-	doctor("no PKCS#11", compileLibrary(t, directory, "plain.so", "int nothing;"), nil, "module-not-pkcs11")
-	doctor("a library is missing", compileDependent(t, directory), nil, "module-dependency-missing")
+	doctor("no file", w.path("nowhere.so"), nil, "module-missing")
+	doctor("a text", write(t, w.directory, "text.so", []byte("text")), nil, "module-not-a-library")
+	doctor("no PKCS#11", compileLibrary(t, w.directory, "plain.so", "int nothing;"), nil, "module-not-pkcs11")
+	doctor("a library is missing", compileDependent(t, w.directory), nil, "module-dependency-missing")
 	broken("crush:C_Login", "module-function-list-failed")
 	broken("error:C_Initialize:0x5", "module-initialize-failed")
 	broken("error:C_GetSlotList:0x5", "module-failed")
@@ -102,31 +122,34 @@ label="note" data
 	broken("exit:C_GetSlotList", "module-exited")
 	broken("hang:C_GetSlotList", "module-hung")
 	broken("print", "module-printed")
-	doctor("SoftHSM without configuration", module, []string{"SOFTHSM2_CONF=" + path("nowhere.conf")}, "softhsm-configuration")
-	doctor("no pcscd", library(t, "opensc-pkcs11.so"), []string{"PCSCLITE_CSOCK_NAME=" + path("nowhere")}, "pcscd-not-running")
+	doctor("SoftHSM without configuration", w.module, []string{"SOFTHSM2_CONF=" + w.path("nowhere.conf")}, "softhsm-configuration")
+	doctor("no pcscd", library(t, "opensc-pkcs11.so"), []string{"PCSCLITE_CSOCK_NAME=" + w.path("nowhere")}, "pcscd-not-running")
+}
 
+// addFiles are witnesses of what is said of files.
+func (w *witnesses) addFiles(t *testing.T) {
+	t.Helper()
 	verify := func(name, file string, codes ...string) {
-		add(name, nil, []string{"verify", file, "--password-source", "file:" + write(t, directory, "test.txt", []byte("test\n"))}, codes...)
+		w.add(name, nil, []string{"verify", file, "--password-source", "file:" + write(t, w.directory, "test.txt", []byte("test\n"))}, codes...)
 	}
 	foreignFile := func(name string) string { return filepath.Join("..", "bridge", "pfx", "testdata", name) }
-	verify("no PFX", write(t, directory, "text.pfx", []byte("text")), "not-a-pfx")
-	verify("cut off", truncated(t, directory, foreignFile("own/modern.p12")), "file-damaged")
-	verify("of absurd size", write(t, directory, "large.pfx", make([]byte, bridge.MaxFileSize+1)), "file-too-large")
+	verify("no PFX", write(t, w.directory, "text.pfx", []byte("text")), "not-a-pfx")
+	verify("cut off", truncated(t, w.directory, foreignFile("own/modern.p12")), "file-damaged")
+	verify("of absurd size", write(t, w.directory, "large.pfx", make([]byte, bridge.MaxFileSize+1)), "file-too-large")
 	verify("PBMAC1 without a key length", foreignFile("rfc9579/a6.p12"), "format-unsupported")
 	verify("no key", foreignFile("foreign/openssl-no-key.p12"), "no-private-key")
 	verify("no certificate", foreignFile("foreign/openssl-no-certificate.p12"), "no-certificate")
-	verify("a certificate", young, "certificate-only")
+	verify("a certificate", w.young, "certificate-only")
 	verify("another password", foreignFile("foreign/openssl-empty-password.p12"), "password-incorrect")
 	verify("in clear", foreignFile("foreign/openssl-clear-no-mac.p12"), "key-not-protected", "integrity-not-protected")
 	verify("weak", foreignFile("foreign/openssl-3des.p12"), "weak-protection")
-	verify("two keys", twoKeys(t, directory), "several-keys")
-	verify("of another certificate", otherCertificate(t, directory), "key-of-another-certificate")
-	add("no password", nil, []string{"verify", foreignFile("own/modern.p12")}, "password-missing")
+	verify("two keys", twoKeys(t, w.directory), "several-keys")
+	verify("of another certificate", otherCertificate(t, w.directory), "key-of-another-certificate")
+	w.add("no password", nil, []string{"verify", foreignFile("own/modern.p12")}, "password-missing")
 	for code, row := range oneRowEach(append(builtRows(t), encodingRows(t)...)) {
-		file, password := write(t, directory, code+".pfx", row.file), write(t, directory, code+".txt", []byte(row.password+"\n"))
-		add("corpus: "+row.name, nil, []string{"verify", file, "--password-source", "file:" + password}, code)
+		file, password := write(t, w.directory, code+".pfx", row.file), write(t, w.directory, code+".txt", []byte(row.password+"\n"))
+		w.add("corpus: "+row.name, nil, []string{"verify", file, "--password-source", "file:" + password}, code)
 	}
-	return list
 }
 
 func issueYoung(t *testing.T, directory string) string {
@@ -220,7 +243,11 @@ func encodePFX(t *testing.T, directory, name string, keys []string, certificate 
 func TestEveryCodeIsProduced(t *testing.T) {
 	t.Parallel()
 	produced := map[string][]string{}
-	for _, w := range witnesses(t) {
+	all := newWitnesses(t)
+	all.addTokens(t)
+	all.addModules(t)
+	all.addFiles(t)
+	for _, w := range all.list {
 		t.Run(w.name, func(t *testing.T) {
 			if len(w.codes) == 0 {
 				t.Error("it is a witness of nothing")

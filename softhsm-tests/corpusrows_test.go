@@ -251,17 +251,12 @@ func protectionRows(t *testing.T) []corpusRow {
 	bmp, raw := standardBMP("pw"), []byte("pw")
 	mac := macSHA256(bmp)
 	key, certificate := shroudedBag(underAES(raw), id.pkcs8), certBagOf(id.certificate)
-	good := pfxOf(mac, sealed(underAES(raw), certificate), inClear(key))
 	under := func(s scheme) []byte { return pfxOf(mac, sealed(s, certificate), inClear(shroudedBag(s, id.pkcs8))) }
 	salted := func(n int) []byte {
 		salt := make([]byte, n)
 		return pfxOf(macOf("1.3.14.3.2.26", sha1New, 64, bmp, salt), sealed(underTripleDESWithSalt(bmp, salt), certificate), inClear(shroudedBag(underAESWithSalt(raw, salt), id.pkcs8)))
 	}
-	block := func(label string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}) }
-	plain64 := []byte(base64.StdEncoding.EncodeToString(good))
 	broken := sequenceOf(number(1))
-	altered := bytes.Clone(good)
-	altered[len(altered)/2] ^= 1
 	counted := func(content []byte) []byte {
 		return sequenceOf(sequenceOf(sequenceOf(objectID("1.3.14.3.2.26"), []byte{5, 0}), octets(make([]byte, 20))), octets([]byte("salt")), number(10_000_001))
 	}
@@ -295,6 +290,19 @@ func protectionRows(t *testing.T) []corpusRow {
 		{"a safe that is none, under another MAC", "", pfxOf(macSHA256(standardBMP("other")), clearData(broken)), "invalid file-damaged"},
 		{"a safe that is none, without a MAC", "", pfxOf(nil, clearData(broken)), "invalid file-damaged"},
 		{"an encrypted safe that is none", "", pfxOf(mac, sealedContent(underAES(raw), broken), inClear(key)), "unjudged format-unsupported"},
+	}
+}
+
+// formRows are whole files in another dress, damaged ones, and files of another kind.
+func formRows(t *testing.T) []corpusRow {
+	t.Helper()
+	id, raw := plainIdentity(t, "formed"), []byte("pw")
+	good := pfxOf(macSHA256(standardBMP("pw")), sealed(underAES(raw), certBagOf(id.certificate)), inClear(shroudedBag(underAES(raw), id.pkcs8)))
+	block := func(label string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}) }
+	plain64 := []byte(base64.StdEncoding.EncodeToString(good))
+	altered := bytes.Clone(good)
+	altered[len(altered)/2] ^= 1
+	return []corpusRow{
 		{"cut off", "", good[:len(good)-1], "invalid file-damaged"},
 		{"half of it", "", good[:len(good)/2], "invalid file-damaged"},
 		{"one bit altered", "", altered, "invalid password-incorrect"},

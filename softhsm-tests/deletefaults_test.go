@@ -155,6 +155,38 @@ func TestDeleteTampered(t *testing.T) {
 	t.Error("the file was never exchanged in time")
 }
 
+// killExport kills an export that deletes at a moment within the time that a whole one takes, or shortly after the file was placed:
+// there it matters most. It gives how long the export was let run at the last.
+func (r *restorable) killExport(t *testing.T, file string, whole time.Duration, afterPlacing bool) time.Duration {
+	t.Helper()
+	environment, args := r.args(t, "", "export", "alice", "-o", file, "--iterations", "50000", "--delete-key", "--allow-volatile", "--yes")
+	ctx, cancel := context.WithDeadline(t.Context(), lastMoment())
+	defer cancel()
+	command := product(ctx, environment, args...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	delay := time.Duration(mathrand.Int64N(int64(whole * 11 / 10)))
+	if afterPlacing {
+		for time.Now().Before(lastMoment()) {
+			if _, err := os.Lstat(file); err == nil {
+				break
+			}
+		}
+		delay = time.Duration(mathrand.Int64N(int64(60 * time.Millisecond)))
+	}
+	time.Sleep(delay)
+	if err := syscall.Kill(-command.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := command.Wait(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return delay
+}
+
 // TestDeleteKilled kills the program, parent and child, at any moment. There is always the key or a valid copy.
 func TestDeleteKilled(t *testing.T) {
 	t.Parallel()
@@ -170,31 +202,7 @@ func TestDeleteKilled(t *testing.T) {
 		r := newRestorable(t, deletable)
 		file := r.path("alice.pfx")
 		mend := tokenMender(t, r.directory)
-		environment, args := r.args(t, "", "export", "alice", "-o", file, "--iterations", "50000", "--delete-key", "--allow-volatile", "--yes")
-		ctx, cancel := context.WithDeadline(t.Context(), lastMoment())
-		command := product(ctx, environment, args...)
-		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		delay := time.Duration(mathrand.Int64N(int64(whole * 11 / 10)))
-		if i%2 == 1 { // half of them where it matters: from the placing of the file on
-			for time.Now().Before(lastMoment()) {
-				if _, err := os.Lstat(file); err == nil {
-					break
-				}
-			}
-			delay = time.Duration(mathrand.Int64N(int64(60 * time.Millisecond)))
-		}
-		time.Sleep(delay)
-		if err := syscall.Kill(-command.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			t.Fatal(err)
-		}
-		var exit *exec.ExitError
-		if err := command.Wait(); err != nil && !errors.As(err, &exit) {
-			t.Fatal(err)
-		}
-		cancel()
+		delay := r.killExport(t, file, whole, i%2 == 1)
 		mend(t)
 		there := r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil
 		_, err := os.Lstat(file)

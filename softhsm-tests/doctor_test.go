@@ -98,26 +98,13 @@ type doctorCase struct {
 	check    func(t *testing.T, r doctorRun)
 }
 
-// TestDoctorNames shows for every way to misbehave, in every call that doctor makes, that doctor ends in time, names the
-// call, tells what was known before, and never logs in.
-func TestDoctorNames(t *testing.T) {
-	t.Parallel()
-	f := newFaulty(t)
+// misbehavingCalls are every way to misbehave in every call that doctor makes.
+func misbehavingCalls(module string) []doctorCase {
 	var cases []doctorCase
 	for i, function := range asked {
-		knows := func(t *testing.T, r doctorRun) {
-			if library := r.health.Modules[0].Library; (library != nil) != (i > slices.Index(asked, "C_GetInfo")) {
-				t.Errorf("what C_GetInfo told: %v", library)
-			}
-			if slots := len(r.health.Modules[0].Slots); (slots > 0) != (i > slices.Index(asked, "C_GetTokenInfo")) {
-				t.Errorf("%d slots", slots)
-			}
-			if slices.Contains(codesOf(r.all()), "module-printed") {
-				t.Errorf("what Go's runtime says of a crash is taken for what the module printed:\n%s", r.stdout)
-			}
-		}
+		knows := func(t *testing.T, r doctorRun) { r.knows(t, i) }
 		cases = append(cases,
-			doctorCase{"crash:" + function, 1, "broken", "module-crashed", map[string]any{"function": function, "signal": "SIGSEGV", "module": f.module}, knows},
+			doctorCase{"crash:" + function, 1, "broken", "module-crashed", map[string]any{"function": function, "signal": "SIGSEGV", "module": module}, knows},
 			doctorCase{"abort:" + function, 1, "broken", "module-crashed", map[string]any{"function": function, "signal": "SIGABRT"}, knows},
 			doctorCase{"exit:" + function, 1, "broken", "module-exited", map[string]any{"function": function}, knows},
 			doctorCase{"hang:" + function, 1, "broken", "module-hung", map[string]any{"function": function}, knows})
@@ -138,40 +125,63 @@ func TestDoctorNames(t *testing.T) {
 		}
 		cases = append(cases, refused)
 	}
-	noWays := func(t *testing.T, r doctorRun) { r.ways(t, false) }
-	cases = append(cases,
-		doctorCase{faults: "", health: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) {
-			r.ways(t, false, "CKM_AES_KEY_WRAP_PAD", "CKM_AES_KEY_WRAP")
-			if objects := r.health.Modules[0].Slots[0].Token.Objects; objects == nil || objects.All < 10 || objects.PrivateKeys != 0 {
-				t.Errorf("%+v are counted without a login", objects)
-			}
-		}},
-		doctorCase{faults: "flags:+0x40000", code: 1, health: "look", reason: "pin-locked", evidence: map[string]any{"CKF_USER_PIN_LOCKED": true}},
-		doctorCase{faults: "flags:+0x20000", code: 1, health: "look", reason: "pin-last-attempt"},
-		doctorCase{faults: "flags:+0x80000", code: 1, health: "look", reason: "pin-must-change"},
-		doctorCase{faults: "flags:-0x8", code: 1, health: "look", reason: "pin-not-set"},
-		doctorCase{faults: "flags:-0x400", code: 1, health: "look", reason: "token-not-initialised"},
-		doctorCase{faults: "pinpad", health: "ok", reason: "pinpad-required"},
-		doctorCase{faults: "no-wrap", health: "ok", reason: "keys-hidden-until-login", check: noWays},
-		doctorCase{faults: "only:0x210A", health: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) { r.ways(t, false, "CKM_AES_KEY_WRAP_PAD") }},
-		doctorCase{faults: "endless", code: 1, health: "look", reason: "module-failed", evidence: map[string]any{"function": "C_FindObjects"}},
-		doctorCase{faults: "removed:8", code: 1, health: "broken", reason: "module-failed", evidence: map[string]any{"function": "C_Finalize", "CKR": "CKR_DEVICE_REMOVED"}},
-		doctorCase{faults: "print", health: "ok", reason: "module-printed", check: func(t *testing.T, r doctorRun) {
-			if text, _ := r.health.Modules[0].Reasons[0].Evidence["printed"].(string); !strings.Contains(text, "P11FAULT-RUBBISH") {
-				t.Errorf("it is said to have printed %q", text)
-			}
-			if err := checkPrintable(r.stdout + r.stderr); err != nil {
-				t.Error(err)
-			}
-		}},
-		doctorCase{faults: "print,crash:C_GetSlotList@2", code: 1, health: "broken", reason: "module-crashed", evidence: map[string]any{"function": "C_GetSlotList"}},
-		doctorCase{faults: "misspelt", code: 1, health: "broken", reason: "module-function-list-failed"},
-	)
+	return cases
+}
+
+// knows wants what was known when the module misbehaved in this call of those that are asked, and no more.
+func (r doctorRun) knows(t *testing.T, call int) {
+	t.Helper()
+	if library := r.health.Modules[0].Library; (library != nil) != (call > slices.Index(asked, "C_GetInfo")) {
+		t.Errorf("what C_GetInfo told: %v", library)
+	}
+	if slots := len(r.health.Modules[0].Slots); (slots > 0) != (call > slices.Index(asked, "C_GetTokenInfo")) {
+		t.Errorf("%d slots", slots)
+	}
+	if slices.Contains(codesOf(r.all()), "module-printed") {
+		t.Errorf("what Go's runtime says of a crash is taken for what the module printed:\n%s", r.stdout)
+	}
+}
+
+// tokenStates are what a module that works can say of its token, and two ways to print and to be set up wrongly.
+var tokenStates = []doctorCase{
+	{faults: "", health: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) {
+		r.ways(t, false, "CKM_AES_KEY_WRAP_PAD", "CKM_AES_KEY_WRAP")
+		if objects := r.health.Modules[0].Slots[0].Token.Objects; objects == nil || objects.All < 10 || objects.PrivateKeys != 0 {
+			t.Errorf("%+v are counted without a login", objects)
+		}
+	}},
+	{faults: "flags:+0x40000", code: 1, health: "look", reason: "pin-locked", evidence: map[string]any{"CKF_USER_PIN_LOCKED": true}},
+	{faults: "flags:+0x20000", code: 1, health: "look", reason: "pin-last-attempt"},
+	{faults: "flags:+0x80000", code: 1, health: "look", reason: "pin-must-change"},
+	{faults: "flags:-0x8", code: 1, health: "look", reason: "pin-not-set"},
+	{faults: "flags:-0x400", code: 1, health: "look", reason: "token-not-initialised"},
+	{faults: "pinpad", health: "ok", reason: "pinpad-required"},
+	{faults: "no-wrap", health: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) { r.ways(t, false) }},
+	{faults: "only:0x210A", health: "ok", reason: "keys-hidden-until-login", check: func(t *testing.T, r doctorRun) { r.ways(t, false, "CKM_AES_KEY_WRAP_PAD") }},
+	{faults: "endless", code: 1, health: "look", reason: "module-failed", evidence: map[string]any{"function": "C_FindObjects"}},
+	{faults: "removed:8", code: 1, health: "broken", reason: "module-failed", evidence: map[string]any{"function": "C_Finalize", "CKR": "CKR_DEVICE_REMOVED"}},
+	{faults: "print", health: "ok", reason: "module-printed", check: func(t *testing.T, r doctorRun) {
+		if text, _ := r.health.Modules[0].Reasons[0].Evidence["printed"].(string); !strings.Contains(text, "P11FAULT-RUBBISH") {
+			t.Errorf("it is said to have printed %q", text)
+		}
+		if err := checkPrintable(r.stdout + r.stderr); err != nil {
+			t.Error(err)
+		}
+	}},
+	{faults: "print,crash:C_GetSlotList@2", code: 1, health: "broken", reason: "module-crashed", evidence: map[string]any{"function": "C_GetSlotList"}},
+	{faults: "misspelt", code: 1, health: "broken", reason: "module-function-list-failed"},
+}
+
+// TestDoctorNames shows for every way to misbehave, in every call that doctor makes, that doctor ends in time, names the
+// call, tells what was known before, and never logs in.
+func TestDoctorNames(t *testing.T) {
+	t.Parallel()
+	f := newFaulty(t)
 	free := make(chan string, len(f.tokens))
 	for _, token := range f.tokens {
 		free <- token
 	}
-	for _, c := range cases {
+	for _, c := range append(misbehavingCalls(f.module), tokenStates...) {
 		t.Run(c.faults, func(t *testing.T) {
 			t.Parallel()
 			token := <-free

@@ -232,24 +232,35 @@ func (f *faulty) testFlags(t *testing.T) {
 }
 
 func (f *faulty) testAttribute(t *testing.T) {
-	verdict := func(faults, label string, codes ...string) faultyCase {
-		return faultyCase{faults: faults, check: func(t *testing.T, r *faultyRun) {
-			if _, got := r.identity(t, label); !slices.Contains(codes, got[0]) {
-				t.Errorf("%s: the first reason is %s instead of one of %q", label, got[0], codes)
-			}
-		}}
+	cases := append(policyFaults(), keyFaults()...)
+	for _, length := range []string{"0x7fffffff", "0x80000010", "0xffffffff", "0x4000000000000000", "0x4000000000100000", "0x400000007fffffff", "0xfffffffffffffffe"} {
+		cases = append(cases, faultyCase{faults: "huge:0x3:" + length, check: f.onlyKnownLabels}) // CKA_LABEL
 	}
+	cases = append(cases,
+		faultyCase{faults: "short-ulong", export: "alice"}, faultyCase{faults: "short-ulong", export: "dave"},
+		firstReason("short-ulong", "bob", "key-not-extractable"),
+		firstReason("garbage:0x102", "dave", "exportable-by-wrap"), firstReason("unavailable:0x102", "alice", "exportable-by-wrap"),
+		faultyCase{faults: "garbage:0x162", export: "bob", code: 3, reason: "wrap-refused"},
+		faultyCase{faults: "garbage:0x103,garbage:0x162", export: "judy", code: 3, reason: "wrap-refused"},
+		faultyCase{faults: "overlong:0x3", check: f.onlyKnownLabels}, faultyCase{faults: "unavailable:0x3", check: f.onlyKnownLabels},
+		faultyCase{faults: "overlong:0x11", export: rsaKey, orCode: 3},
+	)
+	f.run(t, 3, cases)
+}
+
+// policyFaults are about the attributes that say what may be done with a key.
+func policyFaults() []faultyCase {
 	var cases []faultyCase
 	for _, kind := range []string{"unavailable", "unsupported"} {
 		cases = append(cases,
-			verdict(kind+":0x162", "alice", "attributes-not-told"), // CKA_EXTRACTABLE
+			firstReason(kind+":0x162", "alice", "attributes-not-told"), // CKA_EXTRACTABLE
 			faultyCase{faults: kind + ":0x162", export: "alice", code: 3, reason: "attributes-not-told"},
-			verdict(kind+":0x103", "alice", "exportable-by-wrap"), // CKA_SENSITIVE
+			firstReason(kind+":0x103", "alice", "exportable-by-wrap"), // CKA_SENSITIVE
 			faultyCase{faults: kind + ":0x103,no-wrap", export: "frank", code: 3, reason: "no-wrapping-mechanism"},
 		)
 	}
 	unread := func(faults string) faultyCase {
-		c := verdict(faults, "alice", "object-unreadable")
+		c := firstReason(faults, "alice", "object-unreadable")
 		c.code, c.unread = 1, true
 		return c
 	}
@@ -263,10 +274,16 @@ func (f *faulty) testAttribute(t *testing.T) {
 	}
 	for _, kind := range []string{"unavailable", "unsupported", "empty", "overlong"} {
 		cases = append(cases,
-			verdict(kind+":0x164", "alice", "exportable-by-wrap"), // CKA_NEVER_EXTRACTABLE
-			verdict(kind+":0x210", "alice", "exportable-by-wrap"), // CKA_WRAP_WITH_TRUSTED
+			firstReason(kind+":0x164", "alice", "exportable-by-wrap"), // CKA_NEVER_EXTRACTABLE
+			firstReason(kind+":0x210", "alice", "exportable-by-wrap"), // CKA_WRAP_WITH_TRUSTED
 		)
 	}
+	return cases
+}
+
+// keyFaults are about the attributes that say which key it is.
+func keyFaults() []faultyCase {
+	var cases []faultyCase
 	for _, kind := range []string{"unavailable", "unsupported", "empty", "garbage", "huge"} {
 		untold := neverReason("key-type-unsupported") // what was not told is not unsupported
 		modulus := 3
@@ -286,19 +303,7 @@ func (f *faulty) testAttribute(t *testing.T) {
 			faultyCase{faults: kind + ":0x181", export: ecKey},                                                    // CKA_EC_POINT
 		)
 	}
-	for _, length := range []string{"0x7fffffff", "0x80000010", "0xffffffff", "0x4000000000000000", "0x4000000000100000", "0x400000007fffffff", "0xfffffffffffffffe"} {
-		cases = append(cases, faultyCase{faults: "huge:0x3:" + length, check: f.onlyKnownLabels}) // CKA_LABEL
-	}
-	cases = append(cases,
-		faultyCase{faults: "short-ulong", export: "alice"}, faultyCase{faults: "short-ulong", export: "dave"},
-		verdict("short-ulong", "bob", "key-not-extractable"),
-		verdict("garbage:0x102", "dave", "exportable-by-wrap"), verdict("unavailable:0x102", "alice", "exportable-by-wrap"),
-		faultyCase{faults: "garbage:0x162", export: "bob", code: 3, reason: "wrap-refused"},
-		faultyCase{faults: "garbage:0x103,garbage:0x162", export: "judy", code: 3, reason: "wrap-refused"},
-		faultyCase{faults: "overlong:0x3", check: f.onlyKnownLabels}, faultyCase{faults: "unavailable:0x3", check: f.onlyKnownLabels},
-		faultyCase{faults: "overlong:0x11", export: rsaKey, orCode: 3},
-	)
-	f.run(t, 3, cases)
+	return cases
 }
 
 func (f *faulty) testWrap(t *testing.T) {

@@ -244,3 +244,12 @@ func neverReason(codes ...string) func(*testing.T, *faultyRun) {
 		}
 	}
 }
+
+// firstReason wants one of these codes to be the first of an identity's reasons.
+func firstReason(faults, label string, codes ...string) faultyCase {
+	return faultyCase{faults: faults, check: func(t *testing.T, r *faultyRun) {
+		if _, got := r.identity(t, label); !slices.Contains(codes, got[0]) {
+			t.Errorf("%s: the first reason is %s instead of one of %q", label, got[0], codes)
+		}
+	}}
+}

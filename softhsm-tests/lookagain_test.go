@@ -5,34 +5,38 @@ import (
 	"testing"
 )
 
+const (
+	privateLeft, publicLeft, certificateLeft = "CKO_PRIVATE_KEY, CKA_ID ", "CKO_PUBLIC_KEY, CKA_ID ", "CKO_CERTIFICATE, CKA_ID "
+	nothingLeft, unaskedLogin                = "nothing of what was being put there is left", "looked at again without a login"
+)
+
+// lookedAtAgain are restores that end in the middle of a call.
+var lookedAtAgain = []struct {
+	name, faults string
+	says         []string
+	left         bool // something is on the token
+	logins       int
+	pin          string // "" for a file
+}{
+	{"dies at the key before", "cbc-pad,abort:C_UnwrapKey@1", []string{"C_UnwrapKey", "SIGABRT", nothingLeft}, false, 2, ""},
+	{"dies at the key", "cbc-pad,abort-after:C_UnwrapKey@1", []string{"C_UnwrapKey", "SIGABRT", privateLeft}, true, 2, ""},
+	{"is killed at the key", "cbc-pad,kill-after:C_UnwrapKey@1", []string{"C_UnwrapKey", "SIGKILL", privateLeft}, true, 2, ""},
+	{"hangs at the key", "cbc-pad,hang-after:C_UnwrapKey@1", []string{"did not return from C_UnwrapKey", privateLeft}, true, 2, ""},
+	{"dies at the public key", "abort-after:C_CreateObject@3", []string{"C_CreateObject", privateLeft, publicLeft}, true, 2, ""},
+	{"hangs at the public key", "hang-after:C_CreateObject@3", []string{"C_CreateObject", privateLeft, publicLeft}, true, 2, ""},
+	{"is killed at the certificate", "kill-after:C_CreateObject@4", []string{"C_CreateObject", privateLeft, publicLeft, certificateLeft, "SHA-256"}, true, 2, ""},
+	{"dies at the certificate before", "abort:C_CreateObject@4", []string{"C_CreateObject", privateLeft, publicLeft}, true, 2, ""},
+	{"a PIN that was in a variable", "abort-after:C_CreateObject@3", []string{"C_CreateObject", unaskedLogin, privateLeft, publicLeft}, true, 1, "env:LOOK_PIN"},
+	{"a PIN's file that changed", "abort-after:C_CreateObject@3,deed:C_CreateObject@2", []string{unaskedLogin, privateLeft, publicLeft}, true, 1, ""},
+	{"a token that counts a wrong PIN", "abort-after:C_CreateObject@3,flags:+0x10000", []string{unaskedLogin, privateLeft, publicLeft}, true, 1, ""},
+}
+
 // TestTokenIsLookedAtAgain has the module take the worker along while that puts something on the token, after the call took effect or
 // before it. Another worker names what is there, and only that. It logs in again only where the PIN comes from a file that has not
 // changed, and the token counts no wrong PIN.
 func TestTokenIsLookedAtAgain(t *testing.T) {
 	t.Parallel()
-	const (
-		private, public, certificate = "CKO_PRIVATE_KEY, CKA_ID ", "CKO_PUBLIC_KEY, CKA_ID ", "CKO_CERTIFICATE, CKA_ID "
-		nothing, unasked             = "nothing of what was being put there is left", "looked at again without a login"
-	)
-	for _, row := range []struct {
-		name, faults string
-		says         []string
-		left         bool // something is on the token
-		logins       int
-		pin          string // "" for a file
-	}{
-		{"dies at the key before", "cbc-pad,abort:C_UnwrapKey@1", []string{"C_UnwrapKey", "SIGABRT", nothing}, false, 2, ""},
-		{"dies at the key", "cbc-pad,abort-after:C_UnwrapKey@1", []string{"C_UnwrapKey", "SIGABRT", private}, true, 2, ""},
-		{"is killed at the key", "cbc-pad,kill-after:C_UnwrapKey@1", []string{"C_UnwrapKey", "SIGKILL", private}, true, 2, ""},
-		{"hangs at the key", "cbc-pad,hang-after:C_UnwrapKey@1", []string{"did not return from C_UnwrapKey", private}, true, 2, ""},
-		{"dies at the public key", "abort-after:C_CreateObject@3", []string{"C_CreateObject", private, public}, true, 2, ""},
-		{"hangs at the public key", "hang-after:C_CreateObject@3", []string{"C_CreateObject", private, public}, true, 2, ""},
-		{"is killed at the certificate", "kill-after:C_CreateObject@4", []string{"C_CreateObject", private, public, certificate, "SHA-256"}, true, 2, ""},
-		{"dies at the certificate before", "abort:C_CreateObject@4", []string{"C_CreateObject", private, public}, true, 2, ""},
-		{"a PIN that was in a variable", "abort-after:C_CreateObject@3", []string{"C_CreateObject", unasked, private, public}, true, 1, "env:LOOK_PIN"},
-		{"a PIN's file that changed", "abort-after:C_CreateObject@3,deed:C_CreateObject@2", []string{unasked, private, public}, true, 1, ""},
-		{"a token that counts a wrong PIN", "abort-after:C_CreateObject@3,flags:+0x10000", []string{unasked, private, public}, true, 1, ""},
-	} {
+	for _, row := range lookedAtAgain {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRestorable(t, "")
@@ -53,7 +57,7 @@ func TestTokenIsLookedAtAgain(t *testing.T) {
 					t.Errorf("%q is missing", text)
 				}
 			}
-			for _, text := range []string{private, public, certificate, nothing, unasked} {
+			for _, text := range []string{privateLeft, publicLeft, certificateLeft, nothingLeft, unaskedLogin} {
 				if strings.Contains(got.stderr, text) != strings.Contains(strings.Join(row.says, " "), text) {
 					t.Errorf("whether %q is said", text)
 				}

@@ -91,6 +91,26 @@ func sameDiagnosis(t *testing.T, original, after []statedIdentity) {
 	}
 }
 
+// octetForms are the forms in which a number or a key can be found in a text; none for what is too short to be known again.
+func octetForms(t *testing.T, value []byte) []string {
+	t.Helper()
+	const distinctive = 8
+	if len(value) < distinctive {
+		return nil
+	}
+	part := value[len(value)-min(len(value), 24):] // the end of an SPKI is key, and so is that of every number
+	forms := []string{hex.EncodeToString(part), strings.ToUpper(hex.EncodeToString(part))}
+	for shift := range 3 { // wherever it stands in what is base64
+		text := base64.StdEncoding.EncodeToString(part[shift : shift+(len(part)-shift)/3*3])
+		forms = append(forms, text, strings.NewReplacer("+", "-", "/", "_").Replace(text))
+	}
+	escaped, err := json.Marshal(string(part))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(forms, string(escaped))
+}
+
 // identifyingIn lists what else leads to a person: parts of public keys, CKA_IDs and dates, in each form that a document could have
 // them in.
 func identifyingIn(t *testing.T, snapshot string) []string {
@@ -114,23 +134,7 @@ func identifyingIn(t *testing.T, snapshot string) []string {
 		t.Fatal(err)
 	}
 	var found []string
-	octets := func(value []byte) {
-		const distinctive = 8
-		if len(value) < distinctive {
-			return
-		}
-		part := value[len(value)-min(len(value), 24):] // the end of an SPKI is key, and so is that of every number
-		found = append(found, hex.EncodeToString(part), strings.ToUpper(hex.EncodeToString(part)))
-		for shift := range 3 { // wherever it stands in what is base64
-			text := base64.StdEncoding.EncodeToString(part[shift : shift+(len(part)-shift)/3*3])
-			found = append(found, text, strings.NewReplacer("+", "-", "/", "_").Replace(text))
-		}
-		escaped, err := json.Marshal(string(part))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found = append(found, string(escaped))
-	}
+	octets := func(value []byte) { found = append(found, octetForms(t, value)...) }
 	date := func(text string) {
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil {

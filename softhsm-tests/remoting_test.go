@@ -115,6 +115,17 @@ func TestRemotingHidesMechanisms(t *testing.T) {
 	})
 }
 
+// inventoryRead is nil where a trace tells of objects that were read, and grows no more.
+func inventoryRead(t *testing.T, trace string) error {
+	t.Helper()
+	original := string(mustRead(t, trace))
+	time.Sleep(300 * time.Millisecond)
+	if after := string(mustRead(t, trace)); after != original || !strings.Contains(after, "C_GetAttributeValue CKR_OK") {
+		return errors.New("not at its end")
+	}
+	return nil
+}
+
 // TestRemoteTokenIsLost takes the far end away in the middle of an export: the session is open and the objects are known,
 // and the product waits for the file's password.
 func TestRemoteTokenIsLost(t *testing.T) {
@@ -153,12 +164,7 @@ func TestRemoteTokenIsLost(t *testing.T) {
 				if len(ended) > 0 {
 					t.Fatalf("it ended too early: %v\n%s", <-ended, stderr.String())
 				}
-				original := string(mustRead(t, r.file("trace")))
-				time.Sleep(300 * time.Millisecond)
-				if after := string(mustRead(t, r.file("trace"))); after != original || !strings.Contains(after, "C_GetAttributeValue CKR_OK") {
-					return errors.New("not at its end")
-				}
-				return nil
+				return inventoryRead(t, r.file("trace"))
 			})
 			if err := signalSession(r.server.Process.Pid, c.signal); err != nil {
 				t.Fatal(err)

@@ -92,64 +92,67 @@ func summary(i Identity) string {
 	return text
 }
 
-func TestIdentities(t *testing.T) {
-	for _, row := range []struct {
-		name      string
-		specimens []specimen
-		want      []string
-	}{
-		{"nothing", nil, nil},
-		{"a key that tells its public half", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+c+p public-key"}},
-		{"the public key proves, whatever the CKA_ID", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "2", "A", nil}, {public, "p", "", "A", nil}}, []string{"k+c+p public-key"}},
-		{"CKA_ID alone", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
-		{"CKA_ID and a public key that agrees with the certificate", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+c+p id"}},
-		{"no CKA_ID links nothing", []specimen{{private, "k", "", "", nil}, {cert, "c", "", "A", nil}}, []string{"k none", "c none"}},
-		{"missing certificate", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+p public-key"}},
-		{"missing certificate, linked by CKA_ID", []specimen{{private, "k", "1", "", nil}, {public, "p", "1", "A", nil}}, []string{"k+p id"}},
-		{"missing public key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key"}},
-		{"missing private key", []specimen{{public, "p", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none"}},
-		{"a key alone", []specimen{{private, "k", "1", "", nil}}, []string{"k none"}},
-		{"a key alone that tells its public half", []specimen{{private, "k", "1", "A", nil}}, []string{"k none"}},
-		{"a public key alone", []specimen{{public, "p", "1", "", nil}}, []string{"p none"}},
-		{"one key, two certificates", []specimen{{private, "k", "1", "A", nil}, {cert, "old", "1", "A", nil}, {cert, "new", "1", "A", nil}, {public, "p", "1", "A", nil}},
-			[]string{"k+old+p public-key", "k+new+p public-key"}},
-		{"one key, two certificates, by CKA_ID", []specimen{{private, "k", "1", "", nil}, {cert, "old", "1", "A", nil}, {cert, "new", "1", "A", nil}}, []string{"k+old id", "k+new id"}},
-		{"one CKA_ID, two keys that tell", []specimen{{private, "k", "1", "A", nil}, {private, "l", "1", "B", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
-			[]string{"k+d public-key", "l+c public-key"}},
-		{"one CKA_ID, two keys that a signature told", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", proven("B")}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
-			[]string{"k+d signature", "l+c signature"}},
-		{"one CKA_ID, two keys of which nothing is known", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
-			[]string{"k none", "l none", "c none", "d none"}}, // a mismatch is a key that is known to be another
+// identityRows are objects, and the identities that they are taken for.
+var identityRows = []struct {
+	name      string
+	specimens []specimen
+	want      []string
+}{
+	{"nothing", nil, nil},
+	{"a key that tells its public half", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+c+p public-key"}},
+	{"the public key proves, whatever the CKA_ID", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "2", "A", nil}, {public, "p", "", "A", nil}}, []string{"k+c+p public-key"}},
+	{"CKA_ID alone", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
+	{"CKA_ID and a public key that agrees with the certificate", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+c+p id"}},
+	{"no CKA_ID links nothing", []specimen{{private, "k", "", "", nil}, {cert, "c", "", "A", nil}}, []string{"k none", "c none"}},
+	{"missing certificate", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+p public-key"}},
+	{"missing certificate, linked by CKA_ID", []specimen{{private, "k", "1", "", nil}, {public, "p", "1", "A", nil}}, []string{"k+p id"}},
+	{"missing public key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key"}},
+	{"missing private key", []specimen{{public, "p", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none"}},
+	{"a key alone", []specimen{{private, "k", "1", "", nil}}, []string{"k none"}},
+	{"a key alone that tells its public half", []specimen{{private, "k", "1", "A", nil}}, []string{"k none"}},
+	{"a public key alone", []specimen{{public, "p", "1", "", nil}}, []string{"p none"}},
+	{"one key, two certificates", []specimen{{private, "k", "1", "A", nil}, {cert, "old", "1", "A", nil}, {cert, "new", "1", "A", nil}, {public, "p", "1", "A", nil}},
+		[]string{"k+old+p public-key", "k+new+p public-key"}},
+	{"one key, two certificates, by CKA_ID", []specimen{{private, "k", "1", "", nil}, {cert, "old", "1", "A", nil}, {cert, "new", "1", "A", nil}}, []string{"k+old id", "k+new id"}},
+	{"one CKA_ID, two keys that tell", []specimen{{private, "k", "1", "A", nil}, {private, "l", "1", "B", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
+		[]string{"k+d public-key", "l+c public-key"}},
+	{"one CKA_ID, two keys that a signature told", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", proven("B")}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
+		[]string{"k+d signature", "l+c signature"}},
+	{"one CKA_ID, two keys of which nothing is known", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
+		[]string{"k none", "l none", "c none", "d none"}}, // a mismatch is a key that is known to be another
 
-		{"one CKA_ID, one key, and certificates of two", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}, {cert, "d", "1", "B", nil}},
-			[]string{"k none", "c none", "d none"}},
-		{"one CKA_ID and one certificate for two keys", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
-			[]string{"k none", "l none", "c none"}},
-		{"a signature settles one of two", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
-			[]string{"k+c signature", "l none"}}, // the certificate's key is known: it is not l by its CKA_ID
-		{"a signature settles one of two, whatever the order", []specimen{{cert, "c", "1", "A", nil}, {private, "l", "1", "", nil}, {private, "k", "1", "", proven("A")}},
-			[]string{"l none", "k+c signature"}},
-		{"a signature that refutes", []specimen{{private, "k", "1", "", refuted("A")}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
-		{"a refuted key leaves its certificate to the other", []specimen{{private, "k", "1", "", refuted("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
-			[]string{"k none", "l+c id"}},
-		{"one of two certificates refuted", []specimen{{private, "k", "1", "", refuted("A")}, {cert, "c", "1", "A", nil}, {cert, "d", "1", "B", nil}},
-			[]string{"k+d id", "c none ~k"}},
-		{"a signature, and another CKA_ID", []specimen{{private, "k", "1", "", proven("A")}, {cert, "c", "2", "A", nil}}, []string{"k+c signature"}},
-		{"a certificate twice", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", same}, {cert, "d", "2", "A", same}}, []string{"k+c public-key =d"}},
-		{"a certificate twice, and no private key", []specimen{{cert, "c", "1", "A", same}, {cert, "d", "2", "A", same}}, []string{"c none =d"}},
-		{"a key twice, one of them free to leave", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", extractable}, {cert, "c", "1", "A", nil}},
-			[]string{"l+c public-key =k"}},
-		{"one CKA_ID, and another key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "B", nil}}, []string{"k none", "c none ~k"}},
-		{"CKA_ID, and another type", []specimen{{private, "k", "1", "", ofType(CKKRSA)}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
-		{"CKA_ID, and another curve", []specimen{{private, "k", "1", "", onP384}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
-		{"CKA_ID, and a type that was not told", []specimen{{private, "k", "1", "", func(o *Object) { delete(o.Attributes, CKAKeyType) }}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
-		{"a public key twice", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}, {public, "q", "2", "A", nil}}, []string{"k+p public-key =q"}},
-		{"a public key twice, and no private key", []specimen{{public, "p", "1", "A", nil}, {public, "q", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none =q"}},
-		{"two certificates of one key, and no private key", []specimen{{cert, "c", "1", "A", nil}, {cert, "d", "1", "A", nil}}, []string{"c none", "d none"}},
-		{"a private key twice", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key =l"}},
-		{"an unreadable certificate", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "", nil}}, []string{"k none", "c none"}},
-		{"other objects are no identities", []specimen{{CKOSecretKey, "s", "1", "", nil}, {CKOData, "d", "1", "", nil}, {private, "k", "1", "A", nil}}, []string{"k none"}},
-	} {
+	{"one CKA_ID, one key, and certificates of two", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}, {cert, "d", "1", "B", nil}},
+		[]string{"k none", "c none", "d none"}},
+	{"one CKA_ID and one certificate for two keys", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
+		[]string{"k none", "l none", "c none"}},
+	{"a signature settles one of two", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
+		[]string{"k+c signature", "l none"}}, // the certificate's key is known: it is not l by its CKA_ID
+	{"a signature settles one of two, whatever the order", []specimen{{cert, "c", "1", "A", nil}, {private, "l", "1", "", nil}, {private, "k", "1", "", proven("A")}},
+		[]string{"l none", "k+c signature"}},
+	{"a signature that refutes", []specimen{{private, "k", "1", "", refuted("A")}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
+	{"a refuted key leaves its certificate to the other", []specimen{{private, "k", "1", "", refuted("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
+		[]string{"k none", "l+c id"}},
+	{"one of two certificates refuted", []specimen{{private, "k", "1", "", refuted("A")}, {cert, "c", "1", "A", nil}, {cert, "d", "1", "B", nil}},
+		[]string{"k+d id", "c none ~k"}},
+	{"a signature, and another CKA_ID", []specimen{{private, "k", "1", "", proven("A")}, {cert, "c", "2", "A", nil}}, []string{"k+c signature"}},
+	{"a certificate twice", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", same}, {cert, "d", "2", "A", same}}, []string{"k+c public-key =d"}},
+	{"a certificate twice, and no private key", []specimen{{cert, "c", "1", "A", same}, {cert, "d", "2", "A", same}}, []string{"c none =d"}},
+	{"a key twice, one of them free to leave", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", extractable}, {cert, "c", "1", "A", nil}},
+		[]string{"l+c public-key =k"}},
+	{"one CKA_ID, and another key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "B", nil}}, []string{"k none", "c none ~k"}},
+	{"CKA_ID, and another type", []specimen{{private, "k", "1", "", ofType(CKKRSA)}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
+	{"CKA_ID, and another curve", []specimen{{private, "k", "1", "", onP384}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
+	{"CKA_ID, and a type that was not told", []specimen{{private, "k", "1", "", func(o *Object) { delete(o.Attributes, CKAKeyType) }}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
+	{"a public key twice", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}, {public, "q", "2", "A", nil}}, []string{"k+p public-key =q"}},
+	{"a public key twice, and no private key", []specimen{{public, "p", "1", "A", nil}, {public, "q", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none =q"}},
+	{"two certificates of one key, and no private key", []specimen{{cert, "c", "1", "A", nil}, {cert, "d", "1", "A", nil}}, []string{"c none", "d none"}},
+	{"a private key twice", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key =l"}},
+	{"an unreadable certificate", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "", nil}}, []string{"k none", "c none"}},
+	{"other objects are no identities", []specimen{{CKOSecretKey, "s", "1", "", nil}, {CKOData, "d", "1", "", nil}, {private, "k", "1", "A", nil}}, []string{"k none"}},
+}
+
+func TestIdentities(t *testing.T) {
+	for _, row := range identityRows {
 		t.Run(row.name, func(t *testing.T) {
 			inventory := &Inventory{}
 			for _, s := range row.specimens {

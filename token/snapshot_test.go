@@ -170,7 +170,8 @@ func TestSnapshotHoldsNoValue(t *testing.T) {
 	}
 }
 
-func TestRedact(t *testing.T) {
+// redactable is an inventory that has the planted word wherever there can be a name.
+func redactable() *Inventory {
 	named := func(label, subject, issuer string) *Object {
 		o := &Object{Class: CKOCertificate, Attributes: Attributes{CKALabel: {Value: []byte(label)}, CKAID: {Value: []byte{1}}},
 			Certificate: &pki.Certificate{Subject: foreign.Text(subject), Issuer: foreign.Text(issuer), Serial: string(planted) + issuer, Fingerprint: string(planted), IsCA: true}}
@@ -183,13 +184,17 @@ func TestRedact(t *testing.T) {
 		return o
 	}
 	word := string(planted)
-	inventory := &Inventory{Module: ModuleInfo{Path: "/home/" + word + "/module.so"}, Token: Info{Label: foreign.Text(word), Serial: foreign.Text(word), Manufacturer: "maker"}, Objects: []*Object{
+	return &Inventory{Module: ModuleInfo{Path: "/home/" + word + "/module.so"}, Token: Info{Label: foreign.Text(word), Serial: foreign.Text(word), Manufacturer: "maker"}, Objects: []*Object{
 		named(word, "CN="+word, "CN=ca "+word), named(word, "CN="+word, "CN="+word), named(word+"2", "CN=2 "+word, "CN=ca "+word), named("", "", ""),
 		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: []byte(word)}, CKAApplication: {Value: []byte(word)}}},
 		{Class: CKOData, Attributes: Attributes{CKALabel: {Value: append([]byte{0xFF}, planted...)}, CKAApplication: {Code: CKRAttributeTypeInvalid}}},
 		{Class: CKOPrivateKey, Attributes: Attributes{CKAModulus: {Value: planted}, CKAPublicKeyInfo: {Value: planted}, CKAECPoint: {Value: planted}, CKAECParams: {Value: planted},
 			CKASensitive: {Value: planted}, CKAKeyType: {Value: planted}}, ProvenPublicKey: planted, RefutedPublicKeys: [][]byte{planted}},
 	}}
+}
+
+func TestRedact(t *testing.T) {
+	inventory := redactable()
 	snapshot := inventory.Snapshot()
 	original, err := json.Marshal(inventory)
 	if err != nil {

@@ -103,68 +103,80 @@ func TestForeignToolsBothWays(t *testing.T) { testForeignTools(t, 3) }
 // Every cell goes both ways.
 func TestForeignToolsBothWaysLong(t *testing.T) { testForeignTools(t, 1) }
 
-func testForeignTools(t *testing.T, every int) {
-	t.Helper()
-	const name = "schlüssel"
-	tools := map[string]foreignTool{
-		"openssl": throughOpenSSL, "keytool": throughKeytool, "pk12util": throughNSS, "certtool": throughGnuTLS,
-	}
-	type cell struct {
-		tool     string
-		profile  Profile
-		kind     string
-		password string
-		// fails says why the tool cannot read the file; the run must fail then.
-		fails string
-		// mayFail says from which version on the tool reads the file. Which versions do is measured by the command line
-		// (docs/interop.md).
-		mayFail string
-	}
-	var cells []cell
-	for _, tool := range slices.Sorted(maps.Keys(tools)) {
+// foreignTools are the programs that read a file and write it anew.
+var foreignTools = map[string]foreignTool{"openssl": throughOpenSSL, "keytool": throughKeytool, "pk12util": throughNSS, "certtool": throughGnuTLS}
+
+// foreignCell is one file that goes through one program.
+type foreignCell struct {
+	tool     string
+	profile  Profile
+	kind     string
+	password string
+	// fails says why the tool cannot read the file; the run must fail then.
+	fails string
+	// mayFail says from which version on the tool reads the file. Which versions do is measured by the command line
+	// (docs/interop.md).
+	mayFail string
+}
+
+func foreignCells() []foreignCell {
+	var cells []foreignCell
+	for _, tool := range slices.Sorted(maps.Keys(foreignTools)) {
 		for _, kind := range []string{"RSA", "P-256", "P-384", "Ed25519"} {
 			fails := ""
 			if tool == "pk12util" && kind == "Ed25519" {
 				fails = "NSS imports no Ed25519 keys"
 			}
-			cells = append(cells, cell{tool, Modern, kind, "test123", fails, ""})
+			cells = append(cells, foreignCell{tool, Modern, kind, "test123", fails, ""})
 		}
 		recent := map[string]string{"openssl": "OpenSSL 3.4", "keytool": "Java 26", "pk12util": "NSS 3.110", "certtool": "GnuTLS 3.8.8"}
 		cells = append(cells,
-			cell{tool, Legacy, "RSA", "test123", "", ""},
-			cell{tool, Legacy, "P-256", "test123", "", ""},
-			cell{tool, PBMAC1, "P-256", "test123", "", recent[tool]},
-			cell{tool, Modern, "P-256", "pässwörd €", map[string]string{"keytool": "Java takes ASCII passwords only for PBES2"}[tool], ""},
+			foreignCell{tool, Legacy, "RSA", "test123", "", ""},
+			foreignCell{tool, Legacy, "P-256", "test123", "", ""},
+			foreignCell{tool, PBMAC1, "P-256", "test123", "", recent[tool]},
+			foreignCell{tool, Modern, "P-256", "pässwörd €", map[string]string{"keytool": "Java takes ASCII passwords only for PBES2"}[tool], ""},
 		)
 	}
+	return cells
+}
+
+func testForeignTools(t *testing.T, every int) {
+	t.Helper()
+	cells := foreignCells()
 	for i := 0; i < len(cells); i += every {
 		c := cells[i]
 		t.Run(fmt.Sprintf("%s %s %s %s", c.tool, c.profile, c.kind, c.password), func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			id := newIdentity(t, c.kind)
-			must(t, os.WriteFile(filepath.Join(dir, "in.p12"), encode(t, id.contents(name), c.password, c.profile), 0o600))
-			err := tools[c.tool](t, dir, c.password, name)
-			if c.fails != "" {
-				if err == nil {
-					t.Errorf("works, although %s", c.fails)
-				}
-				return
-			}
-			if c.mayFail != "" && err != nil {
-				t.Logf("read from %s on: %v", c.mayFail, err)
-				return
-			}
-			must(t, err)
-			file, err := os.ReadFile(filepath.Join(dir, "out.p12"))
-			must(t, err)
-			returned := name
-			if c.tool == "certtool" {
-				returned = "schl\u00c3\u00bcssel" // GnuTLS 3.7 takes the bytes of UTF-8 for characters
-			}
-			checkReturned(t, decode(t, file, c.password), id, returned)
+			c.test(t)
 		})
 	}
+}
+
+func (c foreignCell) test(t *testing.T) {
+	t.Helper()
+	const name = "schlüssel"
+	dir := t.TempDir()
+	id := newIdentity(t, c.kind)
+	must(t, os.WriteFile(filepath.Join(dir, "in.p12"), encode(t, id.contents(name), c.password, c.profile), 0o600))
+	err := foreignTools[c.tool](t, dir, c.password, name)
+	if c.fails != "" {
+		if err == nil {
+			t.Errorf("works, although %s", c.fails)
+		}
+		return
+	}
+	if c.mayFail != "" && err != nil {
+		t.Logf("read from %s on: %v", c.mayFail, err)
+		return
+	}
+	must(t, err)
+	file, err := os.ReadFile(filepath.Join(dir, "out.p12"))
+	must(t, err)
+	returned := name
+	if c.tool == "certtool" {
+		returned = "schl\u00c3\u00bcssel" // GnuTLS 3.7 takes the bytes of UTF-8 for characters
+	}
+	checkReturned(t, decode(t, file, c.password), id, returned)
 }
 
 // checkReturned checks key, chain, alias and localKeyID of what came back.

@@ -80,20 +80,22 @@ func TestKeepShroudedOfAnyAlgorithm(t *testing.T) {
 	}
 }
 
+func assembled(salt []byte, iterations int, iv, ciphertext []byte) error {
+	_, err := AssembleShrouded(salt, iterations, iv, ciphertext)
+	return err
+}
+
+func shroudKey(password string, salt []byte, iterations int) error {
+	_, err := ShroudKey(context.Background(), []byte(password), salt, iterations)
+	return err
+}
+
 func TestShroudRefuses(t *testing.T) {
 	ctx := context.Background()
 	salt, iv, text := make([]byte, 16), make([]byte, 16), make([]byte, 32)
 	var limit *LimitError
 	var broken *DamagedError
 	var unsupported *UnsupportedError
-	assembled := func(salt []byte, iterations int, iv, ciphertext []byte) error {
-		_, err := AssembleShrouded(salt, iterations, iv, ciphertext)
-		return err
-	}
-	shroudKey := func(password string, salt []byte, iterations int) error {
-		_, err := ShroudKey(ctx, []byte(password), salt, iterations)
-		return err
-	}
 	parse := func(p *pbe, ciphertext []byte) error {
 		der, err := buildShrouded(p, ciphertext)
 		must(t, err)

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,171 +73,189 @@ func dated(notBefore, notAfter time.Time) func(*pki.Certificate) {
 const day = 24 * time.Hour
 
 func judgeRows() []judgeRow {
-	unreadable := &token.Object{Class: token.CKOCertificate, Attributes: tokentest.Answers(tokentest.Values{token.CKAID: []byte{1}}), CertificateProblem: "no DER"}
-	return []judgeRow{
-		// The four policies.
-		{"locked", pair(tokentest.Locked), nil, []string{bornHere}},
-		{"wrappable", pair(tokentest.Wrappable), nil, []string{yesByWrap}},
-		{"readable, and wrapping exposes it less", pair(tokentest.Readable), nil,
-			[]string{`wrap CKM_AES_KEY_WRAP_PAD: exportable-by-wrap {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_KEY_WRAP_PAD"}`}},
-		{"readable without mechanisms", pair(tokentest.Readable), mechanisms(),
-			[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}`}},
-		{"neither sensitive nor extractable", pair(tokentest.Held), mechanisms(), []string{bornHere}},
+	return slices.Concat(policyRows, unknownRows, wayRows, originRows, typeRows, familyRows, certificateRows, loneRows)
+}
 
-		// What a token does not tell is not false.
-		{"CKA_EXTRACTABLE refused", pair(tokentest.Locked.With(tokentest.Values{token.CKAExtractable: token.CKRAttributeTypeInvalid})), nil,
-			[]string{`no: attributes-not-told {"CKA_EXTRACTABLE":"CKR_ATTRIBUTE_TYPE_INVALID","CKA_SENSITIVE":true}`}},
-		{"CKA_EXTRACTABLE never asked for", pair(tokentest.Locked.With(tokentest.Values{token.CKAExtractable: nil})), nil,
-			[]string{`no: attributes-not-told {"CKA_EXTRACTABLE":null,"CKA_SENSITIVE":true}`}},
-		{"CKA_EXTRACTABLE of four bytes", pair(tokentest.Locked.With(tokentest.Values{token.CKAExtractable: []byte{1, 0, 0, 0}})), nil,
-			[]string{`no: object-unreadable {"attribute":"CKA_EXTRACTABLE","function":"C_GetAttributeValue","CKR":"CKR_OK"}`}},
-		{"CKA_EXTRACTABLE without a byte", pair(tokentest.Locked.With(tokentest.Values{token.CKAExtractable: []byte{}})), nil,
-			[]string{`no: object-unreadable {"attribute":"CKA_EXTRACTABLE","function":"C_GetAttributeValue","CKR":"CKR_OK"}`}},
-		{"CKA_EXTRACTABLE 0xFF is true", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAExtractable: []byte{0xFF}})), nil, []string{yesByWrap}},
-		{"CKA_SENSITIVE not told, and a way out", pair(tokentest.Wrappable.With(tokentest.Values{token.CKASensitive: token.CKRAttributeTypeInvalid})), nil,
-			[]string{`wrap CKM_AES_KEY_WRAP_PAD: exportable-by-wrap {"CKA_SENSITIVE":"CKR_ATTRIBUTE_TYPE_INVALID","CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_KEY_WRAP_PAD"}`}},
-		{"CKA_SENSITIVE not told is not read", pair(tokentest.Wrappable.With(tokentest.Values{token.CKASensitive: nil})), mechanisms(),
-			[]string{`no: no-wrapping-mechanism {"CKA_SENSITIVE":null,"CKA_EXTRACTABLE":true,"mechanisms":0}`}},
-		{"CKA_KEY_TYPE not told", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: nil})), nil,
-			[]string{`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}`}},
-		{"CKA_KEY_TYPE of one byte", pair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: []byte{0}})), nil,
-			[]string{`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":false}`}},
-		{"not extractable is final, whatever else is not told", pair(tokentest.Values{token.CKAExtractable: false}), nil, []string{lockedIn}},
+// unreadable is a certificate that cannot be parsed.
+var unreadable = &token.Object{Class: token.CKOCertificate, Attributes: tokentest.Answers(tokentest.Values{token.CKAID: []byte{1}}), CertificateProblem: "no DER"}
 
-		// Ways out.
-		{"CKA_WRAP_WITH_TRUSTED", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAWrapWithTrusted: true})), mechanisms(tokentest.Wraps(token.CKMAESCBCPad, token.CKMAESKeyWrapPad)...),
-			[]string{`no: wrap-needs-trusted-key {"CKA_WRAP_WITH_TRUSTED":true}`}},
-		{"CKA_WRAP_WITH_TRUSTED of a readable key", pair(tokentest.Readable.With(tokentest.Values{token.CKAWrapWithTrusted: true})), nil,
-			[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}`}},
-		{"CKA_WRAP_WITH_TRUSTED not told", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAWrapWithTrusted: token.CKRAttributeTypeInvalid})), nil, []string{yesByWrap}},
-		{"no mechanisms", pair(tokentest.Wrappable), mechanisms(), []string{fmt.Sprintf(noWay, 0)}},
-		{"mechanisms that carry nothing", pair(tokentest.Wrappable), mechanisms(token.Mechanism{Type: 0x250}, token.Mechanism{Type: 0x1082, Wrap: true}), []string{fmt.Sprintf(noWay, 2)}},
-		{"CKM_AES_CBC_PAD without CKF_WRAP", pair(tokentest.Wrappable), mechanisms(token.Mechanism{Type: token.CKMAESCBCPad, Unwrap: true}), []string{fmt.Sprintf(noWay, 1)}},
-		{"CKM_AES_CBC_PAD without CKF_WRAP beside a wrap", pair(tokentest.Wrappable), mechanisms(append(tokentest.Wraps(token.CKMAESKeyWrapPad), token.Mechanism{Type: token.CKMAESCBCPad})...), []string{yesByWrap}},
-		{"CKM_AES_CBC_PAD with CKF_WRAP", pair(tokentest.Wrappable), mechanisms(tokentest.Wraps(token.CKMAESKeyWrapPad, token.CKMAESCBCPad)...),
-			[]string{`shroud CKM_AES_CBC_PAD: exportable-by-shroud {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_CBC_PAD"}`}},
-		{"CKM_AES_CBC_PAD for a readable key", pair(tokentest.Readable), mechanisms(tokentest.Wraps(token.CKMAESCBCPad)...),
-			[]string{`shroud CKM_AES_CBC_PAD: exportable-by-shroud {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_CBC_PAD"}`}},
-		{"CKM_AES_CBC_PAD does not open a locked key", pair(tokentest.Locked), mechanisms(tokentest.Wraps(token.CKMAESCBCPad)...), []string{bornHere}},
-		{"a wrap through RSA comes last", pair(tokentest.Wrappable), mechanisms(tokentest.Wraps(token.CKMRSAAESKeyWrap, token.CKMAESKeyWrap, token.CKMAESKeyWrapKWP)...),
-			[]string{`wrap CKM_AES_KEY_WRAP_KWP: exportable-by-wrap {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_KEY_WRAP_KWP"}`}},
-		{"a wrap through RSA", pair(tokentest.Wrappable), mechanisms(tokentest.Wraps(token.CKMRSAAESKeyWrap)...),
-			[]string{`wrap CKM_RSA_AES_KEY_WRAP: exportable-by-wrap {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_RSA_AES_KEY_WRAP"}`}},
+// policyRows are about the four policies.
+var policyRows = []judgeRow{
+	{"locked", pair(tokentest.Locked), nil, []string{bornHere}},
+	{"wrappable", pair(tokentest.Wrappable), nil, []string{yesByWrap}},
+	{"readable, and wrapping exposes it less", pair(tokentest.Readable), nil,
+		[]string{`wrap CKM_AES_KEY_WRAP_PAD: exportable-by-wrap {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_KEY_WRAP_PAD"}`}},
+	{"readable without mechanisms", pair(tokentest.Readable), mechanisms(),
+		[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}`}},
+	{"neither sensitive nor extractable", pair(tokentest.Held), mechanisms(), []string{bornHere}},
+}
 
-		// Where the key comes from.
-		{"imported and then locked", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false, token.CKANeverExtractable: false})), nil,
-			[]string{lockedIn + `; original-may-exist {"CKA_NEVER_EXTRACTABLE":false,"CKA_LOCAL":false}`}},
-		{"generated extractable, and then locked", pair(tokentest.Locked.With(tokentest.Values{token.CKANeverExtractable: false})), nil,
-			[]string{lockedIn + `; original-may-exist {"CKA_NEVER_EXTRACTABLE":false,"CKA_LOCAL":true}`}},
-		{"CKA_LOCAL=false alone proves nothing", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false})), nil, []string{lockedIn}},
-		{"the origin is not told", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: nil, token.CKANeverExtractable: token.CKRAttributeTypeInvalid})), nil, []string{lockedIn}},
-		{"CKA_LOCAL alone", pair(tokentest.Locked.With(tokentest.Values{token.CKANeverExtractable: nil})), nil,
-			[]string{lockedIn + `; key-generated-on-token {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":null}`}},
+// unknownRows are about what a token does not say, which is not false.
+var unknownRows = []judgeRow{
+	{"CKA_EXTRACTABLE refused", pair(tokentest.Locked.With(tokentest.Values{token.CKAExtractable: token.CKRAttributeTypeInvalid})), nil,
+		[]string{`no: attributes-not-told {"CKA_EXTRACTABLE":"CKR_ATTRIBUTE_TYPE_INVALID","CKA_SENSITIVE":true}`}},
+	{"CKA_EXTRACTABLE never asked for", pair(tokentest.Locked.With(tokentest.Values{token.CKAExtractable: nil})), nil,
+		[]string{`no: attributes-not-told {"CKA_EXTRACTABLE":null,"CKA_SENSITIVE":true}`}},
+	{"CKA_EXTRACTABLE of four bytes", pair(tokentest.Locked.With(tokentest.Values{token.CKAExtractable: []byte{1, 0, 0, 0}})), nil,
+		[]string{`no: object-unreadable {"attribute":"CKA_EXTRACTABLE","function":"C_GetAttributeValue","CKR":"CKR_OK"}`}},
+	{"CKA_EXTRACTABLE without a byte", pair(tokentest.Locked.With(tokentest.Values{token.CKAExtractable: []byte{}})), nil,
+		[]string{`no: object-unreadable {"attribute":"CKA_EXTRACTABLE","function":"C_GetAttributeValue","CKR":"CKR_OK"}`}},
+	{"CKA_EXTRACTABLE 0xFF is true", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAExtractable: []byte{0xFF}})), nil, []string{yesByWrap}},
+	{"CKA_SENSITIVE not told, and a way out", pair(tokentest.Wrappable.With(tokentest.Values{token.CKASensitive: token.CKRAttributeTypeInvalid})), nil,
+		[]string{`wrap CKM_AES_KEY_WRAP_PAD: exportable-by-wrap {"CKA_SENSITIVE":"CKR_ATTRIBUTE_TYPE_INVALID","CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_KEY_WRAP_PAD"}`}},
+	{"CKA_SENSITIVE not told is not read", pair(tokentest.Wrappable.With(tokentest.Values{token.CKASensitive: nil})), mechanisms(),
+		[]string{`no: no-wrapping-mechanism {"CKA_SENSITIVE":null,"CKA_EXTRACTABLE":true,"mechanisms":0}`}},
+	{"CKA_KEY_TYPE not told", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: nil})), nil,
+		[]string{`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}`}},
+	{"CKA_KEY_TYPE of one byte", pair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: []byte{0}})), nil,
+		[]string{`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":false}`}},
+	{"not extractable is final, whatever else is not told", pair(tokentest.Values{token.CKAExtractable: false}), nil, []string{lockedIn}},
+}
 
-		// Key types.
-		{"Ed25519", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), nil, []string{yesByWrap + byID}},
-		{"Ed448", unprovenPair(tokentest.Wrappable.With(edwards), "Ed448"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_EDWARDS"}` + byID}},
-		{"RSA", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKRSA)}), "RSA"), nil, []string{yesByWrap + byID}},
-		{"X25519", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(0x41)}), "X25519"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_MONTGOMERY"}` + byID}},
-		{"DSA", unprovenPair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: uint(1)}), "DSA"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_DSA"}` + byID}},
-		{"a vendor's own", unprovenPair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: uint(0x80000001)}), ""), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_0x80000001"}` + byID}},
+// wayRows are about the ways out of a token.
+var wayRows = []judgeRow{
+	{"CKA_WRAP_WITH_TRUSTED", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAWrapWithTrusted: true})), mechanisms(tokentest.Wraps(token.CKMAESCBCPad, token.CKMAESKeyWrapPad)...),
+		[]string{`no: wrap-needs-trusted-key {"CKA_WRAP_WITH_TRUSTED":true}`}},
+	{"CKA_WRAP_WITH_TRUSTED of a readable key", pair(tokentest.Readable.With(tokentest.Values{token.CKAWrapWithTrusted: true})), nil,
+		[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}`}},
+	{"CKA_WRAP_WITH_TRUSTED not told", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAWrapWithTrusted: token.CKRAttributeTypeInvalid})), nil, []string{yesByWrap}},
+	{"no mechanisms", pair(tokentest.Wrappable), mechanisms(), []string{fmt.Sprintf(noWay, 0)}},
+	{"mechanisms that carry nothing", pair(tokentest.Wrappable), mechanisms(token.Mechanism{Type: 0x250}, token.Mechanism{Type: 0x1082, Wrap: true}), []string{fmt.Sprintf(noWay, 2)}},
+	{"CKM_AES_CBC_PAD without CKF_WRAP", pair(tokentest.Wrappable), mechanisms(token.Mechanism{Type: token.CKMAESCBCPad, Unwrap: true}), []string{fmt.Sprintf(noWay, 1)}},
+	{"CKM_AES_CBC_PAD without CKF_WRAP beside a wrap", pair(tokentest.Wrappable), mechanisms(append(tokentest.Wraps(token.CKMAESKeyWrapPad), token.Mechanism{Type: token.CKMAESCBCPad})...), []string{yesByWrap}},
+	{"CKM_AES_CBC_PAD with CKF_WRAP", pair(tokentest.Wrappable), mechanisms(tokentest.Wraps(token.CKMAESKeyWrapPad, token.CKMAESCBCPad)...),
+		[]string{`shroud CKM_AES_CBC_PAD: exportable-by-shroud {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_CBC_PAD"}`}},
+	{"CKM_AES_CBC_PAD for a readable key", pair(tokentest.Readable), mechanisms(tokentest.Wraps(token.CKMAESCBCPad)...),
+		[]string{`shroud CKM_AES_CBC_PAD: exportable-by-shroud {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_CBC_PAD"}`}},
+	{"CKM_AES_CBC_PAD does not open a locked key", pair(tokentest.Locked), mechanisms(tokentest.Wraps(token.CKMAESCBCPad)...), []string{bornHere}},
+	{"a wrap through RSA comes last", pair(tokentest.Wrappable), mechanisms(tokentest.Wraps(token.CKMRSAAESKeyWrap, token.CKMAESKeyWrap, token.CKMAESKeyWrapKWP)...),
+		[]string{`wrap CKM_AES_KEY_WRAP_KWP: exportable-by-wrap {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_KEY_WRAP_KWP"}`}},
+	{"a wrap through RSA", pair(tokentest.Wrappable), mechanisms(tokentest.Wraps(token.CKMRSAAESKeyWrap)...),
+		[]string{`wrap CKM_RSA_AES_KEY_WRAP: exportable-by-wrap {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_RSA_AES_KEY_WRAP"}`}},
+}
 
-		// Families and their lies.
-		{"SoftHSM 2.6 will not wrap Ed25519", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.6"),
-			[]string{`no: wrap-refused {"CKA_KEY_TYPE":"CKK_EC_EDWARDS","model":"SoftHSM v2","mechanism":"CKM_AES_KEY_WRAP_PAD"}` +
-				fmt.Sprintf(ofFamily, "backup", "softhsm", "SoftHSM project", "SoftHSM v2") + byID}},
-		{"SoftHSM 2.6 lets a readable Ed25519 be read", unprovenPair(tokentest.Readable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.6"),
-			[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}` + byID}},
-		{"another SoftHSM may wrap it", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.7"), []string{yesByWrap + byID}},
-		{"openCryptoki stores EC keys that it knows no mechanism for, and will not wrap them", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})), func(i *token.Inventory) {
-			i.Module.Manufacturer, i.Token.Model = "IBM", "IBM SoftTok"
-			i.Mechanisms = []token.Mechanism{{Type: token.CKMAESCBCPad, Wrap: true}}
-		}, []string{`no: wrap-refused {"CKA_KEY_TYPE":"CKK_EC","model":"IBM SoftTok","mechanism":"CKM_AES_CBC_PAD"}` + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "Nobody", "IBM SoftTok")}},
-		{"openCryptoki wraps EC keys where it knows them", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})), func(i *token.Inventory) {
-			i.Module.Manufacturer = "IBM"
-			i.Mechanisms = []token.Mechanism{{Type: token.CKMAESCBCPad, Wrap: true}, {Type: 0x1041, Sign: true}}
-		}, []string{`shroud CKM_AES_CBC_PAD: exportable-by-shroud {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_CBC_PAD"}`}},
-		{"SoftHSM wraps the others", pair(tokentest.Wrappable), ofMake("SoftHSM project", "SoftHSM v2", "2.6"), []string{yesByWrap}},
-		{"NSS says CKA_LOCAL=false of what it generated", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false, token.CKANeverExtractable: nil})), ofMake("Mozilla Foundation", "NSS 3", "0.0"),
-			[]string{lockedIn + fmt.Sprintf(ofFamily, "backup", "nss", "Mozilla Foundation", "NSS 3")}},
-		{"a family without a backup", pair(tokentest.Locked), ofMake("piv_II", "PKCS#15 emulated", ""),
-			[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "no-backup", "yubikey", "piv_II", "PKCS#15 emulated")}},
-		{"OpenSC says of every emulated key that it was made there", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Token.Model = "OpenSC Project", "PKCS#15 emulated" },
-			[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}`}},
-		{"OpenSC knows it of a card with PKCS#15", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Token.Model = "OpenSC Project", "PKCS#15" }, []string{bornHere}},
-		{"openCryptoki says of imported keys that they never left", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false})), func(i *token.Inventory) { i.Module.Manufacturer, i.Module.Description = "IBM", "openCryptoki" },
-			[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "Nobody", "None")}},
-		{"all flags false at once say nothing", pair(tokentest.Values{token.CKAKeyType: uint(token.CKKEC), token.CKASensitive: false, token.CKAExtractable: false, token.CKAAlwaysSensitive: false, token.CKANeverExtractable: false, token.CKALocal: false}), nil,
-			[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":false}`}},
-		{"a TPM that calls keys extractable and wraps nothing", pair(tokentest.Wrappable), func(i *token.Inventory) {
-			i.Module.Description, i.Mechanisms = "TPM2.0 Cryptoki", nil
-		}, []string{fmt.Sprintf(noWay, 0) + fmt.Sprintf(ofFamily, "no-backup", "tpm", "Nobody", "None")}},
-		{"the family of a trusted wrap", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAWrapWithTrusted: true})), func(i *token.Inventory) { i.Module.Description = "CloudHSM PKCS#11" },
-			[]string{`no: wrap-needs-trusted-key {"CKA_WRAP_WITH_TRUSTED":true}` + fmt.Sprintf(ofFamily, "backup", "cloudhsm", "Nobody", "None")}},
-		{"a family says nothing of a key that can leave", pair(tokentest.Wrappable), ofMake("piv_II", "", ""), []string{yesByWrap}},
+// originRows are about where a key comes from.
+var originRows = []judgeRow{
+	{"imported and then locked", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false, token.CKANeverExtractable: false})), nil,
+		[]string{lockedIn + `; original-may-exist {"CKA_NEVER_EXTRACTABLE":false,"CKA_LOCAL":false}`}},
+	{"generated extractable, and then locked", pair(tokentest.Locked.With(tokentest.Values{token.CKANeverExtractable: false})), nil,
+		[]string{lockedIn + `; original-may-exist {"CKA_NEVER_EXTRACTABLE":false,"CKA_LOCAL":true}`}},
+	{"CKA_LOCAL=false alone proves nothing", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false})), nil, []string{lockedIn}},
+	{"the origin is not told", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: nil, token.CKANeverExtractable: token.CKRAttributeTypeInvalid})), nil, []string{lockedIn}},
+	{"CKA_LOCAL alone", pair(tokentest.Locked.With(tokentest.Values{token.CKANeverExtractable: nil})), nil,
+		[]string{lockedIn + `; key-generated-on-token {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":null}`}},
+}
 
-		// Certificates.
-		{"expired", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-400*day), tokentest.Now.Add(-time.Second))), nil,
-			[]string{yesByWrap + `; certificate-expired {"not_after":"2026-06-15T11:59:59Z"}`}},
-		{"in its last second", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-400*day), tokentest.Now)), nil, []string{yesByWrap}},
-		{"not yet valid", certified(tokentest.Locked, dated(tokentest.Now.Add(time.Second), tokentest.Now.Add(day))), nil,
-			[]string{bornHere + `; certificate-not-yet-valid {"not_before":"2026-06-15T12:00:01Z"}`}},
-		{"in another zone", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-400*day), tokentest.Now.Add(-time.Second).In(time.FixedZone("", 3600)))), nil,
-			[]string{yesByWrap + `; certificate-expired {"not_after":"2026-06-15T11:59:59Z"}`}},
-		{"a CA", certified(tokentest.Locked, func(c *pki.Certificate) { c.IsCA = true }), nil, []string{bornHere + `; ca-key {"is_ca":true}`}},
-		{"expired before it began", certified(tokentest.Wrappable, dated(tokentest.Now.Add(day), tokentest.Now.Add(-day))), nil,
-			[]string{yesByWrap + `; certificate-expired {"not_after":"2026-06-14T12:00:00Z"}; certificate-not-yet-valid {"not_before":"2026-06-16T12:00:00Z"}`}},
-		{"29 days old, and the key is locked in", certified(tokentest.Locked.With(tokentest.Values{token.CKALocal: false}), dated(tokentest.Now.Add(-30*day+time.Second), tokentest.Now.Add(day))), nil,
-			[]string{lockedIn + `; certificate-recent {"not_before":"2026-05-16T12:00:01Z"}`}},
-		{"29 days old, and the key was made on the token", certified(tokentest.Locked, dated(tokentest.Now.Add(-29*day), tokentest.Now.Add(day))), nil, []string{bornHere}},
-		{"begun this very second", certified(tokentest.Locked.With(tokentest.Values{token.CKALocal: false}), dated(tokentest.Now, tokentest.Now.Add(day))), nil, []string{lockedIn + `; certificate-recent {"not_before":"2026-06-15T12:00:00Z"}`}},
-		{"30 days old", certified(tokentest.Locked, dated(tokentest.Now.Add(-30*day), tokentest.Now.Add(day))), nil, []string{bornHere}},
-		{"29 days old, and the key can leave", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-29*day), tokentest.Now.Add(day))), nil, []string{yesByWrap}},
-		{"young, and its key is missing", []*token.Object{tokentest.CertificateOf("a", dated(tokentest.Now.Add(-day), tokentest.Now.Add(day)))}, nil,
-			[]string{`no: certificate-without-key {"logged_in":true}; certificate-recent {"not_before":"2026-06-14T12:00:00Z"}`}},
-		{"young, and its key is hidden", []*token.Object{tokentest.CertificateOf("a", dated(tokentest.Now.Add(-day), tokentest.Now.Add(day)))}, loggedOut,
-			[]string{`no: keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`}},
-		{"unreadable", []*token.Object{unreadable}, nil, []string{`no: certificate-unreadable {"problem":"no DER"}; certificate-without-key {"logged_in":true}`}},
+// typeRows are about the types of keys.
+var typeRows = []judgeRow{
+	{"Ed25519", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), nil, []string{yesByWrap + byID}},
+	{"Ed448", unprovenPair(tokentest.Wrappable.With(edwards), "Ed448"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_EDWARDS"}` + byID}},
+	{"RSA", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKRSA)}), "RSA"), nil, []string{yesByWrap + byID}},
+	{"X25519", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(0x41)}), "X25519"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_MONTGOMERY"}` + byID}},
+	{"DSA", unprovenPair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: uint(1)}), "DSA"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_DSA"}` + byID}},
+	{"a vendor's own", unprovenPair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: uint(0x80000001)}), ""), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_0x80000001"}` + byID}},
+}
 
-		// Parts that stand alone.
-		{"a key without certificate", []*token.Object{tokentest.PrivateKey("a", tokentest.Wrappable)}, nil, []string{yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`}},
-		{"a key without certificate or CKA_ID", []*token.Object{tokentest.PrivateKey("a", tokentest.Locked.With(tokentest.Values{token.CKAID: nil}))}, nil,
-			[]string{bornHere + `; key-without-certificate {"CKA_ID":""}`}},
-		{"an issuer's certificate", []*token.Object{tokentest.CertificateOf("a", func(c *pki.Certificate) { c.IsCA, c.NotBefore = true, tokentest.Now.Add(-day) })}, nil, []string{`no: issuer-certificate {"is_ca":true}`}},
-		{"a certificate beside a key that could not be read", []*token.Object{tokentest.CertificateOf("a", nil), tokentest.PrivateKey("b", tokentest.Locked.With(tokentest.Values{token.CKAID: token.CKRGeneralError}))}, nil, []string{
-			`no: object-unreadable {"attribute":"CKA_ID","function":"C_GetAttributeValue","CKR":"CKR_GENERAL_ERROR"}`,
-			`no: object-unreadable {"attribute":"CKA_ID","function":"C_GetAttributeValue","CKR":"CKR_GENERAL_ERROR"}`,
-		}},
-		{"a certificate without key", []*token.Object{tokentest.CertificateOf("a", nil)}, nil, []string{`no: certificate-without-key {"logged_in":true}`}},
-		{"a certificate on a token that needs no login", []*token.Object{tokentest.CertificateOf("a", nil)},
-			func(i *token.Inventory) { i.LoggedIn, i.Token.Flags = false, token.CKFTokenInitialized }, []string{`no: certificate-without-key {"logged_in":false}`}},
-		{"a public key alone", []*token.Object{{Class: token.CKOPublicKey, Attributes: tokentest.Answers(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})}}, nil,
-			[]string{`no: public-key-alone {"logged_in":true}`}},
-		{"a public key before the login", []*token.Object{{Class: token.CKOPublicKey, Attributes: tokentest.Answers(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})}}, loggedOut,
-			[]string{`no: keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`}},
-		{"a certificate before the login", []*token.Object{tokentest.CertificateOf("a", nil)}, loggedOut,
-			[]string{`no: keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`}},
-		{"a key that shows before the login is judged", pair(tokentest.Wrappable), loggedOut, []string{yesByWrap}},
-		{"one CKA_ID, two keys", []*token.Object{tokentest.PrivateKey("b", tokentest.Wrappable), tokentest.CertificateOf("a", nil)}, nil, []string{
-			yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
-			fmt.Sprintf(`no: certificate-does-not-match-key {"CKA_ID":"01","certificate_key":"EC …%x","private_key":"EC …%x"}`, tail("a"), tail("b")),
-		}},
-		{"one CKA_ID, and a key that tells only its type", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKRSA)})), tokentest.CertificateOf("a", nil)}, nil, []string{
-			yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
-			fmt.Sprintf(`no: certificate-does-not-match-key {"CKA_ID":"01","certificate_key":"EC …%x","private_key":"CKK_RSA"}`, tail("a")),
-		}},
-		{"one CKA_ID, and two keys of which nothing is known", []*token.Object{
-			tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: nil})), tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: nil})), tokentest.CertificateOf("a", nil),
-		}, nil, []string{
-			`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; key-without-certificate {"CKA_ID":"01"}`,
-			`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; key-without-certificate {"CKA_ID":"01"}`,
-			`no: certificate-without-key {"logged_in":true}`,
-		}},
-		{"an unreadable certificate beside a key with its CKA_ID", []*token.Object{tokentest.PrivateKey("a", tokentest.Wrappable), unreadable}, nil, []string{
-			yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
-			`no: certificate-unreadable {"problem":"no DER"}; certificate-without-key {"logged_in":true}`,
-		}},
-	}
+// familyRows are about families of tokens and what they say that is not so.
+var familyRows = []judgeRow{
+	{"SoftHSM 2.6 will not wrap Ed25519", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.6"),
+		[]string{`no: wrap-refused {"CKA_KEY_TYPE":"CKK_EC_EDWARDS","model":"SoftHSM v2","mechanism":"CKM_AES_KEY_WRAP_PAD"}` +
+			fmt.Sprintf(ofFamily, "backup", "softhsm", "SoftHSM project", "SoftHSM v2") + byID}},
+	{"SoftHSM 2.6 lets a readable Ed25519 be read", unprovenPair(tokentest.Readable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.6"),
+		[]string{`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}` + byID}},
+	{"another SoftHSM may wrap it", unprovenPair(tokentest.Wrappable.With(edwards), "Ed25519"), ofMake("SoftHSM project", "SoftHSM v2", "2.7"), []string{yesByWrap + byID}},
+	{"openCryptoki stores EC keys that it knows no mechanism for, and will not wrap them", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})), func(i *token.Inventory) {
+		i.Module.Manufacturer, i.Token.Model = "IBM", "IBM SoftTok"
+		i.Mechanisms = []token.Mechanism{{Type: token.CKMAESCBCPad, Wrap: true}}
+	}, []string{`no: wrap-refused {"CKA_KEY_TYPE":"CKK_EC","model":"IBM SoftTok","mechanism":"CKM_AES_CBC_PAD"}` + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "Nobody", "IBM SoftTok")}},
+	{"openCryptoki wraps EC keys where it knows them", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})), func(i *token.Inventory) {
+		i.Module.Manufacturer = "IBM"
+		i.Mechanisms = []token.Mechanism{{Type: token.CKMAESCBCPad, Wrap: true}, {Type: 0x1041, Sign: true}}
+	}, []string{`shroud CKM_AES_CBC_PAD: exportable-by-shroud {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_CBC_PAD"}`}},
+	{"SoftHSM wraps the others", pair(tokentest.Wrappable), ofMake("SoftHSM project", "SoftHSM v2", "2.6"), []string{yesByWrap}},
+	{"NSS says CKA_LOCAL=false of what it generated", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false, token.CKANeverExtractable: nil})), ofMake("Mozilla Foundation", "NSS 3", "0.0"),
+		[]string{lockedIn + fmt.Sprintf(ofFamily, "backup", "nss", "Mozilla Foundation", "NSS 3")}},
+	{"a family without a backup", pair(tokentest.Locked), ofMake("piv_II", "PKCS#15 emulated", ""),
+		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "no-backup", "yubikey", "piv_II", "PKCS#15 emulated")}},
+	{"OpenSC says of every emulated key that it was made there", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Token.Model = "OpenSC Project", "PKCS#15 emulated" },
+		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}`}},
+	{"OpenSC knows it of a card with PKCS#15", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Token.Model = "OpenSC Project", "PKCS#15" }, []string{bornHere}},
+	{"openCryptoki says of imported keys that they never left", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false})), func(i *token.Inventory) { i.Module.Manufacturer, i.Module.Description = "IBM", "openCryptoki" },
+		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "Nobody", "None")}},
+	{"all flags false at once say nothing", pair(tokentest.Values{token.CKAKeyType: uint(token.CKKEC), token.CKASensitive: false, token.CKAExtractable: false, token.CKAAlwaysSensitive: false, token.CKANeverExtractable: false, token.CKALocal: false}), nil,
+		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":false}`}},
+	{"a TPM that calls keys extractable and wraps nothing", pair(tokentest.Wrappable), func(i *token.Inventory) {
+		i.Module.Description, i.Mechanisms = "TPM2.0 Cryptoki", nil
+	}, []string{fmt.Sprintf(noWay, 0) + fmt.Sprintf(ofFamily, "no-backup", "tpm", "Nobody", "None")}},
+	{"the family of a trusted wrap", pair(tokentest.Wrappable.With(tokentest.Values{token.CKAWrapWithTrusted: true})), func(i *token.Inventory) { i.Module.Description = "CloudHSM PKCS#11" },
+		[]string{`no: wrap-needs-trusted-key {"CKA_WRAP_WITH_TRUSTED":true}` + fmt.Sprintf(ofFamily, "backup", "cloudhsm", "Nobody", "None")}},
+	{"a family says nothing of a key that can leave", pair(tokentest.Wrappable), ofMake("piv_II", "", ""), []string{yesByWrap}},
+}
+
+// certificateRows are about certificates.
+var certificateRows = []judgeRow{
+	{"expired", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-400*day), tokentest.Now.Add(-time.Second))), nil,
+		[]string{yesByWrap + `; certificate-expired {"not_after":"2026-06-15T11:59:59Z"}`}},
+	{"in its last second", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-400*day), tokentest.Now)), nil, []string{yesByWrap}},
+	{"not yet valid", certified(tokentest.Locked, dated(tokentest.Now.Add(time.Second), tokentest.Now.Add(day))), nil,
+		[]string{bornHere + `; certificate-not-yet-valid {"not_before":"2026-06-15T12:00:01Z"}`}},
+	{"in another zone", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-400*day), tokentest.Now.Add(-time.Second).In(time.FixedZone("", 3600)))), nil,
+		[]string{yesByWrap + `; certificate-expired {"not_after":"2026-06-15T11:59:59Z"}`}},
+	{"a CA", certified(tokentest.Locked, func(c *pki.Certificate) { c.IsCA = true }), nil, []string{bornHere + `; ca-key {"is_ca":true}`}},
+	{"expired before it began", certified(tokentest.Wrappable, dated(tokentest.Now.Add(day), tokentest.Now.Add(-day))), nil,
+		[]string{yesByWrap + `; certificate-expired {"not_after":"2026-06-14T12:00:00Z"}; certificate-not-yet-valid {"not_before":"2026-06-16T12:00:00Z"}`}},
+	{"29 days old, and the key is locked in", certified(tokentest.Locked.With(tokentest.Values{token.CKALocal: false}), dated(tokentest.Now.Add(-30*day+time.Second), tokentest.Now.Add(day))), nil,
+		[]string{lockedIn + `; certificate-recent {"not_before":"2026-05-16T12:00:01Z"}`}},
+	{"29 days old, and the key was made on the token", certified(tokentest.Locked, dated(tokentest.Now.Add(-29*day), tokentest.Now.Add(day))), nil, []string{bornHere}},
+	{"begun this very second", certified(tokentest.Locked.With(tokentest.Values{token.CKALocal: false}), dated(tokentest.Now, tokentest.Now.Add(day))), nil, []string{lockedIn + `; certificate-recent {"not_before":"2026-06-15T12:00:00Z"}`}},
+	{"30 days old", certified(tokentest.Locked, dated(tokentest.Now.Add(-30*day), tokentest.Now.Add(day))), nil, []string{bornHere}},
+	{"29 days old, and the key can leave", certified(tokentest.Wrappable, dated(tokentest.Now.Add(-29*day), tokentest.Now.Add(day))), nil, []string{yesByWrap}},
+	{"young, and its key is missing", []*token.Object{tokentest.CertificateOf("a", dated(tokentest.Now.Add(-day), tokentest.Now.Add(day)))}, nil,
+		[]string{`no: certificate-without-key {"logged_in":true}; certificate-recent {"not_before":"2026-06-14T12:00:00Z"}`}},
+	{"young, and its key is hidden", []*token.Object{tokentest.CertificateOf("a", dated(tokentest.Now.Add(-day), tokentest.Now.Add(day)))}, loggedOut,
+		[]string{`no: keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`}},
+	{"unreadable", []*token.Object{unreadable}, nil, []string{`no: certificate-unreadable {"problem":"no DER"}; certificate-without-key {"logged_in":true}`}},
+}
+
+// loneRows are about parts that stand alone.
+var loneRows = []judgeRow{
+	{"a key without certificate", []*token.Object{tokentest.PrivateKey("a", tokentest.Wrappable)}, nil, []string{yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`}},
+	{"a key without certificate or CKA_ID", []*token.Object{tokentest.PrivateKey("a", tokentest.Locked.With(tokentest.Values{token.CKAID: nil}))}, nil,
+		[]string{bornHere + `; key-without-certificate {"CKA_ID":""}`}},
+	{"an issuer's certificate", []*token.Object{tokentest.CertificateOf("a", func(c *pki.Certificate) { c.IsCA, c.NotBefore = true, tokentest.Now.Add(-day) })}, nil, []string{`no: issuer-certificate {"is_ca":true}`}},
+	{"a certificate beside a key that could not be read", []*token.Object{tokentest.CertificateOf("a", nil), tokentest.PrivateKey("b", tokentest.Locked.With(tokentest.Values{token.CKAID: token.CKRGeneralError}))}, nil, []string{
+		`no: object-unreadable {"attribute":"CKA_ID","function":"C_GetAttributeValue","CKR":"CKR_GENERAL_ERROR"}`,
+		`no: object-unreadable {"attribute":"CKA_ID","function":"C_GetAttributeValue","CKR":"CKR_GENERAL_ERROR"}`,
+	}},
+	{"a certificate without key", []*token.Object{tokentest.CertificateOf("a", nil)}, nil, []string{`no: certificate-without-key {"logged_in":true}`}},
+	{"a certificate on a token that needs no login", []*token.Object{tokentest.CertificateOf("a", nil)},
+		func(i *token.Inventory) { i.LoggedIn, i.Token.Flags = false, token.CKFTokenInitialized }, []string{`no: certificate-without-key {"logged_in":false}`}},
+	{"a public key alone", []*token.Object{{Class: token.CKOPublicKey, Attributes: tokentest.Answers(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})}}, nil,
+		[]string{`no: public-key-alone {"logged_in":true}`}},
+	{"a public key before the login", []*token.Object{{Class: token.CKOPublicKey, Attributes: tokentest.Answers(tokentest.Values{token.CKAKeyType: uint(token.CKKEC)})}}, loggedOut,
+		[]string{`no: keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`}},
+	{"a certificate before the login", []*token.Object{tokentest.CertificateOf("a", nil)}, loggedOut,
+		[]string{`no: keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`}},
+	{"a key that shows before the login is judged", pair(tokentest.Wrappable), loggedOut, []string{yesByWrap}},
+	{"one CKA_ID, two keys", []*token.Object{tokentest.PrivateKey("b", tokentest.Wrappable), tokentest.CertificateOf("a", nil)}, nil, []string{
+		yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
+		fmt.Sprintf(`no: certificate-does-not-match-key {"CKA_ID":"01","certificate_key":"EC …%x","private_key":"EC …%x"}`, tail("a"), tail("b")),
+	}},
+	{"one CKA_ID, and a key that tells only its type", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKRSA)})), tokentest.CertificateOf("a", nil)}, nil, []string{
+		yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
+		fmt.Sprintf(`no: certificate-does-not-match-key {"CKA_ID":"01","certificate_key":"EC …%x","private_key":"CKK_RSA"}`, tail("a")),
+	}},
+	{"one CKA_ID, and two keys of which nothing is known", []*token.Object{
+		tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: nil})), tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: nil})), tokentest.CertificateOf("a", nil),
+	}, nil, []string{
+		`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; key-without-certificate {"CKA_ID":"01"}`,
+		`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; key-without-certificate {"CKA_ID":"01"}`,
+		`no: certificate-without-key {"logged_in":true}`,
+	}},
+	{"an unreadable certificate beside a key with its CKA_ID", []*token.Object{tokentest.PrivateKey("a", tokentest.Wrappable), unreadable}, nil, []string{
+		yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
+		`no: certificate-unreadable {"problem":"no DER"}; certificate-without-key {"logged_in":true}`,
+	}},
 }
 
 func tail(name string) []byte { spki := tokentest.PublicKey(name).SPKI; return spki[len(spki)-8:] }
