@@ -1,15 +1,17 @@
 // Fuzz runs every fuzz target below a directory for a while, and prints how often each was executed: a target that hardly runs
-// finds nothing, and says so nowhere. It fails where a target fails, and where one was executed less often than the floor.
+// finds nothing, and says so nowhere. It fails where a target fails, and where one was executed less often than its floor: so many
+// times in a second of the processor's time, which the other work of the machine does not change. The floors stand in floors.txt.
 //
-//	fuzz [-time 20s] [-floor 250] [-keep N] [-run PATTERN] DIRECTORY
+//	fuzz [-time 20s] [-floors FILE] [-keep N] [-run PATTERN] DIRECTORY
 //
 // What is found interesting, because it reaches code that the seeds do not, stays in build/fuzzing and is where the next run begins.
-// With -keep the N smallest of each target become seeds in its testdata/fuzz, which every go test runs.
+// With -keep the N smallest of each target become seeds in its testdata/fuzz, which every go test runs. No seed is replaced.
 package main
 
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,10 +27,10 @@ import (
 )
 
 type options struct {
-	time  time.Duration
-	floor int
-	keep  int
-	run   *regexp.Regexp
+	time   time.Duration
+	floors map[string]int
+	keep   int
+	run    *regexp.Regexp
 }
 
 // target is one fuzz target. Its directory is relative to the module's root.
@@ -38,6 +40,7 @@ type target struct{ directory, name string }
 type outcome struct {
 	target
 	executions int
+	processor  time.Duration // that the target and its workers took
 	found      string // new interesting inputs, and all
 	err        error
 	output     []byte
@@ -54,7 +57,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("fuzz", flag.ContinueOnError)
 	var o options
 	flags.DurationVar(&o.time, "time", 20*time.Second, "how long each target runs")
-	flags.IntVar(&o.floor, "floor", 250, "executions a second that each target must reach")
+	floors := flags.String("floors", "tools/fuzz/floors.txt", "how many executions a second of the processor's time each target must reach")
 	flags.IntVar(&o.keep, "keep", 0, "how many interesting inputs of each target become seeds")
 	pattern := flags.String("run", "", "only the targets whose names match")
 	if err := flags.Parse(args); err != nil {
@@ -65,6 +68,9 @@ func run(args []string) error {
 	}
 	var err error
 	if o.run, err = regexp.Compile(*pattern); err != nil {
+		return err
+	}
+	if o.floors, err = readFloors(*floors); err != nil {
 		return err
 	}
 	root, err := filepath.Abs(flags.Arg(0))
@@ -81,7 +87,7 @@ func run(args []string) error {
 	failed := 0
 	for _, t := range targets {
 		result := t.fuzz(root, o)
-		fmt.Printf("%10d executions  %-28s %s%s\n", result.executions, t.name, t.directory, result.found)
+		fmt.Printf("%10d executions, %7.0f a second of the processor  %-25s %s%s\n", result.executions, result.rate(), t.name, t.directory, result.found)
 		if result.err != nil {
 			failed++
 			fmt.Printf("%v\n%s", result.err, result.output)
@@ -134,10 +140,21 @@ var progress = regexp.MustCompile(`execs: (\d+) .*new interesting: (\d+) \(total
 // fuzz runs the target. Large inputs are made smaller ten times at the most: by default the engine takes a minute for each.
 func (t target) fuzz(root string, o options) outcome {
 	result := outcome{target: t}
-	command := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", o.time.String(), "-fuzzminimizetime", "10x",
-		"./"+filepath.ToSlash(t.directory), "-args", "-test.fuzzcachedir="+t.cache(root))
-	command.Dir = root
+	directory := filepath.Join(root, t.directory)
+	binary := filepath.Join(root, "build", t.name+".test")
+	defer os.Remove(binary)
+	build := exec.Command("go", "test", "-c", "-fuzz", "^"+t.name+"$", "-o", binary, ".")
+	build.Dir = directory
+	if result.output, result.err = build.CombinedOutput(); result.err != nil {
+		return result
+	}
+	command := exec.Command(binary, "-test.run", "^$", "-test.fuzz", "^"+t.name+"$", "-test.fuzztime", o.time.String(), "-test.fuzzminimizetime", "10x",
+		"-test.fuzzcachedir="+t.cache(root))
+	command.Dir = directory
 	result.output, result.err = command.CombinedOutput()
+	if command.ProcessState != nil { // of its workers, too, which it has waited for
+		result.processor = command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+	}
 	if result.err != nil && overran(result.output) {
 		result.err = nil
 	}
@@ -147,10 +164,40 @@ func (t target) fuzz(root string, o options) outcome {
 		result.executions, _ = strconv.Atoi(string(last[1])) // digits, by the pattern
 		result.found = fmt.Sprintf("  (interesting: %s new, %s in all)", last[2], last[3])
 	}
-	if floor := int(o.time.Seconds() * float64(o.floor)); result.err == nil && result.executions < floor {
-		result.err = fmt.Errorf("%s was executed %d times in %s, fewer than %d", t.name, result.executions, o.time, floor)
+	switch floor, known := o.floors[t.name]; {
+	case result.err != nil:
+	case !known:
+		result.err = fmt.Errorf("%s has no floor", t.name)
+	case result.rate() < float64(floor):
+		result.err = fmt.Errorf("%s was executed %.0f times in a second of the processor's time, fewer than %d", t.name, result.rate(), floor)
 	}
 	return result
+}
+
+// rate is how often the target was executed in a second of the processor's time.
+func (o outcome) rate() float64 {
+	return float64(o.executions) / max(o.processor.Seconds(), 0.001)
+}
+
+// readFloors reads lines of a target and its floor.
+func readFloors(file string) (map[string]int, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	floors := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(line, "#") {
+			continue
+		}
+		floor, err := strconv.Atoi(fields[len(fields)-1])
+		if err != nil || len(fields) != 2 {
+			return nil, fmt.Errorf("%s: %q is no target with its floor", file, strings.TrimSpace(line))
+		}
+		floors[fields[0]] = floor
+	}
+	return floors, nil
 }
 
 // overran tells whether the engine took its own end for a failure, as it does at times on a machine that has much to do. An input
@@ -181,8 +228,9 @@ func (t target) keep(root string, n int) error {
 	if err := os.MkdirAll(seeds, 0o755); err != nil {
 		return err
 	}
-	for i, input := range inputs[:min(n, len(inputs))] {
-		if err := os.WriteFile(filepath.Join(seeds, fmt.Sprintf("interesting-%02d", i)), input, 0o644); err != nil {
+	for _, input := range inputs[:min(n, len(inputs))] {
+		digest := sha256.Sum256(input)
+		if err := os.WriteFile(filepath.Join(seeds, fmt.Sprintf("interesting-%x", digest[:4])), input, 0o644); err != nil {
 			return err
 		}
 	}
