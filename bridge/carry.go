@@ -49,7 +49,7 @@ func (e *methodFailure) Error() string { return fmt.Sprintf("%s: %v", e.method, 
 func (e *methodFailure) Unwrap() error { return e.err }
 
 // refusal turns the answers of all methods that were tried into one verdict. A failure of the token is no verdict, and neither
-// is a way out that worked and could not be proven.
+// is a way out that worked and could not be proven, nor the refusal of the one way that was allowed.
 func (r ExportRequest) refusal(failures []*methodFailure) error {
 	var answers []string
 	var fault error
@@ -70,6 +70,9 @@ func (r ExportRequest) refusal(failures []*methodFailure) error {
 		return fault
 	case carried:
 		return &UnprovenError{verdict.Because(verdict.TokenCouldNotProve, verdict.Fact{Name: "answers", Value: answers})}
+	case r.Verdict.Exportable && r.restricted():
+		facts := []verdict.Fact{{Name: "method", Value: string(failures[0].method)}, {Name: "answers", Value: answers}}
+		return &MethodRefusedError{verdict.Because(verdict.MethodRefused, facts...)}
 	}
 	return &RefusedError{r.Verdict.Refuse(verdict.Because(code, verdict.Fact{Name: "answers", Value: answers}))}
 }
@@ -82,6 +85,18 @@ type UnprovenError struct{ Reason verdict.Reason }
 func (e *UnprovenError) Error() string {
 	return "the file could not be proven: " + string(e.Reason.Code)
 }
+
+// MethodRefusedError means that the key may leave, and that the token refused the one way that the request allowed. There is no file. It
+// carries the reason.
+type MethodRefusedError struct{ Reason verdict.Reason }
+
+// Error gives the reason's code.
+func (e *MethodRefusedError) Error() string {
+	return "the key may leave in another way: " + string(e.Reason.Code)
+}
+
+// restricted tells that the request allows one way out only.
+func (r ExportRequest) restricted() bool { return r.RequireShroud || r.Method != "" }
 
 // methods lists the ways out in the order in which they are tried.
 func (r ExportRequest) methods() []verdict.Method {
@@ -123,7 +138,8 @@ func (r ExportRequest) carry(ctx context.Context, method verdict.Method) (*carri
 		return &carriedKey{mechanism: mechanism.String(), key: key}, nil
 	}
 	if !r.readable() {
-		return nil, r.notCarried(method, &token.Error{Function: "C_GetAttributeValue", Code: token.CKRAttributeSensitive})
+		withheld := &token.Error{Function: "C_GetAttributeValue", Code: token.CKRAttributeSensitive} // and may still be wrapped
+		return nil, &methodFailure{method: method, answers: []string{withheld.Error()}, err: withheld}
 	}
 	key, err := r.Session.ReadClear(r.Identity.PrivateKey)
 	if err != nil {

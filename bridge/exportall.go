@@ -273,13 +273,16 @@ func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session
 	}
 	_, err := Export(ctx, one)
 	var refused *RefusedError
+	var restricted *MethodRefusedError
 	switch {
 	case err == nil:
 	case item.Outcome == Exported: // the key that was to be destroyed is there still, or nobody knows
 		item.Err = err
 	case errors.As(err, &refused):
-		item.Untried = item.Verdict.Exportable && (one.RequireShroud || one.Method != "")
 		item.Outcome, item.Verdict = Refused, refused.Verdict
+	case errors.As(err, &restricted):
+		item.Outcome, item.Untried = Refused, true
+		item.Verdict.Reasons = append([]verdict.Reason{restricted.Reason}, item.Verdict.Reasons...)
 	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
 	default:
 		item.Outcome, item.Err = Failed, err

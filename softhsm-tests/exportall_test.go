@@ -342,8 +342,12 @@ func TestRestrictedExportAll(t *testing.T) {
 	r := newRestorable(t, deletable)
 	for _, way := range [][]string{{"--require-shroud"}, {"--method", "shroud"}} {
 		got := r.run(t, "error:C_WrapKey:0x70", append([]string{"export", "--all", "--dir", r.path("backups"), "--iterations", "1000"}, way...)...)
-		if got.code != 5 || !strings.Contains(got.stdout, "No other way was tried") {
+		if got.code != 5 || !strings.Contains(got.stdout, "No other way was tried") || !strings.Contains(got.stdout, "[method-refused]") {
 			t.Errorf("%q: exit code %d\n%s%s", way, got.code, got.stdout, got.stderr)
+		}
+		one := r.run(t, "error:C_WrapKey:0x70", append([]string{"export", "alice", "-o", r.path("alice.pfx"), "--iterations", "1000"}, way...)...)
+		if one.code != 5 || !strings.Contains(one.stderr, "[method-refused]") {
+			t.Errorf("alone, %q: exit code %d\n%s%s", way, one.code, one.stdout, one.stderr)
 		}
 	}
 }

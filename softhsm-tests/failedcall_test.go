@@ -28,7 +28,8 @@ func TestFailedCallIsNamed(t *testing.T) {
 	}
 	signing := faultyCase{faults: "error:C_SignInit:0x54", check: said("CKR_FUNCTION_NOT_SUPPORTED")}
 	unread := faultyCase{faults: "overlong:0x162", code: 1, unread: true, check: said(`"object": "pkcs11:`)}
-	newFaulty(t).run(t, 2, append(cases, signing, unread,
+	twin := faultyCase{faults: "cbc-pad,error:C_UnwrapKey@2:0x13", export: rsaKey, args: []string{"--require-shroud"}, code: 1, stderr: []string{"C_UnwrapKey"}}
+	newFaulty(t).run(t, 2, append(cases, signing, unread, twin,
 		faultyCase{faults: "overlong:0x162", export: "nobody", code: 1, stderr: []string{"C_GetAttributeValue", "CKA_EXTRACTABLE"}},
 	))
 }

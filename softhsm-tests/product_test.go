@@ -95,9 +95,20 @@ func (r *result) identity(t *testing.T, label string) statedIdentity {
 // refused wants exit code 3, this reason before all others and only once, and no file.
 func (r *result) refused(t *testing.T, reason, file string) {
 	t.Helper()
+	r.notDone(t, 3, reason, file)
+}
+
+// methodRefused wants exit code 5: the key may leave, and the one way that was allowed was refused.
+func (r *result) methodRefused(t *testing.T, file string) {
+	t.Helper()
+	r.notDone(t, 5, "method-refused", file)
+}
+
+func (r *result) notDone(t *testing.T, code int, reason, file string) {
+	t.Helper()
 	codes := codesOf(r.document.Reasons)
-	if r.code != 3 || r.document.ExitCode != 3 || len(codes) == 0 || codes[0] != reason {
-		t.Errorf("exit code %d and the reasons %q, not 3 and %s first\n%s%s", r.code, codes, reason, r.stdout, r.stderr)
+	if r.code != code || r.document.ExitCode != code || len(codes) == 0 || codes[0] != reason {
+		t.Errorf("exit code %d and the reasons %q, not %d and %s first\n%s%s", r.code, codes, code, reason, r.stdout, r.stderr)
 	}
 	slices.Sort(codes)
 	if unique := slices.Compact(slices.Clone(codes)); len(unique) != len(codes) {

@@ -44,7 +44,7 @@ label="readable" id=03 key=p256 policy=readable certificate=valid
 			}
 			for _, insists := range [][]string{{"--require-shroud"}, {"--method", "shroud"}, {"--require-shroud", "--profile", "pbmac1"}} {
 				file, r := export("-shroud", insists...)
-				r.refused(t, "no-wrapping-mechanism", file)
+				r.methodRefused(t, file)
 				if answers, _ := r.document.Reasons[0].Evidence["answers"].([]any); len(answers) != 1 || answers[0] != "CKM_AES_CBC_PAD: C_WrapKey: CKR_MECHANISM_INVALID" {
 					t.Errorf("the evidence is %v", r.document.Reasons[0].Evidence)
 				}

@@ -35,6 +35,7 @@ const (
 	KeyLinkedByID         Code = "key-linked-by-id"
 	TokenCouldNotProve    Code = "token-could-not-prove"
 	OtherMethodUsed       Code = "other-method-used"
+	MethodRefused         Code = "method-refused"
 	OriginalMayExist      Code = "original-may-exist"
 	WrapNeedsTrustedKey   Code = "wrap-needs-trusted-key"
 	NoWrappingMechanism   Code = "no-wrapping-mechanism"
@@ -228,6 +229,7 @@ var table = []Entry{
 	{SoftHSMConfiguration, Blocks, []string{"problem", "path", "SOFTHSM2_CONF"}, "softhsm2.conf(5)"},
 	{SoftHSMEmpty, Blocks, []string{"CKF_TOKEN_INITIALIZED"}, "softhsm2-util(1)"},
 	{TokenCouldNotProve, Notices, []string{"answers"}, "PKCS#11 v3.1 §5.18.4 (C_UnwrapKey), §5.13.2 (C_Sign)"},
+	{MethodRefused, Notices, []string{"method", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey), §5.7.5 (C_GetAttributeValue)"},
 	{OtherMethodUsed, Notices, []string{"method", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
 	{NotAPFX, Spoils, []string{"format"}, "RFC 7292 §4"},
 	{FileDamaged, Spoils, []string{"problem"}, "RFC 7292 §4"},

@@ -166,6 +166,7 @@ var madeElsewhere = map[Code]string{
 	FurtherKeyIncomplete:   bridgeRows,
 	TokenCouldNotProve:     bridgeRows,
 	OtherMethodUsed:        bridgeRows,
+	MethodRefused:          bridgeRows,
 }
 
 // TestEveryCodeHasARow counts the codes that the rows of this package produce, and fails on one that none does and that

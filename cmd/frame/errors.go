@@ -50,6 +50,9 @@ func choiceErrors() []Description {
 		As(func(_ *App, e *bridge.UnprovenError) Failure {
 			return Failure{ID: "error.unproven", Reasons: []verdict.Reason{e.Reason}, Code: ExitPartly}
 		}),
+		As(func(_ *App, e *bridge.MethodRefusedError) Failure {
+			return Failure{ID: "error.method-refused", Reasons: []verdict.Reason{e.Reason}, Code: ExitPartly}
+		}),
 		As(describeNoToken),
 		As(func(_ *App, e *severalTokensError) Failure {
 			return Failure{ID: "error.several-tokens", Args: messages.Args{"Tokens": messages.Own(PrintableList(e.Present))}, Candidates: e.Present, Code: exitUsage}
