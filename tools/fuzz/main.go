@@ -41,7 +41,7 @@ type outcome struct {
 	target
 	executions int
 	processor  time.Duration // that the target and its workers took
-	found      string // new interesting inputs, and all
+	found      string        // new interesting inputs, and all
 	err        error
 	output     []byte
 }
