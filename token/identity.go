@@ -85,6 +85,14 @@ func certificates(objects []*Object) []*Certificate {
 // PublicKeyOf gives the public key that a key object tells of itself. It is false where the object does not tell enough,
 // as EC private keys mostly do.
 func PublicKeyOf(o *Object) (pki.PublicKey, bool) {
+	if o.told != nil {
+		return o.told.public, o.told.known
+	}
+	return readPublicKey(o)
+}
+
+// readPublicKey reads what is known of the object, for PublicKeyOf.
+func readPublicKey(o *Object) (pki.PublicKey, bool) {
 	if len(o.ProvenPublicKey) > 0 {
 		key, err := pki.ParsePublicKey(o.ProvenPublicKey)
 		return key, err == nil

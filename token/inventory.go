@@ -19,6 +19,8 @@ type Inventory struct {
 	LoggedIn   bool        `json:"logged_in"`
 	Mechanisms []Mechanism `json:"mechanisms"`
 	Objects    []*Object   `json:"objects"`
+
+	linker *linker // of the objects as they were read
 }
 
 // Inventory reads the token's description, mechanisms and objects, as far as the session's login state shows them.
@@ -36,10 +38,11 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.settle(ctx, objects); err != nil {
+	l := newLinker(objects)
+	if err := s.settle(ctx, l); err != nil {
 		return nil, err
 	}
-	return &Inventory{Module: s.module.Info, Token: *info, LoggedIn: s.LoggedIn, Mechanisms: mechanisms, Objects: objects}, nil
+	return &Inventory{Module: s.module.Info, Token: *info, LoggedIn: s.LoggedIn, Mechanisms: mechanisms, Objects: objects, linker: l}, nil
 }
 
 // Objects reads every object that the session shows. There is one search: each costs many modules a look at every object.
@@ -99,28 +102,27 @@ const mostUnhinted = 16
 // settle finds out by a signature whose a private key is that does not tell its public half. One signature answers for all
 // certificates and public keys on the token, whatever their CKA_ID. A key that may not sign without more ado, or that the
 // token would not have sign, stays unsettled; only a lost connection is an error.
-func (s *Session) settle(ctx context.Context, objects []*Object) error {
-	l := newLinker(objects)
-	unhinted := 0
+func (s *Session) settle(ctx context.Context, l *linker) error {
+	unhinted, learnt := 0, false
 	for _, key := range l.privateKeys {
 		if _, known := l.own[key]; known || !key.signsUnasked() {
 			continue
 		}
-		hinted := l.hinted(key)
-		possible := hinted
-		if len(hinted) == 0 {
+		hinted := l.hintsFor(key)
+		public, possible := hinted.first(key)
+		if !possible {
 			if unhinted++; unhinted > mostUnhinted {
 				continue
 			}
-			possible = l.possible(key)
+			public, possible = (&hints{halves: l.halves}).first(key)
 		}
-		if len(possible) == 0 {
+		if !possible {
 			continue
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		signed, err := s.challengeApart(key, possible[0])
+		signed, err := s.challengeApart(key, public)
 		if Lost(err) {
 			return err
 		}
@@ -129,9 +131,14 @@ func (s *Session) settle(ctx context.Context, objects []*Object) error {
 			continue
 		}
 		key.signed = signed
-		if !key.learn(hinted) && !key.learn(l.possible(key)) { // the hinted first: of the others there may be as many as keys
-			key.refute(hinted)
+		if hinted.learn(key) || (&hints{halves: l.halves}).learn(key) { // the hinted first: of the others there may be as many as keys
+			learnt = true
+		} else {
+			key.refute(hinted.halves)
 		}
+	}
+	if learnt {
+		l.addPrivateKeys()
 	}
 	return nil
 }
@@ -159,13 +166,38 @@ func (o *Object) signsUnasked() bool {
 	return o.Attributes.Bool(CKASign) != False && o.Attributes.Bool(CKAAlwaysAuthenticate) != True
 }
 
+// hintsFor are the public keys with a private key's CKA_ID.
+func (l *linker) hintsFor(key *Object) *hints {
+	if h := l.hints[string(key.ID())]; h != nil && len(key.ID()) > 0 {
+		return h
+	}
+	return &hints{}
+}
+
+// first is one of the public keys that the private key may have, judged by key type and by curve.
+func (h *hints) first(key *Object) (pki.PublicKey, bool) {
+	i := slices.IndexFunc(h.halves, func(half pki.PublicKey) bool { return couldBe(key, half) })
+	if i < 0 {
+		return pki.PublicKey{}, false
+	}
+	return h.halves[i], true
+}
+
 // learn notes which of the public keys verifies what the key signed, if one does.
-func (o *Object) learn(publics []pki.PublicKey) bool {
-	for _, public := range publics {
-		if o.signed.verify(public) == nil {
-			o.ProvenPublicKey = public.SPKI
-			return true
+func (h *hints) learn(key *Object) bool {
+	for n := range h.halves {
+		i := (h.taken + n) % len(h.halves)
+		public := h.halves[i]
+		if !couldBe(key, public) || key.signed.verify(public) != nil {
+			continue
 		}
+		key.ProvenPublicKey = public.SPKI
+		key.readPublicKey()
+		if i >= h.taken {
+			h.halves[i], h.halves[h.taken] = h.halves[h.taken], public
+			h.taken++
+		}
+		return true
 	}
 	return false
 }
@@ -173,7 +205,7 @@ func (o *Object) learn(publics []pki.PublicKey) bool {
 // refute notes which of the public keys with the key's CKA_ID do not verify what it signed.
 func (o *Object) refute(hinted []pki.PublicKey) {
 	for _, public := range hinted {
-		if errors.Is(o.signed.verify(public), ErrOtherKey) {
+		if couldBe(o, public) && errors.Is(o.signed.verify(public), ErrOtherKey) {
 			o.RefutedPublicKeys = append(o.RefutedPublicKeys, public.SPKI)
 		}
 	}

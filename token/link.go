@@ -13,28 +13,43 @@ type linker struct {
 	publicKeys   []*Object
 	privateKeys  []*Object
 
-	own        map[*Object]pki.PublicKey // what is known of a key object's own public key
-	certsOf    map[string][]*Certificate // by SubjectPublicKeyInfo
-	publicsOf  map[string][]*Object      // by SubjectPublicKeyInfo
-	privatesOf map[string][]*Object      // by SubjectPublicKeyInfo
-	halves     []pki.PublicKey           // every public key that a certificate or a public key object has, once
-	halvesByID map[string][]pki.PublicKey
-	keysByID   map[string][]*Object
-	sameAs     map[*Certificate][]*Certificate // with the first of those that are the same, the others
+	own      map[*Object]pki.PublicKey       // what is known of a key object's own public key
+	holders  map[string]*holders             // by SubjectPublicKeyInfo
+	halves   []pki.PublicKey                 // every public key that a certificate or a public key object has, once
+	hints    map[string]*hints               // by CKA_ID
+	keysByID map[string][]*Object            // private keys of which one may show that a certificate is another one's
+	sameAs   map[*Certificate][]*Certificate // with the first of those that are the same, the others
+}
+
+// holders are the objects with one public key.
+type holders struct {
+	certificates      []*Certificate
+	publics, privates []*Object
+}
+
+// hints are the different public keys with one CKA_ID.
+type hints struct {
+	halves []pki.PublicKey
+	taken  int // so many, from the first on, are shown to be a private key's: they are tried last for another one
 }
 
 func newLinker(objects []*Object) *linker {
 	l := &linker{
-		certificates: certificates(objects), own: map[*Object]pki.PublicKey{}, certsOf: map[string][]*Certificate{},
-		publicsOf: map[string][]*Object{}, privatesOf: map[string][]*Object{}, halvesByID: map[string][]pki.PublicKey{},
-		keysByID: map[string][]*Object{},
+		certificates: certificates(objects), own: map[*Object]pki.PublicKey{}, holders: map[string]*holders{}, hints: map[string]*hints{},
 	}
+	hinted := map[hint]bool{}
 	for _, o := range objects {
 		switch o.Class {
 		case CKOPrivateKey:
-			l.addPrivateKey(o)
+			l.privateKeys = append(l.privateKeys, o)
 		case CKOPublicKey:
-			l.addPublicKey(o)
+			l.publicKeys = append(l.publicKeys, o)
+			if public, known := PublicKeyOf(o); known {
+				l.own[o] = public
+				h := l.hold(public)
+				h.publics = append(h.publics, o)
+				l.addHalf(hinted, o.ID(), public, h)
+			}
 		}
 	}
 	l.sameAs = map[*Certificate][]*Certificate{}
@@ -43,39 +58,78 @@ func newLinker(objects []*Object) *linker {
 	}
 	for _, c := range l.certificates {
 		if c.Parsed != nil && len(c.Parsed.PublicKey.SPKI) > 0 {
-			public := c.Parsed.PublicKey
-			l.certsOf[string(public.SPKI)] = append(l.certsOf[string(public.SPKI)], c)
-			l.addHalf(c.Object.ID(), public)
+			h := l.hold(c.Parsed.PublicKey)
+			h.certificates = append(h.certificates, c)
+			l.addHalf(hinted, c.Object.ID(), c.Parsed.PublicKey, h)
 		}
 	}
+	l.addPrivateKeys()
 	return l
 }
 
-func (l *linker) addPrivateKey(o *Object) {
-	l.privateKeys = append(l.privateKeys, o)
-	if public, known := PublicKeyOf(o); known {
-		l.own[o] = public
-		l.privatesOf[string(public.SPKI)] = append(l.privatesOf[string(public.SPKI)], o)
+// holdersOf are the objects with a public key, none for one that no object has.
+func (l *linker) holdersOf(public pki.PublicKey) *holders {
+	if h := l.holders[string(public.SPKI)]; h != nil {
+		return h
 	}
-	if id := string(o.ID()); id != "" {
-		l.keysByID[id] = append(l.keysByID[id], o)
+	return &holders{}
+}
+
+// hold is holdersOf, to be added to.
+func (l *linker) hold(public pki.PublicKey) *holders {
+	h := l.holdersOf(public)
+	l.holders[string(public.SPKI)] = h
+	return h
+}
+
+// addPrivateKeys notes what is known of the private keys: anew after signatures have shown more.
+func (l *linker) addPrivateKeys() {
+	l.keysByID = map[string][]*Object{}
+	for _, h := range l.holders {
+		h.privates = nil
+	}
+	alike := map[likeness]bool{}
+	for _, o := range l.privateKeys {
+		public, known := PublicKeyOf(o)
+		if known {
+			l.own[o] = public
+			h := l.hold(public)
+			h.privates = append(h.privates, o)
+		}
+		if id := string(o.ID()); id != "" {
+			like := o.likeness(public)
+			if like.id = id; !alike[like] {
+				alike[like] = true
+				l.keysByID[id] = append(l.keysByID[id], o)
+			}
+		}
 	}
 }
 
-func (l *linker) addPublicKey(o *Object) {
-	l.publicKeys = append(l.publicKeys, o)
-	if public, known := PublicKeyOf(o); known {
-		l.own[o] = public
-		l.publicsOf[string(public.SPKI)] = append(l.publicsOf[string(public.SPKI)], o)
-		l.addHalf(o.ID(), public)
+// likeness is the same for private keys that say the same of every certificate with their CKA_ID.
+type likeness struct{ id, public, keyType, params, refuted string }
+
+func (o *Object) likeness(public pki.PublicKey) likeness {
+	if len(public.SPKI) > 0 {
+		return likeness{public: string(public.SPKI)}
+	}
+	return likeness{
+		keyType: string(o.Attributes.Bytes(CKAKeyType)), params: string(o.Attributes.Bytes(CKAECParams)), refuted: string(bytes.Join(o.RefutedPublicKeys, nil)),
 	}
 }
 
-func (l *linker) addHalf(id []byte, public pki.PublicKey) {
-	if !slices.ContainsFunc(l.halvesByID[string(id)], public.Equal) {
-		l.halvesByID[string(id)] = append(l.halvesByID[string(id)], public)
+// hint is a public key under a CKA_ID.
+type hint struct{ id, key string }
+
+func (l *linker) addHalf(hinted map[hint]bool, id []byte, public pki.PublicKey, h *holders) {
+	if of := (hint{string(id), public.Same()}); !hinted[of] {
+		hinted[of] = true
+		if l.hints[of.id] == nil {
+			l.hints[of.id] = &hints{}
+		}
+		l.hints[of.id].halves = append(l.hints[of.id].halves, public)
 	}
-	if len(l.certsOf[string(public.SPKI)])+len(l.publicsOf[string(public.SPKI)]) == 1 { // the first of it
+	if len(h.certificates)+len(h.publics) == 1 { // the first of it
 		l.halves = append(l.halves, public)
 	}
 }
@@ -83,17 +137,9 @@ func (l *linker) addHalf(id []byte, public pki.PublicKey) {
 // hinted lists the different public keys with a private key's CKA_ID that it may have, judged by key type, by curve, and by
 // what it signed.
 func (l *linker) hinted(key *Object) []pki.PublicKey {
-	if len(key.ID()) == 0 {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(l.halvesByID[string(key.ID())]), func(half pki.PublicKey) bool {
+	return slices.DeleteFunc(slices.Clone(l.hintsFor(key).halves), func(half pki.PublicKey) bool {
 		return !couldBe(key, half) || key.refuted(half)
 	})
-}
-
-// possible lists every public key on the token that a private key may have, judged by key type and by curve.
-func (l *linker) possible(key *Object) []pki.PublicKey {
-	return slices.DeleteFunc(slices.Clone(l.halves), func(half pki.PublicKey) bool { return !couldBe(key, half) })
 }
 
 // couldBe tells whether a private key's type and curve fit a public key.
@@ -121,17 +167,22 @@ func (o *Object) refuted(public pki.PublicKey) bool {
 // of, with one that they may have, which is no other key's and which no other such key may have as well. A public key that is
 // shown to be another private key's is not given to a second one.
 func (l *linker) linkedByID() map[*Object]pki.PublicKey {
-	only, claims := map[*Object]pki.PublicKey{}, map[string]int{}
+	alike := map[likeness][]*Object{}
 	for _, key := range l.privateKeys {
-		if _, known := l.own[key]; known {
-			continue
+		if _, known := l.own[key]; !known && len(key.ID()) > 0 {
+			like := key.likeness(pki.PublicKey{})
+			like.id = string(key.ID())
+			alike[like] = append(alike[like], key)
 		}
-		hinted := slices.DeleteFunc(l.hinted(key), func(half pki.PublicKey) bool { return len(l.privatesOf[string(half.SPKI)]) > 0 })
+	}
+	only, claims := map[*Object]pki.PublicKey{}, map[string]int{}
+	for _, keys := range alike {
+		hinted := slices.DeleteFunc(l.hinted(keys[0]), func(half pki.PublicKey) bool { return len(l.holdersOf(half).privates) > 0 })
 		for _, half := range hinted {
-			claims[string(half.SPKI)]++
+			claims[string(half.SPKI)] += len(keys)
 		}
 		if len(hinted) == 1 {
-			only[key] = hinted[0]
+			only[keys[0]] = hinted[0]
 		}
 	}
 	for key, half := range only {
@@ -147,7 +198,10 @@ func (l *linker) linkedByID() map[*Object]pki.PublicKey {
 // them belong together does not depend on that order. A private key that could belong to several certificates, and whose
 // public key nothing proves, stays alone.
 func (inventory *Inventory) Identities() []Identity {
-	l := newLinker(inventory.Objects)
+	l := inventory.linker
+	if l == nil {
+		l = newLinker(inventory.Objects)
+	}
 	byID := l.linkedByID()
 	var identities []Identity
 	linked := map[*Object]bool{}
@@ -167,7 +221,7 @@ func (inventory *Inventory) Identities() []Identity {
 		public, known := l.own[key]
 		link := LinkedByNone
 		if known {
-			identity.PrivateKey, identity.Copies = best(l.privatesOf[string(public.SPKI)])
+			identity.PrivateKey, identity.Copies = best(l.holdersOf(public).privates)
 			link = identity.PrivateKey.linkOfOwn()
 		} else if public, known = byID[key]; known {
 			link = LinkedByID
@@ -188,7 +242,7 @@ func (inventory *Inventory) Identities() []Identity {
 			continue
 		}
 		identity := Identity{PublicKey: o, Public: l.own[o], LinkedBy: LinkedByNone}
-		if same := l.publicsOf[string(identity.Public.SPKI)]; len(same) > 1 {
+		if same := l.holdersOf(identity.Public).publics; len(same) > 1 {
 			identity.PublicKey, identity.Copies = same[0], same[1:]
 		}
 		add(identity)
@@ -217,12 +271,12 @@ func best(same []*Object) (chosen *Object, copies []*Object) {
 
 // withHalves adds what has the key's public key: one identity for each different certificate, or one without.
 func (l *linker) withHalves(identity Identity, link Link) []Identity {
-	if publics := l.publicsOf[string(identity.Public.SPKI)]; len(publics) > 0 {
+	if publics := l.holdersOf(identity.Public).publics; len(publics) > 0 {
 		identity.PublicKey, identity.LinkedBy = publics[0], link
 		identity.Copies = append(identity.Copies, publics[1:]...)
 	}
 	var identities []Identity
-	for _, c := range l.certsOf[string(identity.Public.SPKI)] {
+	for _, c := range l.holdersOf(identity.Public).certificates {
 		others, first := l.sameAs[c]
 		if !first {
 			continue
@@ -248,7 +302,7 @@ func (l *linker) withoutKey(c *Certificate) Identity {
 		return identity
 	}
 	identity.Public = c.Parsed.PublicKey
-	if publics := l.publicsOf[string(identity.Public.SPKI)]; len(publics) > 0 {
+	if publics := l.holdersOf(identity.Public).publics; len(publics) > 0 {
 		identity.PublicKey, identity.Copies = publics[0], slices.Clone(publics[1:])
 	}
 	for _, other := range l.sameAs[c] {

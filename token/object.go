@@ -83,6 +83,7 @@ type Object struct {
 	NoChallenge string `json:"no_challenge,omitempty"`
 
 	signed *signedChallenge // what it signed in this run
+	told   *toldKey         // what is known of a key object's public key, where it was read from a token
 	handle pkcs11.ObjectHandle
 }
 
@@ -98,8 +99,22 @@ func (o *Object) KeyType() (KeyType, bool) {
 	return KeyType(n), ok
 }
 
-// parse reads the certificate of a certificate object.
+// toldKey is what is known of a key object's public key.
+type toldKey struct {
+	public pki.PublicKey
+	known  bool
+}
+
+func (o *Object) readPublicKey() {
+	public, known := readPublicKey(o)
+	o.told = &toldKey{public, known}
+}
+
+// parse reads the certificate of a certificate object and the public key of a key object.
 func (o *Object) parse() {
+	if o.Class == CKOPrivateKey || o.Class == CKOPublicKey {
+		o.readPublicKey()
+	}
 	if o.Class != CKOCertificate {
 		return
 	}

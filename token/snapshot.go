@@ -19,9 +19,11 @@ import (
 // was read in them is there; of a certificate with CKA_PRIVATE only its name and flags stay.
 func (inventory *Inventory) Snapshot() *Inventory {
 	snapshot := *inventory
+	snapshot.linker = nil
 	snapshot.Objects = make([]*Object, len(inventory.Objects))
 	for i, o := range inventory.Objects {
 		kept := *o
+		kept.told = nil // what is left out must not stay in it
 		kept.Attributes = maps.Clone(o.Attributes)
 		delete(kept.Attributes, CKAValue)
 		if o.Class == CKOCertificate && o.Attributes.Bool(CKAPrivate) == True {

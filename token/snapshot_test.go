@@ -22,7 +22,7 @@ import (
 
 // sameInventory compares all that a snapshot is to keep.
 var sameInventory = cmp.Options{
-	cmpopts.IgnoreUnexported(Object{}), cmpopts.EquateEmpty(),
+	cmpopts.IgnoreUnexported(Object{}, Inventory{}), cmpopts.EquateEmpty(),
 	cmpopts.IgnoreFields(pki.Certificate{}, "Raw", "RawSubject", "RawIssuer", "SubjectKeyID", "AuthorityKeyID", "RawSAN"),
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"math/big"
 	"slices"
+	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -12,8 +13,43 @@ import (
 // maxOID bounds an OBJECT IDENTIFIER's encoded length: turning long arcs into decimal text takes quadratic time.
 const maxOID = 128
 
+// knownOIDs are the object identifiers of this package's tables in both of their forms: most of those that are met are among them.
+var knownOIDs = sync.OnceValue(func() (known struct{ text, content map[string]string }) {
+	known.text, known.content = map[string]string{}, map[string]string{}
+	add := func(dotted string) {
+		if content, err := oidContent(dotted); err == nil {
+			known.text[string(content)], known.content[dotted] = dotted, string(content)
+		}
+	}
+	for _, table := range []map[string]string{attributeNames, purposeNames, algorithmNames} {
+		for dotted := range table {
+			add(dotted)
+		}
+	}
+	for dotted := range signatureHashes {
+		add(dotted)
+	}
+	for _, dotted := range hashOIDs {
+		add(dotted)
+	}
+	for _, d := range domains {
+		add(d.oid)
+	}
+	for _, e := range edwardsTable {
+		add(e.oid)
+	}
+	for _, dotted := range []string{oidRSA, oidRSAPSS, oidDSA, oidEC, oidSubjectAltName, oidKeyUsage, oidExtKeyUsage, oidExtensionRequest,
+		"2.5.29.14", "2.5.29.19", "2.5.29.31", "2.5.29.32", "2.5.29.35", "1.3.6.1.5.5.7.1.1"} {
+		add(dotted)
+	}
+	return known
+})
+
 // oidText is the dotted form of an OBJECT IDENTIFIER's content bytes, with arcs of any size (2.25 carries UUIDs).
 func oidText(content []byte) (string, bool) {
+	if text, known := knownOIDs().text[string(content)]; known {
+		return text, true
+	}
 	if len(content) > maxOID {
 		return "", false
 	}
@@ -22,6 +58,14 @@ func oidText(content []byte) (string, bool) {
 		return "", false
 	}
 	return oid.String(), true
+}
+
+func oidContent(dotted string) ([]byte, error) {
+	oid, err := x509.ParseOID(dotted)
+	if err != nil {
+		return nil, err
+	}
+	return oid.MarshalBinary()
 }
 
 // readOID reads an OBJECT IDENTIFIER as its dotted form.
@@ -35,17 +79,16 @@ func readOID(s *cryptobyte.String) (string, bool) {
 
 // addOID writes a dotted OID of one of our own tables.
 func addOID(b *cryptobyte.Builder, dotted string) {
-	oid, err := x509.ParseOID(dotted)
-	if err != nil {
-		b.SetError(err)
-		return
+	content, known := knownOIDs().content[dotted]
+	if !known {
+		made, err := oidContent(dotted)
+		if err != nil {
+			b.SetError(err)
+			return
+		}
+		content = string(made)
 	}
-	content, err := oid.MarshalBinary()
-	if err != nil {
-		b.SetError(err)
-		return
-	}
-	b.AddASN1(cbasn1.OBJECT_IDENTIFIER, func(c *cryptobyte.Builder) { c.AddBytes(content) })
+	b.AddASN1(cbasn1.OBJECT_IDENTIFIER, func(c *cryptobyte.Builder) { c.AddBytes([]byte(content)) })
 }
 
 // algorithmIdentifier is X.509's AlgorithmIdentifier (RFC 5280 section 4.1.1.2).

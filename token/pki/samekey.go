@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -15,6 +16,18 @@ func (k PublicKey) Equal(other PublicKey) bool {
 		return false
 	}
 	return bytes.Equal(k.SPKI, other.SPKI) || !k.understood() && !other.understood() && sameForm(k.SPKI, other.SPKI)
+}
+
+// Same is the same text for keys that are Equal, and for no others. A key without SPKI has none.
+func (k PublicKey) Same() string {
+	if algorithm, bits, ok := splitPublicKey(k.SPKI); ok && !k.understood() {
+		parameters := algorithm.parameters
+		if algorithm.absent() {
+			parameters = nil
+		}
+		return fmt.Sprintf("%s %x %x", algorithm.oid, parameters, bits)
+	}
+	return string(k.SPKI)
 }
 
 // Differs tells whether both are certainly different keys: both were understood, and are not equal. Where neither Equal nor
