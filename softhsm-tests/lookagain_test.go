@@ -1,6 +1,7 @@
 package softhsmtests
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -73,6 +74,28 @@ func TestTokenIsLookedAtAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKeyGenerationThatHangs has the module hang once it has made a key pair. That call has a limit of its own, which --timeout does not
+// lower: the program that is tested has a shorter one. Another worker names the pair.
+func TestKeyGenerationThatHangs(t *testing.T) {
+	t.Parallel()
+	p := newRequestPlace(t)
+	p.program = p.path("p11bridge")
+	build := exec.Command("go", "build", "-ldflags=-s -X p11bridge/cmd/supervise.keyGenerationLimit=6s", "-o", p.program, "../cmd/p11bridge")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	code, printed := p.run("hang-after:C_GenerateKeyPair", "request", "rita", "-o", "new.csr", "--timeout", "1s")
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, text := range []string{"did not return from C_GenerateKeyPair within 6", privateLeft, publicLeft, "To remove the private key: p11bridge delete"} {
+		if !strings.Contains(printed, text) {
+			t.Errorf("%q is missing:\n%s", text, printed)
+		}
+	}
+	absent(t, p.path("new.csr"))
 }
 
 // TestLookAfterRequestAndInstall does the same for a new key pair and a certificate. The old certificate has the new one's CKA_ID and

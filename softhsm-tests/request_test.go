@@ -1,6 +1,7 @@
 package softhsmtests
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ type requestPlace struct {
 	t         *testing.T
 	directory string
 	module    string
+	program   string // in place of the one that all tests run
 }
 
 func newRequestPlace(t *testing.T) *requestPlace {
@@ -35,7 +37,7 @@ func (p *requestPlace) path(name string) string { return filepath.Join(p.directo
 // run runs p11bridge on the token with the faults and gives its exit code and all that it printed.
 func (p *requestPlace) run(faults string, args ...string) (code int, printed string) {
 	p.t.Helper()
-	command := exec.Command("p11bridge", append(args, "--pin-source", "file:"+p.path("token/pin.txt"))...)
+	command := exec.Command(cmp.Or(p.program, "p11bridge"), append(args, "--pin-source", "file:"+p.path("token/pin.txt"))...)
 	module := p.module
 	if faults == "" {
 		module = softHSM(p.t)
