@@ -12,7 +12,6 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
-	"p11bridge/token/secret"
 )
 
 type deleteOptions struct {
@@ -98,21 +97,7 @@ func judgeCopy(ctx context.Context, a *frame.App, o *deleteOptions) (*bridge.Kno
 	if o.copy == "" {
 		return nil, nil //nolint:nilnil // no copy was named
 	}
-	secret.LockProcess()
-	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
-		return nil, err
-	}
-	file, err := frame.ReadInput(o.copy)
-	if err != nil {
-		return nil, err
-	}
-	done := func() {}
-	v, err := bridge.Verify(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (*secret.Text, error) {
-		password, err := a.KnownPassword(ctx, o.password, o.copy)
-		done = frame.Slowly(a, "progress.verify")
-		return password, err
-	}})
-	done()
+	v, file, err := view.JudgeFile(ctx, a, o.copy, o.password)
 	if err != nil {
 		return nil, err
 	}

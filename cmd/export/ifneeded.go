@@ -14,7 +14,6 @@ import (
 	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
-	"p11bridge/token/secret"
 )
 
 // unneeded looks at the file that is there: one that is a valid copy of this key and this certificate is what was wanted. The
@@ -24,17 +23,7 @@ func unneeded(ctx context.Context, a *frame.App, o *exportOptions, found frame.I
 	if _, err := os.Lstat(o.out); errors.Is(err, os.ErrNotExist) {
 		return frame.Result{}, true, nil
 	}
-	file, err := frame.ReadInput(o.out)
-	if err != nil {
-		return frame.Result{}, false, err
-	}
-	done := func() {}
-	v, err := bridge.Verify(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (*secret.Text, error) {
-		password, err := a.KnownPassword(ctx, o.password, o.out)
-		done = frame.Slowly(a, "progress.verify")
-		return password, err
-	}})
-	done()
+	v, file, err := view.JudgeFile(ctx, a, o.out, o.password)
 	if err != nil {
 		return frame.Result{}, false, err
 	}

@@ -169,10 +169,6 @@ func readModel(ctx context.Context, a *frame.App, o *requestOptions) (*bridge.Mo
 	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
 		return nil, err
 	}
-	file, err := frame.ReadInput(o.like)
-	if err != nil {
-		return nil, err
-	}
 	if certificates, err := frame.ReadCertificates(o.like); err == nil {
 		return &bridge.Model{Certificate: certificates[0], Label: nameOf(certificates[0])}, nil
 	}
@@ -184,9 +180,7 @@ func readModel(ctx context.Context, a *frame.App, o *requestOptions) (*bridge.Mo
 		may := func(noted *bool) bool { return noted != nil && *noted }
 		return &bridge.Model{Subject: subject, Label: string(record.Label), Usage: token.Usage{Decrypt: may(record.Usage.Decrypt), Derive: may(record.Usage.Derive)}}, nil
 	}
-	v, err := bridge.Verify(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (*secret.Text, error) {
-		return a.KnownPassword(ctx, o.password, o.like)
-	}})
+	v, _, err := view.JudgeFile(ctx, a, o.like, o.password)
 	if err != nil {
 		return nil, err
 	}

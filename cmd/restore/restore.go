@@ -95,17 +95,17 @@ func openCopies(ctx context.Context, a *frame.App, o *restoreOptions) ([]*bridge
 	if o.all && o.key != "" {
 		return nil, nil, frame.Usage("error.restore-key-all", nil)
 	}
-	file, err := frame.ReadInput(o.file)
+	request, done, err := view.OpenFile(ctx, a, o.file, o.password)
 	if err != nil {
 		return nil, nil, err
 	}
 	var password *secret.Text
-	done := func() {}
-	copies, err := bridge.OpenCopies(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (given *secret.Text, err error) {
-		password, err = a.KnownPassword(ctx, o.password, o.file)
-		done = frame.Slowly(a, "progress.verify")
+	ask := request.Password
+	request.Password = func() (_ *secret.Text, err error) {
+		password, err = ask()
 		return password, err
-	}})
+	}
+	copies, err := bridge.OpenCopies(ctx, request)
 	done()
 	if err == nil && !o.all {
 		var chosen *bridge.Copy

@@ -13,7 +13,6 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
-	"p11bridge/token/secret"
 )
 
 type verifyOptions struct {
@@ -61,7 +60,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	supervised := a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		o.file = args[0]
-		v, err := verifyFile(ctx, a, o)
+		v, _, err := view.JudgeFile(ctx, a, o.file, o.password)
 		if err != nil || !v.Valid {
 			return verification(o.file, v, nil), err
 		}
@@ -69,7 +68,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	})
 	unsupervised := a.Unsupervised(func(ctx context.Context, args []string) (frame.Result, error) {
 		o.file = args[0]
-		v, err := verifyFile(ctx, a, o)
+		v, _, err := view.JudgeFile(ctx, a, o.file, o.password)
 		return verification(o.file, v, nil), err
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -81,26 +80,6 @@ func NewCommand(a *frame.App) *cobra.Command {
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
 	c.Flags().StringVar(&o.against, "against", "", a.Text("flag.against", nil))
 	return c
-}
-
-// verifyFile asks for the password and judges the file.
-func verifyFile(ctx context.Context, a *frame.App, o *verifyOptions) (*bridge.VerifyResult, error) {
-	secret.LockProcess()
-	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
-		return nil, err
-	}
-	file, err := frame.ReadInput(o.file)
-	if err != nil {
-		return nil, err
-	}
-	done := func() {}
-	v, err := bridge.Verify(ctx, bridge.VerifyRequest{File: file, Now: a.Now(), Password: func() (*secret.Text, error) {
-		password, err := a.KnownPassword(ctx, o.password, o.file)
-		done = frame.Slowly(a, "progress.verify")
-		return password, err
-	}})
-	done()
-	return v, err
 }
 
 // verification is what is to be told of a file. One that is no valid copy is told on standard error, as every refusal is,

@@ -1,0 +1,40 @@
+package view
+
+import (
+	"context"
+
+	"p11bridge/bridge"
+	"p11bridge/cmd/frame"
+	"p11bridge/token/secret"
+)
+
+// OpenFile reads a PFX file and makes the request that judges or opens it. Its password is asked for when bridge needs it; from then on
+// a person is told that it takes time, until done is called.
+func OpenFile(ctx context.Context, a *frame.App, path, source string) (r bridge.VerifyRequest, done func(), err error) {
+	secret.LockProcess()
+	if err := frame.CheckSource("--password-source", source, frame.PasswordSources); err != nil {
+		return r, nil, err
+	}
+	file, err := frame.ReadInput(path)
+	if err != nil {
+		return r, nil, err
+	}
+	stop := func() {}
+	ask := func() (*secret.Text, error) {
+		password, err := a.KnownPassword(ctx, source, path)
+		stop = frame.Slowly(a, "progress.verify")
+		return password, err
+	}
+	return bridge.VerifyRequest{File: file, Now: a.Now(), Password: ask}, func() { stop() }, nil
+}
+
+// JudgeFile finds out whether a file is a valid copy. contents are the bytes that were judged.
+func JudgeFile(ctx context.Context, a *frame.App, path, source string) (judged *bridge.VerifyResult, contents []byte, err error) {
+	request, done, err := OpenFile(ctx, a, path, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
+	judged, err = bridge.Verify(ctx, request)
+	return judged, request.File, err
+}
