@@ -149,26 +149,11 @@ func pinQuestion(info *token.Info, optional bool) string {
 	return "prompt.pin"
 }
 
-// LoginKeeping is login for a command that may need the PIN once more, for a key with CKA_ALWAYS_AUTHENTICATE. The caller
+// LoginKeeping is a login that is not optional, for a command that may need the PIN once more, for a key with CKA_ALWAYS_AUTHENTICATE. The caller
 // wipes it; it is secret.None where the token has a keypad of its own or asks for none.
 func (w *Worker) LoginKeeping(ctx context.Context, s *token.Session, uri *token.URI) (*secret.Text, error) {
-	info := s.Slot.Token
-	if !info.Flags.Has(token.CKFLoginRequired) {
+	if !s.Slot.Token.Flags.Has(token.CKFLoginRequired) {
 		return secret.None, nil
 	}
-	if blocked := w.blocking(info); len(blocked) > 0 {
-		return nil, &BlockedError{Reasons: blocked}
-	}
-	sourceText := w.pinSourceFor(uri)
-	given := loginBy(sourceText)
-	pin, _, err := w.pin(ctx, info, sourceText, terminal.Present(), false)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Login(pin); err != nil {
-		pin.Wipe()
-		return nil, &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
-	}
-	w.noteLogin(sourceText, given)
-	return pin, nil
+	return w.login(ctx, s, uri, false)
 }
