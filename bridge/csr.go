@@ -2,8 +2,6 @@ package bridge
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
@@ -354,36 +352,4 @@ func (r CSRRequest) giveOut(ctx context.Context, result *CSRResult) error {
 		return nil
 	}
 	return err
-}
-
-// sign has the first signer that can sign do it, and believes none of them.
-func (r CSRRequest) sign(result *CSRResult) ([]byte, error) {
-	info, err := pki.RequestInfo(result.RawSubject, result.Key, result.Extensions)
-	if err != nil {
-		return nil, fmt.Errorf("make a request: %w", err)
-	}
-	signers := r.Session.Signers(result.PrivateKey, result.Key)
-	scheme, hash := schemeOf(result.Key)
-	for _, signer := range signers {
-		var signature, der []byte
-		way := crypto.Signer(signer)
-		if scheme == pki.RSAPSSSHA256 { // the token signs the message; it has no digest of it from here
-			way = signer.Signer
-		}
-		if signature, err = crypto.SignMessage(way, rand.Reader, info, hash); err != nil {
-			continue
-		}
-		if der, err = pki.AssembleRequest(info, scheme, signature); err != nil {
-			continue
-		}
-		if err = proveRequest(der, result); err == nil {
-			result.SignedBy, result.Algorithm = signer.By, scheme
-			return der, nil
-		}
-	}
-	var answer *token.Error
-	if errors.As(err, &answer) && answer.Judges() {
-		return nil, &CannotSignError{err}
-	}
-	return nil, err
 }

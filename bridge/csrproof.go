@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/x509"
 	"fmt"
 
@@ -37,16 +36,4 @@ func proveRequest(der []byte, result *CSRResult) error {
 		}
 	}
 	return nil
-}
-
-func schemeOf(key pki.PublicKey) (pki.Scheme, crypto.Hash) {
-	switch key.Algorithm {
-	case "RSA":
-		return pki.RSAPKCS1SHA256, crypto.SHA256
-	case "RSA-PSS":
-		return pki.RSAPSSSHA256, crypto.SHA256
-	case "Ed25519":
-		return pki.Ed25519, 0
-	}
-	return pki.ECDSASHA256, crypto.SHA256
 }

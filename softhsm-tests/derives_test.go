@@ -2,6 +2,8 @@ package softhsmtests
 
 import (
 	"crypto/elliptic"
+	"encoding/binary"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -32,11 +34,14 @@ func TestKeyThatDoesNotSign(t *testing.T) {
 		t.Errorf("a copy of the key: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	trace := string(mustRead(t, p.path("trace")))
-	if derived, destroyed := strings.Count(trace, "C_DeriveKey CKR_OK"), strings.Count(trace, "C_DestroyObject CKR_OK"); derived != 1 || destroyed != 1 {
+	if derived, destroyed := strings.Count(trace, "C_DeriveKey CKR_OK"), strings.Count(trace, "C_DestroyObject CKR_OK"); derived != 3 || destroyed != 3 { // each key once for the listing, and the one that was named once more
 		t.Errorf("%d secrets were derived, %d destroyed\n%s", derived, destroyed, trace)
 	}
 	if r := against("other"); r.code != 6 || codesOf(r.document.Reasons)[0] != "backup-of-another-key" {
 		t.Errorf("a copy of another key: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if listed := p11bridge(t, p.environment, "list", "derives", "--pin-source", p.pin, "--json"); listed.identity(t, "derives").LinkedBy != "signature" {
+		t.Errorf("a listing does not challenge the key:\n%s", listed.stdout)
 	}
 	module := "P11BRIDGE_MODULE=" + faultyModule(t)
 	if r := against("derives", module, "P11FAULT=error:C_DeriveKey:0x70"); r.code != 5 { // CKR_MECHANISM_INVALID
@@ -60,5 +65,41 @@ func TestNoLoginForASingleUse(t *testing.T) {
 	r := p11bridge(t, nil, "verify", db.file("pin.pfx"), "--against", "pin", "--nss-db", db.database, "--pin-source", "file:"+db.pin, "--password-source", "file:"+db.password, "--json")
 	if r.code != 0 || !r.document.Valid {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestKeyOfAnotherDigest has keys that may sign by one mechanism alone (CKA_ALLOWED_MECHANISMS), and by none of SHA-256: they show whose they
+// are, and sign a request that openssl takes.
+func TestKeyOfAnotherDigest(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "matrix"`)
+	for i, row := range []struct {
+		label     string
+		mechanism uint64
+		algorithm string // of the request; empty: none can be made
+	}{
+		{"sha384", 0x41, "RSA-PKCS1-SHA384"}, {"sha512", 0x42, "RSA-PKCS1-SHA512"}, {"pss384", 0x44, "RSA-PSS-SHA384"}, {"pss512", 0x45, "RSA-PSS-SHA512"}, {"sha1", 0x06, ""},
+	} {
+		allowed := binary.NativeEndian.AppendUint64(nil, row.mechanism)
+		key, id := newRSA(t), byte(i+1)
+		private := plantedKey(t, row.label, id, key, false).is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKASign, true).bytes(0x40000600, allowed)
+		certificate := plantedCertificate(t, row.label, id, issue(t, p.directory, row.label, key).certificatePEM)
+		if answers := plant(t, p.environment, softHSM(t), "matrix", testPIN, "", []*object{private, certificate}); strings.Join(answers, "") != "00" {
+			t.Fatalf("the token takes them not: %q", answers)
+		}
+		if r := p11bridge(t, p.environment, p.export(row.label, "--iterations", "1000")...); r.code != 0 {
+			t.Fatalf("export %s: exit code %d\n%s", row.label, r.code, r.stderr)
+		}
+		against := p11bridge(t, p.environment, "verify", p.file(row.label+".pfx"), "--against", row.label, "--pin-source", p.pin, "--password-source", p.password, "--json")
+		if against.code != 0 {
+			t.Errorf("%s: exit code %d\n%s%s", row.label, against.code, against.stdout, against.stderr)
+		}
+		requested := p11bridge(t, p.environment, "request", row.label, "--same-key", "-o", p.path(row.label+".csr"), "--pin-source", p.pin, "--json")
+		if requested.code != 0 && row.algorithm != "" || !strings.Contains(requested.stdout, row.algorithm) || row.algorithm == "" && requested.code != 1 {
+			t.Errorf("%s: exit code %d\n%s%s", row.label, requested.code, requested.stdout, requested.stderr)
+		}
+		if out, err := exec.Command("openssl", "req", "-in", p.path(row.label+".csr"), "-noout", "-verify").CombinedOutput(); row.algorithm != "" && err != nil {
+			t.Errorf("%s: %v\n%s", row.label, err, out)
+		}
 	}
 }

@@ -18,46 +18,62 @@ import (
 // agreementCurves are the curves on which a key can be asked to agree on a secret here.
 var agreementCurves = map[string]ecdh.Curve{"P-256": ecdh.P256(), "P-384": ecdh.P384(), "P-521": ecdh.P521()}
 
-// proveByDerivation has an EC key agree on a secret with a fresh key of this process (PKCS#11 v3.1 §5.18.5, §6.3.17): the same
-// secret comes of it on both sides where the key is the one of the public key. What is derived is a session object that is read and
-// destroyed right after; it protects nothing.
-func (s *Session) proveByDerivation(key *Object, public pki.PublicKey, cannot *CannotShowError) error {
+// agreedChallenge is the secret that a private key agreed on with a fresh key of this process.
+type agreedChallenge struct {
+	ours  *ecdh.PrivateKey
+	curve string
+	value []byte
+}
+
+// challengeToDerive has an EC key agree on a secret with a fresh key of this process (PKCS#11 v3.1 §5.18.5, §6.3.17). What is
+// derived is a session object that is read and destroyed right after; it protects nothing.
+func (s *Session) challengeToDerive(key *Object, public pki.PublicKey, cannot *CannotShowError) (response, error) {
 	curve, known := agreementCurves[public.Curve]
-	point, err := public.Point()
-	if !known || err != nil {
-		return cannot
-	}
-	theirs, err := curve.NewPublicKey(point)
-	if err != nil {
-		return cannot
+	if !known {
+		return nil, cannot
 	}
 	ours, err := curve.GenerateKey(rand.Reader)
 	if err != nil {
-		return fmt.Errorf("make a challenge: %w", err)
+		return nil, fmt.Errorf("make a challenge: %w", err)
 	}
-	agreed, err := ours.ECDH(theirs)
+	point := ours.PublicKey().Bytes()
+	encoded, err := asn1.Marshal(point)
 	if err != nil {
-		return cannot
+		return nil, fmt.Errorf("make a challenge: %w", err)
 	}
-	defer secret.Wipe(agreed)
-	encoded, err := asn1.Marshal(ours.PublicKey().Bytes())
-	if err != nil {
-		return fmt.Errorf("make a challenge: %w", err)
-	}
-	for _, form := range [][]byte{ours.PublicKey().Bytes(), encoded} { // tokens take the point as it is, or as CKA_EC_POINT has it
-		derived, err := s.derive(key, form, len(agreed))
+	for _, form := range [][]byte{point, encoded} { // tokens take the point as it is, or as CKA_EC_POINT has it
+		derived, err := s.derive(key, form, (public.Bits+7)/8)
 		var answer *Error
 		switch {
-		case err == nil && bytes.Equal(derived, agreed):
-			return nil
 		case err == nil:
-			return fmt.Errorf("%w: it derives something else", ErrOtherKey)
+			return &agreedChallenge{ours, public.Curve, derived}, nil
 		case !errors.As(err, &answer) || !answer.Judges():
-			return err
+			return nil, err
 		}
 		cannot = cannot.with(CKM(pkcs11.CKM_ECDH1_DERIVE), answer)
 	}
-	return cannot
+	return nil, cannot
+}
+
+// verify implements response: the same secret comes of the public key where the private key is its other half.
+func (c *agreedChallenge) verify(public pki.PublicKey) error {
+	point, err := public.Point()
+	if err != nil || public.Algorithm != "EC" || public.Curve != c.curve {
+		return &CannotShowError{}
+	}
+	theirs, err := c.ours.Curve().NewPublicKey(point)
+	if err != nil {
+		return &CannotShowError{Err: err}
+	}
+	agreed, err := c.ours.ECDH(theirs)
+	if err != nil {
+		return &CannotShowError{Err: err}
+	}
+	defer secret.Wipe(agreed)
+	if !bytes.Equal(c.value, agreed) {
+		return fmt.Errorf("%w: it derives something else", ErrOtherKey)
+	}
+	return nil
 }
 
 // derive has the token agree with a public point, and reads what came of it.

@@ -16,28 +16,28 @@ import (
 // challengeSize is the length in bytes of a message that is signed only to prove which key signs.
 const challengeSize = 32
 
-// ErrOtherKey means that a private key answered a challenge, and is another one than that of the public key.
+// ErrOtherKey means that a private key response a challenge, and is another one than that of the public key.
 var ErrOtherKey = errors.New("the private key is not the one of this public key")
 
 // CannotShowError means that a private key could not be asked whose it is. That says nothing about whose it is.
 type CannotShowError struct {
-	Answers []string // what the token answered to each way: "C_SignInit with CKM_ECDSA: CKR_MECHANISM_INVALID"
+	Answers []string // what the token response to each way: "C_SignInit with CKM_ECDSA: CKR_MECHANISM_INVALID"
 	PIN     bool     // the key wants the PIN for each use (CKA_ALWAYS_AUTHENTICATE), and there is none at hand
-	Err     error    // the last answer; nil where the token was not asked
+	Err     error    // the first answer; nil where the token was not asked
 }
 
-// Error gives the last answer.
+// Error gives the first answer, which is to the usual way.
 func (e *CannotShowError) Error() string {
 	switch {
 	case len(e.Answers) > 0:
-		return "the key cannot show whose it is: " + e.Answers[len(e.Answers)-1]
+		return "the key cannot show whose it is: " + e.Answers[0]
 	case e.PIN:
 		return "the key cannot show whose it is: it wants the PIN for each use"
 	}
 	return "the key cannot show whose it is: it may neither sign, nor decrypt, nor derive"
 }
 
-// Unwrap gives the last answer.
+// Unwrap gives the first answer.
 func (e *CannotShowError) Unwrap() error { return e.Err }
 
 // Prove finds out whether a private key is the one of a public key: it signs a fresh challenge, or decrypts one or
@@ -51,28 +51,18 @@ func (s *Session) Prove(ctx context.Context, key *Object, public pki.PublicKey) 
 	if s.wantsPIN(key) {
 		return &CannotShowError{PIN: true}
 	}
-	cannot := &CannotShowError{}
-	if key.Attributes.Bool(CKASign) != False {
-		signed, err := s.challenge(key, public)
-		var unable *CannotShowError
-		switch {
-		case err == nil:
-			return contradicted(key, public, signed.verify(public))
-		case !errors.As(err, &unable):
-			return err
-		}
-		cannot = unable
-	}
+	response, err := s.challenge(key, public)
+	var unable *CannotShowError
 	switch {
-	case key.Attributes.Bool(CKADecrypt) == True && public.Algorithm == "RSA":
-		return s.proveByDecryption(key, public, cannot)
-	case key.Attributes.Bool(CKADerive) == True && public.Algorithm == "EC":
-		return s.proveByDerivation(key, public, cannot)
+	case err == nil:
+		return contradicted(key, public, response.verify(public))
+	case errors.As(err, &unable) && key.Attributes.Bool(CKADecrypt) == True && public.Algorithm == "RSA":
+		return s.proveByDecryption(key, public, unable)
 	}
-	return cannot
+	return err
 }
 
-// contradicted makes a failure of the token of a signature that speaks against what it told: the key's own public key is this one.
+// contradicted makes a failure of the token of an answer that speaks against what it told: the key's own public key is this one.
 func contradicted(key *Object, public pki.PublicKey, err error) error {
 	if own, known := PublicKeyOf(key); known && own.Equal(public) && errors.Is(err, ErrOtherKey) {
 		return &AnswerError{Function: "C_Sign", Err: errors.New("a signature that the key's own public key does not verify")}
@@ -85,14 +75,40 @@ func (s *Session) wantsPIN(key *Object) bool {
 	return key.Attributes.Bool(CKAAlwaysAuthenticate) == True && s.Authenticate == nil
 }
 
-// signedChallenge is what a private key signed. It answers for every public key whether it is this key's.
+// response is what a private key made of a challenge. It says of every public key whether it is this key's: nil, ErrOtherKey, or a
+// *CannotShowError where nobody can tell here.
+type response interface {
+	verify(public pki.PublicKey) error
+}
+
+// challenge has a private key sign something fresh, or agree on a secret where it does not sign. public is one that it may have.
+func (s *Session) challenge(key *Object, public pki.PublicKey) (response, error) {
+	cannot := &CannotShowError{}
+	if key.Attributes.Bool(CKASign) != False {
+		signed, err := s.challengeToSign(key, public)
+		if err == nil {
+			return signed, nil
+		}
+		if !errors.As(err, &cannot) {
+			return nil, err
+		}
+	}
+	if key.derives() && public.Algorithm == "EC" {
+		return s.challengeToDerive(key, public, cannot)
+	}
+	return nil, cannot
+}
+
+// derives tells a key that may agree on a secret.
+func (o *Object) derives() bool { return o.Attributes.Bool(CKADerive) == True }
+
+// signedChallenge is what a private key signed.
 type signedChallenge struct {
 	message, signature []byte
 	scheme             pki.Scheme
 }
 
-// challenge has a private key sign something fresh.
-func (s *Session) challenge(key *Object, public pki.PublicKey) (*signedChallenge, error) {
+func (s *Session) challengeToSign(key *Object, public pki.PublicKey) (*signedChallenge, error) {
 	message := make([]byte, challengeSize)
 	if _, err := rand.Read(message); err != nil {
 		return nil, fmt.Errorf("make a challenge: %w", err)
@@ -104,8 +120,7 @@ func (s *Session) challenge(key *Object, public pki.PublicKey) (*signedChallenge
 	return &signedChallenge{message, signature, scheme}, nil
 }
 
-// verify is nil, ErrOtherKey, or a *CannotShowError where such a key cannot be verified with here. The restriction of a key to
-// RSASSA-PSS says what it may sign, and nothing of which key it is.
+// verify implements response. The restriction of a key to RSASSA-PSS says what it may sign, and nothing of which key it is.
 func (c *signedChallenge) verify(public pki.PublicKey) error {
 	if public.Algorithm == "RSA-PSS" {
 		public.Algorithm = "RSA"
@@ -153,6 +168,8 @@ func (s *Session) proveByDecryption(key *Object, public pki.PublicKey, cannot *C
 // with adds the answer to one more way.
 func (e *CannotShowError) with(mechanism CKM, answer *Error) *CannotShowError {
 	e.Answers = append(e.Answers, fmt.Sprintf("%s with %s: %s", answer.Function, mechanism, answer.Code))
-	e.Err = answer
+	if e.Err == nil {
+		e.Err = answer
+	}
 	return e
 }

@@ -63,11 +63,11 @@ func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.P
 	return nil, LinkedByNone, nil
 }
 
-// ask is Prove for a key that is not to ask the person for a PIN; what it signed before answers for it.
+// ask is Prove for a key that is not to ask the person for a PIN; what it answered before stands for it.
 func (s *Session) ask(ctx context.Context, key *Object, public pki.PublicKey) error {
 	switch {
-	case key.signed != nil:
-		return key.signed.verify(public)
+	case key.answer != nil:
+		return key.answer.verify(public)
 	case key.Attributes.Bool(CKAAlwaysAuthenticate) == True:
 		return &CannotShowError{PIN: true}
 	}

@@ -99,13 +99,13 @@ func (c Class) known() bool {
 // second for each.
 const mostUnhinted = 16
 
-// settle finds out by a signature whose a private key is that does not tell its public half. One signature answers for all
-// certificates and public keys on the token, whatever their CKA_ID. A key that may not sign without more ado, or that the
-// token would not have sign, stays unsettled; only a lost connection is an error.
+// settle finds out by a challenge whose a private key is that does not tell its public half. One signature, or one agreement,
+// answers for all certificates and public keys on the token, whatever their CKA_ID. A key that may do neither without more ado,
+// or with which the token would do neither, stays unsettled; only a lost connection is an error.
 func (s *Session) settle(ctx context.Context, l *linker) error {
 	unhinted, learnt := 0, false
 	for _, key := range l.privateKeys {
-		if _, known := l.own[key]; known || !key.signsUnasked() {
+		if _, known := l.own[key]; known || !key.answersUnasked() {
 			continue
 		}
 		hinted := l.hintsFor(key)
@@ -122,7 +122,7 @@ func (s *Session) settle(ctx context.Context, l *linker) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		signed, err := s.challengeApart(key, public)
+		answer, err := s.challengeApart(key, public)
 		if Lost(err) {
 			return err
 		}
@@ -130,7 +130,7 @@ func (s *Session) settle(ctx context.Context, l *linker) error {
 			key.NoChallenge = err.Error()
 			continue
 		}
-		key.signed = signed
+		key.answer = answer
 		if hinted.learn(key) || (&hints{halves: l.halves}).learn(key) { // the hinted first: of the others there may be as many as keys
 			learnt = true
 		} else {
@@ -143,10 +143,10 @@ func (s *Session) settle(ctx context.Context, l *linker) error {
 	return nil
 }
 
-// challengeApart has a key sign in a session of its own, which ends with it: a signature that failed may leave an operation open
+// challengeApart has a key answer in a session of its own, which ends with it: a signature that failed may leave an operation open
 // that nothing else ends, and a search or the next signature in the same session would fail for it. A token that gives no
 // further session is asked in this one.
-func (s *Session) challengeApart(key *Object, public pki.PublicKey) (*signedChallenge, error) {
+func (s *Session) challengeApart(key *Object, public pki.PublicKey) (response, error) {
 	apart, err := s.Slot.OpenSession(ReadOnly)
 	if Lost(err) {
 		return nil, err
@@ -154,16 +154,16 @@ func (s *Session) challengeApart(key *Object, public pki.PublicKey) (*signedChal
 	if err != nil {
 		return s.challenge(key, public)
 	}
-	signed, err := apart.challenge(key, public)
+	answer, err := apart.challenge(key, public)
 	if closing := apart.Close(); err == nil && Lost(closing) {
 		err = closing
 	}
-	return signed, err
+	return answer, err
 }
 
-// signsUnasked tells a key that signs without a further question to the person.
-func (o *Object) signsUnasked() bool {
-	return o.Attributes.Bool(CKASign) != False && o.Attributes.Bool(CKAAlwaysAuthenticate) != True
+// answersUnasked tells a key that answers a challenge without a further question to the person.
+func (o *Object) answersUnasked() bool {
+	return (o.Attributes.Bool(CKASign) != False || o.derives()) && o.Attributes.Bool(CKAAlwaysAuthenticate) != True
 }
 
 // hintsFor are the public keys with a private key's CKA_ID.
@@ -183,12 +183,12 @@ func (h *hints) first(key *Object) (pki.PublicKey, bool) {
 	return h.halves[i], true
 }
 
-// learn notes which of the public keys verifies what the key signed, if one does.
+// learn notes which of the public keys fits what the key answered, if one does.
 func (h *hints) learn(key *Object) bool {
 	for n := range h.halves {
 		i := (h.taken + n) % len(h.halves)
 		public := h.halves[i]
-		if !couldBe(key, public) || key.signed.verify(public) != nil {
+		if !couldBe(key, public) || key.answer.verify(public) != nil {
 			continue
 		}
 		key.ProvenPublicKey = public.SPKI
@@ -202,10 +202,10 @@ func (h *hints) learn(key *Object) bool {
 	return false
 }
 
-// refute notes which of the public keys with the key's CKA_ID do not verify what it signed.
+// refute notes which of the public keys with the key's CKA_ID do not fit what it answered.
 func (o *Object) refute(hinted []pki.PublicKey) {
 	for _, public := range hinted {
-		if couldBe(o, public) && errors.Is(o.signed.verify(public), ErrOtherKey) {
+		if couldBe(o, public) && errors.Is(o.answer.verify(public), ErrOtherKey) {
 			o.RefutedPublicKeys = append(o.RefutedPublicKeys, public.SPKI)
 		}
 	}

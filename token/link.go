@@ -135,7 +135,7 @@ func (l *linker) addHalf(hinted map[hint]bool, id []byte, public pki.PublicKey, 
 }
 
 // hinted lists the different public keys with a private key's CKA_ID that it may have, judged by key type, by curve, and by
-// what it signed.
+// what it answered.
 func (l *linker) hinted(key *Object) []pki.PublicKey {
 	return slices.DeleteFunc(slices.Clone(l.hintsFor(key).halves), func(half pki.PublicKey) bool {
 		return !couldBe(key, half) || key.refuted(half)

@@ -75,15 +75,15 @@ type Object struct {
 	CertificateProblem string           `json:"certificate_problem,omitempty"`
 
 	// ProvenPublicKey is the SubjectPublicKeyInfo of the certificate or public key object that verified a signature made
-	// with this private key. Only keys that do not tell their public half are asked for one.
+	// with this private key, or fits what it agreed on. Only keys that do not tell their public half are asked for one.
 	ProvenPublicKey []byte `json:"proven_public_key,omitempty"`
 	// RefutedPublicKeys are the SubjectPublicKeyInfos of those with its CKA_ID that did not verify it.
 	RefutedPublicKeys [][]byte `json:"refuted_public_keys,omitempty"`
-	// NoChallenge is why the key could not be asked to sign, for example "C_SignInit: CKR_GENERAL_ERROR".
+	// NoChallenge is why the key could not be challenged, for example "C_SignInit: CKR_GENERAL_ERROR".
 	NoChallenge string `json:"no_challenge,omitempty"`
 
-	signed *signedChallenge // what it signed in this run
-	told   *toldKey         // what is known of a key object's public key, where it was read from a token
+	answer response // what it made of a challenge in this run
+	told   *toldKey // what is known of a key object's public key, where it was read from a token
 	handle pkcs11.ObjectHandle
 }
 

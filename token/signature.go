@@ -1,7 +1,10 @@
 package token
 
 import (
-	"crypto/sha256"
+	"crypto"
+	_ "crypto/sha1"   // the digests of hashings
+	_ "crypto/sha256" // likewise
+	_ "crypto/sha512" // likewise
 	"errors"
 	"slices"
 
@@ -21,43 +24,110 @@ type signing struct {
 	rare      bool // only where the token lists it
 }
 
-// sha256DigestInfo is what PKCS#1 v1.5 puts before a SHA-256 digest (RFC 8017 §9.2).
-var sha256DigestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
+// hashing is a digest, and the mechanisms that sign with it (PKCS#11 v3.1 §6.1 for RSA, §6.3.13 for ECDSA).
+type hashing struct {
+	hash              crypto.Hash
+	pkcs1, pss, ecdsa uint
+	mechanism, mgf    uint   // CKM_… and CKG_MGF1_… of the digest itself, for CK_RSA_PKCS_PSS_PARAMS
+	info              []byte // what PKCS#1 v1.5 puts before the digest (RFC 8017 §9.2)
+}
+
+// hashings are the digests that a challenge may be signed with: the usual one, then those that a key may be restricted to. SHA-1
+// comes last: it does for a challenge that nobody could choose, and for nothing else.
+var hashings = []hashing{
+	{crypto.SHA256, pkcs11.CKM_SHA256_RSA_PKCS, pkcs11.CKM_SHA256_RSA_PKCS_PSS, pkcs11.CKM_ECDSA_SHA256, pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, digestInfo(1, 32)},
+	{crypto.SHA384, pkcs11.CKM_SHA384_RSA_PKCS, pkcs11.CKM_SHA384_RSA_PKCS_PSS, pkcs11.CKM_ECDSA_SHA384, pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384, digestInfo(2, 48)},
+	{crypto.SHA512, pkcs11.CKM_SHA512_RSA_PKCS, pkcs11.CKM_SHA512_RSA_PKCS_PSS, pkcs11.CKM_ECDSA_SHA512, pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512, digestInfo(3, 64)},
+	{crypto.SHA1, pkcs11.CKM_SHA1_RSA_PKCS, pkcs11.CKM_SHA1_RSA_PKCS_PSS, pkcs11.CKM_ECDSA_SHA1, pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1, sha1DigestInfo},
+}
+
+// digestInfo is what stands before a digest of the SHA-2 family, by the last number of its object identifier and its length.
+func digestInfo(number, length byte) []byte {
+	return []byte{0x30, 0x11 + length, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, number, 0x05, 0x00, 0x04, length}
+}
+
+var sha1DigestInfo = []byte{0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14}
+
+// hashingOf finds a digest.
+func hashingOf(hash crypto.Hash) (hashing, bool) {
+	i := slices.IndexFunc(hashings, func(h hashing) bool { return h.hash == hash })
+	if i < 0 {
+		return hashing{}, false
+	}
+	return hashings[i], true
+}
+
+func (h hashing) digest(message []byte) []byte {
+	d := h.hash.New()
+	d.Write(message)
+	return d.Sum(nil)
+}
+
+// withPKCS1, withPSS and withECDSA are the two ways to sign with a digest: the token makes it, or is given it.
+func (h hashing) withPKCS1(message []byte) []signing {
+	scheme := pki.SchemeOf("RSA", h.hash)
+	return []signing{
+		{mechanism: h.pkcs1, data: message, scheme: scheme},
+		{mechanism: pkcs11.CKM_RSA_PKCS, data: append(slices.Clone(h.info), h.digest(message)...), scheme: scheme},
+	}
+}
+
+func (h hashing) withPSS(message []byte) []signing {
+	parameter, scheme := pkcs11.NewPSSParams(h.mechanism, h.mgf, uint(h.hash.Size())), pki.SchemeOf("RSA-PSS", h.hash)
+	return []signing{
+		{mechanism: h.pss, parameter: parameter, data: message, scheme: scheme},
+		{mechanism: pkcs11.CKM_RSA_PKCS_PSS, parameter: parameter, data: h.digest(message), scheme: scheme},
+	}
+}
+
+func (h hashing) withECDSA(message []byte) []signing {
+	scheme := pki.SchemeOf("EC", h.hash)
+	return []signing{
+		{mechanism: h.ecdsa, data: message, scheme: scheme},
+		{mechanism: pkcs11.CKM_ECDSA, data: h.digest(message), scheme: scheme},
+	}
+}
 
 // signings lists the ways to sign a message with the private half of a public key, those first whose mechanism the token lists
-// for signing (PKCS#11 v3.1 §6.1 for RSA, §6.3.12 and §6.3.13 for ECDSA, §6.3.16 for EdDSA). Two more are tried all the same,
+// for signing (PKCS#11 v3.1 §6.1 for RSA, §6.3.12 and §6.3.13 for ECDSA, §6.3.16 for EdDSA). The usual ones are tried all the same,
 // since remoting hides mechanisms.
 func signings(public pki.PublicKey, message []byte, listed []Mechanism) ([]signing, error) {
-	digest := sha256.Sum256(message)
-	hashed := digest[:]
-	pss := pkcs11.NewPSSParams(pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256, sha256.Size)
-	pkcs1 := []signing{
-		{mechanism: pkcs11.CKM_SHA256_RSA_PKCS, data: message, scheme: pki.RSAPKCS1SHA256},
-		{mechanism: pkcs11.CKM_RSA_PKCS, data: append(slices.Clone(sha256DigestInfo), hashed...), scheme: pki.RSAPKCS1SHA256},
+	hash, err := public.SignatureHash()
+	usual, known := hashingOf(hash)
+	if err != nil || !known { // the token does not know of the restriction
+		usual = hashings[0]
 	}
-	withPSS := []signing{
-		{mechanism: pkcs11.CKM_SHA256_RSA_PKCS_PSS, parameter: pss, data: message, scheme: pki.RSAPSSSHA256},
-		{mechanism: pkcs11.CKM_RSA_PKCS_PSS, parameter: pss, data: hashed, scheme: pki.RSAPSSSHA256},
+	others := func(with func(hashing, []byte) []signing) []signing { // the token hashes: a key that it gives a digest to takes the usual one
+		var ways []signing
+		for _, h := range hashings {
+			if h.hash != usual.hash {
+				ways = append(ways, rare(with(h, message)[:1])...)
+			}
+		}
+		return ways
 	}
 	var ways []signing
 	switch public.Algorithm {
 	case "RSA":
-		ways = append(pkcs1, rare(withPSS)...)
-		if block, err := public.PKCS1Block(hashed); err == nil {
+		ways = slices.Concat(usual.withPKCS1(message), rare(usual.withPSS(message)), others(hashing.withPKCS1), others(hashing.withPSS))
+		if block, err := public.PKCS1Block(usual.digest(message)); err == nil {
 			ways = append(ways, signing{mechanism: pkcs11.CKM_RSA_X_509, data: block, scheme: pki.RSAPKCS1SHA256, rare: true})
 		}
 	case "RSA-PSS":
-		ways = append(withPSS, rare(pkcs1)...)
+		ways = slices.Concat(usual.withPSS(message), others(hashing.withPSS), rare(usual.withPKCS1(message)), others(hashing.withPKCS1))
 	case "EC":
-		ways = []signing{
-			{mechanism: pkcs11.CKM_ECDSA, data: hashed, scheme: pki.ECDSASHA256},
-			{mechanism: pkcs11.CKM_ECDSA_SHA256, data: message, scheme: pki.ECDSASHA256},
-		}
+		ways = append(usual.withECDSA(message), others(hashing.withECDSA)...)
+		ways[0], ways[1] = ways[1], ways[0] // every token that knows EC knows CKM_ECDSA
 	case "Ed25519":
 		ways = []signing{{mechanism: ckmEdDSA, data: message, scheme: pki.Ed25519}}
 	default:
 		return nil, &pki.UnsupportedError{Algorithm: public.Algorithm}
 	}
+	return inOrder(ways, listed), nil
+}
+
+// inOrder puts what the token lists first, and leaves out what is rare and not listed.
+func inOrder(ways []signing, listed []Mechanism) []signing {
 	var first, then []signing
 	for _, way := range ways {
 		switch {
@@ -67,7 +137,7 @@ func signings(public pki.PublicKey, message []byte, listed []Mechanism) ([]signi
 			then = append(then, way)
 		}
 	}
-	return append(first, then...), nil
+	return append(first, then...)
 }
 
 // ListsSignature tells whether a token that lists these mechanisms may sign with the private half of a public key. One that lists
@@ -89,7 +159,7 @@ func rare(ways []signing) []signing {
 }
 
 // Sign makes a signature over message with the private key, in the first way that the token knows: RSASSA-PKCS1-v1_5 or
-// RSASSA-PSS with SHA-256, ECDSA over the SHA-256 digest (r || s), or Ed25519. A key with CKA_ALWAYS_AUTHENTICATE is given the
+// RSASSA-PSS, ECDSA (r || s), or Ed25519; with SHA-256 unless the public key or the token wants another digest. A key with CKA_ALWAYS_AUTHENTICATE is given the
 // PIN by Session.Authenticate. The error is a *CannotShowError where the token knows none of the ways, a
 // *pki.UnsupportedError for other kinds of key, or comes from the token.
 func (s *Session) Sign(key *Object, public pki.PublicKey, message []byte) ([]byte, pki.Scheme, error) {

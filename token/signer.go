@@ -28,10 +28,15 @@ const (
 	SignedByOwn      SignedBy = "p11bridge"
 )
 
-// Signer is a private key on the token as a crypto.Signer.
+// Signer is a private key on the token as a crypto.MessageSigner.
 type Signer struct {
 	crypto.Signer
 	By SignedBy
+}
+
+// SignMessage implements crypto.MessageSigner.
+func (s Signer) SignMessage(random io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return crypto.SignMessage(s.Signer, random, message, opts)
 }
 
 // Signers lists the ways to sign with a private key, the preferred one first: crypto11 where ShareWithCrypto11 opened it
@@ -62,34 +67,27 @@ func (t *tokenSigner) Public() crypto.PublicKey {
 	return t.public
 }
 
-// errDigestOnly means that a signature was asked for that is not made here.
-var errDigestOnly = errors.New("only SHA-256 digests are signed here, and whole messages for Ed25519")
+// errMessageOnly means that a digest was given in the place of its message.
+var errMessageOnly = errors.New("whole messages are signed here, and no digests")
 
-// Sign implements crypto.Signer for SHA-256 digests, and for whole messages with Ed25519.
-func (t *tokenSigner) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	switch {
-	case t.public.Algorithm == "Ed25519" && opts.HashFunc() == 0:
-		return t.session.signWith(t.key, signing{mechanism: ckmEdDSA, data: digest})
-	case opts.HashFunc() != crypto.SHA256:
-		return nil, errDigestOnly
-	case t.public.Algorithm == "EC":
-		raw, err := t.session.signWith(t.key, signing{mechanism: pkcs11.CKM_ECDSA, data: digest})
-		if err != nil {
-			return nil, err
-		}
-		return pki.ECDSASignature(raw)
-	case t.public.Algorithm == "RSA":
-		return t.session.signWith(t.key, signing{mechanism: pkcs11.CKM_RSA_PKCS, data: append(slices.Clone(sha256DigestInfo), digest...)})
-	}
-	return nil, &pki.UnsupportedError{Algorithm: t.public.Algorithm}
+// Sign implements crypto.Signer, and refuses: see SignMessage.
+func (t *tokenSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errMessageOnly
 }
 
-// SignMessage implements crypto.MessageSigner: the token hashes where it has a mechanism that does. The scheme is the one that
-// the key calls for.
-func (t *tokenSigner) SignMessage(_ io.Reader, message []byte, _ crypto.SignerOpts) ([]byte, error) {
-	scheme := map[string]pki.Scheme{"RSA": pki.RSAPKCS1SHA256, "RSA-PSS": pki.RSAPSSSHA256}[t.public.Algorithm]
-	signature, scheme, err := t.session.signAs(t.key, t.public, message, scheme)
-	if err == nil && scheme == pki.ECDSASHA256 {
+// SignMessage implements crypto.MessageSigner, in the first way that the token knows (Session.Sign) with the digest of opts. The
+// scheme is the one that the key calls for, or RSASSA-PSS for *rsa.PSSOptions. A signature of ECDSA is DER.
+func (t *tokenSigner) SignMessage(_ io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+	algorithm := t.public.Algorithm
+	if _, pss := opts.(*rsa.PSSOptions); pss && algorithm == "RSA" {
+		algorithm = "RSA-PSS"
+	}
+	scheme := pki.SchemeOf(algorithm, opts.HashFunc())
+	if scheme == "" {
+		return nil, &pki.UnsupportedError{Algorithm: t.public.Algorithm + " with " + opts.HashFunc().String()}
+	}
+	signature, _, err := t.session.signAs(t.key, t.public, message, scheme)
+	if err == nil && t.public.Algorithm == "EC" {
 		return pki.ECDSASignature(signature)
 	}
 	return signature, err

@@ -142,28 +142,42 @@ func addExtensionRequest(b *cryptobyte.Builder, extensions [][]byte) {
 	})
 }
 
-// signatureAlgorithms write the AlgorithmIdentifier of each scheme (RFC 4055, RFC 5758 section 3.2, RFC 8410 section 3).
-var signatureAlgorithms = map[Scheme]func(*cryptobyte.Builder){
-	RSAPKCS1SHA256: func(b *cryptobyte.Builder) { addOID(b, "1.2.840.113549.1.1.11"); b.AddBytes(derNull) },
-	ECDSASHA256:    func(b *cryptobyte.Builder) { addOID(b, "1.2.840.10045.4.3.2") },
-	Ed25519:        func(b *cryptobyte.Builder) { addOID(b, "1.3.101.112") },
-	RSAPSSSHA256:   addPSSAlgorithm,
+// addSignatureAlgorithm writes the content of a scheme's AlgorithmIdentifier (RFC 4055, RFC 5758 section 3.2, RFC 8410 section 3).
+func addSignatureAlgorithm(b *cryptobyte.Builder, algorithm string, hash crypto.Hash) {
+	switch algorithm {
+	case "Ed25519":
+		addOID(b, "1.3.101.112")
+		return
+	case "RSA-PSS":
+		addPSSAlgorithm(b, hash)
+		return
+	}
+	for oid, of := range signatureHashes {
+		if of.key == algorithm && of.hash == hash {
+			addOID(b, oid)
+		}
+	}
+	if algorithm == "RSA" {
+		b.AddBytes(derNull)
+	}
 }
 
-// addPSSAlgorithm writes RSASSA-PSS with SHA-256 in both places and a salt of 32 octets (RFC 4055 section 3.1).
-func addPSSAlgorithm(b *cryptobyte.Builder) {
-	const sha256OID = "2.16.840.1.101.3.4.2.1"
-	sha256 := func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addOID(b, sha256OID); b.AddBytes(derNull) })
+// addPSSAlgorithm writes RSASSA-PSS with a digest in both places and a salt of its length (RFC 4055 section 3.1).
+func addPSSAlgorithm(b *cryptobyte.Builder, hash crypto.Hash) {
+	addHash := func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addOID(b, hashOIDs[hash]); b.AddBytes(derNull) })
 	}
 	explicit := func(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
 	addOID(b, oidRSAPSS)
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(explicit(0), sha256)
+		if hash == crypto.SHA1 { // the default in all places, which DER leaves out
+			return
+		}
+		b.AddASN1(explicit(0), addHash)
 		b.AddASN1(explicit(1), func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addOID(b, "1.2.840.113549.1.1.8"); sha256(b) })
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addOID(b, "1.2.840.113549.1.1.8"); addHash(b) })
 		})
-		b.AddASN1(explicit(2), func(b *cryptobyte.Builder) { b.AddASN1Int64(32) })
+		b.AddASN1(explicit(2), func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(hash.Size())) })
 	})
 }
 
@@ -171,14 +185,14 @@ func addPSSAlgorithm(b *cryptobyte.Builder) {
 // written as X.509 wants it, for ECDSA a DER SEQUENCE (ECDSASignature makes one). The error is an *UnsupportedError for
 // another scheme.
 func AssembleRequest(info []byte, scheme Scheme, signature []byte) ([]byte, error) {
-	algorithm, known := signatureAlgorithms[scheme]
-	if !known {
+	algorithm, hash := scheme.algorithmAndHash()
+	if algorithm == "" {
 		return nil, &UnsupportedError{Algorithm: string(scheme)}
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddBytes(info)
-		b.AddASN1(cbasn1.SEQUENCE, algorithm)
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addSignatureAlgorithm(b, algorithm, hash) })
 		b.AddASN1BitString(signature)
 	})
 	return b.Bytes()

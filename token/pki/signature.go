@@ -55,7 +55,7 @@ func (c *Certificate) signedBy(k PublicKey) error {
 		}
 		return k.verifyECDSA(digest(known.hash, parts.tbs), r, s)
 	case oid == oidRSAPSS:
-		hash, ok := pssHash(algorithm.parameters)
+		hash, _, ok := pssParameters(algorithm.parameters)
 		if !ok {
 			return &UnsupportedError{Algorithm: "RSASSA-PSS with these parameters"}
 		}
@@ -80,26 +80,47 @@ func readECDSASignature(signature []byte, r, s *big.Int) bool {
 		content.ReadASN1Integer(s) && content.Empty()
 }
 
-// pssHash reads RSASSA-PSS-params (RFC 4055 section 3.1). The digest must be the same in both of its places.
-func pssHash(parameters []byte) (crypto.Hash, bool) {
+// pssParameters reads RSASSA-PSS-params (RFC 4055 section 3.1). The digest must be the same in both of its places. salt is the
+// length of the salt in octets: of a signature the one that it has, of a key the shortest one that it may have.
+func pssParameters(parameters []byte) (hash crypto.Hash, salt int, ok bool) {
 	s := cryptobyte.String(parameters)
-	var content, field, mgf cryptobyte.String
-	var hasHash, hasMGF bool
+	var content, field, mgf, saltField cryptobyte.String
+	var hasHash, hasMGF, hasSalt bool
+	salt = crypto.SHA1.Size()
 	hashID, mgfID, mgfHash := algorithmIdentifier{oid: hashOIDs[crypto.SHA1]}, algorithmIdentifier{}, algorithmIdentifier{oid: hashOIDs[crypto.SHA1]}
 	if !s.ReadASN1(&content, cbasn1.SEQUENCE) ||
 		!content.ReadOptionalASN1(&field, &hasHash, cbasn1.Tag(0).ContextSpecific().Constructed()) || hasHash && !readAlgorithm(&field, &hashID) ||
-		!content.ReadOptionalASN1(&mgf, &hasMGF, cbasn1.Tag(1).ContextSpecific().Constructed()) || hasMGF && !readAlgorithm(&mgf, &mgfID) {
-		return 0, false
+		!content.ReadOptionalASN1(&mgf, &hasMGF, cbasn1.Tag(1).ContextSpecific().Constructed()) || hasMGF && !readAlgorithm(&mgf, &mgfID) ||
+		!content.ReadOptionalASN1(&saltField, &hasSalt, cbasn1.Tag(2).ContextSpecific().Constructed()) || hasSalt && !saltField.ReadASN1Integer(&salt) {
+		return 0, 0, false
 	}
 	if inner := cryptobyte.String(mgfID.parameters); hasMGF && !readAlgorithm(&inner, &mgfHash) {
-		return 0, false
+		return 0, 0, false
 	}
 	for hash, oid := range hashOIDs {
 		if oid == hashID.oid && oid == mgfHash.oid {
-			return hash, true
+			return hash, salt, true
 		}
 	}
-	return 0, false
+	return 0, 0, false
+}
+
+// SignatureHash is the digest that the key's signatures for a certificate are made with: SHA-256, unless its restriction to RSASSA-PSS demands
+// another one (RFC 4055 section 3.3), and none for Ed25519. The error is an *UnsupportedError for a restriction that cannot be kept here:
+// two different digests, or a salt that is longer than the digest.
+func (k PublicKey) SignatureHash() (crypto.Hash, error) {
+	if k.Algorithm == "Ed25519" {
+		return 0, nil
+	}
+	restriction, algorithm := cryptobyte.String(k.Restriction), algorithmIdentifier{}
+	if len(k.Restriction) == 0 || readAlgorithm(&restriction, &algorithm) && algorithm.absent() {
+		return crypto.SHA256, nil
+	}
+	hash, salt, ok := pssParameters(algorithm.parameters)
+	if !ok || salt > hash.Size() {
+		return 0, &UnsupportedError{Algorithm: "RSASSA-PSS with these parameters"}
+	}
+	return hash, nil
 }
 
 // refuted tells whether it is certain that issuer did not sign child.

@@ -5,7 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	_ "crypto/sha1" // certificates of old CAs are signed with it
-	"crypto/sha256"
+	_ "crypto/sha256"
 	_ "crypto/sha512" // registers SHA-384 and SHA-512 as well
 	"crypto/subtle"
 	"fmt"
@@ -16,7 +16,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Scheme is how a signature is made and written.
+// Scheme is how a signature is made and written. SchemeOf makes one for another digest than SHA-256.
 type Scheme string
 
 const (
@@ -32,19 +32,53 @@ const (
 	Ed25519 Scheme = "Ed25519"
 )
 
+// schemeFamilies name the schemes of a key's algorithm.
+var schemeFamilies = map[string]string{"RSA": "RSA-PKCS1", "RSA-PSS": "RSA-PSS", "EC": "ECDSA"}
+
+// schemeHashes name the digests of a scheme.
+var schemeHashes = map[crypto.Hash]string{crypto.SHA1: "SHA1", crypto.SHA224: "SHA224", crypto.SHA256: "SHA256", crypto.SHA384: "SHA384", crypto.SHA512: "SHA512"}
+
+// SchemeOf is the scheme of a key's algorithm ("RSA", "RSA-PSS", "EC", "Ed25519") with a digest, which Ed25519 has none of. It is
+// empty where there is none.
+func SchemeOf(algorithm string, hash crypto.Hash) Scheme {
+	family, name := schemeFamilies[algorithm], schemeHashes[hash]
+	switch {
+	case algorithm == "Ed25519" && hash == 0:
+		return Ed25519
+	case family == "" || name == "":
+		return ""
+	}
+	return Scheme(family + "-" + name)
+}
+
+// algorithmAndHash undoes SchemeOf.
+func (s Scheme) algorithmAndHash() (algorithm string, hash crypto.Hash) {
+	if s == Ed25519 {
+		return "Ed25519", 0
+	}
+	for algorithm := range schemeFamilies {
+		for hash := range schemeHashes {
+			if SchemeOf(algorithm, hash) == s {
+				return algorithm, hash
+			}
+		}
+	}
+	return "", 0
+}
+
 // Verify checks a token's signature over message. PKCS#1 v1.5 and ECDSA work for every size and curve that this
 // package knows, brainpool and secp256k1 included; PSS from 1024 bits on.
 //
 // Errors: ErrSignature if the signature is not this key's over this message; *MalformedError if SPKI holds no such
 // key; *UnsupportedError if the scheme is not one of this key's algorithm, or the curve is unknown.
 func (k PublicKey) Verify(message, signature []byte, scheme Scheme) error {
-	digest := sha256.Sum256(message)
+	algorithm, hash := scheme.algorithmAndHash()
 	switch {
-	case scheme == RSAPKCS1SHA256 && k.Algorithm == "RSA":
-		return k.verifyPKCS1(crypto.SHA256, digest[:], signature)
-	case scheme == RSAPSSSHA256 && (k.Algorithm == "RSA" || k.Algorithm == "RSA-PSS"):
-		return k.verifyPSS(crypto.SHA256, digest[:], signature)
-	case scheme == ECDSASHA256 && k.Algorithm == "EC":
+	case algorithm == "RSA" && k.Algorithm == "RSA":
+		return k.verifyPKCS1(hash, digest(hash, message), signature)
+	case algorithm == "RSA-PSS" && (k.Algorithm == "RSA" || k.Algorithm == "RSA-PSS"):
+		return k.verifyPSS(hash, digest(hash, message), signature)
+	case algorithm == "EC" && k.Algorithm == "EC":
 		c := curveByName(k.Curve)
 		if c == nil {
 			return &UnsupportedError{Algorithm: k.Curve}
@@ -53,8 +87,8 @@ func (k PublicKey) Verify(message, signature []byte, scheme Scheme) error {
 		if half == 0 || len(signature)%2 != 0 || half > c.scalarSize() {
 			return ErrSignature
 		}
-		return k.verifyECDSA(digest[:], new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:]))
-	case scheme == Ed25519 && k.Algorithm == "Ed25519":
+		return k.verifyECDSA(digest(hash, message), new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:]))
+	case algorithm == "Ed25519" && k.Algorithm == "Ed25519":
 		return k.verifyEd25519(message, signature)
 	}
 	return &UnsupportedError{Algorithm: fmt.Sprintf("%s with a key of algorithm %q", scheme, k.Algorithm)}

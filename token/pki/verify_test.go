@@ -2,11 +2,14 @@ package pki
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"math/big"
 	"testing"
 )
@@ -133,5 +136,89 @@ func TestVerifyEd25519(t *testing.T) {
 	}
 	if err := certificate(t, "ed448.crt").PublicKey.Verify(message, signature, Ed25519); !isUnsupported(err) {
 		t.Errorf("Ed448: %v", err)
+	}
+}
+
+// TestSchemes signs with every digest in every way, and wants each signature to pass for its own scheme alone.
+func TestSchemes(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := []byte("a fresh challenge")
+	hashes := []crypto.Hash{crypto.SHA1, crypto.SHA224, crypto.SHA256, crypto.SHA384, crypto.SHA512}
+	for _, hash := range hashes {
+		pkcs1, err := rsa.SignPKCS1v15(rand.Reader, rsaKey, hash, digest(hash, message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pss, err := rsa.SignPSS(rand.Reader, rsaKey, hash, digest(hash, message), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, s, err := ecdsa.Sign(rand.Reader, ecKey, digest(hash, message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+		for _, row := range []struct {
+			algorithm string
+			key       crypto.PublicKey
+			signature []byte
+		}{{"RSA", rsaKey.Public(), pkcs1}, {"RSA-PSS", rsaKey.Public(), pss}, {"EC", ecKey.Public(), raw}} {
+			spki, err := x509.MarshalPKIXPublicKey(row.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k, err := ParsePublicKey(spki)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, other := range hashes {
+				err := k.Verify(message, row.signature, SchemeOf(row.algorithm, other))
+				if other == hash && err != nil || other != hash && !errors.Is(err, ErrSignature) {
+					t.Errorf("%s with %v, verified with %v: %v", row.algorithm, hash, other, err)
+				}
+			}
+		}
+	}
+	for _, scheme := range []Scheme{SchemeOf("RSA", crypto.MD5), SchemeOf("DSA", crypto.SHA256), SchemeOf("Ed25519", crypto.SHA512)} {
+		if scheme != "" {
+			t.Errorf("there is a scheme %s", scheme)
+		}
+	}
+}
+
+// TestSignatureHash reads the restrictions that openssl writes into keys.
+func TestSignatureHash(t *testing.T) {
+	for _, row := range []struct {
+		options []string
+		want    crypto.Hash // 0: cannot be kept
+	}{
+		{nil, crypto.SHA256},
+		{[]string{"rsa_pss_keygen_md:sha256"}, 0}, // openssl says SHA-1 in the other place
+		{[]string{"rsa_pss_keygen_md:sha256", "rsa_pss_keygen_mgf1_md:sha256"}, crypto.SHA256},
+		{[]string{"rsa_pss_keygen_md:sha384", "rsa_pss_keygen_mgf1_md:sha384", "rsa_pss_keygen_saltlen:48"}, crypto.SHA384},
+		{[]string{"rsa_pss_keygen_md:sha512", "rsa_pss_keygen_mgf1_md:sha512", "rsa_pss_keygen_saltlen:20"}, crypto.SHA512},
+		{[]string{"rsa_pss_keygen_md:sha1"}, crypto.SHA1},
+		{[]string{"rsa_pss_keygen_md:sha512", "rsa_pss_keygen_mgf1_md:sha256"}, 0},
+		{[]string{"rsa_pss_keygen_md:sha256", "rsa_pss_keygen_mgf1_md:sha256", "rsa_pss_keygen_saltlen:64"}, 0},
+	} {
+		args := []string{"genpkey", "-algorithm", "RSA-PSS", "-outform", "DER", "-pkeyopt", "rsa_keygen_bits:1024"}
+		for _, option := range row.options {
+			args = append(args, "-pkeyopt", option)
+		}
+		spki := openssl(t, openssl(t, nil, args...), "pkey", "-inform", "DER", "-pubout", "-outform", "DER")
+		k, err := ParsePublicKey(spki)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hash, err := k.SignatureHash(); hash != row.want || (err != nil) != (row.want == 0) {
+			t.Errorf("%q: %v, %v", row.options, hash, err)
+		}
 	}
 }
