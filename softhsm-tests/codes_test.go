@@ -71,11 +71,18 @@ func (w *witnesses) addTokens(t *testing.T) {
 		environment, args := w.faulty(fault, "diagnose")
 		w.add(fault, environment, args, codes...)
 	}
-	w.add("everything", all.environment, append([]string{"diagnose"}, all.flags...), "exportable-by-attributes", "exportable-by-wrap", "key-not-extractable", "key-generated-on-token",
-		"original-may-exist", "wrap-refused", "certificate-without-key", "public-key-alone", "token-family-backup", "key-without-certificate", "certificate-expired", "certificate-not-yet-valid", "issuer-certificate")
+	ability := softHSMCan(t)
+	method, _, _ := ability.method()
+	own := []string{"exportable-by-" + method}
+	if !ability.wrapsEdwards {
+		own = append(own, "wrap-refused", "exportable-by-attributes")
+	}
+	w.add("everything", all.environment, append([]string{"diagnose"}, all.flags...), append(own, "key-not-extractable", "key-generated-on-token",
+		"original-may-exist", "certificate-without-key", "public-key-alone", "token-family-backup", "key-without-certificate", "certificate-expired", "certificate-not-yet-valid", "issuer-certificate")...)
 	w.add("before the login", all.environment, []string{"diagnose"}, "keys-hidden-until-login")
 	w.add("one of each", w.place.environment, []string{"diagnose", "--pin-source", w.place.pin}, "wrap-needs-trusted-key", "certificate-does-not-match-key", "certificate-recent")
 	under("no-wrap", "no-wrapping-mechanism")
+	under("only:0x210A", "exportable-by-wrap")
 	under("cbc-pad", "exportable-by-shroud")
 	under("unsupported:0x162", "attributes-not-told")
 	under("garbage:0x100", "key-type-unsupported")

@@ -48,7 +48,7 @@ label="ec" id=02 key=p256 policy=readable certificate=valid
 	for _, label := range []string{"rsa", "ec"} {
 		first := filepath.Join(directory, label+".pfx") // tells the test which key to look for
 		export := append([]string{"export", label, "--iterations", "1000"}, access...)
-		p11bridge(t, token.environment(), append(export, "-o", first)...).exported(t, "wrap", "independent-reader")
+		p11bridge(t, token.environment(), slices.Concat(export, []string{"--method", "wrap", "-o", first})...).exported(t, "wrap", "independent-reader")
 		key, certificate := openedBy(t, first, password)
 		s := newSearch(t, certificate.Signature, secretsOf(t, key))
 		for way, args := range map[string][]string{

@@ -142,12 +142,13 @@ func leaveTerminal() {
 const scripts = "testdata"
 
 func TestScripts(t *testing.T) {
-	module, faulty := softHSM(t), faultyModule(t)
+	module, faulty, ability := softHSM(t), faultyModule(t), softHSMCan(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 scripts,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                checkers(),
+		Condition:           ability.condition,
 		Deadline:            lastMoment(), // a command that hangs is told with what it said
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
@@ -155,6 +156,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("P11BRIDGE_MODULE", module)
 			env.Setenv("PIN", "file:"+filepath.Join(env.WorkDir, "token", "pin.txt"))
 			env.Setenv("FAULTY", faulty)
+			ability.environment(env)
 			env.Setenv("OPENSC", library(t, "opensc-pkcs11.so"))
 			env.Setenv("SPY", library(t, "pkcs11-spy.so"))
 			env.Setenv("PASSWORD", "file:"+filepath.Join(env.WorkDir, "password.txt"))

@@ -52,6 +52,7 @@ func testKindsAndPolicies(t *testing.T, kinds []string) {
 			t.Error(err)
 		}
 	})
+	ability := softHSMCan(t)
 	list := p11bridge(t, p.environment, "list", "--json", "--pin-source", p.pin)
 	if list.code != 0 {
 		t.Fatalf("list: exit code %d\n%s", list.code, list.stderr)
@@ -61,7 +62,7 @@ func testKindsAndPolicies(t *testing.T, kinds []string) {
 		for _, rule := range keyRules {
 			t.Run(kind+" "+rule, func(t *testing.T) {
 				verdict := list.identity(t, kind+" "+rule).Verdict
-				method, reason := expectedOf(kind, rule)
+				method, reason := ability.expectedOf(kind, rule)
 				if verdict.Method != method || verdict.Exportable != (method != "") || len(verdict.Reasons) == 0 || verdict.Reasons[0].Code != reason {
 					t.Errorf("the verdict is %+v, not %q, %s", verdict, method, reason)
 				}
@@ -76,13 +77,14 @@ func testKindsAndPolicies(t *testing.T, kinds []string) {
 	}
 }
 
-// expectedOf is what SoftHSM 2.6 lets a key do: the method and the first reason.
-func expectedOf(kind, rule string) (method, reason string) {
+// expectedOf is what SoftHSM lets a key do: the method and the first reason.
+func (a softHSMAbility) expectedOf(kind, rule string) (method, reason string) {
 	switch {
 	case rule == "locked" || rule == "held":
 		return "", "key-not-extractable"
-	case kind != "ed25519":
-		return "wrap", "exportable-by-wrap"
+	case kind != "ed25519" || a.wrapsEdwards:
+		method, _, _ := a.method()
+		return method, "exportable-by-" + method
 	case rule == "readable":
 		return "attributes", "exportable-by-attributes"
 	}

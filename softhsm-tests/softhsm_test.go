@@ -1,13 +1,15 @@
 package softhsmtests
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 )
 
-// TestSoftHSMFallsBackToWrap is about SoftHSM2 2.6.1, which lists CKM_AES_CBC_PAD for encryption and not for wrapping: the
-// verdict, the dry run and the export say wrap, and who insists on shroud is refused with the token's own answer.
-func TestSoftHSMFallsBackToWrap(t *testing.T) {
+// TestSoftHSMMethod is about SoftHSM2 2.6, which lists CKM_AES_CBC_PAD for encryption and not for wrapping, and 2.7, which lists it
+// for both. Where the token cannot shroud, the verdict and the export say wrap, and who insists on shroud is refused with the
+// token's own answer. Where it can, they say shroud, and whoever wants the key wrapped gets it wrapped.
+func TestSoftHSMMethod(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	place := filepath.Join(directory, "token")
@@ -23,11 +25,13 @@ label="readable" id=03 key=p256 policy=readable certificate=valid
 		return append([]string{command, "--module", softHSM(t), "--token", "test", "--json", "--pin-source", "file:" + filepath.Join(place, "pin.txt")}, more...)
 	}
 	environment := []string{"SOFTHSM2_CONF=" + filepath.Join(place, "softhsm2.conf")}
+	ability := softHSMCan(t)
+	method, mechanism, proof := ability.method()
 	listed := p11bridge(t, environment, args("list")...)
 	for _, label := range []string{"rsa", "ec", "readable"} {
 		t.Run(label, func(t *testing.T) {
 			v := listed.identity(t, label).Verdict
-			if !v.Exportable || v.Method != "wrap" || v.Mechanism != "CKM_AES_KEY_WRAP_PAD" || v.Reasons[0].Code != "exportable-by-wrap" {
+			if !v.Exportable || v.Method != method || v.Mechanism != mechanism || v.Reasons[0].Code != "exportable-by-"+method {
 				t.Errorf("the verdict is %+v", v)
 			}
 			export := func(name string, more ...string) (string, *result) {
@@ -35,19 +39,32 @@ label="readable" id=03 key=p256 policy=readable certificate=valid
 				return file, p11bridge(t, environment, args("export", append([]string{label, "-o", file, "--iterations", "1000", "--password-source", "file:" + password}, more...)...)...)
 			}
 			file, r := export("")
-			r.exported(t, "wrap", "independent-reader")
-			if r.document.Mechanism != "CKM_AES_KEY_WRAP_PAD" {
+			r.exported(t, method, proof)
+			if r.document.Mechanism != mechanism {
 				t.Errorf("the mechanism is %s", r.document.Mechanism)
 			}
 			if err := opensslOpens(file, password, false); err != nil {
 				t.Error(err)
 			}
-			for _, insists := range [][]string{{"--require-shroud"}, {"--method", "shroud"}, {"--require-shroud", "--profile", "pbmac1"}} {
+			for i, insists := range [][]string{{"--require-shroud"}, {"--method", "shroud"}, {"--require-shroud", "--profile", "pbmac1"}} {
+				if ability.shrouds {
+					file, r := export(fmt.Sprintf("-shroud-%d", i), insists...)
+					r.exported(t, "shroud", proof)
+					if verified := p11bridge(t, environment, "verify", file, "--password-source", "file:"+password, "--json"); verified.code != 0 {
+						t.Errorf("verify: exit code %d\n%s", verified.code, verified.stdout)
+					}
+					continue
+				}
 				file, r := export("-shroud", insists...)
 				r.methodRefused(t, file)
 				if answers, _ := r.document.Reasons[0].Evidence["answers"].([]any); len(answers) != 1 || answers[0] != "CKM_AES_CBC_PAD: C_WrapKey: CKR_MECHANISM_INVALID" {
 					t.Errorf("the evidence is %v", r.document.Reasons[0].Evidence)
 				}
+			}
+			file, r = export("-wrap", "--method", "wrap")
+			r.exported(t, "wrap", "independent-reader")
+			if err := opensslOpens(file, password, false); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -10,6 +10,9 @@
  *
  * C_X is any function's name. C_X@N is its Nth call only. Numbers are as in C.
  *
+ * CKM_AES_CBC_PAD neither wraps nor unwraps, and CKM_RSA_AES_KEY_WRAP is not there, unless a fault says otherwise: SoftHSM2 2.6
+ * has neither and 2.7 has both, and a fault at the Nth call strikes the same call in both.
+ *
  *   crash:C_X            SIGSEGV           abort:C_X   SIGABRT
  *   exit:C_X             ends the process with exit code 0
  *   hang:C_X             never returns
@@ -47,6 +50,7 @@
  *   rsa-aes              only CKM_RSA_AES_KEY_WRAP, made of the real module's parts; its OAEP knows SHA-1 only
  *   nss-dialect          only CKM_AES_KEY_WRAP_PAD, as RFC 3394 over PKCS#7 padding
  *   cbc-pad              CKM_AES_CBC_PAD wraps and unwraps too, made of the real module's parts
+ *   own-mechanisms       both are as the real module has them
  *   corrupt-unwrap       with cbc-pad, CKR_OK and one bit of what was unwrapped flipped: of an RSA key, in d
  *   corrupt-wrap         CKR_OK and one bit of the wrapped key flipped
  *   wrong-wrap           CKR_OK and another private key of the same type
@@ -188,7 +192,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
 	X(REPEATED, "repeated", "") X(SHORT, "short", "f") X(RUBBISH, "rubbish", "f") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
-	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(CORRUPT_UNWRAP, "corrupt-unwrap", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(CERTIFICATE_FIRST, "certificate-first", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
+	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(OWN_MECHANISMS, "own-mechanisms", "") X(CORRUPT_UNWRAP, "corrupt-unwrap", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(CERTIFICATE_FIRST, "certificate-first", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
 #define KIND_ROW(id, name, arguments) { name, arguments },
 enum kind { KINDS(KIND_NUMBER) KIND_COUNT };
@@ -685,7 +689,7 @@ static enum offer offered(CK_ULONG type)
 	for (size_t i = 0; i < sizeof sole / sizeof *sole; i++)
 		if (on(sole[i].kind) != NULL)
 			return type == sole[i].type ? YES : NO;
-	return AS_IT_IS;
+	return type == CKM_RSA_AES_KEY_WRAP && on(OWN_MECHANISMS) == NULL ? NO : AS_IT_IS;
 }
 
 static CK_RV get_mechanism_list(CK_ULONG slot, CK_ULONG *list, CK_ULONG *n)
@@ -715,8 +719,11 @@ static CK_RV get_mechanism_info(CK_ULONG slot, CK_ULONG type, CK_MECHANISM_INFO 
 		*info = (CK_MECHANISM_INFO){ 16, 4096, CKF_WRAP | CKF_UNWRAP };
 		return CKR_OK;
 	}
-	if (rv == CKR_OK && type == CKM_AES_CBC_PAD && on(CBC_PAD) != NULL)
-		info->flags |= CKF_WRAP | CKF_UNWRAP;
+	if (rv == CKR_OK && type == CKM_AES_CBC_PAD && on(OWN_MECHANISMS) == NULL) {
+		info->flags &= ~(CK_ULONG)(CKF_WRAP | CKF_UNWRAP);
+		if (on(CBC_PAD) != NULL)
+			info->flags |= CKF_WRAP | CKF_UNWRAP;
+	}
 	if (rv == CKR_OK && on(NO_WRAP) != NULL)
 		info->flags &= ~(CK_ULONG)(CKF_WRAP | CKF_UNWRAP);
 	return rv;
@@ -863,6 +870,8 @@ static CK_RV unwrap_key(S, MECH, CK_OBJECT kek, IN(in), ATTR(t), CK_OBJECT *key)
 	CK_BYTE clear[MOST];
 	CK_ULONG n = MOST;
 	CK_RV rv;
+	if (m->mechanism == CKM_AES_CBC_PAD && on(CBC_PAD) == NULL && on(OWN_MECHANISMS) == NULL)
+		return CKR_MECHANISM_INVALID;
 	if (m->mechanism != CKM_AES_CBC_PAD || on(CBC_PAD) == NULL)
 		return withhold(I_C_UnwrapKey, key, real.C_UnwrapKey(s, m, kek, in, inn, t, tn, key));
 	if ((rv = real.C_DecryptInit(s, m, kek)) != CKR_OK || (rv = real.C_Decrypt(s, in, inn, clear, &n)) != CKR_OK)
@@ -903,6 +912,8 @@ static CK_RV wrap_key(S, MECH, CK_OBJECT kek, CK_OBJECT key, OUT(out))
 	if (on(NO_WRAP) != NULL)
 		return CKR_FUNCTION_NOT_SUPPORTED;
 	if (offered(m->mechanism) == NO && on(HIDE) == NULL)
+		return CKR_MECHANISM_INVALID;
+	if (m->mechanism == CKM_AES_CBC_PAD && on(CBC_PAD) == NULL && on(OWN_MECHANISMS) == NULL)
 		return CKR_MECHANISM_INVALID;
 	if (on(WRONG) != NULL && (rv = another_key(s, &key)) != CKR_OK)
 		return rv;
