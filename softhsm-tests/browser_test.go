@@ -2,6 +2,8 @@ package softhsmtests
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -138,109 +140,36 @@ func (b *browser) findings(t *testing.T, name, body string) {
 	}
 }
 
-// shown collects the texts that a person sees, each with the element that it stands in.
-const shown = `
-const shown = [];
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-while (walker.nextNode()) {
-	const text = walker.currentNode.textContent.trim(), element = walker.currentNode.parentElement;
-	if (text !== "" && !["STYLE", "SCRIPT"].includes(element.tagName)) shown.push({text, element});
-}
-`
-
-// contrast computes the ratio of WCAG 2.1 §1.4.3 for every text against what is painted behind it.
-const contrast = shown + `
-const channels = colour => {
-	const parts = colour.match(/[\d.]+/g).map(Number);
-	return {rgb: parts.slice(0, 3), alpha: parts.length > 3 ? parts[3] : 1};
-};
-const over = (top, under) => top.rgb.map((value, i) => value * top.alpha + under[i] * (1 - top.alpha));
-const luminance = rgb => {
-	const [r, g, b] = rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-	return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const behind = element => {
-	const layers = [];
-	for (let e = element; e; e = e.parentElement) layers.unshift(channels(getComputedStyle(e).backgroundColor));
-	let ground = getComputedStyle(document.documentElement).colorScheme.includes("dark") && matchMedia("(prefers-color-scheme: dark)").matches ? [18, 18, 18] : [255, 255, 255];
-	for (const layer of layers) ground = over(layer, ground);
-	return ground;
-};
-for (const {text, element} of shown) {
-	looked++;
-	const ground = behind(element), ink = over(channels(getComputedStyle(element).color), ground);
-	const [light, dark] = [luminance(ink), luminance(ground)].sort((a, b) => b - a);
-	const ratio = (light + 0.05) / (dark + 0.05);
-	if (ratio < 4.5) findings.push(element.tagName + "." + element.className + " " + text.slice(0, 40) + ": " + ratio.toFixed(2));
-	if (getComputedStyle(element).opacity !== "1") findings.push(text.slice(0, 40) + " is see-through");
-}
-`
-
-// structure are the checks that do not depend on colours: what axe-core calls page-has-heading-one, heading-order, list,
-// html-has-lang, document-title, region, empty-heading, duplicate-id, scope-attr-valid and scrollable-region-focusable.
-var structure = map[string]string{
-	"one h1": `looked = 1; const n = document.querySelectorAll("h1").length; if (n !== 1) findings.push(n + " of them")`,
-	"heading levels": `
-		let last = 0;
-		for (const h of document.querySelectorAll("h1,h2,h3,h4,h5,h6")) {
-			looked++;
-			const level = Number(h.tagName[1]);
-			if (level > last + 1) findings.push(h.tagName + " after h" + last + ": " + h.textContent.slice(0, 60));
-			if (h.textContent.trim() === "") findings.push("an empty " + h.tagName);
-			last = level;
-		}`,
-	"lists": `
-		for (const list of document.querySelectorAll("ul,ol")) {
-			looked++;
-			if (list.children.length === 0) findings.push("an empty list under " + (list.previousElementSibling || list.parentElement).textContent.slice(0, 60));
-			for (const item of list.children) if (item.tagName !== "LI") findings.push(item.tagName + " in a list");
+// keep takes pictures for a person to look at, as wide as a telephone and as a desk's screen.
+func (b *browser) keep(t *testing.T, name string) {
+	t.Helper()
+	if err := os.MkdirAll(buildDirectory, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{telephone, desk} {
+			b.scheme(t, scheme)
+			b.size(t, width)
+			picture := do(t, b, chromedp.FullScreenshot(90))
+			if len(picture) < 10_000 {
+				t.Errorf("a picture of %d bytes", len(picture))
+			}
+			if err := os.WriteFile(filepath.Join(buildDirectory, fmt.Sprintf("%s-%s-%d.jpg", name, scheme, width)), picture, 0o644); err != nil {
+				t.Error(err)
+			}
 		}
-		for (const item of document.querySelectorAll("li")) {
-			if (!["UL", "OL"].includes(item.parentElement.tagName)) findings.push("an item outside of a list");
-			if (item.textContent.trim() === "") findings.push("an empty item");
-		}`,
-	"title and landmarks": `
-		looked = 1;
-		if (document.title.trim() === "") findings.push("no title");
-		if (document.querySelectorAll("main").length !== 1) findings.push("not one main");
-		for (const e of document.body.children) if (e.tagName !== "MAIN") findings.push(e.tagName + " outside of main");`,
-	"ids": `
-		looked = document.querySelectorAll("*").length;
-		const ids = [...document.querySelectorAll("[id]")].map(e => e.id);
-		if (new Set(ids).size !== ids.length) findings.push("an id is there twice");`,
-	"table headers": `
-		for (const table of document.querySelectorAll("table")) {
-			looked++;
-			const columns = table.querySelectorAll("thead th[scope=col]").length;
-			if (columns === 0) findings.push("no header");
-			for (const row of table.querySelectorAll("tbody tr")) if (row.children.length !== columns) findings.push("a row of " + row.children.length);
-		}`,
-	"details have a summary": `for (const d of document.querySelectorAll("details")) { looked++; if (d.firstElementChild.tagName !== "SUMMARY" || d.firstElementChild.textContent.trim() === "") findings.push("none") }`,
-	"commands take the focus": `
-		for (const pre of document.querySelectorAll("pre")) {
-			looked++;
-			pre.focus();
-			if (document.activeElement !== pre) findings.push(pre.textContent);
-			if (!/^(p11bridge )?\S/.test(pre.textContent)) findings.push("blank: " + pre.textContent);
-			if (getComputedStyle(pre).userSelect !== "all") findings.push("not selected as a whole: " + pre.textContent);
-		}`,
-	"nothing runs and nothing is fetched": `
-		looked = document.querySelectorAll("*").length;
-		for (const e of document.querySelectorAll("script,link,img,iframe,object,embed,base,form,video,audio,source,svg,math,template,meta[http-equiv=refresh]")) findings.push(e.outerHTML.slice(0, 80));
-		for (const e of document.querySelectorAll("*")) for (const a of e.attributes) {
-			if (a.name.startsWith("on") || ["src", "href", "srcset", "style", "action"].includes(a.name)) findings.push(e.tagName + " " + a.name + "=" + a.value);
-		}
-		if (!document.querySelector("meta[http-equiv='Content-Security-Policy'][content*=\"default-src 'none'\"]")) findings.push("no policy");`,
-	"no light without words": `
-		for (const e of document.querySelectorAll("ul.ratings li")) { looked++; if (!/\p{L}{3}/u.test(e.textContent)) findings.push(e.textContent) }
-		for (const e of document.querySelectorAll("article")) { looked++; const v = e.querySelector(".verdict"); if (!v || !/\p{L}{3}/u.test(v.textContent)) findings.push("no verdict: " + e.textContent.slice(0, 60)) }`,
-	"each light has its own words": `
-		const words = {};
-		for (const v of document.querySelectorAll(".verdict")) {
-			looked++;
-			const light = [...v.classList].find(c => c !== "verdict");
-			for (const other in words) if (other !== light && words[other].has(v.textContent)) findings.push(v.textContent + " is " + light + " and " + other);
-			(words[light] ??= new Set()).add(v.textContent);
-		}`,
-	"nothing controls or reorders": shown + `for (const {text} of shown) { looked++; if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/.test(text)) findings.push(JSON.stringify(text)) }`,
+	}
+	do(t, b, chromedp.ResetViewport())
+}
+
+// The widths at which pages are looked at, and the height of the first screen, in CSS pixels.
+const (
+	telephone   = 390
+	desk        = 1280
+	firstHeight = 844
+)
+
+func (b *browser) size(t *testing.T, width int64) {
+	t.Helper()
+	do(t, b, chromedp.EmulateViewport(width, firstHeight))
 }

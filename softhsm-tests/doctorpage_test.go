@@ -33,7 +33,7 @@ func TestDoctorPageLong(t *testing.T) {
 				t.Fatalf("exit code %d\n%s", r.code, r.stderr)
 			}
 			b.open(t, file)
-			b.checkPage(t, "commands take the focus") // it has none
+			b.checkPage(t, "commands take the focus", "parts are whole") // it has none
 			for _, text := range row.says {
 				b.findings(t, text, shown+"looked++; if (!shown.some(s => s.text.includes("+quoted(t, text)+"))) findings.push('is not shown')")
 			}

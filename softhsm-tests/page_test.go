@@ -2,6 +2,7 @@ package softhsmtests
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,19 +32,26 @@ func TestPageLong(t *testing.T) {
 			b.checkPage(t)
 			if language == "en" {
 				b.checkTexts(t, r, d.steps(t))
+				b.checkOrder(t, d)
 				b.keep(t, "diagnosis")
 			}
 		})
 	}
-	t.Run("narrow", func(t *testing.T) {
-		b.open(t, d.page(t, "en"))
-		do(t, b, chromedp.EmulateViewport(360, 740))
-		b.findings(t, "scrolls sideways", `looked = 1; if (document.documentElement.scrollWidth > innerWidth) findings.push(document.documentElement.scrollWidth + " of " + innerWidth)`)
-		do(t, b, chromedp.ResetViewport())
-	})
 	t.Run("print", func(t *testing.T) {
 		b.open(t, d.page(t, "en"))
 		b.checkPrint(t, "diagnosis")
+	})
+	t.Run("five keys", func(t *testing.T) {
+		five := newPlace(t, fiveSpecimens).diagnosed()
+		five.snapshot(t)
+		for _, language := range languages {
+			b.open(t, five.page(t, language))
+			b.checkPage(t)
+			b.open(t, five.page(t, language))
+			if printed, pages := b.print(t, "five."+language); pages > 2 {
+				t.Errorf("%s: %d pages\n%s", language, pages, printed)
+			}
+		}
 	})
 	t.Run("hostile", func(t *testing.T) {
 		hostile := newPlace(t, hostileSpecimens).diagnosed()
@@ -55,6 +63,15 @@ func TestPageLong(t *testing.T) {
 		}
 	})
 }
+
+// fiveSpecimens are keys of five different fates.
+const fiveSpecimens = `token "five"
+label="alice" id=01 key=rsa2048 policy=wrappable certificate=valid
+label="bob" id=02 key=p256 policy=locked certificate=valid
+label="carol" id=03 key=p256 policy=readable certificate=valid
+label="lena" id=04 key=rsa2048 policy=wrappable certificate=expired
+label="key alone" id=05 key=rsa2048 policy=wrappable
+`
 
 func quoted(t *testing.T, text string) string {
 	t.Helper()
@@ -109,9 +126,19 @@ func (b *browser) checkPage(t *testing.T, without ...string) {
 		evaluate[bool](t, b, `document.querySelectorAll("details").forEach(d => d.open = true); return true`)
 		b.findings(t, "contrast in "+scheme, contrast)
 	}
+	for _, width := range []int64{telephone, desk} {
+		b.size(t, width)
+		for name, body := range fits {
+			if !slices.Contains(without, name) {
+				b.findings(t, fmt.Sprintf("%s at %d", name, width), body)
+			}
+		}
+		b.findings(t, fmt.Sprintf("the first screen at %d", width), onFirstScreen)
+	}
+	do(t, b, chromedp.ResetViewport())
 }
 
-// checkTexts wants a card for every identity, with all that the diagnosis says of it.
+// checkTexts wants a place for every identity, with all that the diagnosis says of it.
 func (b *browser) checkTexts(t *testing.T, r *result, steps []string) {
 	t.Helper()
 	text := evaluate[string](t, b, `return document.body.textContent`)
@@ -133,10 +160,10 @@ func (b *browser) checkTexts(t *testing.T, r *result, steps []string) {
 			}
 		}
 	}
-	articles := evaluate[int](t, b, `return document.querySelectorAll("article").length`)
+	items := evaluate[int](t, b, `return document.querySelectorAll("article .item").length`)
 	commands := evaluate[int](t, b, `return document.querySelectorAll("article pre").length`)
-	if articles != cards || cards < 20 {
-		t.Errorf("%d cards for %d identities", articles, cards)
+	if items != cards || cards < 20 {
+		t.Errorf("%d of %d identities have their place", items, cards)
 	}
 	if next := strings.Count(r.stdout, `"next": [`) - strings.Count(r.stdout, `"next": []`); commands != next {
 		t.Errorf("%d commands for %d", commands, next)
@@ -176,28 +203,40 @@ func explained(t *testing.T, code string) []string {
 	return lines
 }
 
-// keep takes pictures for a person to look at.
-func (b *browser) keep(t *testing.T, name string) {
+// checkOrder wants the order of list: of the verdicts, of the cards of one verdict, and of the keys on one card.
+func (b *browser) checkOrder(t *testing.T, d *diagnosed) {
 	t.Helper()
-	if err := os.MkdirAll(buildDirectory, 0o755); err != nil {
-		t.Fatal(err)
+	var listed []string
+	for _, match := range regexp.MustCompile(`(?m)^  (\S.*?)(?:  .*| – .*)?$`).FindAllStringSubmatch(p11bridge(t, d.environment, append([]string{"list"}, d.flags...)...).stdout, -1) {
+		listed = append(listed, match[1])
 	}
-	for _, scheme := range []string{"light", "dark"} {
-		b.scheme(t, scheme)
-		picture := do(t, b, chromedp.FullScreenshot(90))
-		if len(picture) < 10_000 {
-			t.Errorf("a picture of %d bytes", len(picture))
+	var places [][]int
+	for _, card := range evaluate[[][]string](t, b, `return [...document.querySelectorAll("article")].map(a => [...a.querySelectorAll("h5")].map(h => h.textContent.split(" – ")[0]))`) {
+		var at []int
+		for _, name := range card {
+			place := slices.Index(listed, name)
+			at = append(at, place)
+			if place >= 0 {
+				listed[place] = "" // the next of this name is the next one
+			}
 		}
-		if err := os.WriteFile(filepath.Join(buildDirectory, name+"-"+scheme+".jpg"), picture, 0o644); err != nil {
-			t.Error(err)
+		places = append(places, at)
+	}
+	var first []int
+	for _, card := range places {
+		first = append(first, card[0])
+		if !slices.IsSorted(card) {
+			t.Errorf("the keys of a card stand at %d of the list", card)
 		}
+	}
+	if !slices.IsSorted(first) || len(first) < 8 || slices.Contains(first, -1) {
+		t.Errorf("the cards stand at %d of the list", first)
 	}
 }
 
-// checkPrint prints the page with its details closed, as it is opened, and wants all of its text on paper.
-func (b *browser) checkPrint(t *testing.T, name string) {
+// print prints the page and gives its text and how many pages it has.
+func (b *browser) print(t *testing.T, name string) (text string, pages int) {
 	t.Helper()
-	wanted := evaluate[[]string](t, b, shown+`return shown.map(s => s.text)`)
 	paper := do(t, b, chromedp.PrintToPDF())
 	file := filepath.Join(buildDirectory, name+".pdf")
 	if err := os.MkdirAll(buildDirectory, 0o755); err != nil {
@@ -210,9 +249,20 @@ func (b *browser) checkPrint(t *testing.T, name string) {
 	if err != nil {
 		t.Fatalf("pdftotext: %v: apt install poppler-utils", err)
 	}
+	return string(printed), strings.Count(string(printed), "\f")
+}
+
+// checkPrint wants all of the page's text on paper but the table of contents, and the evidence where it was opened.
+func (b *browser) checkPrint(t *testing.T, name string) {
+	t.Helper()
+	if printed, _ := b.print(t, name); strings.Contains(printed, "C_GetAttributeValue") {
+		t.Error("the evidence is on paper, and nobody asked for it")
+	}
+	wanted := evaluate[[]string](t, b, `document.querySelectorAll("details").forEach(d => d.open = true);`+shown+`return shown.filter(s => !s.element.closest("nav")).map(s => s.text)`)
+	printed, pages := b.print(t, name)
 	// A line may break anywhere in a long word, and then pdftotext shows no blank or a hyphen of its own.
 	dense := func(text string) string { return strings.Map(onlyVisible, text) }
-	all := dense(string(printed))
+	all := dense(printed)
 	missing := 0
 	for _, text := range wanted {
 		if strings.ContainsFunc(text, func(r rune) bool { return r >= 0x2E80 }) {
@@ -230,7 +280,7 @@ func (b *browser) checkPrint(t *testing.T, name string) {
 	if len(wanted) < 200 || !slices.Contains(wanted, "C_GetAttributeValue") {
 		t.Errorf("only %d texts were sought", len(wanted))
 	}
-	if pages := strings.Count(string(printed), "\f"); pages < 2 {
+	if pages < 2 {
 		t.Errorf("%d pages", pages)
 	}
 }

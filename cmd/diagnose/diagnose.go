@@ -117,7 +117,7 @@ func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (fra
 		}
 		shown.Tokens = append(shown.Tokens, diagnosed)
 	}
-	return diagnosisResult(w.App, o, shown)
+	return diagnosisResult(w.App, o, shown, time.Time{})
 }
 
 func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
@@ -141,7 +141,7 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 			shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created, next))
 		}
 	}
-	return diagnosisResult(a, o, shown)
+	return diagnosisResult(a, o, shown, snapshot.Created)
 }
 
 func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time, next nextCommands) diagnosedTokenView {
@@ -235,7 +235,8 @@ func fileName(identity view.Identity) string {
 }
 
 // diagnosisResult writes the page, where one is wanted, and gives what is to be told.
-func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView) (frame.Result, error) {
+// taken is when the snapshot was taken, zero without one.
+func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView, taken time.Time) (frame.Result, error) {
 	found := 0
 	hidden := false
 	var tokens []view.Token
@@ -248,7 +249,7 @@ func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView) (fra
 		return frame.Result{}, &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
 	}
 	if o.html != "" {
-		if err := writeDiagnosisPage(a, o, shown); err != nil {
+		if err := writeDiagnosisPage(a, o, shown, taken); err != nil {
 			return frame.Result{}, err
 		}
 	}

@@ -31,14 +31,25 @@ func printDiagnosis(p *frame.Printer, shown diagnosisView) {
 
 // groupsOf puts the identities together of which the same is to be said, in the order in which they are shown.
 func groupsOf(p *frame.Printer, t diagnosedTokenView) [][]int {
+	return together(t, func(i int) string {
+		if p.Verbose || len(t.Diagnoses[i].Probe) > 0 {
+			return ""
+		}
+		return view.VerdictSentence(p.App, t.Identities[i]) + p.ReasonsText(t.Identities[i].Verdict.Reasons...)
+	})
+}
+
+// together puts the identities together of which the same is said, in the order in which they are shown. One of which nothing is said
+// stays alone.
+func together(t diagnosedTokenView, said func(int) string) [][]int {
 	var groups [][]int
 	at := map[string]int{}
 	for _, i := range view.Order(t.Identities) {
-		said := view.VerdictSentence(p.App, t.Identities[i]) + p.ReasonsText(t.Identities[i].Verdict.Reasons...)
-		group, there := at[said]
-		if !there || p.Verbose || len(t.Diagnoses[i].Probe) > 0 {
+		text := said(i)
+		group, there := at[text]
+		if !there || text == "" {
 			group = len(groups)
-			at[said], groups = group, append(groups, nil)
+			at[text], groups = group, append(groups, nil)
 		}
 		groups[group] = append(groups[group], i)
 	}

@@ -2,67 +2,92 @@ package diagnose
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/cmd/frame"
-	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 )
 
-// writeDiagnosisPage writes the diagnosis as a page.
-func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView) error {
-	p := view.Page{Title: a.Text("page.diagnosis.title", nil), Subtitle: a.Text("page.diagnosis.subtitle", nil)}
-	counts := map[string]int{}
+// writeDiagnosisPage writes the diagnosis as a page. taken is when the snapshot was taken, zero without one.
+func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView, taken time.Time) error {
+	p := view.Page{Title: a.Text("page.diagnosis.title", nil), Summary: summaryOf(a, shown)}
 	for _, t := range shown.Tokens {
-		section := view.PageSection{Heading: view.TokenHeading(a, t.Token)}
+		section := view.PageSection{Heading: view.TokenHeading(a, t.Token), Facts: []string{terminal.Printable(t.Module)}, Steps: a.Steps(t.Reasons...)}
 		section.Reasons, _ = view.PageReasons(a, t.Reasons)
-		section.Steps = a.Steps(t.Reasons...)
-		for _, i := range view.Order(t.Identities) {
-			identity := t.Identities[i]
-			card := diagnosisCard(a, identity, t.Diagnoses[i])
-			counts[card.Rating]++
-			section.Cards = append(section.Cards, card)
+		if len(t.Identities) == 0 {
+			section.Facts = append(section.Facts, a.Text("list.empty", nil))
 		}
+		section.Groups = pageGroups(a, t)
 		p.Sections = append(p.Sections, section)
 	}
-	for _, rating := range []string{view.RatingGood, view.RatingDoubt, view.RatingBad} {
-		p.Ratings = append(p.Ratings, view.PageRating{Rating: rating, Count: counts[rating], Text: a.Text("page.rating."+rating, messages.Args{"Count": messages.Number(counts[rating])})})
-	}
 	target := archive.Target{Path: o.html, Force: o.force, Scratch: a.Scratch, Placing: a.Placing}
-	return view.WritePage(a, target, p)
+	return view.WritePage(a, target, p, taken)
 }
 
-func diagnosisCard(a *frame.App, identity view.Identity, d diagnosedView) view.PageCard {
-	name := identity.Label.String()
-	if name == "" {
-		name = identity.ID
+// pageGroups puts what has the same verdict under one heading, and on one card of which the same is said.
+func pageGroups(a *frame.App, t diagnosedTokenView) []view.PageGroup {
+	var groups []view.PageGroup
+	at := map[string]int{}
+	for _, alike := range together(t, func(i int) string { return saidOnPage(a, t, i) }) {
+		first := t.Identities[alike[0]]
+		verdict := view.VerdictSentence(a, first)
+		if _, there := at[verdict]; !there {
+			at[verdict] = len(groups)
+			groups = append(groups, view.PageGroup{Rating: ratingOf(first), Verdict: verdict})
+		}
+		card := view.PageCard{Steps: a.Steps(first.Verdict.Reasons...)}
+		card.Reasons, _ = view.PageReasons(a, first.Verdict.Reasons)
+		for _, i := range alike {
+			card.Items = append(card.Items, pageItem(a, t.Identities[i], t.Diagnoses[i]))
+		}
+		group := &groups[at[verdict]]
+		group.Cards = append(group.Cards, card)
 	}
-	card := view.PageCard{Rating: ratingOf(identity), Heading: name + " – " + view.KeyText(identity), Verdict: view.VerdictSentence(a, identity)}
+	return groups
+}
+
+// saidOnPage is what a card says of an identity; nothing where a probe's answers are the identity's own.
+func saidOnPage(a *frame.App, t diagnosedTokenView, i int) string {
+	if len(t.Diagnoses[i].Probe) > 0 {
+		return ""
+	}
+	said := []string{view.VerdictSentence(a, t.Identities[i])}
+	words, _ := view.PageReasons(a, t.Identities[i].Verdict.Reasons)
+	for _, word := range words {
+		said = append(said, word.Summary, word.Why)
+	}
+	return strings.Join(append(said, a.Steps(t.Identities[i].Verdict.Reasons...)...), "\n")
+}
+
+func pageItem(a *frame.App, identity view.Identity, d diagnosedView) view.PageItem {
+	item := view.PageItem{Heading: view.Name(identity) + " – " + view.KeyText(identity)}
 	if c := identity.Certificate; c != nil {
-		card.Facts = append(card.Facts, a.Text("page.certificate", messages.Args{
-			"Subject": c.Subject, "Issuer": c.Issuer, "Until": messages.Own(a.UntilOf(c.NotAfter)),
-		}))
+		item.Facts = append(item.Facts,
+			view.PageFact{Label: a.Text("page.fact.certificate", nil), Value: c.Subject.String()},
+			view.PageFact{Label: a.Text("page.fact.issuer", nil), Value: c.Issuer.String()},
+			view.PageFact{Label: a.Text("page.fact.valid", nil), Value: a.UntilOf(c.NotAfter)})
 	}
-	card.Facts = append(card.Facts, terminal.Printable(identity.URI))
-	card.Reasons, card.Evidence = view.PageReasons(a, identity.Verdict.Reasons)
-	card.Steps = a.Steps(identity.Verdict.Reasons...)
+	item.Facts = append(item.Facts, view.PageFact{Label: "URI", Value: terminal.Printable(identity.URI)})
+	_, item.Evidence = view.PageReasons(a, identity.Verdict.Reasons)
 	if identity.PrivateKey != nil {
 		for _, attribute := range view.KeyAttributes {
 			value := "not told"
 			if given := identity.PrivateKey.Attributes[attribute.String()]; given != nil {
 				value = fmt.Sprint(*given)
 			}
-			card.Evidence = append(card.Evidence, view.PageEvidence{Source: "C_GetAttributeValue", Name: attribute.String(), Value: value})
+			item.Evidence = append(item.Evidence, view.PageEvidence{Source: "C_GetAttributeValue", Name: attribute.String(), Value: value})
 		}
 	}
 	for _, attempt := range d.Probe {
-		card.Evidence = append(card.Evidence, view.PageEvidence{Source: attempt.Function, Name: attempt.Mechanism, Value: terminal.Printable(attempt.Answer)})
+		item.Evidence = append(item.Evidence, view.PageEvidence{Source: attempt.Function, Name: attempt.Mechanism, Value: terminal.Printable(attempt.Answer)})
 	}
 	if len(d.typed) > 0 {
-		card.Command = view.CommandLine(d.typed[1:])
+		item.Command = view.CommandLine(d.typed[1:])
 	}
-	return card
+	return item
 }
 
 // ratingOf is green where the key can leave, amber where that is not known yet or where there never was a key, red else.

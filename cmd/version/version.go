@@ -33,9 +33,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 func runVersion() frame.Result {
-	shown := versionView{Schema: "p11bridge.version/1", Version: "unknown", Commit: "unknown", Go: runtime.Version()}
+	shown := versionView{Schema: "p11bridge.version/1", Version: frame.Version(), Commit: "unknown", Go: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		shown.Version = info.Main.Version
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
 				shown.Commit = setting.Value

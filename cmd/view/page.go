@@ -6,25 +6,47 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
-// Page is a report as one self-contained HTML page: no script, nothing fetched. diagnose and doctor fill it.
+// Page is a report as one self-contained HTML page: no script, nothing fetched, and well-formed as XML. diagnose and doctor fill it.
+// Its first screen is for the person whose token it is, what follows for support.
 type Page struct {
-	Lang, Title, Subtitle   string
-	SummaryLabel, NextLabel string
-	EvidenceLabel           string
-	EvidenceColumns         []string
-	Ratings                 []PageRating
-	Sections                []PageSection
+	Title    string
+	Summary  PageSummary
+	Sections []PageSection
+
+	Lang, Made string
+	Labels     pageLabels
+	Contents   []PageItem // what there is, where it is too much to be seen at once
 }
 
-// The lights of the traffic-light summary; the words beside them carry the meaning for those who see no colour.
+// PageSummary is the first screen: the light, three sentences, and a message for whoever can help.
+type PageSummary struct {
+	Rating    string
+	Sentences []string
+	Ratings   []PageRating
+	Title     string // of the message
+	Message   PageMessage
+}
+
+// PageMessage is a sentence to be passed on, and what it is about.
+type PageMessage struct {
+	Text  string
+	About []string
+}
+
+// The lights of the summary; the words beside them carry the meaning for those who see no colour.
 const (
 	RatingGood  = "good"
 	RatingDoubt = "doubt"
@@ -43,31 +65,63 @@ type PageSection struct {
 	Facts   []string
 	Reasons []PageReason
 	Steps   []string
-	Cards   []PageCard
+	Groups  []PageGroup
 }
 
-type PageCard struct {
-	Rating, Heading, Verdict string
-	Facts                    []string
-	Reasons                  []PageReason
-	Steps                    []string // what to do about all of them
-	Command                  string
-	Evidence                 []PageEvidence
+// PageGroup is everything of one verdict.
+type PageGroup struct {
+	Rating, Verdict string
+	Cards           []PageCard
 }
+
+// PageCard is everything of which the same is to be said.
+type PageCard struct {
+	Items   []PageItem
+	Reasons []PageReason
+	Steps   []string // what to do about all of them
+}
+
+type PageItem struct {
+	Rating, Heading, Note string
+	Facts                 []PageFact
+	Lines                 []string
+	Command               string
+	Evidence              []PageEvidence
+
+	ID     string // these two are set by WritePage
+	Labels pageLabels
+}
+
+// PageFact is what is known, and of what kind it is.
+type PageFact struct{ Label, Value string }
 
 type PageReason struct{ Summary, Why string }
 
 type PageEvidence struct{ Source, Name, Value string }
 
+type pageLabels struct {
+	Private, Summary, Ratings, Contents, Support, Next, Evidence string
+	EvidenceColumns                                              []string
+}
+
+// mostAtOnce is how many keys a page shows without a table of contents.
+const mostAtOnce = 5
+
 //go:embed page.html
 var pageTemplate string
 
-// WritePage writes a page to a file, whole or not at all.
-func WritePage(a *frame.App, target archive.Target, p Page) error {
-	p.Lang = a.Catalog.Language
-	p.SummaryLabel, p.NextLabel, p.EvidenceLabel = a.Text("page.summary", nil), a.Text("page.next", nil), a.Text("page.evidence", nil)
-	p.EvidenceColumns = []string{a.Text("page.column.source", nil), a.Text("page.column.name", nil), a.Text("page.column.value", nil)}
-	layout, err := template.New("page").Funcs(template.FuncMap{"inline": inline}).Parse(pageTemplate)
+// WritePage writes a page to a file, whole or not at all. taken is when the snapshot was taken that the page is made from, zero where it
+// is made from what this computer sees.
+func WritePage(a *frame.App, target archive.Target, p Page, taken time.Time) error {
+	p.Lang, p.Made = a.Catalog.Language, madeBy(a, taken)
+	p.Labels = pageLabels{
+		Private: a.Text("page.private", nil), Summary: a.Text("page.summary", nil), Ratings: a.Text("page.counts", nil),
+		Contents: a.Text("page.contents", nil), Support: a.Text("page.support", nil), Next: a.Text("page.next", nil), Evidence: a.Text("page.evidence", nil),
+		EvidenceColumns: []string{a.Text("page.column.source", nil), a.Text("page.column.name", nil), a.Text("page.column.value", nil)},
+	}
+	p.Summary.Ratings = slices.DeleteFunc(p.Summary.Ratings, func(r PageRating) bool { return r.Count == 0 })
+	p.number()
+	layout, err := template.New("page").Funcs(template.FuncMap{"inline": inline, "breakable": breakable}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("page layout: %w", err)
 	}
@@ -76,6 +130,42 @@ func WritePage(a *frame.App, target archive.Target, p Page) error {
 		return fmt.Errorf("fill the page: %w", err)
 	}
 	return archive.WriteFile(target, out.Bytes())
+}
+
+// madeBy says when, by what and from what the page was made.
+func madeBy(a *frame.App, taken time.Time) string {
+	today, version := messages.Own(a.Date(a.Now())), messages.Own(frame.Version())
+	if !taken.IsZero() {
+		return a.Text("page.made-from-snapshot", messages.Args{"Date": today, "Version": version, "Taken": messages.Own(a.Date(taken))})
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	return a.Text("page.made", messages.Args{"Date": today, "Version": version, "Host": foreign.Text(host)})
+}
+
+// number gives everything an id, and lists it where it is too much to be seen at once.
+func (p *Page) number() {
+	items := 0
+	var contents []PageItem
+	for _, section := range p.Sections {
+		for _, group := range section.Groups {
+			for _, card := range group.Cards {
+				for i := range card.Items {
+					items++
+					item := &card.Items[i]
+					item.ID, item.Rating, item.Labels = fmt.Sprintf("item-%d", items), group.Rating, p.Labels
+					if group.Rating != RatingNone {
+						contents = append(contents, PageItem{ID: item.ID, Rating: group.Rating, Heading: item.Heading, Note: group.Verdict})
+					}
+				}
+			}
+		}
+	}
+	if len(contents) > mostAtOnce {
+		p.Contents = contents
+	}
 }
 
 // PageReasons gives reasons in words, and what was seen as rows.
@@ -110,4 +200,40 @@ func inline(text string) []run {
 		runs[i] = run{Text: part, Code: i%2 == 1}
 	}
 	return runs
+}
+
+// breakable cuts a URI or a distinguished name into the parts that a line is broken between, and not within. Other texts are one part.
+func breakable(text string) []string {
+	switch {
+	case strings.HasPrefix(text, "pkcs11:"):
+		return strings.SplitAfter(text, ";")
+	case distinguished(text):
+		return relativeNames(text)
+	}
+	return []string{text}
+}
+
+// distinguished tells whether a text looks like a distinguished name: TYPE=value.
+func distinguished(text string) bool {
+	name, _, is := strings.Cut(text, "=")
+	return is && name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.") == ""
+}
+
+// relativeNames cuts a distinguished name after the commas that separate (RFC 4514), not those of a value, which a backslash precedes.
+func relativeNames(text string) []string {
+	var parts []string
+	begin := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case ',':
+			for i+1 < len(text) && text[i+1] == ' ' {
+				i++
+			}
+			parts = append(parts, text[begin:i+1])
+			begin = i + 1
+		}
+	}
+	return append(parts, text[begin:])
 }
