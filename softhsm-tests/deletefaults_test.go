@@ -106,6 +106,22 @@ func TestDeleteUnproven(t *testing.T) {
 	}
 }
 
+// TestDeleteNotShown has a token with which the key cannot show itself. The copy is there and the key stays: that is done in part, and no failure.
+func TestDeleteNotShown(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, deletable)
+	got := r.run(t, "error:C_SignInit:0x70", "export", "alice", "-o", r.path("alice.pfx"), "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes")
+	if got.code != 5 || !strings.Contains(got.stderr, "Nothing was done to the key") || !strings.Contains(got.stderr, "CKR_MECHANISM_INVALID") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if err := opensslOpens(r.path("alice.pfx"), r.path("password.txt"), false); err != nil {
+		t.Error(err)
+	}
+	if r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey == nil {
+		t.Error("the key is gone")
+	}
+}
+
 // TestDeleteTampered puts another file in the place of the proven one, before the key is destroyed. C_OpenSession of the second
 // session comes after the file was proven anew, so the file is exchanged as soon as it has its name.
 func TestDeleteTampered(t *testing.T) {

@@ -335,6 +335,29 @@ func TestExportAllFaulty(t *testing.T) {
 	})
 }
 
+// TestUntoldIsNoRefusal has the token not say whether a key may leave. Nobody knows then whether it needs a backup: no command ends with 0, nor
+// says that the key cannot leave.
+func TestUntoldIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, deletable)
+	if err := os.Mkdir(r.path("backups"), 0o700); err != nil { // for status; nothing comes there
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		code int
+		args []string
+	}{
+		{1, []string{"export", "alice", "-o", r.path("alice.pfx"), "--iterations", "1000"}},
+		{5, []string{"export", "--all", "--dir", r.path("backups"), "--iterations", "1000"}},
+		{1, []string{"status", "--dir", r.path("backups")}},
+	} {
+		got := r.run(t, "unsupported:0x162", row.args...)
+		if said := got.stdout + got.stderr; got.code != row.code || !strings.Contains(said, "[attributes-not-told]") || strings.Contains(said, "cannot leave the token") {
+			t.Errorf("%q: exit code %d\n%s", row.args, got.code, said)
+		}
+	}
+}
+
 // TestRestrictedExportAll allows one way only, which the token does not go. A key that may leave has no backup then: that is not 0,
 // with nothing else on the token either.
 func TestRestrictedExportAll(t *testing.T) {

@@ -254,7 +254,7 @@ func policyFaults() []faultyCase {
 	for _, kind := range []string{"unavailable", "unsupported"} {
 		cases = append(cases,
 			firstReason(kind+":0x162", "alice", "attributes-not-told"), // CKA_EXTRACTABLE
-			faultyCase{faults: kind + ":0x162", export: "alice", code: 3, reason: "attributes-not-told"},
+			faultyCase{faults: kind + ":0x162", export: "alice", code: 1, reason: "attributes-not-told"},
 			firstReason(kind+":0x103", "alice", "exportable-by-wrap"), // CKA_SENSITIVE
 			faultyCase{faults: kind + ":0x103,no-wrap", export: "frank", code: 3, reason: "no-wrapping-mechanism"},
 		)

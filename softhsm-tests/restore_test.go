@@ -52,7 +52,7 @@ func (r *restorable) args(t *testing.T, faults string, args ...string) (environm
 	if faults != "" {
 		module, environment = faultyModule(t), append(slices.Clone(environment), "P11FAULT="+faults)
 	}
-	if args[0] != "list" {
+	if args[0] != "list" && args[0] != "status" {
 		args = append(args, "--password-source", "file:"+r.path("password.txt"))
 	}
 	return environment, append(args, "--module", module, "--pin-source", "file:"+r.path("token/pin.txt"))

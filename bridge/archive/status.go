@@ -24,7 +24,7 @@ const (
 	StateNotShown    BackupState = "key-not-shown" // whether the key on the token is the one in the file is not known
 	StateKeyGone     BackupState = "key-gone"      // the key is no longer on the token: there is nothing to back up
 	StateCannotLeave BackupState = "cannot-leave"  // so it cannot need a backup either
-	StateUnknown     BackupState = "unknown"       // whether there is a private key, and which, shows after a login only
+	StateUnknown     BackupState = "unknown"       // whether there is a private key, and which, or whether it may leave: a login is missing, or the token does not say
 )
 
 // BackupStates lists the states.
@@ -47,6 +47,11 @@ type KeyStatus struct {
 	State     BackupState
 	Backup    *Backup // of this certificate and key, nil where there is none
 	Reasons   []verdict.Reason
+}
+
+// Unknown tells that it could not be found out what a key needs.
+func (s *BackupStatus) Unknown() bool {
+	return len(s.Hidden) > 0 || slices.ContainsFunc(s.Keys, func(key KeyStatus) bool { return key.State == StateUnknown })
 }
 
 // NeedsAttention tells that something is to be done: a backup to be made, or a login to find out whether one is.
@@ -147,7 +152,7 @@ func (s *KeyStatus) find(archive *comparison) (BackupState, []verdict.Fact) {
 		}
 	}
 	if !hidden && !s.Verdict.Exportable {
-		return StateCannotLeave, nil
+		return s.keptState(), nil
 	}
 	if earlier := archive.renewed(s.Identity, certificate); earlier != nil {
 		return StateOutdated, []verdict.Fact{{Name: "file", Value: earlier.Path()}, {Name: "created", Value: earlier.Record.Created}, {Name: "not_before", Value: certificate.NotBefore.UTC().Format(time.RFC3339)}}
@@ -175,7 +180,7 @@ func (s *KeyStatus) findWith(b *Backup, hidden bool) (BackupState, []verdict.Fac
 	case hidden:
 		return StateUnknown, nil
 	case s.Identity.PrivateKey != nil && !Shown(s.Identity) && !s.Verdict.Exportable:
-		return StateCannotLeave, nil
+		return s.keptState(), nil
 	case s.Identity.PrivateKey != nil && !Shown(s.Identity):
 		return StateNotShown, []verdict.Fact{file, {Name: "CKA_ID", Value: verdict.HexText(s.Identity.PrivateKey.ID())}}
 	case s.Identity.PrivateKey != nil:
@@ -184,6 +189,14 @@ func (s *KeyStatus) findWith(b *Backup, hidden bool) (BackupState, []verdict.Fac
 		return StateKeyGone, []verdict.Fact{file, created}
 	}
 	return "", nil // a certificate of a key that is elsewhere
+}
+
+// keptState is the state of a key without a backup that will not leave: what the token does not tell is no refusal.
+func (s *KeyStatus) keptState() BackupState {
+	if s.Verdict.Known() {
+		return StateCannotLeave
+	}
+	return StateUnknown
 }
 
 func parsedCertificate(identity token.Identity) *pki.Certificate {

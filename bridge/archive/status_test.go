@@ -37,6 +37,9 @@ func statusRows() []statusRow {
 		{"the key has the certificate's CKA_ID alone, and cannot leave", func(*Archive, *Backup) {}, StateCannotLeave, verdict.KeyNotExtractable, func(inventory *token.Inventory) {
 			inventory.Objects[0] = tokentest.PrivateKey("", tokentest.Locked)
 		}},
+		{"whether the key may leave is not told", func(a *Archive, _ *Backup) { forget(a) }, StateUnknown, verdict.AttributesNotTold, func(inventory *token.Inventory) {
+			delete(inventory.Objects[0].Attributes, token.CKAExtractable)
+		}},
 		{"the record is of another key", func(_ *Archive, b *Backup) { b.Record.PublicKeySHA256 = strings.Repeat("0", 64) }, StateNever, verdict.BackupNeverMade, nil},
 		{"the key is gone", func(*Archive, *Backup) {}, StateKeyGone, verdict.BackupKeyGone, func(inventory *token.Inventory) { inventory.Objects = inventory.Objects[1:] }},
 		{"the key is hidden", func(*Archive, *Backup) {}, StateUnknown, verdict.KeysHiddenUntilLogin, func(inventory *token.Inventory) {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"errors"
 
 	"p11bridge/bridge"
 	"p11bridge/cmd/frame"
@@ -30,7 +31,11 @@ func confirmDeletion(ctx context.Context, a *frame.App, o *exportOptions, r brid
 func exportErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(_ *frame.App, e *bridge.DeletionError) frame.Failure {
-			return frame.Failure{ID: "error.deletion." + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
+			f := frame.Failure{ID: "error.deletion." + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
+			if errors.As(e.Err, new(*token.CannotShowError)) { // the copy is there, and nothing has failed
+				f.Code = frame.ExitPartly
+			}
+			return f
 		}),
 		frame.As(func(_ *frame.App, e *otherCertificateError) frame.Failure {
 			return frame.Failure{ID: "error.other-certificate", Args: messages.Args{"File": foreign.Text(e.file)}, Code: frame.ExitFailed}

@@ -297,8 +297,11 @@ func (a *App) sourceProblem(err error) string {
 // describeRefused tells a key that cannot leave from one of which the token did not tell enough: that is the token's failure.
 func describeRefused(_ *App, e *bridge.RefusedError) Failure {
 	f := Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
-	if e.Verdict.Has(verdict.ObjectUnreadable) {
+	switch {
+	case e.Verdict.Has(verdict.ObjectUnreadable):
 		f.ID, f.Code = "error.unreadable", ExitFailed
+	case !e.Verdict.Known():
+		f.ID, f.Code = "error.untold", ExitFailed
 	}
 	return f
 }

@@ -105,11 +105,11 @@ func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Re
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printStatus(p, status, shown) }, Code: exitOf(status)}, nil
 }
 
-// exitOf is the exit code that goes with a status. Where keys were hidden, nobody could find out what they need: that outweighs
-// what is known to need a backup.
+// exitOf is the exit code that goes with a status. Where keys were hidden, or the token does not say whether they may leave, nobody could
+// find out what they need: that outweighs what is known to need a backup.
 func exitOf(status *archive.BackupStatus) int {
 	switch {
-	case len(status.Hidden) > 0:
+	case status.Unknown():
 		return frame.ExitFailed
 	case status.NeedsAttention():
 		return frame.ExitPartly
