@@ -53,6 +53,9 @@ func (inventory *Inventory) Unread() []*Object {
 
 // FaultOf is the first fault among the objects of a class; nil where all could be read.
 func (inventory *Inventory) FaultOf(class Class) *Fault {
+	if inventory.linker != nil {
+		return inventory.linker.faults[class]
+	}
 	i := slices.IndexFunc(inventory.Objects, func(o *Object) bool { return o.Class == class && o.Fault() != nil })
 	if i < 0 {
 		return nil

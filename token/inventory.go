@@ -20,8 +20,11 @@ type Inventory struct {
 	Mechanisms []Mechanism `json:"mechanisms"`
 	Objects    []*Object   `json:"objects"`
 
-	linker *linker // of the objects as they were read
+	linker *linker // of the objects, once they are complete
 }
+
+// Index prepares an inventory whose objects do not change any more for many questions.
+func (inventory *Inventory) Index() { inventory.linker = newLinker(inventory.Objects) }
 
 // Inventory reads the token's description, mechanisms and objects, as far as the session's login state shows them.
 // Attributes that a token does not tell are in the result with the return value that it gave instead.

@@ -13,6 +13,7 @@ type linker struct {
 	publicKeys   []*Object
 	privateKeys  []*Object
 
+	faults   map[Class]*Fault                // the first of each class
 	own      map[*Object]pki.PublicKey       // what is known of a key object's own public key
 	holders  map[string]*holders             // by SubjectPublicKeyInfo
 	halves   []pki.PublicKey                 // every public key that a certificate or a public key object has, once
@@ -35,10 +36,13 @@ type hints struct {
 
 func newLinker(objects []*Object) *linker {
 	l := &linker{
-		certificates: certificates(objects), own: map[*Object]pki.PublicKey{}, holders: map[string]*holders{}, hints: map[string]*hints{},
+		certificates: certificates(objects), faults: map[Class]*Fault{}, own: map[*Object]pki.PublicKey{}, holders: map[string]*holders{}, hints: map[string]*hints{},
 	}
 	hinted := map[hint]bool{}
 	for _, o := range objects {
+		if fault := o.Fault(); fault != nil && l.faults[o.Class] == nil {
+			l.faults[o.Class] = fault
+		}
 		switch o.Class {
 		case CKOPrivateKey:
 			l.privateKeys = append(l.privateKeys, o)

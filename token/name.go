@@ -54,9 +54,7 @@ func (n *namer) add(i int, o *Object) {
 		byLabel.id, byLabel.hasID = "", false
 		byKind.id, byKind.label, byKind.hasID, byKind.hasLabel = "", "", false, false
 		for _, name := range []objectName{whole, byID, byLabel, byKind} {
-			if at := n.at[name]; len(at) == 0 || at[len(at)-1] != i {
-				n.at[name] = append(at, i)
-			}
+			addPlace(n.at, name, i)
 		}
 	}
 }

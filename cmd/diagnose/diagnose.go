@@ -151,10 +151,11 @@ func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now tim
 	if selector != nil {
 		meant = selector.Select(all)
 	}
+	names := token.NewNameIndex(all)
 	for i, identity := range shown.Identities {
 		name := identity.URI
 		if next.short {
-			name = view.ShortName(all, meant[i], identity.URI)
+			name = view.ShortName(names, meant[i], identity.URI)
 		}
 		shown.Diagnoses = append(shown.Diagnoses, diagnosedView{URI: identity.URI, name: name})
 		shown.Diagnoses[i].setNext(next, identity)

@@ -10,17 +10,17 @@ import (
 
 // ShortName is the shortest name that means one identity of a token alone: its label, its CKA_ID, the beginning of
 // its certificate's fingerprint, or else the URI.
-func ShortName(identities []token.Identity, identity token.Identity, uri string) string {
+func ShortName(among *token.NameIndex, identity token.Identity, uri string) string {
 	for _, o := range identity.Objects() {
 		for _, name := range []string{string(o.Label()), hex.EncodeToString(o.ID())} {
-			if typeable(name) && namesAlone(name, identities, identity) {
+			if typeable(name) && namesAlone(name, among, identity) {
 				return name
 			}
 		}
 	}
 	if c := identity.Certificate; c != nil && c.Parsed != nil {
 		const digits = 16
-		if name := "sha256:" + c.Parsed.SHA256()[:digits]; namesAlone(name, identities, identity) {
+		if name := "sha256:" + c.Parsed.SHA256()[:digits]; namesAlone(name, among, identity) {
 			return name
 		}
 	}
@@ -32,12 +32,12 @@ func typeable(name string) bool {
 	return name != "" && !strings.HasPrefix(name, "-") && foreign.Text(name).String() == name
 }
 
-func namesAlone(name string, identities []token.Identity, identity token.Identity) bool {
+func namesAlone(name string, among *token.NameIndex, identity token.Identity) bool {
 	selector, err := token.ParseSelector(name)
 	if err != nil || selector.URI != nil {
 		return false
 	}
-	selected := selector.Select(identities)
+	selected := among.Select(selector)
 	if len(selected) != 1 {
 		return false
 	}

@@ -92,6 +92,7 @@ func ReadSnapshot(path string) (*Snapshot, error) {
 		if !inventory.Sound() {
 			return nil, bad("an object in it is not whole")
 		}
+		inventory.Index()
 	}
 	return shown, nil
 }

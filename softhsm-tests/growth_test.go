@@ -1,0 +1,176 @@
+package softhsmtests
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Work is counted, not timed: the calls that reach the module, and the statements of p11bridge that are executed, which a build
+// with -cover counts in each of its processes.
+
+// TestGrowth has each command work on 100 and on 1,000 identities: neither figure may grow faster than n·log n.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	testGrowth(t, 100, 1000)
+}
+
+// TestGrowthLong goes on to 10,000.
+func TestGrowthLong(t *testing.T) {
+	t.Parallel()
+	testGrowth(t, 1000, 10000)
+}
+
+// few is how many identities the work is measured on that does not grow.
+const few = 10
+
+// growthRun is one run of p11bridge on a token of n identities.
+type growthRun struct {
+	name string
+	code int
+	args func(g *grown) []string
+	on   func(n int) manyIdentities
+}
+
+func ordinary(n int) manyIdentities { return manyIdentities{count: n, first: 2, issued: 100} }
+
+// growthRuns stand in the order of their runs: some need what those before have made.
+var growthRuns = []growthRun{
+	{"list", 0, func(*grown) []string { return []string{"list"} }, ordinary},
+	{"list --json", 0, func(*grown) []string { return []string{"list", "--json"} }, ordinary},
+	{"diagnose", 0, func(*grown) []string { return []string{"diagnose"} }, ordinary},
+	{"snapshot", 0, func(g *grown) []string {
+		return []string{"snapshot", "--force", "-o", filepath.Join(g.scratch, "s.json")}
+	}, ordinary},
+	{"a mistyped name", 1, func(g *grown) []string { return g.export("NAME-THAT-IS-NOT-THERE") }, ordinary},
+	{"a name that all have", 2, func(g *grown) []string { return g.export("person") }, func(n int) manyIdentities {
+		return manyIdentities{count: n, first: 2, issued: 100, alike: true}
+	}},
+	{"a mistyped name among names that all have", 1, func(g *grown) []string { return g.export("NAME-THAT-IS-NOT-THERE") }, func(n int) manyIdentities {
+		return manyIdentities{count: n, first: 2, issued: 100, alike: true}
+	}},
+	{"export --all", 0, func(g *grown) []string { return g.exportAll() }, ordinary},
+	{"export --all once more", 0, func(g *grown) []string { return g.exportAll() }, ordinary},
+	{"status", 0, func(g *grown) []string { return []string{"status", "--dir", g.directory} }, ordinary},
+	{"status of renewed keys", 5, func(g *grown) []string { return []string{"status", "--dir", g.directory} }, func(n int) manyIdentities {
+		return manyIdentities{count: n, first: 2 + n, issued: 10}
+	}},
+	{"export --all --delete-key", 0, func(g *grown) []string { return append(g.exportAll(), "--delete-key", "--yes", "--allow-volatile") }, ordinary},
+}
+
+// grown is a token of one size, with the directory of its backups.
+type grown struct {
+	program, module, scratch, directory, password string
+	count                                         int
+	files                                         map[manyIdentities]string
+}
+
+func (g *grown) export(name string) []string {
+	return []string{"export", name, "-o", filepath.Join(g.scratch, "x.pfx"), "--iterations", "1", "--password-source", "file:" + g.password}
+}
+
+func (g *grown) exportAll() []string {
+	return []string{"export", "--all", "--dir", g.directory, "--iterations", "1", "--password-source", "file:" + g.password}
+}
+
+func testGrowth(t *testing.T, less, more int) {
+	program := filepath.Join(t.TempDir(), "p11bridge")
+	build := exec.Command("go", "build", "-cover", "-covermode=count", "-coverpkg=p11bridge/...", "-o", program, "../cmd/p11bridge")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build -cover: %v\n%s", err, out)
+	}
+	module := compile(t, "many.c", "many.so", "-shared", "-fPIC")
+	sizes := map[int]*grown{}
+	for _, n := range []int{few, less, more} {
+		scratch := t.TempDir()
+		sizes[n] = &grown{program: program, module: module, scratch: scratch, directory: filepath.Join(scratch, "backups"), password: filepath.Join(scratch, "password"), count: n, files: map[manyIdentities]string{}}
+		if err := os.WriteFile(sizes[n].password, []byte("password-of-the-growth-test"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allowed := bound(more) / bound(less)
+	for _, run := range growthRuns {
+		base, low, high := sizes[few].work(t, run), sizes[less].work(t, run), sizes[more].work(t, run)
+		for _, figure := range []struct {
+			name            string
+			base, low, high float64
+		}{{"calls", base.calls, low.calls, high.calls}, {"statements", base.statements, low.statements, high.statements}} {
+			ratio := (figure.high - figure.base) / max(figure.low-figure.base, 1)
+			t.Logf("%-42s %-10s %d: %.0f, %d: %.0f, %.1f times", run.name, figure.name, less, figure.low, more, figure.high, ratio)
+			if figure.low <= figure.base {
+				t.Errorf("%s: %.0f %s on %d identities and %.0f on %d: nothing was counted", run.name, figure.low, figure.name, less, figure.base, few)
+			}
+			if ratio > allowed {
+				t.Errorf("%s: %.0f %s on %d identities and %.0f on %d: %.1f times as many, and n·log n is %.1f times", run.name, figure.low, figure.name, less, figure.high, more, ratio, allowed)
+			}
+		}
+	}
+}
+
+// bound is n·log n without what a few identities take.
+func bound(n int) float64 {
+	of := func(n int) float64 { return float64(n) * math.Log(float64(n)) }
+	return of(n) - of(few)
+}
+
+type work struct{ calls, statements float64 }
+
+// work runs p11bridge and counts. It has one thread for the module, whose token is one for one thread.
+func (g *grown) work(t *testing.T, run growthRun) work {
+	t.Helper()
+	of := run.on(g.count)
+	if g.files[of] == "" {
+		g.files[of] = of.file(t)
+	}
+	counted, calls := t.TempDir(), filepath.Join(g.scratch, "calls")
+	command := exec.CommandContext(t.Context(), g.program, append(run.args(g), "--module", g.module)...)
+	command.Env = append(os.Environ(), "P11MANY="+g.files[of], "P11MANY_CALLS="+calls, "GOCOVERDIR="+counted, "GOMAXPROCS=1")
+	if r := finish(t, command); r.code != run.code {
+		t.Fatalf("%s on %d identities: exit code %d, not %d\n%.2000s\n%.2000s", run.name, g.count, r.code, run.code, r.stdout, r.stderr)
+	}
+	text, err := os.ReadFile(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return work{n, executed(t, counted)}
+}
+
+// executed counts the statements that the processes of a run executed.
+func executed(t *testing.T, directory string) float64 {
+	t.Helper()
+	profile := filepath.Join(directory, "profile")
+	if out, err := exec.CommandContext(context.Background(), "go", "tool", "covdata", "textfmt", "-i="+directory, "-o="+profile).CombinedOutput(); err != nil {
+		t.Fatalf("go tool covdata: %v\n%s", err, out)
+	}
+	file, err := os.Open(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	total := 0.0
+	lines := bufio.NewScanner(file)
+	lines.Scan() // the mode
+	for lines.Scan() {
+		var statements, times float64
+		fields := strings.Fields(lines.Text())
+		if _, err := fmt.Sscan(strings.Join(fields[len(fields)-2:], " "), &statements, &times); err != nil {
+			t.Fatal(err)
+		}
+		total += statements * times
+	}
+	if err := lines.Err(); err != nil || total == 0 {
+		t.Fatalf("no statement was counted: %v", err)
+	}
+	return total
+}
