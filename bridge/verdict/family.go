@@ -21,26 +21,6 @@ type Family struct {
 	Lies []string
 }
 
-// inventions are the modules and tokens that set CKA_LOCAL, CKA_NEVER_EXTRACTABLE or CKA_ALWAYS_SENSITIVE without knowing where
-// a key comes from. A pattern is the beginning of the text; an empty one fits everything.
-var inventions = []struct {
-	libraryManufacturer, library, model string
-	source                              string
-}{
-	{libraryManufacturer: "OpenSC", model: "PKCS#15 emulated", source: "OpenSC sets all three for every key of a card without PKCS#15 structures of its own, imported ones too"},
-	{model: "PKCS#15 emulated", source: "as above, where a proxy hides the module"},
-	{libraryManufacturer: "IBM", source: "measured on openCryptoki 3.8.1: CKA_NEVER_EXTRACTABLE and CKA_ALWAYS_SENSITIVE of keys that came by C_CreateObject"},
-	{library: "openCryptoki", source: "as above, where a proxy names the module"},
-}
-
-// Invents tells whether what is said of a key's origin is not known to the token that says it.
-func Invents(inventory *token.Inventory) bool {
-	return slices.ContainsFunc(inventions, func(row struct{ libraryManufacturer, library, model, source string }) bool {
-		return strings.HasPrefix(string(inventory.Module.Manufacturer), row.libraryManufacturer) && strings.HasPrefix(string(inventory.Module.Description), row.library) &&
-			strings.HasPrefix(string(inventory.Token.Model), row.model)
-	})
-}
-
 // familyRow tells a family by what the token and its module say of themselves. A pattern is the beginning of the text;
 // an empty one fits everything.
 type familyRow struct {
@@ -61,14 +41,16 @@ var families = []familyRow{
 	{library: "TPM2.0 Cryptoki", family: Family{Name: "tpm", Lies: []string{"CKA_EXTRACTABLE=true for imported keys, and no C_WrapKey"}},
 		source: "measured on tpm2-pkcs11 1.9 over swtpm"},
 	{manufacturer: "www.CardContact.de", family: Family{Name: "smartcard-hsm", Backup: true},
-		source: "CardContact, SmartCard-HSM: key backup under a device key encryption key (DKEK); manufacturer as in the vendor's PKCS#11 URIs"},
+		source: "CardContact, SmartCard-HSM: key backup under a device key encryption key (DKEK); OpenSC, pkcs15-sc-hsm.c: manufacturer \"www.CardContact.de\""},
+	{manufacturer: "CardContact", family: Family{Name: "smartcard-hsm", Backup: true},
+		source: "as above; sc-hsm-embedded, token-sc-hsm.c: manufacturer \"CardContact (www.cardcontact.de)\""},
 	{manufacturer: "Yubico", model: "YubiHSM", family: Family{Name: "yubihsm2", Backup: true},
 		source: "Yubico, YubiHSM 2 user guide: backup and restore by export under a wrap key"},
 	{libraryManufacturer: "Yubico", library: "YubiHSM", family: Family{Name: "yubihsm2", Backup: true}, source: "as above, told by the module"},
 	{manufacturer: "Yubico", model: "YubiKey", family: Family{Name: "yubikey"},
 		source: "ykcs11: manufacturer \"Yubico (www.yubico.com)\", model \"YubiKey YK5\"; Yubico PIV: a private key cannot be read"},
-	{manufacturer: "piv_II", family: Family{Name: "yubikey"}, source: "OpenSC, pkcs15-piv: manufacturer \"piv_II\" for every PIV card; NIST SP 800-73"},
-	{manufacturer: "OpenPGP project", family: Family{Name: "openpgp"}, source: "OpenSC, pkcs15-openpgp: manufacturer \"OpenPGP project\"; OpenPGP card specification: no command reads a private key"},
+	{manufacturer: "piv_II", family: Family{Name: "piv"}, source: "OpenSC, pkcs15-piv.c: manufacturer \"piv_II \" for every PIV card, YubiKeys among them; NIST SP 800-73: no command reads a private key"},
+	{manufacturer: "OpenPGP project", family: Family{Name: "openpgp"}, source: "OpenSC, pkcs15-openpgp.c: manufacturer \"OpenPGP project\"; OpenPGP card specification: no command reads a private key"},
 	{manufacturer: "ZeitControl", family: Family{Name: "openpgp"}, source: "OpenSC, pkcs15-openpgp: maker of OpenPGP cards"},
 	{library: "Chrystoki", family: Family{Name: "luna", Backup: true}, source: "Thales, Luna HSM documentation: partition backup; private key wrapping is a partition policy, off by default"},
 	{manufacturer: "SafeNet", model: "Luna", family: Family{Name: "luna", Backup: true}, source: "as above, told by the token"},
@@ -79,6 +61,7 @@ var families = []familyRow{
 	{library: "openCryptoki", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true},
 		source: "openCryptoki documentation: token directories; measured on 3.8.1: CKR_KEY_NOT_WRAPPABLE for CKK_EC on a token without CKM_ECDSA"},
 	{libraryManufacturer: "IBM", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true}, source: "as above, told by the module's maker"},
+	{manufacturer: "IBM", model: "Soft", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true}, source: "as above, where a proxy hides the module"},
 }
 
 // refuses tells whether tokens of the family that list these mechanisms will not wrap keys of a type.

@@ -23,10 +23,11 @@ func TestFamilyOf(t *testing.T) {
 		{"Mozilla Foundation", "NSS 3", "0.0", "NSS Internal Crypto Services", "Mozilla Foundation", "nss", true},
 		{"IBM", "SW   TPM", "", "TPM2.0 Cryptoki", "tpm2-software.github.io", "tpm", false},
 		{"www.CardContact.de", "PKCS#15 emulated", "", "OpenSC smartcard framework", "OpenSC Project", "smartcard-hsm", true},
+		{"CardContact (www.cardcontact.de)", "SmartCard-HSM", "", "SmartCard-HSM with PC/SC", "CardContact (www.cardcontact.de)", "smartcard-hsm", true},
 		{"Yubico (www.yubico.com)", "YubiHSM", "2.3", "YubiHSM PKCS#11 Library", "Yubico (www.yubico.com)", "yubihsm2", true},
 		{"", "", "", "YubiHSM PKCS#11 Library", "Yubico (www.yubico.com)", "yubihsm2", true},
 		{"Yubico (www.yubico.com)", "YubiKey YK5", "5.4", "PKCS#11 PIV Library (SP-800-73)", "Yubico (www.yubico.com)", "yubikey", false},
-		{"piv_II", "PKCS#15 emulated", "", "OpenSC smartcard framework", "OpenSC Project", "yubikey", false},
+		{"piv_II", "PKCS#15 emulated", "", "OpenSC smartcard framework", "OpenSC Project", "piv", false},
 		{"OpenPGP project", "PKCS#15 emulated", "", "OpenSC smartcard framework", "OpenSC Project", "openpgp", false},
 		{"ZeitControl", "PKCS#15 emulated", "", "OpenSC smartcard framework", "OpenSC Project", "openpgp", false},
 		{"SafeNet", "LunaSA", "", "Chrystoki", "SafeNet", "luna", true},
@@ -74,7 +75,7 @@ func TestFamilyRows(t *testing.T) {
 		}
 		backup[name] = row.family.Backup
 	}
-	for _, name := range []string{"smartcard-hsm", "yubihsm2", "yubikey", "luna", "nshield", "cloudhsm", "tpm", "openpgp", "nss", "softhsm", "opencryptoki"} {
+	for _, name := range []string{"smartcard-hsm", "yubihsm2", "yubikey", "piv", "luna", "nshield", "cloudhsm", "tpm", "openpgp", "nss", "softhsm", "opencryptoki"} {
 		if _, known := backup[name]; !known {
 			t.Errorf("the family %s is missing", name)
 		}
@@ -92,6 +93,18 @@ func TestEveryFamilyRowIsReached(t *testing.T) {
 		got, known := FamilyOf(inventory)
 		if !known || got.Name != row.family.Name || !slices.Equal(got.RefusesToWrap, row.family.RefusesToWrap) {
 			t.Errorf("row %d (%s) is hidden by one for %s", i, row.family.Name, got.Name)
+		}
+	}
+}
+
+// TestInventions holds the table itself: no row fits everything, each invents something, and says where that is known from.
+func TestInventions(t *testing.T) {
+	for i, row := range inventionTable {
+		if row.libraryManufacturer+row.library+row.manufacturer+row.model == "" || len(row.invents) == 0 {
+			t.Errorf("row %d fits every token, or invents nothing", i)
+		}
+		if row.source == "" || i == 0 && strings.HasPrefix(row.source, "as above") {
+			t.Errorf("row %d has the source %q", i, row.source)
 		}
 	}
 }

@@ -183,28 +183,6 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 	}
 }
 
-// judgeOrigin tells a key that was born on the token from one whose original may still be somewhere. CKA_LOCAL=false
-// alone proves nothing: NSS says so of every key. What a module is known to invent says nothing either, and all flags false at
-// once is no answer: OpenSC says so of keys that it generated.
-func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {
-	local, never := attributeFact(key, token.CKALocal), attributeFact(key, token.CKANeverExtractable)
-	given := func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.NotGiven }
-	silent := !slices.ContainsFunc(originFlags, func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.False })
-	switch {
-	case silent, Invents(inventory) && (given(token.CKALocal) || given(token.CKANeverExtractable)):
-		v.add(OriginUnknown, local, never)
-	case key.Attributes.Bool(token.CKANeverExtractable) == token.False:
-		v.add(OriginalMayExist, never, local)
-	case key.Attributes.Bool(token.CKALocal) == token.True:
-		v.add(KeyGeneratedOnToken, local, never)
-	}
-	v.addFamily(inventory)
-}
-
-// originFlags are the attributes that tell where a key comes from. A token that knows sets one of them, at the least
-// CKA_SENSITIVE: a key that it does not let go is one that it keeps.
-var originFlags = []token.Attribute{token.CKASensitive, token.CKAExtractable, token.CKAAlwaysSensitive, token.CKANeverExtractable, token.CKALocal}
-
 // addFamily tells the backup route of the token's own family, or that it has none.
 func (v *Verdict) addFamily(inventory *token.Inventory) {
 	family, known := FamilyOf(inventory)

@@ -176,9 +176,21 @@ var familyRows = []judgeRow{
 	{"NSS says CKA_LOCAL=false of what it generated", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false, token.CKANeverExtractable: nil})), ofMake("Mozilla Foundation", "NSS 3", "0.0"),
 		[]string{lockedIn + fmt.Sprintf(ofFamily, "backup", "nss", "Mozilla Foundation", "NSS 3")}},
 	{"a family without a backup", pair(tokentest.Locked), ofMake("piv_II", "PKCS#15 emulated", ""),
-		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "no-backup", "yubikey", "piv_II", "PKCS#15 emulated")}},
+		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "no-backup", "piv", "piv_II", "PKCS#15 emulated")}},
 	{"OpenSC says of every emulated key that it was made there", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Token.Model = "OpenSC Project", "PKCS#15 emulated" },
 		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}`}},
+	{"sc-hsm-embedded says of every key that it was made there", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer = "CardContact (www.cardcontact.de)" },
+		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":true,"CKA_NEVER_EXTRACTABLE":true}`}},
+	{"ykcs11 says of imported keys that they never left", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false})), func(i *token.Inventory) {
+		i.Module.Manufacturer, i.Module.Description = "Yubico (www.yubico.com)", "PKCS#11 PIV Library (SP-800-73)"
+	}, []string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":true}`}},
+	{"ykcs11 knows what it generated", pair(tokentest.Locked), func(i *token.Inventory) {
+		i.Module.Manufacturer, i.Module.Description = "Yubico (www.yubico.com)", "PKCS#11 PIV Library (SP-800-73)"
+	}, []string{bornHere}},
+	{"openCryptoki knows what it generated", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Module.Description = "IBM", "openCryptoki" },
+		[]string{bornHere + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "Nobody", "None")}},
+	{"openCryptoki behind a proxy", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false})), ofMake("IBM", "Soft", ""),
+		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "IBM", "Soft")}},
 	{"OpenSC knows it of a card with PKCS#15", pair(tokentest.Locked), func(i *token.Inventory) { i.Module.Manufacturer, i.Token.Model = "OpenSC Project", "PKCS#15" }, []string{bornHere}},
 	{"openCryptoki says of imported keys that they never left", pair(tokentest.Locked.With(tokentest.Values{token.CKALocal: false})), func(i *token.Inventory) { i.Module.Manufacturer, i.Module.Description = "IBM", "openCryptoki" },
 		[]string{lockedIn + `; origin-unknown {"CKA_LOCAL":false,"CKA_NEVER_EXTRACTABLE":true}` + fmt.Sprintf(ofFamily, "backup", "opencryptoki", "Nobody", "None")}},
