@@ -8,6 +8,7 @@ import (
 	"p11bridge/cmd/demo"
 	"p11bridge/cmd/diagnose"
 	"p11bridge/cmd/doctor"
+	"p11bridge/cmd/drill"
 	"p11bridge/cmd/explain"
 	"p11bridge/cmd/export"
 	"p11bridge/cmd/frame"
@@ -34,6 +35,7 @@ func commands(a *frame.App) []*cobra.Command {
 		snapshot.NewCommand(a),
 		export.NewCommand(a),
 		verify.NewCommand(a),
+		drill.NewCommand(a),
 		restore.NewCommand(a),
 		delete.NewCommand(a),
 		status.NewCommand(a),

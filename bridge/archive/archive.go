@@ -31,6 +31,7 @@ type Archive struct {
 	Directory  string
 	Backups    []Backup           // by the names of their records
 	Unreadable []UnreadableRecord // records that are there and say nothing
+	Unrecorded []string           // the paths of the PFX files, by their extension, for which no record can be read
 
 	byCertificate map[string][]*Backup
 	byPublicKey   map[string][]*Backup
@@ -114,8 +115,17 @@ func Read(ctx context.Context, directory string) (*Archive, error) {
 		if fingerprint := namedFor(name); ok && fingerprint != "" && !spoken[entry.Name()] {
 			a.loose[fingerprint] = append(a.loose[fingerprint], name)
 		}
+		if isPFX(entry.Name()) && !spoken[entry.Name()] {
+			a.Unrecorded = append(a.Unrecorded, filepath.Join(directory, entry.Name()))
+		}
 	}
 	return a, nil
+}
+
+// isPFX goes by the extension. Names that begin with a dot are unfinished files, of ours or of others.
+func isPFX(name string) bool {
+	extension := strings.ToLower(filepath.Ext(name))
+	return (extension == BackupExtension || extension == ".p12") && !strings.HasPrefix(name, ".")
 }
 
 // read takes in one JSON file. Other people's are left alone: those that are not named as records are and have no PFX file

@@ -45,6 +45,8 @@ type Record struct {
 	Profile         pfx.Profile       `json:"profile"`
 	Iterations      int               `json:"iterations"`
 	Proof           Proof             `json:"proof"`
+	// LastDrill is when the file was last restored to a throw-away token that signed with its key, RFC 3339 in UTC; empty for never.
+	LastDrill string `json:"last_drill,omitempty"`
 }
 
 // RecordToken is the token that a key came from.
@@ -165,7 +167,11 @@ func parseRecord(text []byte) (*Record, error) {
 			return nil, errors.New("a fingerprint is missing or malformed")
 		}
 	}
-	for _, t := range []string{r.Created, r.Certificate.NotBefore, r.Certificate.NotAfter} {
+	times := []string{r.Created, r.Certificate.NotBefore, r.Certificate.NotAfter}
+	if r.LastDrill != "" {
+		times = append(times, r.LastDrill)
+	}
+	for _, t := range times {
 		if _, err := time.Parse(time.RFC3339, t); err != nil {
 			return nil, errors.New("a time is missing or malformed")
 		}

@@ -52,6 +52,19 @@ func FindSoftHSM() (token.Library, error) {
 
 // NewPlace writes the configuration and the PIN into a directory, which is made if it is missing and must be empty.
 func NewPlace(directory, pin string) (Place, error) {
+	p, err := NewPlaceWithoutPIN(directory)
+	if err != nil {
+		return Place{}, err
+	}
+	p.PIN = pin
+	if err := os.WriteFile(p.PINFile(), []byte(pin+"\n"), 0o600); err != nil {
+		return Place{}, fmt.Errorf("make a token: %w", err)
+	}
+	return p, nil
+}
+
+// NewPlaceWithoutPIN is NewPlace for tokens whose PIN is written nowhere.
+func NewPlaceWithoutPIN(directory string) (Place, error) {
 	library, err := FindSoftHSM()
 	if err != nil {
 		return Place{}, err
@@ -69,16 +82,13 @@ func NewPlace(directory, pin string) (Place, error) {
 	case len(entries) > 0:
 		return Place{}, ErrDirectoryNotEmpty
 	}
-	p := Place{Directory: directory, Library: library, PIN: pin}
+	p := Place{Directory: directory, Library: library}
 	tokens := filepath.Join(directory, "tokens")
 	if err := os.Mkdir(tokens, 0o700); err != nil {
 		return Place{}, fmt.Errorf("make a token: %w", err)
 	}
 	configuration := "directories.tokendir = " + tokens + "\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
 	if err := os.WriteFile(p.Configuration(), []byte(configuration), 0o600); err != nil {
-		return Place{}, fmt.Errorf("make a token: %w", err)
-	}
-	if err := os.WriteFile(p.PINFile(), []byte(pin+"\n"), 0o600); err != nil {
 		return Place{}, fmt.Errorf("make a token: %w", err)
 	}
 	return p, nil

@@ -136,6 +136,7 @@ const (
 	BackupUnproven         Code = "backup-unproven"
 	BackupKeyNotShown      Code = "backup-key-not-shown"
 	BackupKeyGone          Code = "backup-key-gone"
+	BackupNotAsRecorded    Code = "backup-not-as-recorded"
 
 	FileNotCertain Code = "file-not-certain"
 	FilePutBack    Code = "file-put-back"
@@ -275,6 +276,7 @@ var table = []Entry{
 	{BackupUnproven, Weakness, []string{"file", "created", "proof"}, "docs/schema/p11bridge.record.schema.json (proof)"},
 	{BackupKeyNotShown, Weakness, []string{"file", "CKA_ID"}, "PKCS#11 v3.1 §4.8 (CKA_ID, CKA_PUBLIC_KEY_INFO)"},
 	{BackupKeyGone, Notices, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json (token)"},
+	{BackupNotAsRecorded, Weakness, []string{"file", "record", "certificate_sha256"}, "docs/schema/p11bridge.record.schema.json (certificate, public_key_sha256)"},
 	{FileNotCertain, Weakness, []string{"file", "problem"}, "POSIX.1-2017 fsync()"},
 	{FilePutBack, Weakness, []string{"file", "problem"}, "POSIX.1-2017 rename()"},
 	{FileMayNotLast, Notices, []string{"file_system"}, "statfs(2)"},

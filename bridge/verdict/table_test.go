@@ -124,6 +124,7 @@ var madeElsewhere = map[Code]string{
 	BackupUnproven:         statusRows,
 	BackupKeyNotShown:      statusRows,
 	BackupKeyGone:          statusRows,
+	BackupNotAsRecorded:    bridgeRows,
 	FileNotCertain:         bridgeRows,
 	FilePutBack:            bridgeRows,
 	FileMayNotLast:         bridgeRows,

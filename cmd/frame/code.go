@@ -25,7 +25,7 @@ var usageErrors = []string{
 	"error.pin-value", "error.probe-snapshot", "error.profile", "error.proof", "error.request-of-nothing", "error.require-shroud",
 	"error.restore-key-all", "error.same-key", "error.same-source", "error.san", "error.several-tokens", "error.shroud-legacy",
 	"error.source", "error.status-dir", "error.subject", "error.timeout", "error.too-many-arguments", "error.unknown-code",
-	"error.unknown-command", "error.uri",
+	"error.unknown-command", "error.uri", "error.verify-dir-file",
 }
 
 // noErrors are texts beside those of errors.

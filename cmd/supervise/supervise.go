@@ -183,10 +183,16 @@ func removeUnfinished(path string) error {
 		return nil
 	}
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), name) || !entry.Type().IsRegular() {
+		remove := os.Remove
+		switch {
+		case !strings.HasPrefix(entry.Name(), name):
+			continue
+		case entry.IsDir():
+			remove = os.RemoveAll
+		case !entry.Type().IsRegular():
 			continue
 		}
-		if removed := os.Remove(filepath.Join(directory, entry.Name())); removed != nil && !errors.Is(removed, os.ErrNotExist) {
+		if removed := remove(filepath.Join(directory, entry.Name())); removed != nil && !errors.Is(removed, os.ErrNotExist) {
 			err = errors.Join(err, removed)
 		}
 	}

@@ -19,6 +19,7 @@ type verifyOptions struct {
 	file     string
 	password string
 	against  string
+	dir      string
 }
 
 // verifyView is what verify --json shows.
@@ -50,13 +51,22 @@ type keyView struct {
 func NewCommand(a *frame.App) *cobra.Command {
 	a.Errors(againstErrors()...)
 	a.Errors(view.CopyErrors()...)
+	a.Errors(view.CheckErrors()...)
 	o := &verifyOptions{}
 	c := &cobra.Command{
-		Use:     "verify FILE",
+		Use:     "verify FILE | --dir DIR",
 		Short:   a.Text("command.verify.short", nil),
 		Long:    a.Text("command.verify.long", nil),
-		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice"),
-		Args:    frame.ExactlyOne("FILE"),
+		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice", "verify --dir backups --password-source file:password.txt"),
+		Args: func(c *cobra.Command, args []string) error {
+			switch {
+			case o.dir == "":
+				return frame.ExactlyOne("FILE")(c, args)
+			case len(args) > 0 || o.against != "":
+				return frame.Usage("error.verify-dir-file", nil)
+			}
+			return nil
+		},
 	}
 	supervised := a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		o.file = args[0]
@@ -67,6 +77,9 @@ func NewCommand(a *frame.App) *cobra.Command {
 		return holdAgainst(ctx, w, o, v)
 	})
 	unsupervised := a.Unsupervised(func(ctx context.Context, args []string) (frame.Result, error) {
+		if o.dir != "" {
+			return verifyDirectory(ctx, a, o)
+		}
 		o.file = args[0]
 		v, _, err := view.JudgeFile(ctx, a, o.file, o.password)
 		return verification(o.file, v, nil), err
@@ -79,6 +92,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
 	c.Flags().StringVar(&o.against, "against", "", a.Text("flag.against", nil))
+	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.verify-dir", nil))
 	return c
 }
 

@@ -24,10 +24,15 @@ type Backup struct {
 	Created           string        `json:"created"`
 	CertificateSHA256 string        `json:"certificate_sha256"`
 	Proof             archive.Proof `json:"proof"`
+	LastDrill         *string       `json:"last_drill"` // null for never
 }
 
 func BackupOf(b *archive.Backup) Backup {
-	return Backup{b.Path(), b.Record.SHA256, b.RecordPath, b.Record.Created, b.Record.Certificate.SHA256, b.Record.Proof}
+	shown := Backup{File: b.Path(), SHA256: b.Record.SHA256, Record: b.RecordPath, Created: b.Record.Created, CertificateSHA256: b.Record.Certificate.SHA256, Proof: b.Record.Proof}
+	if b.Record.LastDrill != "" {
+		shown.LastDrill = &b.Record.LastDrill
+	}
+	return shown
 }
 
 // Names gives identities URIs that tell them apart, as list does.

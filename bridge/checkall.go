@@ -1,0 +1,334 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"runtime"
+	"sync"
+	"time"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// CheckAllRequest says how the copies of a directory are to be checked.
+type CheckAllRequest struct {
+	Password func() (*secret.Text, error) // of every file; asked at most once, and only where a file has one
+	// Tokens are throw-away tokens that every copy is restored to: each call empties the token and gives a session of it, read-write and
+	// logged in. As many copies are checked at once as there are tokens. Without any, the copies are checked in memory.
+	Tokens []func(context.Context) (*token.Session, error)
+	Now    time.Time // zero: the time of the call
+	Random io.Reader // nil: crypto/rand
+
+	// Began and Ended, where they are not nil, are told of every copy, by several goroutines at once.
+	Began, Ended func(*CheckedCopy)
+}
+
+// validate takes what is needed where nothing is named.
+func (r CheckAllRequest) validate() CheckAllRequest {
+	if r.Now.IsZero() {
+		r.Now = time.Now()
+	}
+	r.Random = randomOr(r.Random)
+	if r.Password == nil {
+		r.Password = func() (*secret.Text, error) { return nil, needs("check all", part{"password", true}) }
+	}
+	r.Password = sync.OnceValues(r.Password)
+	for _, callback := range []*func(*CheckedCopy){&r.Began, &r.Ended} {
+		if *callback == nil {
+			*callback = func(*CheckedCopy) {}
+		}
+	}
+	return r
+}
+
+// CheckOutcome says what became of a copy that was checked.
+type CheckOutcome string
+
+// The outcomes.
+const (
+	CheckPending  CheckOutcome = "pending"
+	CheckRestored CheckOutcome = "restored" // every key of it was restored to a throw-away token, which signed with it
+	CheckVerified CheckOutcome = "verified" // a valid copy; its keys were checked in memory
+	CheckInvalid  CheckOutcome = "invalid"  // judged, and no valid copy of what its record names
+	CheckMissing  CheckOutcome = "missing"  // there is a record and no file
+	CheckChanged  CheckOutcome = "changed"  // another file than the record's
+	CheckUnjudged CheckOutcome = "unjudged" // it uses what cannot be read here
+	CheckFailed   CheckOutcome = "failed"   // nobody found out
+)
+
+// CheckOutcomes lists them, but for that of a copy whose turn has not come.
+func CheckOutcomes() []CheckOutcome {
+	return []CheckOutcome{CheckRestored, CheckVerified, CheckInvalid, CheckMissing, CheckChanged, CheckUnjudged, CheckFailed}
+}
+
+// CheckedCopy is one file of a directory, and what was found out about it.
+type CheckedCopy struct {
+	Path    string
+	Backup  *archive.Backup // nil for a file without a record
+	Outcome CheckOutcome
+	Keys    []CheckedKey
+	Reasons []verdict.Reason // why not, and what is worth a notice
+	Err     error            // of CheckFailed
+}
+
+// Sound tells that the file is a valid copy.
+func (c *CheckedCopy) Sound() bool { return c.Outcome == CheckRestored || c.Outcome == CheckVerified }
+
+// CheckedKey is a key in a copy. The method and the proof are empty for one that was not restored.
+type CheckedKey struct {
+	Name        string
+	Certificate *pki.Certificate
+	Method      RestoreMethod
+	Mechanism   string
+	Proof       RestoreProof
+}
+
+// Copies are the files of an archive that are to be checked: those of its records, then those that have none.
+func Copies(a *archive.Archive) []*CheckedCopy {
+	copies := make([]*CheckedCopy, 0, len(a.Backups)+len(a.Unrecorded))
+	for i := range a.Backups {
+		copies = append(copies, &CheckedCopy{Path: a.Backups[i].Path(), Backup: &a.Backups[i], Outcome: CheckPending})
+	}
+	for _, path := range a.Unrecorded {
+		copies = append(copies, &CheckedCopy{Path: path, Outcome: CheckPending})
+	}
+	return copies
+}
+
+// CheckAll opens every copy, compares it with its record and, where there are tokens, restores each of its keys to one, where it signs.
+// A copy that fails does not keep the others. At the end none is pending, unless the error is an *InterruptedError. Other errors are of
+// the password.
+func CheckAll(ctx context.Context, r CheckAllRequest, copies []*CheckedCopy) error {
+	r = r.validate()
+	tokens := r.Tokens
+	if len(tokens) == 0 {
+		tokens = make([]func(context.Context) (*token.Session, error), min(runtime.GOMAXPROCS(0), max(1, len(copies))))
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	work := make(chan *CheckedCopy)
+	var workers sync.WaitGroup
+	for _, empty := range tokens {
+		workers.Go(func() {
+			for c := range work {
+				r.Began(c)
+				if err := r.check(ctx, c, empty); err != nil {
+					stop(err)
+				}
+				r.Ended(c)
+			}
+		})
+	}
+	for _, c := range copies {
+		if ctx.Err() != nil {
+			break
+		}
+		work <- c
+	}
+	close(work)
+	workers.Wait()
+	cause := context.Cause(ctx)
+	var password *checkPasswordError
+	switch pending := pendingChecks(copies); {
+	case errors.As(cause, &password):
+		return password.err
+	case cause != nil && pending > 0:
+		return &InterruptedError{Done: len(copies) - pending, Total: len(copies)}
+	}
+	return nil
+}
+
+func pendingChecks(copies []*CheckedCopy) int {
+	n := 0
+	for _, c := range copies {
+		if c.Outcome == CheckPending {
+			n++
+		}
+	}
+	return n
+}
+
+// checkPasswordError ends the whole run: the next copy would meet it as well.
+type checkPasswordError struct{ err error }
+
+func (e *checkPasswordError) Error() string { return e.err.Error() }
+
+func (e *checkPasswordError) Unwrap() error { return e.err }
+
+// check finds out about one copy. One that was interrupted stays pending. The error ends the run.
+func (r CheckAllRequest) check(ctx context.Context, c *CheckedCopy, empty func(context.Context) (*token.Session, error)) error {
+	file, there := r.readCopy(c)
+	if !there {
+		return nil
+	}
+	var err error
+	if empty == nil {
+		err = r.verifyCopy(ctx, c, file)
+	} else {
+		err = r.restoreCopy(ctx, c, file, empty)
+	}
+	var password *checkPasswordError
+	var invalid *InvalidCopyError
+	var unjudged *UnjudgedError
+	switch {
+	case err == nil:
+		r.holdAgainstRecord(c)
+	case errors.As(err, &password):
+		return password
+	case ctx.Err() != nil:
+		c.Keys = nil
+	case errors.As(err, &invalid):
+		c.Outcome, c.Reasons = CheckInvalid, invalid.Reasons
+	case errors.As(err, &unjudged):
+		c.Outcome, c.Reasons = CheckUnjudged, unjudged.Reasons
+	default:
+		c.Outcome, c.Err = CheckFailed, err
+	}
+	return nil
+}
+
+// readCopy reads the file, which must be the one of its record.
+func (r CheckAllRequest) readCopy(c *CheckedCopy) (file []byte, there bool) {
+	found := verdict.Fact{Name: "file", Value: c.Path}
+	if c.Backup != nil && c.Backup.File == archive.FileMissing {
+		c.Outcome, c.Reasons = CheckMissing, []verdict.Reason{verdict.Because(verdict.BackupFileMissing, found, verdict.Fact{Name: "created", Value: c.Backup.Record.Created})}
+		return nil, false
+	}
+	file, err := archive.ReadRegular(c.Path, MaxFileSize)
+	if c.Backup == nil {
+		if err != nil {
+			c.Outcome, c.Err = CheckFailed, &fs.PathError{Op: "read", Path: c.Path, Err: err}
+		}
+		return file, err == nil
+	}
+	if err != nil || archive.Digest(file) != c.Backup.Record.SHA256 {
+		evidence := []verdict.Fact{found, {Name: "sha256", Value: c.Backup.Record.SHA256}}
+		if err != nil {
+			evidence = append(evidence, verdict.Fact{Name: "problem", Value: err.Error()})
+		}
+		c.Outcome, c.Reasons = CheckChanged, []verdict.Reason{verdict.Because(verdict.BackupFileChanged, evidence...)}
+		return nil, false
+	}
+	return file, true
+}
+
+func (r CheckAllRequest) verifyRequest(file []byte) VerifyRequest {
+	return VerifyRequest{File: file, Now: r.Now, Password: func() (*secret.Text, error) {
+		password, err := r.Password()
+		if err != nil {
+			return nil, &checkPasswordError{err}
+		}
+		return password, nil
+	}}
+}
+
+// verifyCopy opens the copy with its keys in memory.
+func (r CheckAllRequest) verifyCopy(ctx context.Context, c *CheckedCopy, file []byte) error {
+	v, err := Verify(ctx, r.verifyRequest(file))
+	if err == nil {
+		err = v.failure()
+	}
+	if err != nil {
+		return err
+	}
+	c.Outcome, c.Reasons, c.Keys = CheckVerified, append(c.Reasons, v.Reasons...), nil
+	for _, key := range v.Keys {
+		c.Keys = append(c.Keys, CheckedKey{Name: key.Title(), Certificate: key.Certificate})
+	}
+	return nil
+}
+
+// restoreCopy restores every key of the copy to a token of its own. What the token cannot hold, or not sign with, is checked in memory.
+func (r CheckAllRequest) restoreCopy(ctx context.Context, c *CheckedCopy, file []byte, empty func(context.Context) (*token.Session, error)) error {
+	copies, err := OpenCopies(ctx, r.verifyRequest(file))
+	var not *NotRestoredError
+	if errors.As(err, &not) {
+		c.Reasons = not.Reasons
+		return r.verifyCopy(ctx, c, file)
+	}
+	if err != nil {
+		return err
+	}
+	for _, one := range copies {
+		done, err := r.restoreKey(ctx, c, one, empty)
+		switch {
+		case errors.As(err, &not):
+			c.Reasons = not.Reasons
+			return r.verifyCopy(ctx, c, file)
+		case err != nil:
+			return err
+		case !done.Verified():
+			c.Reasons = done.Notices
+			return r.verifyCopy(ctx, c, file)
+		}
+		if len(c.Keys) == 0 {
+			c.Reasons = done.Notices
+		}
+		c.Keys = append(c.Keys, CheckedKey{Name: one.Title(), Certificate: done.Certificate, Method: done.Method, Mechanism: done.Mechanism, Proof: done.Proof})
+	}
+	c.Outcome = CheckRestored
+	return nil
+}
+
+func (r CheckAllRequest) restoreKey(ctx context.Context, c *CheckedCopy, one *Copy, empty func(context.Context) (*token.Session, error)) (done *RestoreResult, err error) {
+	session, err := empty(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	inventory, err := session.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request := RestoreRequest{Session: session, Inventory: inventory, Copy: one, Random: r.Random}
+	if c.Backup != nil {
+		request.Record = c.Backup.Record
+	}
+	return Restore(ctx, request)
+}
+
+// holdAgainstRecord compares what is in the copy with what its record says is in it.
+func (r CheckAllRequest) holdAgainstRecord(c *CheckedCopy) {
+	if c.Backup == nil {
+		return
+	}
+	record := c.Backup.Record
+	for _, key := range c.Keys {
+		if key.Certificate != nil && key.Certificate.SHA256() == record.Certificate.SHA256 && archive.Digest(key.Certificate.PublicKey.SPKI) == record.PublicKeySHA256 {
+			return
+		}
+	}
+	c.Outcome = CheckInvalid
+	c.Reasons = []verdict.Reason{verdict.Because(verdict.BackupNotAsRecorded, verdict.Fact{Name: "file", Value: c.Path},
+		verdict.Fact{Name: "record", Value: c.Backup.RecordPath}, verdict.Fact{Name: "certificate_sha256", Value: record.Certificate.SHA256})}
+}
+
+// NoteDrill writes into the records of the copies that were restored when that was. A record that was replaced meanwhile is left alone.
+// The directory is kept from other runs that write there. The error is an *archive.FileError.
+func NoteDrill(directory string, copies []*CheckedCopy, now time.Time) (err error) {
+	release, err := archive.Reserve(directory)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	for _, c := range copies {
+		if c.Outcome != CheckRestored || c.Backup == nil {
+			continue
+		}
+		record, err := archive.ReadRecord(c.Backup.RecordPath)
+		if err != nil || record.SHA256 != c.Backup.Record.SHA256 {
+			continue
+		}
+		record.LastDrill = now.UTC().Format(time.RFC3339)
+		if err := record.Write(archive.Target{Path: c.Backup.RecordPath, Force: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+// Package drill is the command `drill`: it restores every backup to a throw-away token, to see that it can be done.
+package drill
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/demo"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+	"p11bridge/token/foreign"
+	"p11bridge/token/secret"
+)
+
+type drillOptions struct {
+	dir      string
+	password string
+}
+
+func NewCommand(a *frame.App) *cobra.Command {
+	a.Errors(view.CheckErrors()...)
+	a.Errors(frame.Is(demo.ErrNoSoftHSM, frame.ExitFailed, "error.no-softhsm"))
+	o := &drillOptions{}
+	c := &cobra.Command{
+		Use:     "drill --dir DIR",
+		Short:   a.Text("command.drill.short", nil),
+		Long:    a.Text("command.drill.long", nil),
+		Example: frame.Examples("drill --dir backups", "drill --dir backups --password-source file:password.txt --json"),
+		Args:    frame.NoArguments,
+	}
+	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
+	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
+		return runDrill(ctx, w, o)
+	})
+	return c
+}
+
+func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Result, error) {
+	secret.LockProcess()
+	backups, copies, err := view.CopiesToCheck(ctx, o.dir)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
+		return frame.Result{}, err
+	}
+	if _, err := demo.FindSoftHSM(); err != nil {
+		return frame.Result{}, err
+	}
+	password, err := w.KnownPassword(ctx, o.password, o.dir)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	defer password.Wipe()
+	tokens, err := makeTokens(ctx, w, min(runtime.GOMAXPROCS(0), len(copies)))
+	if err != nil {
+		return frame.Result{}, err
+	}
+	request := bridge.CheckAllRequest{Password: func() (*secret.Text, error) { return password, nil }, Now: w.Now()}
+	for _, t := range tokens {
+		request.Tokens = append(request.Tokens, t.Empty)
+	}
+	p := terminal.NewProgress(w.Err, w.Text, len(copies))
+	request.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
+	request.Ended = func(c *bridge.CheckedCopy) { p.Ended(view.CheckedLine(w.App, c)) }
+	err = bridge.CheckAll(ctx, request, copies)
+	p.End()
+	noted := bridge.NoteDrill(o.dir, copies, request.Now) // of an interrupted drill, too: what was restored was restored
+	if err != nil {
+		return frame.Result{}, err
+	}
+	if noted != nil {
+		w.Notice("notice.drill-not-noted", messages.Args{"Directory": foreign.Text(o.dir), "Problem": messages.Own(w.Describe(noted).Text(w.App))})
+	}
+	drilled := &request.Now
+	if noted != nil {
+		drilled = nil
+	}
+	shown := view.CheckedCopiesOf("p11bridge.drill/1", backups, copies, drilled)
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { shown.Print(p, "drill.summary") }, Code: shown.Code()}, nil
+}
+
+// makeTokens makes throw-away tokens in memory. The frame destroys them once the result is told; the parent does, if this process dies.
+func makeTokens(ctx context.Context, w *frame.Worker, n int) ([]*demo.BlankToken, error) {
+	name, err := archive.NewDraftName()
+	if err != nil {
+		return nil, err
+	}
+	directory := filepath.Join(demo.MemoryDirectory(), name)
+	w.Scratch(directory)
+	w.Opened(func() error {
+		if err := os.RemoveAll(directory); err != nil {
+			return fmt.Errorf("destroy the throw-away tokens: %w", err)
+		}
+		w.Scratch("")
+		return nil
+	})
+	place, err := demo.NewPlaceWithoutPIN(directory)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Setenv("SOFTHSM2_CONF", place.Configuration()); err != nil {
+		return nil, fmt.Errorf("set SOFTHSM2_CONF: %w", err)
+	}
+	observer, err := w.Observer()
+	if err != nil {
+		return nil, err
+	}
+	module, err := token.Open(place.Library, observer)
+	if err != nil {
+		return nil, err
+	}
+	w.Opened(module.Close)
+	var tokens []*demo.BlankToken
+	for i := range n {
+		t, err := demo.NewBlankToken(ctx, module, "drill "+strconv.Itoa(i+1))
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, t)
+		w.Opened(t.Destroy)
+	}
+	return tokens, nil
+}

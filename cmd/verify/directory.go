@@ -1,0 +1,40 @@
+package verify
+
+import (
+	"context"
+	"path/filepath"
+
+	"p11bridge/bridge"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token/secret"
+)
+
+// verifyDirectory judges every PFX file of a directory, with one password.
+func verifyDirectory(ctx context.Context, a *frame.App, o *verifyOptions) (frame.Result, error) {
+	secret.LockProcess()
+	backups, copies, err := view.CopiesToCheck(ctx, o.dir)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
+		return frame.Result{}, err
+	}
+	password, err := a.KnownPassword(ctx, o.password, o.dir)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	defer password.Wipe()
+	request := bridge.CheckAllRequest{Password: func() (*secret.Text, error) { return password, nil }, Now: a.Now()}
+	p := terminal.NewProgress(a.Err, a.Text, len(copies))
+	request.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
+	request.Ended = func(c *bridge.CheckedCopy) { p.Ended(view.CheckedLine(a, c)) }
+	err = bridge.CheckAll(ctx, request, copies)
+	p.End()
+	if err != nil {
+		return frame.Result{}, err
+	}
+	shown := view.CheckedCopiesOf("p11bridge.verify-all/1", backups, copies, nil)
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { shown.Print(p, "verify-all.summary") }, Code: shown.Code()}, nil
+}

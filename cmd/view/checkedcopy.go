@@ -1,0 +1,222 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
+)
+
+// CheckedCopies is what drill --json and verify --dir --json show.
+type CheckedCopies struct {
+	Schema     string             `json:"schema"`
+	Directory  string             `json:"directory"`
+	Complete   bool               `json:"complete"`
+	Copies     []CheckedCopy      `json:"copies"`
+	Unreadable []UnreadableRecord `json:"unreadable"`
+	Counts     map[string]int     `json:"counts"`
+
+	copies []*bridge.CheckedCopy
+}
+
+// CheckedCopy is one file. Error is what kept us from finding out, null where nothing did.
+type CheckedCopy struct {
+	File      string              `json:"file"`
+	Record    *string             `json:"record"`
+	Outcome   bridge.CheckOutcome `json:"outcome"`
+	Keys      []CheckedKey        `json:"keys"`
+	LastDrill *string             `json:"last_drill"`
+	Reasons   []verdict.Reason    `json:"reasons"`
+	Error     *string             `json:"error"`
+}
+
+// CheckedKey is one key of a file. The last three are null for a key that was not restored.
+type CheckedKey struct {
+	Name              string               `json:"name"`
+	Subject           *string              `json:"subject"`
+	CertificateSHA256 *string              `json:"certificate_sha256"`
+	NotAfter          *string              `json:"not_after"`
+	Method            *string              `json:"method"`
+	Mechanism         *string              `json:"mechanism"`
+	Proof             *bridge.RestoreProof `json:"proof"`
+}
+
+// UnreadableRecord is a record that says nothing.
+type UnreadableRecord struct {
+	Record  string `json:"record"`
+	Problem string `json:"problem"`
+}
+
+// NothingToCheckError means that a directory holds no copy: nothing was shown.
+type NothingToCheckError struct{ Directory string }
+
+// Error names the directory.
+func (e *NothingToCheckError) Error() string { return "no copies in " + e.Directory }
+
+// CheckErrors are the words for a directory that cannot be checked.
+func CheckErrors() []frame.Description {
+	return []frame.Description{
+		frame.As(func(_ *frame.App, e *NothingToCheckError) frame.Failure {
+			return frame.Failure{ID: "error.nothing-to-check", Args: messages.Args{"Directory": foreign.Text(e.Directory)}, Code: frame.ExitFailed}
+		}),
+	}
+}
+
+// CopiesToCheck reads the archive of a directory and lists its files. The error is a *NothingToCheckError where there are none.
+func CopiesToCheck(ctx context.Context, directory string) (*archive.Archive, []*bridge.CheckedCopy, error) {
+	if directory == "" {
+		return nil, nil, frame.Usage("error.status-dir", nil)
+	}
+	backups, err := archive.Read(ctx, directory)
+	if err != nil {
+		return nil, nil, err
+	}
+	copies := bridge.Copies(backups)
+	if len(copies) == 0 && len(backups.Unreadable) == 0 {
+		return nil, nil, &NothingToCheckError{directory}
+	}
+	return backups, copies, nil
+}
+
+// CheckedCopiesOf is the view of the copies of an archive. The drill's time is that of the copies that were restored, nil for none.
+func CheckedCopiesOf(schema string, a *archive.Archive, copies []*bridge.CheckedCopy, drill *time.Time) *CheckedCopies {
+	shown := &CheckedCopies{Schema: schema, Directory: a.Directory, Copies: []CheckedCopy{}, Unreadable: []UnreadableRecord{}, Counts: map[string]int{}, copies: copies}
+	for _, outcome := range bridge.CheckOutcomes() {
+		shown.Counts[string(outcome)] = 0
+	}
+	for _, c := range copies {
+		shown.Copies = append(shown.Copies, checkedCopyOf(c, drill))
+		shown.Counts[string(c.Outcome)]++
+	}
+	for _, record := range a.Unreadable {
+		shown.Unreadable = append(shown.Unreadable, UnreadableRecord{record.Path, record.Problem})
+	}
+	shown.Complete = shown.Code() == frame.ExitDone
+	return shown
+}
+
+func checkedCopyOf(c *bridge.CheckedCopy, drill *time.Time) CheckedCopy {
+	shown := CheckedCopy{File: c.Path, Outcome: c.Outcome, Keys: []CheckedKey{}, Reasons: frame.NoNil(c.Reasons)}
+	if c.Backup != nil {
+		shown.Record = &c.Backup.RecordPath
+		if last := c.Backup.Record.LastDrill; last != "" {
+			shown.LastDrill = &last
+		}
+	}
+	if drill != nil && c.Outcome == bridge.CheckRestored {
+		now := drill.UTC().Format(time.RFC3339)
+		shown.LastDrill = &now
+	}
+	if c.Err != nil {
+		text := frame.OneLine(c.Err)
+		shown.Error = &text
+	}
+	for _, key := range c.Keys {
+		shown.Keys = append(shown.Keys, checkedKeyOf(key))
+	}
+	return shown
+}
+
+func checkedKeyOf(key bridge.CheckedKey) CheckedKey {
+	shown := CheckedKey{Name: key.Name}
+	if certificate := key.Certificate; certificate != nil {
+		subject, fingerprint, until := string(certificate.Subject), certificate.SHA256(), certificate.NotAfter.UTC().Format(time.RFC3339)
+		shown.Subject, shown.CertificateSHA256, shown.NotAfter = &subject, &fingerprint, &until
+	}
+	if key.Proof != "" {
+		method := string(key.Method)
+		shown.Method, shown.Proof = &method, &key.Proof
+	}
+	if key.Mechanism != "" {
+		shown.Mechanism = &key.Mechanism
+	}
+	return shown
+}
+
+// Code is the exit code. A file without a record that does not open may be anybody's.
+func (v *CheckedCopies) Code() int {
+	code := frame.ExitDone
+	if len(v.Unreadable) > 0 {
+		code = frame.ExitPartly
+	}
+	for _, c := range v.copies {
+		switch {
+		case c.Sound():
+		case c.Backup != nil && c.Outcome != bridge.CheckUnjudged && c.Outcome != bridge.CheckFailed:
+			return frame.ExitNotACopy
+		default:
+			code = frame.ExitPartly
+		}
+	}
+	return code
+}
+
+// Print writes what came out in one line, then a line for each file, and once for each reason what it means and what to do.
+func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
+	colour := p.Colours()
+	sound := v.Counts[string(bridge.CheckRestored)] + v.Counts[string(bridge.CheckVerified)]
+	line := p.Text(summary, messages.Args{
+		"Sound": messages.Number(sound), "Total": messages.Number(len(v.copies)), "Restored": messages.Number(v.Counts[string(bridge.CheckRestored)]),
+		"Directory": foreign.Text(v.Directory),
+	})
+	if v.Complete {
+		line = colour.Good(line)
+	} else {
+		line = colour.Bad(line)
+	}
+	fmt.Fprintln(p.Out, line)
+	var rows [][]terminal.Cell
+	var explained []verdict.Reason
+	for _, c := range v.copies {
+		paint := colour.Bad
+		if c.Sound() {
+			paint = colour.Good
+		}
+		rows = append(rows, []terminal.Cell{{Text: terminal.Printable(filepath.Base(c.Path))}, {Text: outcomeText(p.App, c), Paint: paint}})
+		if !c.Sound() {
+			explained = append(explained, c.Reasons...)
+		}
+	}
+	fmt.Fprint(p.Out, terminal.Table("", rows))
+	for _, c := range v.copies {
+		if c.Err != nil {
+			p.Line("  ", messages.Args{"File": foreign.Text(filepath.Base(c.Path)), "Problem": messages.Own(p.Describe(c.Err).Text(p.App))}, "check.failed")
+		}
+	}
+	for _, record := range v.Unreadable {
+		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": foreign.Text(record.Record), "Problem": foreign.Text(record.Problem)})))
+		explained = append(explained, verdict.Reason{Code: verdict.BackupRecordUnreadable})
+	}
+	printed := map[verdict.Code]bool{}
+	for _, reason := range explained {
+		if !printed[reason.Code] {
+			printed[reason.Code] = true
+			fmt.Fprint(p.Out, p.AllOfReasons(verdict.Reason{Code: reason.Code}))
+		}
+	}
+}
+
+// outcomeText says what became of a copy, with the code that decided where it is not sound.
+func outcomeText(a *frame.App, c *bridge.CheckedCopy) string {
+	text := a.Text("check.outcome."+string(c.Outcome), nil)
+	if !c.Sound() && len(c.Reasons) > 0 {
+		text += " [" + string(c.Reasons[0].Code) + "]"
+	}
+	if c.Backup == nil {
+		text += ", " + a.Text("check.no-record", nil)
+	}
+	return text
+}
+
+// CheckedLine says in one line what became of a copy, for a log.
+func CheckedLine(a *frame.App, c *bridge.CheckedCopy) string {
+	return terminal.Printable(filepath.Base(c.Path)) + ": " + outcomeText(a, c)
+}
