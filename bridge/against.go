@@ -22,12 +22,8 @@ func (v *VerifyResult) Against(ctx context.Context, session *token.Session, iden
 		return &NoKeyError{judged}
 	}
 	key, public := identity.PrivateKey, v.Certificate.PublicKey
-	own, known := token.PublicKeyOf(key)
-	if key.CouldHave(public) && !(known && own.Differs(public)) {
-		err := session.Prove(ctx, key, public)
-		if !errors.Is(err, token.ErrOtherKey) {
-			return err
-		}
+	if err := session.Holds(ctx, key, public); !errors.Is(err, token.ErrOtherKey) {
+		return err
 	}
 	v.Valid = false
 	v.Reasons = append([]verdict.Reason{verdict.Because(verdict.BackupOfAnotherKey, verdict.Fact{Name: "uri", Value: uri}, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(v.Certificate.PublicKey)},

@@ -131,7 +131,7 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 		return true, nil
 	case errors.Is(err, token.ErrOtherKey) && in.method == RestoreByUnwrap:
 		return false, r.otherCertificate(func(public pki.PublicKey) bool {
-			return key.CouldHave(public) && r.Session.Prove(ctx, key, public) == nil
+			return r.Session.Holds(ctx, key, public) == nil
 		})
 	case errors.Is(err, token.ErrOtherKey): // in clear here, it was the certificate's: the token took it for something else
 		note("the token signs with another key")

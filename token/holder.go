@@ -8,8 +8,24 @@ import (
 	"p11bridge/token/pki"
 )
 
-// CouldHave tells whether a private key's type and curve, as far as the token tells them, fit a public key.
-func (o *Object) CouldHave(public pki.PublicKey) bool { return couldBe(o, public) }
+// ruledOut is the one rule of which private key a public key is not of: own, the public half that is known of the private key,
+// decides where there is one; otherwise its type and its curve, and what it signed for an earlier question.
+func (o *Object) ruledOut(own, public pki.PublicKey) bool {
+	if len(own.SPKI) > 0 {
+		return own.Differs(public)
+	}
+	return !couldBe(o, public) || o.refuted(public)
+}
+
+// Holds finds out whether a private key is the one of a public key. It asks a key that nothing rules out to answer a fresh challenge,
+// whatever the key tells of itself; the errors are those of Prove.
+func (s *Session) Holds(ctx context.Context, key *Object, public pki.PublicKey) error {
+	own, _ := PublicKeyOf(key)
+	if key.ruledOut(own, public) {
+		return ErrOtherKey
+	}
+	return s.Prove(ctx, key, public)
+}
 
 // Holder finds the private key of a public key on the token, and says how it was shown to be that: by what the key tells, by
 // a signature over a fresh challenge, or by CKA_ID alone where the key could not be asked. It is LinkedByNone where no private
@@ -28,11 +44,13 @@ func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.P
 			return key, identity.LinkedBy, nil
 		case identity.LinkedBy == LinkedByID && identity.Public.Equal(public):
 			silent, byID = append([]*Object{key}, silent...), key // the likeliest first: a signature may cost a card a second
-		case !couldBe(key, public) || key.refuted(public) || slices.Contains(silent, key):
+		case slices.Contains(silent, key):
 		default:
-			if own, known := PublicKeyOf(key); known && own.Equal(public) {
+			own, _ := PublicKeyOf(key)
+			if own.Equal(public) {
 				return key, key.linkOfOwn(), nil
-			} else if !known {
+			}
+			if !key.ruledOut(own, public) {
 				silent = append(silent, key)
 			}
 		}

@@ -142,7 +142,7 @@ func (l *linker) addHalf(hinted map[hint]bool, id []byte, public pki.PublicKey, 
 // what it answered.
 func (l *linker) hinted(key *Object) []pki.PublicKey {
 	return slices.DeleteFunc(slices.Clone(l.hintsFor(key).halves), func(half pki.PublicKey) bool {
-		return !couldBe(key, half) || key.refuted(half)
+		return key.ruledOut(l.own[key], half)
 	})
 }
 
@@ -343,8 +343,7 @@ func (l *linker) mismatch(c *Certificate) *Object {
 		return nil
 	}
 	for _, key := range l.keysByID[string(c.Object.ID())] {
-		own, known := l.own[key]
-		if known && own.Differs(public) || !known && (key.refuted(public) || !couldBe(key, public)) {
+		if key.ruledOut(l.own[key], public) {
 			return key
 		}
 	}

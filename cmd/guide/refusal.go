@@ -25,8 +25,7 @@ var errTryAllTheSame = errors.New("try the export all the same")
 // untried are the reasons of keys that an export tries all the same: only the token's answer decides.
 var untried = []verdict.Code{verdict.NoWrappingMechanism, verdict.WrapRefused}
 
-// meetRefusal says in three sentences why the key cannot be backed up, and asks what to do instead. It is passed over where
-// the key can leave.
+// meetRefusal says why the key cannot be backed up, and asks what to do instead. It is passed over where the key can leave.
 func (b *backup) meetRefusal(ctx context.Context) (bool, error) {
 	if b.key.exportable() {
 		return false, nil
