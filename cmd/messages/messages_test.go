@@ -121,8 +121,8 @@ func TestEveryIDHasItsText(t *testing.T) {
 			}
 		}
 	}
-	owned := map[string]bool{}
-	for prefix, values := range families(t) {
+	owned, all := map[string]bool{}, families(t)
+	for prefix, values := range all {
 		for _, value := range values {
 			if _, there := english[prefix+value]; !there {
 				t.Errorf("%s%s has no text", prefix, value)
@@ -145,7 +145,7 @@ func TestEveryIDHasItsText(t *testing.T) {
 			continue
 		}
 		family := ""
-		for prefix := range families(t) {
+		for prefix := range all {
 			if strings.HasPrefix(id, prefix) {
 				family = prefix
 			}
