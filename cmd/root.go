@@ -4,6 +4,7 @@ package cmd
 import (
 	"github.com/spf13/cobra"
 
+	"p11bridge/cmd/completion"
 	"p11bridge/cmd/delete"
 	"p11bridge/cmd/demo"
 	"p11bridge/cmd/diagnose"
@@ -44,6 +45,7 @@ func commands(a *frame.App) []*cobra.Command {
 		install.NewCommand(a),
 		explain.NewCommand(a),
 		demo.NewCommand(a),
+		completion.NewCommand(a),
 		version.NewCommand(a),
 	}
 }

@@ -29,11 +29,12 @@ var printingCommands = []string{
 
 // otherCommands open no module that could end badly under them, and why.
 var otherCommands = map[string]string{
-	"doctor":  "looks into each module in a child process of its own, and says how C_Finalize ended: TestDoctorNames",
-	"demo":    "makes its own token with SoftHSM2, and runs the commands above on it",
-	"guide":   "fills the options of the commands above",
-	"explain": "opens no module",
-	"version": "opens no module",
+	"doctor":     "looks into each module in a child process of its own, and says how C_Finalize ended: TestDoctorNames",
+	"demo":       "makes its own token with SoftHSM2, and runs the commands above on it",
+	"guide":      "fills the options of the commands above",
+	"explain":    "opens no module",
+	"completion": "opens no module",
+	"version":    "opens no module",
 }
 
 // TestEveryCommandPrintsFirst: a new command belongs to one of the two lists.

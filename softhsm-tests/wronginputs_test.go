@@ -45,7 +45,7 @@ var wrongInputs = []wrongInput{
 	{"list --token dmeo", 1, `token dmeo is not there`, `Did you mean: demo\?`},
 	{"list --token other", 1, `token other is not there`, `(?m)^ +demo$`},
 	{"export alice -o a.pfx $W", 4, `pin-missing`, `--pin-source`},
-	{"export alice -o a.pfx $P", 1, `password`, `--password-source`},
+	{"export alice -o a.pfx $P", 2, `password for the file is needed`, `--password-source file:PATH`},
 	{"list --pin-source 47467850", 2, `never a flag's value`, `file:PATH`},
 	{"list --pin 47467850", 2, `never a flag's value`, `--pin-source takes .*file:PATH`},
 	{"list --pin=47467850", 2, `never a flag's value`, `--pin-source`},
@@ -56,7 +56,7 @@ var wrongInputs = []wrongInput{
 	{"list --pin-source env:NOWHERE", 4, `variable is not set`, `variable`},
 	{"list --pin-source file:.", 4, `directory`, `Check the file`},
 	{"export alice -o a.pfx $P --password-source generate", 2, `there is none`, `file:PATH`},
-	{"export alice -o no/where/a.pfx $P $W", 1, `directory of no/where/a\.pfx is not there`, `Make it first`},
+	{"export alice -o no/where/a.pfx $P $W", 1, `directory of no/where/a\.pfx is not there`, `mkdir -p no/where`},
 	{"export alice -o nowhere/ $P $W", 1, `nowhere/`, `directory`},
 	{"export alice -o /dev/stdout $P $W", 2, `standard output`, `Name the file`},
 	{"export alice -o - $P $W", 2, `standard output`, `\./-`},
@@ -70,7 +70,7 @@ var wrongInputs = []wrongInput{
 	{"export alice --all --dir b $P $W", 2, `no argument`, seeHelp},
 	{"export alice -o a.pfx --method magic $P $W", 2, `"magic"`, `auto, shroud, wrap or attributes`},
 	{"verify", 2, `FILE is missing`, `See: p11bridge verify --help`},
-	{"verify nowhere.pfx $W", 1, `nowhere\.pfx cannot be read`, `no such file`},
+	{"verify nowhere.pfx $W", 1, `nowhere\.pfx cannot be read: no such file`, `Check the path`},
 	{"restore", 2, `FILE is missing`, `See: p11bridge restore --help`},
 	{"install", 2, `CERT is missing`, `See: p11bridge install --help`},
 	{"list --by name", 2, `"name"`, `token or purpose`},
@@ -80,10 +80,10 @@ var wrongInputs = []wrongInput{
 	{"explain 42", 2, `"42"`, `'p11bridge explain' lists them all`},
 	{"explain KEY-NOT-EXTRACTABLE", 0, `key-not-extractable`, `1\.`},
 	{"version foo", 2, `"foo" is one`, `See: p11bridge version --help`},
-	{"list pkcs11:tokn=x", 2, `not a PKCS#11 URI`, `tokn`},
+	{"list pkcs11:tokn=x", 2, `the attribute "tokn" is not known`, `pkcs11:token=LABEL;object=NAME`},
 	{"list sha256:12 $P", 2, `not a fingerprint`, `at least 8`},
 	{"list --module nowhere.so", 1, `no PKCS#11 module at nowhere\.so|nowhere\.so`, `p11bridge doctor|path`},
-	{"list --nss-db nowhere", 1, `holds no certificate database`, `p11bridge list`},
+	{"list --nss-db nowhere", 1, `no certificate database .* in .*nowhere`, `p11bridge list`},
 	{"list --module a --nss-db b", 2, `name two modules`, seeHelp},
 	{"list 'pkcs11:token=demo?pin-value=47467850'", 2, `pin-value`, `--pin-source`},
 	{"status", 2, `--dir`, `See: p11bridge status --help`},
@@ -99,35 +99,43 @@ label="alice" id=01 key=p256 policy=wrappable certificate=valid
 label="twins" id=0f key=p256 policy=wrappable certificate=valid
 label="twins" id=10 key=p256 policy=wrappable certificate=valid
 `)
-	if len(wrongInputs) < 70 {
-		t.Fatalf("only %d rows", len(wrongInputs))
+	if all := len(wrongInputs) + len(wrongFiles); all < 105 {
+		t.Fatalf("only %d rows", all)
 	}
 	for _, row := range wrongInputs {
 		t.Run(row.args, func(t *testing.T) {
 			t.Parallel()
-			var args []string
-			for _, word := range strings.Fields(row.args) {
-				switch word {
-				case "$P":
-					args = append(args, "--token", "demo", "--pin-source", p.pin)
-				case "$W":
-					args = append(args, "--password-source", p.password)
-				default:
-					args = append(args, strings.Trim(word, "'"))
-				}
-			}
-			r := p11bridge(t, p.environment, args...)
-			if r.code != row.exit {
-				t.Errorf("exit code %d, not %d", r.code, row.exit)
-			}
-			for _, pattern := range []string{row.cause, row.remedy} {
-				if !regexp.MustCompile(pattern).MatchString(r.stdout + r.stderr) {
-					t.Errorf("nothing says %s:\n%s%s", pattern, r.stdout, r.stderr)
-				}
-			}
-			if strings.Contains(r.stdout+r.stderr, "47467850") {
-				t.Errorf("a secret is repeated:\n%s%s", r.stdout, r.stderr)
-			}
+			row.run(t, p)
 		})
 	}
+}
+
+// run types the command line and looks at the answer.
+func (row wrongInput) run(t *testing.T, p *place) *result {
+	t.Helper()
+	var args []string
+	for _, word := range strings.Fields(row.args) {
+		switch word {
+		case "$P":
+			args = append(args, "--token", "demo", "--pin-source", p.pin)
+		case "$W":
+			args = append(args, "--password-source", p.password)
+		default:
+			args = append(args, strings.ReplaceAll(strings.Trim(word, "'"), "FILE/", p.directory+"/"))
+		}
+	}
+	r := p11bridge(t, p.environment, args...)
+	if r.code != row.exit {
+		t.Errorf("exit code %d, not %d", r.code, row.exit)
+	}
+	said := strings.ReplaceAll(r.stdout+r.stderr, p.directory+"/", "FILE/")
+	for _, pattern := range []string{row.cause, row.remedy} {
+		if !regexp.MustCompile(pattern).MatchString(said) {
+			t.Errorf("nothing says %s:\n%s", pattern, said)
+		}
+	}
+	if strings.Contains(said, "47467850") {
+		t.Errorf("a secret is repeated:\n%s", said)
+	}
+	return r
 }

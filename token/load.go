@@ -165,9 +165,9 @@ func foreignELF(file io.ReaderAt) string {
 	want, known := elfMachine()
 	switch {
 	case known && machine != want:
-		return fmt.Sprintf("built for %s, this program for %s", machine, want)
+		return fmt.Sprintf("%s ≠ %s", machine, want)
 	case class != wantClass && (class == elf.ELFCLASS32 || class == elf.ELFCLASS64):
-		return fmt.Sprintf("built for %s as %s, this program for %s", machine, class, wantClass)
+		return fmt.Sprintf("%s %s ≠ %s", machine, class, wantClass)
 	}
 	return ""
 }

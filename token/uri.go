@@ -19,11 +19,36 @@ type URI struct {
 // that shows the URI (RFC 7512 §2.4 and §6).
 var ErrPINValue = errors.New("a URI with pin-value is refused")
 
+// URIFault is what is wrong with a text that is not a PKCS#11 URI.
+type URIFault string
+
+// The faults that a URI can have.
+const (
+	URIWithoutScheme       URIFault = "no-scheme"
+	URITooLong             URIFault = "too-long"
+	URIUnknownType         URIFault = "unknown-type"
+	URIBadNumber           URIFault = "bad-number"
+	URIWithoutValue        URIFault = "no-value"
+	URIUnknownAttribute    URIFault = "unknown-attribute"
+	URIAttributeTwice      URIFault = "attribute-twice"
+	URIBlankNotEncoded     URIFault = "blank-not-encoded"
+	URIPercentWithoutDigit URIFault = "percent-without-digits"
+)
+
 // URIError is a text that is not a PKCS#11 URI. The text itself is left out, because it may hold a secret.
-type URIError struct{ Problem string }
+type URIError struct {
+	Fault     URIFault
+	Attribute string // the attribute's name, where one is at fault
+}
 
 // Error says what is wrong.
-func (e *URIError) Error() string { return "not a PKCS#11 URI: " + e.Problem }
+func (e *URIError) Error() string {
+	text := "not a PKCS#11 URI: " + string(e.Fault)
+	if e.Attribute != "" {
+		text += ": " + strconv.Quote(e.Attribute)
+	}
+	return text
+}
 
 const uriScheme = "pkcs11:"
 
@@ -50,10 +75,10 @@ func IsURI(text string) bool {
 // one would name more objects than were meant. The error is a *URIError or ErrPINValue.
 func ParseURI(text string) (*URI, error) {
 	if !IsURI(text) {
-		return nil, &URIError{Problem: "it does not begin with " + uriScheme}
+		return nil, &URIError{Fault: URIWithoutScheme}
 	}
 	if len(text) > maxURI {
-		return nil, &URIError{Problem: fmt.Sprintf("it is longer than %d bytes", maxURI)}
+		return nil, &URIError{Fault: URITooLong}
 	}
 	path, query, _ := strings.Cut(text[len(uriScheme):], "?")
 	uri := &URI{}
@@ -66,12 +91,12 @@ func ParseURI(text string) (*URI, error) {
 	}
 	if name, given := uri.Path["type"]; given {
 		if _, known := objectTypes[name]; !known {
-			return nil, &URIError{Problem: "the type is none of cert, private, public, secret-key, data"}
+			return nil, &URIError{Fault: URIUnknownType}
 		}
 	}
 	if text, given := uri.Path[numberAttribute]; given {
 		if n, err := strconv.ParseUint(text, 10, 31); err != nil || n == 0 {
-			return nil, &URIError{Problem: numberAttribute + " is no number from 1"}
+			return nil, &URIError{Fault: URIBadNumber, Attribute: numberAttribute}
 		}
 	}
 	return uri, nil
@@ -88,43 +113,43 @@ func parseAttributes(text, separator string, known []string) (map[string]string,
 		case name == "pin-value":
 			return nil, ErrPINValue
 		case !ok:
-			return nil, &URIError{Problem: "an attribute has no value"}
+			return nil, &URIError{Fault: URIWithoutValue}
 		case !slices.Contains(known, name):
-			return nil, &URIError{Problem: fmt.Sprintf("the attribute %q is not known", name)}
+			return nil, &URIError{Fault: URIUnknownAttribute, Attribute: name}
 		}
 		if _, twice := attributes[name]; twice {
-			return nil, &URIError{Problem: name + " is given twice"}
+			return nil, &URIError{Fault: URIAttributeTwice, Attribute: name}
 		}
-		value, err := percentDecode(encoded)
-		if err != nil {
-			return nil, &URIError{Problem: name + ": " + err.Error()}
+		value, fault := percentDecode(encoded)
+		if fault != "" {
+			return nil, &URIError{Fault: fault, Attribute: name}
 		}
 		attributes[name] = value
 	}
 	return attributes, nil
 }
 
-func percentDecode(text string) (string, error) {
+func percentDecode(text string) (string, URIFault) {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
 		if text[i] != '%' {
 			if text[i] <= ' ' || text[i] == 0x7F {
-				return "", errors.New("a blank or control character is not percent-encoded")
+				return "", URIBlankNotEncoded
 			}
 			out.WriteByte(text[i])
 			continue
 		}
 		if i+3 > len(text) {
-			return "", errors.New("a percent sign is not followed by two hexadecimal digits")
+			return "", URIPercentWithoutDigit
 		}
 		b, err := hex.DecodeString(text[i+1 : i+3])
 		if err != nil {
-			return "", errors.New("a percent sign is not followed by two hexadecimal digits")
+			return "", URIPercentWithoutDigit
 		}
 		out.WriteByte(b[0])
 		i += 2
 	}
-	return out.String(), nil
+	return out.String(), ""
 }
 
 // String writes the URI with its attributes in the order of RFC 7512 §2.3. Everything but letters, digits and "-._~" is

@@ -56,7 +56,7 @@ func TestParseURIRefuses(t *testing.T) {
 	} {
 		uri, err := ParseURI(text)
 		var problem *URIError
-		if !errors.As(err, &problem) || problem.Problem == "" || uri != nil {
+		if !errors.As(err, &problem) || problem.Fault == "" || uri != nil {
 			t.Errorf("%.40q: %v, %v", text, uri, err)
 		}
 	}

@@ -74,8 +74,8 @@ const (
 
 // UnreadableRecord is a record that is there and cannot be used.
 type UnreadableRecord struct {
-	Path    string
-	Problem string
+	Path string
+	Err  error // why it cannot: a RecordFault, or the system's answer
 
 	fingerprint string // of the certificate, as far as the name tells it
 }
@@ -86,7 +86,9 @@ func Read(ctx context.Context, directory string) (*Archive, error) {
 	a := &Archive{Directory: directory, byCertificate: map[string][]*Backup{}, byPublicKey: map[string][]*Backup{}, loose: map[string][]string{}}
 	entries, err := os.ReadDir(directory)
 	switch {
-	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, unix.ENOTDIR):
+		return nil, &FileError{Path: directory, Fault: NotADirectory}
+	case errors.Is(err, unix.ENOENT):
 		return nil, &FileError{Path: directory, Fault: DirectoryMissing}
 	case err != nil:
 		return nil, &FileError{Path: directory, Fault: NotReadable, Err: err}
@@ -139,7 +141,7 @@ func (a *Archive) read(name string, there map[string]bool) {
 			if errors.As(err, &problem) {
 				err = problem.Err
 			}
-			a.Unreadable = append(a.Unreadable, UnreadableRecord{Path: path, Problem: err.Error(), fingerprint: namedFor(name)})
+			a.Unreadable = append(a.Unreadable, UnreadableRecord{Path: path, Err: err, fingerprint: namedFor(name)})
 		}
 		return
 	}
@@ -241,7 +243,7 @@ func Reserve(directory string) (release func() error, err error) {
 	case err != nil:
 		err = fault(NotReadable, err)
 	case !info.IsDir():
-		err = fault(DirectoryMissing, nil)
+		err = fault(NotADirectory, nil)
 	default:
 		if err = unix.Access(directory, unix.W_OK|unix.X_OK); err != nil {
 			err = fault(NotWritable, err)

@@ -96,7 +96,7 @@ func notNewer(group []dated, certificate *pki.Certificate) (dated, bool) {
 func (c *comparison) lacksRecord(certificateSHA256 string) (path, problem string, is bool) {
 	fingerprint := shortFingerprint(certificateSHA256)
 	if record, there := c.unreadable[fingerprint]; there {
-		return record.Path, record.Problem, true
+		return record.Path, record.Err.Error(), true
 	}
 	if names := c.loose[fingerprint]; len(names) > 0 {
 		return filepath.Join(c.Directory, names[0]+RecordExtension), "missing", true

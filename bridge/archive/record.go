@@ -116,9 +116,6 @@ func asciiOnly(text []byte) []byte {
 	return out
 }
 
-// errNoRecord means that a JSON file is a document of some other kind.
-var errNoRecord = errors.New("not a record of p11bridge")
-
 // RecordError says why a record cannot be used.
 type RecordError struct {
 	Path string
@@ -130,6 +127,23 @@ func (e *RecordError) Error() string { return fmt.Sprintf("record %s: %v", e.Pat
 
 // Unwrap gives the cause.
 func (e *RecordError) Unwrap() error { return e.Err }
+
+// RecordFault is what is wrong with the contents of a record.
+type RecordFault string
+
+// The faults that a record can have.
+const (
+	RecordNotJSON        RecordFault = "not-json"
+	RecordOfLaterVersion RecordFault = "later-version"
+	RecordFingerprint    RecordFault = "fingerprint"
+	RecordTime           RecordFault = "time"
+	RecordID             RecordFault = "id"
+	RecordFileName       RecordFault = "file-name"
+	RecordOfNothing      RecordFault = "no-record"
+)
+
+// Error names the fault.
+func (f RecordFault) Error() string { return "the record is of no use: " + string(f) }
 
 // ReadRecord reads the record at the path. What it says of its file cannot lead out of its own directory. The error is a
 // *RecordError.
@@ -150,21 +164,21 @@ func parseRecord(text []byte) (*Record, error) {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(text, &named); err != nil {
-		return nil, fmt.Errorf("read the record: %w", err)
+		return nil, fmt.Errorf("%w: %w", RecordNotJSON, err)
 	}
 	switch {
 	case !strings.HasPrefix(named.Schema, strings.TrimRight(RecordSchema, "0123456789")):
-		return nil, errNoRecord
+		return nil, RecordOfNothing
 	case named.Schema != RecordSchema:
-		return nil, errors.New("a later version of p11bridge wrote it")
+		return nil, RecordOfLaterVersion
 	}
 	r := &Record{}
 	if err := json.Unmarshal(text, r); err != nil {
-		return nil, fmt.Errorf("read the record: %w", err)
+		return nil, fmt.Errorf("%w: %w", RecordNotJSON, err)
 	}
 	for _, digest := range []string{r.SHA256, r.Certificate.SHA256, r.PublicKeySHA256} {
 		if len(digest) != hex.EncodedLen(sha256.Size) || strings.Trim(digest, "0123456789abcdef") != "" {
-			return nil, errors.New("a fingerprint is missing or malformed")
+			return nil, RecordFingerprint
 		}
 	}
 	times := []string{r.Created, r.Certificate.NotBefore, r.Certificate.NotAfter}
@@ -173,14 +187,14 @@ func parseRecord(text []byte) (*Record, error) {
 	}
 	for _, t := range times {
 		if _, err := time.Parse(time.RFC3339, t); err != nil {
-			return nil, errors.New("a time is missing or malformed")
+			return nil, RecordTime
 		}
 	}
 	if _, err := hex.DecodeString(r.ID); err != nil {
-		return nil, errors.New("the CKA_ID is malformed")
+		return nil, RecordID
 	}
 	if r.File == "" || strings.HasPrefix(r.File, ".") || strings.ContainsAny(r.File, "/\\\x00") {
-		return nil, errors.New("the file's name is malformed")
+		return nil, RecordFileName
 	}
 	return r, nil
 }

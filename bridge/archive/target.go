@@ -26,6 +26,7 @@ const (
 	FileVolatile    FileFault = "volatile"          // what is written there is gone after the next start of the machine
 
 	DirectoryMissing FileFault = "directory-missing" // the path is to be a directory that is there
+	NotADirectory    FileFault = "not-a-directory"   // the path is to be a directory, and is something else
 	NotReadable      FileFault = "not-readable"      // the directory cannot be read
 	DirectoryBusy    FileFault = "directory-busy"    // another run is at work in the directory
 )
@@ -66,8 +67,12 @@ type Target struct {
 
 // CheckDirectory tells whether the path is a directory in which a file can be placed. The error is a *FileError.
 func CheckDirectory(path string) error {
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
 		return &FileError{Path: path, Fault: DirectoryMissing, Err: err}
+	case !info.IsDir():
+		return &FileError{Path: path, Fault: NotADirectory}
 	}
 	if err := unix.Access(path, unix.W_OK|unix.X_OK); err != nil {
 		return &FileError{Path: path, Fault: NotWritable, Err: err}

@@ -86,8 +86,8 @@ func (e *noKeyError) Error() string { return "there is no private key to destroy
 // deleteErrors are the words for a key that was not destroyed, or that may not have been.
 func deleteErrors() []frame.Description {
 	return []frame.Description{
-		frame.As(func(_ *frame.App, e *bridge.KeyRemainsError) frame.Failure {
-			return frame.Failure{ID: "error.delete-" + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
+		frame.As(func(a *frame.App, e *bridge.KeyRemainsError) frame.Failure {
+			return frame.Failure{ID: "error.delete-" + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.As(func(_ *frame.App, e *noKeyError) frame.Failure {
 			return frame.Failure{ID: "error.delete-no-key", Reasons: e.reasons, Code: frame.ExitFailed}

@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/demo"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -68,6 +70,9 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 		return frame.Result{}, fmt.Errorf("make a directory: %w", err)
 	}
 	there, err := os.ReadDir(dir)
+	if errors.Is(err, unix.ENOTDIR) {
+		return frame.Result{}, &archive.FileError{Path: o.dir, Fault: archive.NotADirectory}
+	}
 	ours := errors.Is(err, os.ErrNotExist) || err == nil && len(there) == 0
 	fmt.Fprintln(a.Err, a.Text("demo.making", messages.Args{"Directory": messages.Own(dir)}))
 	args := []string{"demo", "--dir", dir}

@@ -23,6 +23,7 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView, t
 		section.Groups = pageGroups(a, t)
 		p.Sections = append(p.Sections, section)
 	}
+	o.html = view.InDirectory(o.html, "diagnosis.html")
 	target := archive.Target{Path: o.html, Force: o.force, Scratch: a.Scratch, Placing: a.Placing}
 	return view.WritePage(a, target, p, taken)
 }

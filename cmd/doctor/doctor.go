@@ -13,6 +13,7 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
+	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 	"p11bridge/token/host"
@@ -40,6 +41,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 
 // runDoctor asks the modules one after the other: two that speak to one reader at the same time keep each other out.
 func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) (frame.Result, error) {
+	o.html = view.InDirectory(o.html, "doctor.html")
 	target := archive.Target{Path: o.html, Force: o.force}
 	if o.html != "" {
 		if err := target.Check(); err != nil {

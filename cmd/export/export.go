@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +12,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
@@ -61,6 +61,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		if len(args) == 1 {
 			o.object = args[0]
 		}
+		o.iterationsGiven = c.Flags().Changed("iterations")
 		if err := o.check(); err != nil {
 			return frame.Result{}, err
 		}
@@ -84,8 +85,8 @@ func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Re
 	}
 	request.Session, request.Inventory, request.Identity = found.Session, found.Inventory, found.Identity
 	request.Verdict = verdict.Judge(found.Inventory, found.Identity, w.Now())
-	if o.intoDirectory() {
-		o.out = filepath.Join(o.out, o.proposed(string(found.Label()), hex.EncodeToString(found.Objects()[0].ID())))
+	if view.IsDirectory(o.out) {
+		o.out = view.InDirectory(o.out, o.proposed(string(found.Label()), hex.EncodeToString(found.Objects()[0].ID())))
 		request.Target.Path = o.out
 		if err := o.checkTarget(request.Target); err != nil {
 			return frame.Result{}, err

@@ -2,10 +2,8 @@ package export
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
@@ -24,6 +22,7 @@ type exportOptions struct {
 	out             string
 	profile         string
 	iterations      int
+	iterationsGiven bool
 	chain           []string
 	certificate     string
 	certificateOnly bool
@@ -76,7 +75,7 @@ func (o *exportOptions) destinationRules() []rule {
 func (o *exportOptions) protectionRules() []rule {
 	return []rule{
 		{!slices.Contains(bridge.Profiles(), bridge.Profile(o.profile)), frame.Usage("error.profile", messages.Args{"Given": foreign.Text(o.profile)})},
-		{o.iterations < 0 || o.iterations > bridge.MaxIterations, frame.Usage("error.iterations", messages.Args{"Limit": messages.Number(bridge.MaxIterations)})},
+		{o.iterations < 0 || o.iterationsGiven && o.iterations == 0 || o.iterations > bridge.MaxIterations, frame.Usage("error.iterations", messages.Args{"Limit": messages.Number(bridge.MaxIterations)})},
 	}
 }
 
@@ -106,7 +105,7 @@ func (o *exportOptions) request(a *frame.App) (bridge.ExportRequest, error) {
 	if err := o.readCertificates(&r); err != nil {
 		return r, err
 	}
-	if o.intoDirectory() {
+	if view.IsDirectory(o.out) {
 		return r, archive.CheckDirectory(o.out)
 	}
 	return r, o.checkTarget(r.Target)
@@ -167,10 +166,4 @@ func (o *exportOptions) proposed(label, id string) string {
 		return name + ".cer"
 	}
 	return name + archive.BackupExtension
-}
-
-// intoDirectory tells whether -o names the directory in which the file gets its proposed name.
-func (o *exportOptions) intoDirectory() bool {
-	info, err := os.Lstat(o.out) // a link is none
-	return o.out != "" && (strings.HasSuffix(o.out, "/") || err == nil && info.IsDir())
 }

@@ -46,6 +46,7 @@ func TestCheck(t *testing.T) {
 		{"an unknown profile", written(func(o *exportOptions) { o.profile = "best" }), "usage: profile"},
 		{"no profile", written(func(o *exportOptions) { o.profile = "" }), "usage: profile"},
 		{"fewer iterations than none", written(func(o *exportOptions) { o.iterations = -1 }), "usage: iterations"},
+		{"no iterations at all", written(func(o *exportOptions) { o.iterationsGiven = true }), "usage: iterations"},
 		{"the most iterations", written(func(o *exportOptions) { o.iterations = bridge.MaxIterations }), ""},
 		{"one more", written(func(o *exportOptions) { o.iterations = bridge.MaxIterations + 1 }), "usage: iterations"},
 		{"an unknown method", written(func(o *exportOptions) { o.method = "carry" }), "usage: method"},

@@ -3,6 +3,7 @@ package frame
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -63,15 +64,13 @@ func choiceErrors() []Description {
 		}),
 		As(describeSource),
 		As(func(_ *App, _ *passwordMissingError) Failure {
-			return Failure{ID: "error.password", Reasons: []verdict.Reason{{Code: verdict.PasswordMissing}}, Code: ExitFailed}
+			return Failure{ID: "error.password", Stated: []verdict.Reason{{Code: verdict.PasswordMissing}}, Code: exitUsage}
 		}),
-		As(func(a *App, e *inputError) Failure {
-			return Failure{ID: "error.input", Args: messages.Args{"Path": foreign.Text(e.path), "Problem": messages.Own(a.sourceProblem(e.err))}, Code: ExitFailed}
-		}),
+		As(describeInput),
 		Is(token.ErrPINValue, exitUsage, "error.pin-value"),
 		Is(token.ErrFingerprint, exitUsage, "error.fingerprint"),
-		As(func(_ *App, e *token.URIError) Failure {
-			return Failure{ID: "error.uri", Args: messages.Args{"Problem": foreign.Text(e.Problem)}, Code: exitUsage}
+		As(func(a *App, e *token.URIError) Failure {
+			return Failure{ID: "error.uri", Args: messages.Args{"Problem": messages.Own(a.Problem(e))}, Code: exitUsage}
 		}),
 	}
 }
@@ -83,17 +82,14 @@ func surroundingErrors() []Description {
 		Is(terminal.ErrGone, ExitFailed, "error.terminal-gone"),
 		Is(bridge.ErrNoCertificate, ExitFailed, "error.no-certificate"),
 		Is(archive.ErrNotProven, ExitFailed, "error.not-proven"),
-		As(func(_ *App, e *token.CannotShowError) Failure {
-			return Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(OneLine(e))}, Code: ExitPartly}
+		As(func(a *App, e *token.CannotShowError) Failure {
+			return Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(a.cannotShow(e))}, Code: ExitPartly}
 		}),
 		As(func(_ *App, e *profileReadError) Failure {
 			return Failure{ID: "error.nss-profile-read-only", Args: messages.Args{"Directory": messages.Own(quoted(e.directory))}, Code: ExitFailed}
 		}),
 		Is(bridge.ErrWriteProtected, ExitFailed, "error.write-protected"),
-		Is(host.ErrNSSOldFormat, ExitFailed, "error.nss-old-format"),
-		Is(host.ErrNSSUnreadable, ExitFailed, "error.nss-unreadable"),
-		Is(host.ErrNSSDamaged, ExitFailed, "error.nss-damaged"),
-		Is(host.ErrNoNSSDatabase, ExitFailed, "error.no-nss-database"),
+		As(describeNSSFile),
 		Is(host.ErrNoSoftokn, ExitFailed, "error.no-softokn"),
 		As(func(a *App, _ noModuleError) Failure {
 			cause := []verdict.Reason{verdict.NoModuleReason(host.Configurations())}
@@ -120,17 +116,27 @@ func stated(err error) []verdict.Reason {
 
 // describeFile has the words for a file that cannot be written where it was wanted. A name that does not fit is a mistake of the
 // command line.
-func describeFile(_ *App, e *archive.FileError) Failure {
-	f := Failure{ID: "error.file." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(SystemWords(e.Err))}, Code: ExitFailed}
+func describeFile(a *App, e *archive.FileError) Failure {
+	args := messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(a.Problem(e.Err)), "Directory": messages.Own(quoted(filepath.Dir(e.Path)))}
+	f := Failure{ID: "error.file." + string(e.Fault), Args: args, Code: ExitFailed}
 	if slices.Contains([]archive.FileFault{archive.FileNamedCert, archive.FileNamedBackup, archive.FileNamedDash}, e.Fault) {
 		f.Code = exitUsage
 	}
 	return f
 }
 
-// describePlaced has the words for a file that got its name. What is whole was done in part.
-func describeSaved(_ *App, e *archive.SavedError) Failure {
-	f := Failure{ID: "error.placed." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(SystemWords(e.Err))}, Code: ExitFailed}
+// nssFailures are the texts for a certificate database that cannot be used.
+var nssFailures = map[error]string{
+	host.ErrNSSOldFormat: "error.nss-old-format", host.ErrNSSUnreadable: "error.nss-unreadable", host.ErrNSSDamaged: "error.nss-damaged", host.ErrNoNSSDatabase: "error.no-nss-database",
+}
+
+func describeNSSFile(_ *App, e *host.NSSFileError) Failure {
+	return Failure{ID: nssFailures[e.Cause], Args: messages.Args{"Path": foreign.Text(e.Path)}, Code: ExitFailed}
+}
+
+// describeSaved has the words for a file that got its name. What is whole was done in part.
+func describeSaved(a *App, e *archive.SavedError) Failure {
+	f := Failure{ID: "error.placed." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(a.Problem(e.Err))}, Code: ExitFailed}
 	if e.Fault == archive.SavedUncertain || e.Fault == archive.SavedWithoutRecord {
 		f.Code = ExitPartly
 	}
@@ -291,7 +297,7 @@ func (a *App) sourceProblem(err error) string {
 			return a.Text(known.id, messages.Args{"Most": messages.Number(maxSecret)})
 		}
 	}
-	return SystemWords(err)
+	return a.Problem(err)
 }
 
 // describeRefused tells a key that cannot leave from one of which the token did not tell enough: that is the token's failure.

@@ -48,11 +48,11 @@ func As[E error](describe func(a *App, err E) Failure) Description {
 
 // Is describes one error value by a text that may name {{.Problem}}, the error in its own words.
 func Is(known error, code int, id string) Description {
-	return func(_ *App, err error) (Failure, bool) {
+	return func(a *App, err error) (Failure, bool) {
 		if !errors.Is(err, known) {
 			return Failure{}, false
 		}
-		return Failure{ID: id, Args: messages.Args{"Problem": messages.Own(OneLine(err))}, Code: code}, true
+		return Failure{ID: id, Args: messages.Args{"Problem": messages.Own(a.causeWords(err))}, Code: code}, true
 	}
 }
 

@@ -4,8 +4,16 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/pfx"
+	"p11bridge/cmd/messages"
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -20,6 +28,56 @@ func (e *inputError) Error() string { return fmt.Sprintf("read %s: %v", e.path, 
 
 // Unwrap gives the cause.
 func (e *inputError) Unwrap() error { return e.err }
+
+// noCertificateError means that a file holds no certificate that can be read, and what it holds instead.
+type noCertificateError struct{ holds string }
+
+// What stands in a file in place of a certificate.
+const (
+	holdsPFX        = "pfx"
+	holdsPrivateKey = "private-key"
+	holdsOther      = "other"
+)
+
+// Error names it.
+func (e *noCertificateError) Error() string { return "no certificate in PEM or DER: " + e.holds }
+
+// describeInput has the words for a file that is read: what is wrong with it, and where the right one may be.
+func describeInput(a *App, e *inputError) Failure {
+	f := Failure{ID: "error.input", Args: messages.Args{"Path": foreign.Text(e.path), "Problem": messages.Own(a.sourceProblem(e.err))}, Code: ExitFailed}
+	remedy := "remedy.input.other"
+	var none *noCertificateError
+	switch {
+	case errors.As(e.err, &none):
+		remedy = "remedy.input.holds-" + none.holds
+		f.Args["Problem"] = messages.Own(a.Text("problem.no-certificate", nil))
+	case errors.Is(e.err, fs.ErrNotExist):
+		remedy = "remedy.input.missing"
+		f.Candidates = nearFiles(e.path)
+	case errors.Is(e.err, syscall.EISDIR):
+		remedy = "error.file.directory.remedy"
+	}
+	f.More = strings.TrimSpace(a.didYouMean(f.Candidates) + "\n" + a.Text(remedy, f.Args))
+	return f
+}
+
+// nearFiles are the files beside a path that is not there whose names are near to its.
+func nearFiles(path string) []string {
+	directory, name := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(directory + "."))
+	if err != nil { // then no name is near
+		return nil
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	near := nearest(name, names)
+	for i := range near {
+		near[i] = directory + near[i]
+	}
+	return near
+}
 
 // ReadInput reads a file as far as any PFX or certificate goes, and one byte more, so that the reader sees that it is too
 // large without taking it all in.
@@ -41,11 +99,14 @@ func ReadCertificates(path string) ([]*pki.Certificate, error) {
 		return nil, err
 	}
 	var certificates []*pki.Certificate
-	rest := contents
+	rest, holds := contents, holdsOther
 	for {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
+		}
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			holds = holdsPrivateKey
 		}
 		if block.Type != "CERTIFICATE" {
 			continue
@@ -61,7 +122,10 @@ func ReadCertificates(path string) ([]*pki.Certificate, error) {
 	}
 	certificate, err := pki.ParseCertificate(contents)
 	if err != nil {
-		return nil, &inputError{path, errors.New("no certificate in PEM or DER")}
+		if pfx.LooksLikePFX(contents) {
+			holds = holdsPFX
+		}
+		return nil, &inputError{path, &noCertificateError{holds}}
 	}
 	return []*pki.Certificate{certificate}, nil
 }

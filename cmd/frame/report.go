@@ -99,14 +99,6 @@ func (a *App) optional(id string, args messages.Args) string {
 	return ""
 }
 
-// SystemWords are the operating system's own words for an error, without the path.
-func SystemWords(err error) string {
-	if err == nil {
-		return ""
-	}
-	return terminal.Printable(withoutPath(err).Error())
-}
-
 func IndentLines(text, indent string) string {
 	return indent + strings.ReplaceAll(text, "\n", "\n"+indent)
 }

@@ -51,16 +51,7 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	root.SetUsageTemplate(a.UsageTemplate())
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(commands(a)...)
-	root.InitDefaultCompletionCmd()
-	for _, c := range root.Commands() {
-		if c.Name() == "completion" {
-			c.Short = a.Text("command.completion.short", nil)
-			c.Example = Examples("completion bash > /etc/bash_completion.d/p11bridge")
-			for _, shell := range c.Commands() {
-				shell.Example = Examples("completion " + shell.Name())
-			}
-		}
-	}
+	root.CompletionOptions.DisableDefaultCmd = true // there is our own
 	root.InitDefaultHelpFlag()
 	for _, c := range append(root.Commands(), root) {
 		c.InitDefaultHelpFlag()

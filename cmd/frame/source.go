@@ -40,8 +40,12 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 			return source{kind, value}, nil
 		}
 	}
-	// The text is left out of the error: it may be the secret itself.
-	return source{}, Usage("error.source", messages.Args{"Flag": messages.Own(flag), "Kinds": messages.Own(sourceForms(kinds))})
+	// The text is left out of the error: it may be the secret itself. The name of a file that is there is none.
+	var meant []string
+	if info, err := os.Stat(text); err == nil && info.Mode().IsRegular() {
+		meant = []string{flag + " file:" + text}
+	}
+	return source{}, UsageMeant("error.source", messages.Args{"Flag": messages.Own(flag), "Kinds": messages.Own(sourceForms(kinds))}, meant...)
 }
 
 func sourceForms(kinds []string) string {

@@ -90,8 +90,8 @@ func sameFile(one, other string) bool {
 	return err == nil && otherErr == nil && os.SameFile(first, second)
 }
 
-func describeTrace(_ *App, e *supervise.TraceError) Failure {
-	f := Failure{ID: "error.trace." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(SystemWords(e.Err))}, Code: ExitFailed}
+func describeTrace(a *App, e *supervise.TraceError) Failure {
+	f := Failure{ID: "error.trace." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(a.Problem(e.Err))}, Code: ExitFailed}
 	if e.Fault == supervise.TraceIsNamed {
 		f.Code = exitUsage
 	}

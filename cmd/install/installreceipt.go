@@ -77,13 +77,16 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 		text = p.Colours().Good(text)
 	}
 	fmt.Fprintln(p.Out, text)
-	lines := []string{"install.proof." + string(plan.Proof)}
+	if !o.dryRun {
+		next := "install.next-held"
+		if may := plan.Key.Attributes.Bool(token.CKAExtractable).Value(); may == nil || *may {
+			next = "install.next-export"
+		}
+		p.Line("  ", args, next)
+	}
 	if plan.OtherID() {
 		args["OtherID"] = messages.Own(hex.EncodeToString(plan.There.ID()))
-		lines = append(lines, "install.other-id")
-	}
-	for _, id := range lines {
-		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
+		p.Line("  ", args, "install.other-id")
 	}
 	for _, above := range plan.Chain {
 		text := p.Text("install.chain."+stateOf(above, o.dryRun), messages.Args{"Subject": above.Certificate.Subject})
@@ -99,12 +102,5 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 	for _, reason := range plan.Notices {
 		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
 	}
-	if o.dryRun {
-		return
-	}
-	next := "install.next-held"
-	if may := plan.Key.Attributes.Bool(token.CKAExtractable).Value(); may == nil || *may {
-		next = "install.next-export"
-	}
-	fmt.Fprintln(p.Out, frame.IndentLines(p.Text(next, args), "  "))
+	p.Line("  ", args, "install.proof."+string(plan.Proof))
 }

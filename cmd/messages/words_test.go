@@ -30,7 +30,7 @@ var avoided = map[string][]struct{ word, instead string }{
 }
 
 // prefixes are parts of names that stand before a colon.
-var prefixes = regexp.MustCompile(`\b(sha256|dns|email|ip|uri|upn):`)
+var prefixes = regexp.MustCompile(`\b(sha256|dns|email|ip|uri|upn|pkcs11):`)
 
 // TestWords reads every text of every language for words that it does not have.
 func TestWords(t *testing.T) {

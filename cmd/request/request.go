@@ -127,7 +127,26 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 			return frame.Result{}, err
 		}
 	}
+	if view.IsDirectory(o.out) {
+		o.out = view.InDirectory(o.out, o.proposed(request.Identity))
+		request.Target.Path = o.out
+		if err := request.Target.Check(); err != nil {
+			return frame.Result{}, err
+		}
+	}
 	return createCSR(ctx, w.App, o, request)
+}
+
+// proposed is the name of the file for a request: that of the key.
+func (o *requestOptions) proposed(identity token.Identity) string {
+	label := "request"
+	switch {
+	case o.label != nil:
+		label = *o.label
+	case o.object != "":
+		label = string(identity.Label())
+	}
+	return view.FileName(label, "new") + ".csr"
 }
 
 // requestOf reads what the command line says, before any token is touched.
@@ -150,16 +169,19 @@ func requestOf(a *frame.App, o *requestOptions) (request bridge.CSRRequest, err 
 	}
 	if o.subject != "" {
 		if request.Subject, err = pki.ParseNameText(o.subject); err != nil {
-			return request, frame.Usage("error.subject", messages.Args{"Problem": foreign.Text(err.Error())})
+			return request, frame.Usage("error.subject", messages.Args{"Problem": messages.Own(a.Problem(err))})
 		}
 	}
 	if len(o.altNames) > 0 {
 		if request.AltNames, err = pki.GeneralNames(o.altNames); err != nil {
-			return request, frame.Usage("error.san", messages.Args{"Problem": foreign.Text(err.Error())})
+			return request, frame.Usage("error.san", messages.Args{"Problem": messages.Own(a.Problem(err))})
 		}
 	}
-	if o.out == "" {
+	switch {
+	case o.out == "":
 		return request, nil
+	case view.IsDirectory(o.out): // the name is known once the object is
+		return request, archive.CheckDirectory(o.out)
 	}
 	return request, request.Target.Check()
 }
@@ -175,7 +197,7 @@ func readModel(ctx context.Context, a *frame.App, o *requestOptions) (*bridge.Mo
 	if record, err := archive.ReadRecord(o.like); err == nil {
 		subject, err := pki.ParseNameText(string(record.Certificate.Subject))
 		if err != nil {
-			return nil, frame.Usage("error.subject", messages.Args{"Problem": foreign.Text(err.Error())})
+			return nil, frame.Usage("error.subject", messages.Args{"Problem": messages.Own(a.Problem(err))})
 		}
 		may := func(noted *bool) bool { return noted != nil && *noted }
 		return &bridge.Model{Subject: subject, Label: string(record.Label), Usage: token.Usage{Decrypt: may(record.Usage.Decrypt), Derive: may(record.Usage.Derive)}}, nil

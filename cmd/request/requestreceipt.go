@@ -68,17 +68,12 @@ func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt
 	args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}}))
 	args["ID"], args["URI"] = messages.Own(hex.EncodeToString(receipt.PrivateKey.ID())), messages.Own(info.URI().With(receipt.PrivateKey).String())
 	args["SHA256"], args["SignedBy"], args["Algorithm"] = messages.Own(receipt.SHA256), messages.Own(string(receipt.SignedBy)), messages.Own(string(receipt.Algorithm))
-	lines := []string{"request.details"}
-	first := "request.done-same"
-	if receipt.NewKey {
-		first = "request.done-new"
-		lines = append(lines, "request.new-key")
+	first := "request.done-"
+	if o.out != "" {
+		first = "request.written-"
 	}
-	if receipt.Weak > 0 {
-		lines = append(lines, "request.weak")
-	}
-	lines = append(lines, fateOf(o, receipt, judged)...)
-	lines = append(lines, sendTo(&receipt.CSRPlan), "request.next")
+	first += map[bool]string{true: "new", false: "same"}[receipt.NewKey]
+	lines := []string{sendTo(&receipt.CSRPlan), "request.next"}
 	if judged.Exportable {
 		lines = append(lines, "request.then-export")
 	}
@@ -89,6 +84,14 @@ func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt
 	case receipt.Issuer != "":
 		lines = append(lines, "request.old-stays-same")
 	}
+	lines = append(lines, fateOf(o, receipt, judged)...)
+	if receipt.Weak > 0 {
+		lines = append(lines, "request.weak")
+	}
+	if receipt.NewKey {
+		lines = append(lines, "request.new-key")
+	}
+	lines = append(lines, "request.details") // numbers last
 	fmt.Fprintln(p.Out, p.Colours().Good(p.Text(first, args)))
 	for _, id := range lines {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
@@ -163,12 +166,16 @@ func planResult(o *requestOptions, request bridge.CSRRequest, plan *bridge.CSRPl
 // requestErrors are the words for what a request can end with.
 func requestErrors() []frame.Description {
 	return []frame.Description{
-		frame.As(func(_ *frame.App, e *bridge.GenerateError) frame.Failure {
+		frame.As(func(a *frame.App, e *bridge.GenerateError) frame.Failure {
 			key := view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: e.Kind.Algorithm, Bits: e.Kind.Bits, Curve: e.Kind.Curve}})
-			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": messages.Own(key), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": messages.Own(key), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
 		}),
-		frame.As(func(_ *frame.App, e *bridge.CannotSignError) frame.Failure {
-			return frame.Failure{ID: "error.cannot-sign", Args: messages.Args{"Problem": messages.Own(frame.OneLine(e))}, Code: frame.ExitFailed}
+		frame.As(func(a *frame.App, e *bridge.CannotSignError) frame.Failure {
+			problem := a.Text("problem.no-mechanism", nil)
+			if e.Err != nil {
+				problem = a.Problem(e.Err)
+			}
+			return frame.Failure{ID: "error.cannot-sign", Args: messages.Args{"Problem": messages.Own(problem)}, Code: frame.ExitFailed}
 		}),
 		frame.Is(bridge.ErrNoSubject, frame.ExitFailed, "error.no-subject"),
 		frame.Is(bridge.ErrGeneratesNoKeys, frame.ExitFailed, "error.generates-no-keys"),

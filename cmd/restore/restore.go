@@ -12,6 +12,7 @@ import (
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/view"
@@ -115,7 +116,7 @@ func openCopies(ctx context.Context, a *frame.App, o *restoreOptions) ([]*bridge
 	}
 	if err != nil {
 		password.Wipe()
-		return nil, nil, view.InvalidCopy(o.file, err)
+		return nil, nil, certificateInstead(view.InvalidCopy(o.file, err))
 	}
 	return copies, password, nil
 }
@@ -129,7 +130,7 @@ func recordBeside(a *frame.App, file string) (*archive.Record, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, nil //nolint:nilnil // a copy without a record is as good
 	case errors.As(err, &unusable):
-		a.Notice("notice.record", messages.Args{"Path": foreign.Text(path), "Problem": messages.Own(frame.SystemWords(unusable.Err))})
+		a.Notice("notice.record", messages.Args{"Path": foreign.Text(path), "Problem": messages.Own(a.Problem(unusable.Err))})
 		return nil, nil //nolint:nilnil // as if there were none
 	}
 	return record, err
@@ -160,5 +161,32 @@ func restoreOne(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.R
 		remains.Err = view.InvalidCopy(o.file, remains.Err)
 		return nil, err
 	}
+	if err == nil {
+		noticeSecondOfLabel(a, r.Inventory, restoration.Key)
+	}
 	return restoration, view.InvalidCopy(o.file, err)
+}
+
+// onlyCertificateError is a file that holds a certificate where a key was to be restored. Another command is for it.
+type onlyCertificateError struct {
+	*view.NotACopyError
+}
+
+func certificateInstead(err error) error {
+	var not *view.NotACopyError
+	if errors.As(err, &not) && not.Has(verdict.CertificateOnly) {
+		return &onlyCertificateError{not}
+	}
+	return err
+}
+
+// noticeSecondOfLabel says that the label of a new key names another key of the token, too.
+func noticeSecondOfLabel(a *frame.App, before *token.Inventory, key *token.Object) {
+	label := key.Label()
+	for _, identity := range before.Identities() {
+		if o := identity.PrivateKey; o != nil && o.Label() == label && label != "" {
+			a.Notice("notice.label-twice", messages.Args{"Label": label, "Token": before.Token.Label})
+			return
+		}
+	}
 }

@@ -139,6 +139,11 @@ func printPlan(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, pla
 // restoreErrors are the words for what a restore can end with.
 func restoreErrors() []frame.Description {
 	return []frame.Description{
+		frame.As(func(a *frame.App, e *onlyCertificateError) frame.Failure {
+			f := e.Failure()
+			f.More = a.Text("remedy.install-certificate", f.Args)
+			return f
+		}),
 		frame.As(func(_ *frame.App, e *bridge.NotRestoredError) frame.Failure {
 			return frame.Failure{ID: "error.not-restored", Reasons: e.Reasons, Code: frame.ExitFailed}
 		}),

@@ -49,8 +49,9 @@ func NewCommand(a *frame.App) *cobra.Command {
 
 func runSnapshot(ctx context.Context, w *frame.Worker, o *snapshotOptions) (frame.Result, error) {
 	if o.out == "" {
-		return frame.Result{}, frame.Usage("error.out-missing", nil)
+		return frame.Result{}, frame.UsageMeant("error.out-missing", nil, "-o p11bridge-"+w.Now().Format(time.DateOnly)+".json")
 	}
+	o.out = view.InDirectory(o.out, "p11bridge-"+w.Now().Format(time.DateOnly)+".json")
 	target := archive.Target{Path: o.out, Force: o.force, Scratch: w.Scratch, Placing: w.Placing}
 	if err := target.Check(); err != nil {
 		return frame.Result{}, err
@@ -73,7 +74,7 @@ func runSnapshot(ctx context.Context, w *frame.Worker, o *snapshotOptions) (fram
 		return frame.Result{}, fmt.Errorf("encode the snapshot: %w", err)
 	}
 	if len(text) > view.MaxSnapshot {
-		return frame.Result{}, &view.SnapshotError{Path: o.out, Err: fmt.Errorf("it would be larger than %d MiB", view.MaxSnapshot>>20)}
+		return frame.Result{}, &view.SnapshotError{Path: o.out, Fault: view.SnapshotTooLarge, Part: view.LargestSnapshot}
 	}
 	if err := archive.WriteFile(target, append(terminal.EscapeInvisible(text), '\n')); err != nil {
 		return frame.Result{}, err

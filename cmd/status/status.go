@@ -148,7 +148,7 @@ func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archiv
 		shown.WithoutKey = append(shown.WithoutKey, view.Refused{Named: names.Name(alone.Inventory, alone.Identity), Verdict: view.VerdictOf(alone.Verdict)})
 	}
 	for _, record := range status.Unreadable {
-		shown.Unreadable = append(shown.Unreadable, unreadableView{record.Path, record.Problem})
+		shown.Unreadable = append(shown.Unreadable, unreadableView{record.Path, frame.OneLine(record.Err)})
 	}
 	return shown
 }

@@ -45,7 +45,7 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	}
 	printBackups(p, "status.elsewhere", status.Elsewhere)
 	for _, record := range status.Unreadable {
-		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": foreign.Text(record.Path), "Problem": foreign.Text(record.Problem)})))
+		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": foreign.Text(record.Path), "Problem": messages.Own(p.Problem(record.Err))})))
 		explained = append(explained, verdict.Reason{Code: verdict.BackupRecordUnreadable})
 	}
 	for _, t := range shown.Tokens {

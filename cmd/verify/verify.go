@@ -163,10 +163,10 @@ func printValid(p *frame.Printer, file string, v *bridge.VerifyResult, against *
 		args["Subject"], args["Until"] = v.Certificate.Subject, messages.Own(p.Until(v.Certificate.NotAfter))
 	}
 	fmt.Fprintln(p.Out, p.Colours().Good(p.Text("verify.valid", args)))
-	fmt.Fprintln(p.Out, frame.IndentLines(p.Text("verify.details", args), "  "))
-	printKeys(p, v.Keys)
-	fmt.Fprint(p.Out, p.ReasonsText(v.Reasons...))
 	if against != nil {
 		p.Line("  ", messages.Args{"URI": foreign.Text(against.URI)}, "verify.against")
 	}
+	fmt.Fprint(p.Out, p.ReasonsText(v.Reasons...))
+	printKeys(p, v.Keys)
+	p.Line("  ", args, "verify.details")
 }

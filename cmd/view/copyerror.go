@@ -42,16 +42,24 @@ func (e *NotACopyError) Code() int {
 	return frame.ExitNotACopy
 }
 
+// Has tells whether the code is among the reasons.
+func (e *NotACopyError) Has(code verdict.Code) bool {
+	return verdict.Verdict{Reasons: e.reasons}.Has(code)
+}
+
+// Failure has the words for it.
+func (e *NotACopyError) Failure() frame.Failure {
+	id := "verify.invalid"
+	if e.unjudged {
+		id = "verify.unjudged"
+	}
+	return frame.Failure{ID: id, Args: messages.Args{"File": foreign.Text(e.file)}, Reasons: e.reasons, Code: e.Code()}
+}
+
 // CopyErrors are the words for a file that is no valid copy.
 func CopyErrors() []frame.Description {
 	return []frame.Description{
-		frame.As(func(_ *frame.App, e *NotACopyError) frame.Failure {
-			id := "verify.invalid"
-			if e.unjudged {
-				id = "verify.unjudged"
-			}
-			return frame.Failure{ID: id, Args: messages.Args{"File": foreign.Text(e.file)}, Reasons: e.reasons, Code: e.Code()}
-		}),
+		frame.As(func(_ *frame.App, e *NotACopyError) frame.Failure { return e.Failure() }),
 	}
 }
 

@@ -32,19 +32,34 @@ type Snapshot struct {
 type SnapshotError struct {
 	Path  string
 	newer string // the schema of a later version
-	Err   error
+	Fault SnapshotFault
+	Part  string // that is missing, or the limit that was passed
 }
+
+// SnapshotFault is what is wrong with a file that should be a snapshot. The catalogs have words for each.
+type SnapshotFault string
+
+// The faults that a snapshot can have.
+const (
+	SnapshotTooLarge   SnapshotFault = "too-large"
+	snapshotNotJSON    SnapshotFault = "not-json"
+	snapshotMoreBehind SnapshotFault = "more-behind"
+	snapshotNone       SnapshotFault = "none"
+	snapshotLacks      SnapshotFault = "lacks"
+	snapshotOtherForm  SnapshotFault = "other-form"
+	snapshotBadObject  SnapshotFault = "bad-object"
+)
+
+// LargestSnapshot is MaxSnapshot as people read it.
+const LargestSnapshot = "256 MiB"
 
 // Error names the file.
 func (e *SnapshotError) Error() string {
 	if e.newer != "" {
 		return fmt.Sprintf("%s: schema %s is not known here", e.Path, e.newer)
 	}
-	return fmt.Sprintf("%s: %v", e.Path, e.Err)
+	return strings.TrimSpace(fmt.Sprintf("%s: snapshot: %s %s", e.Path, e.Fault, e.Part))
 }
-
-// Unwrap gives the cause.
-func (e *SnapshotError) Unwrap() error { return e.Err }
 
 // MaxSnapshot bounds a snapshot, in bytes: some hundred thousand objects.
 const MaxSnapshot = 256 << 20
@@ -56,41 +71,41 @@ func ReadSnapshot(path string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	bad := func(problem string) error { return &SnapshotError{Path: path, Err: errors.New(problem)} }
+	bad := func(fault SnapshotFault) error { return &SnapshotError{Path: path, Fault: fault} }
 	if len(text) > MaxSnapshot {
-		return nil, bad(fmt.Sprintf("it is larger than %d MiB", MaxSnapshot>>20))
+		return nil, &SnapshotError{Path: path, Fault: SnapshotTooLarge, Part: LargestSnapshot}
 	}
 	var members map[string]json.RawMessage
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(&members); err != nil {
-		return nil, bad("it is not JSON, or cut off")
+		return nil, bad(snapshotNotJSON)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, bad("something stands behind its end")
+		return nil, bad(snapshotMoreBehind)
 	}
 	var schema string
 	if err := json.Unmarshal(members["schema"], &schema); err != nil {
-		return nil, bad("it is no p11bridge snapshot")
+		return nil, bad(snapshotNone)
 	}
 	switch {
 	case schema == SnapshotSchema:
 	case strings.HasPrefix(schema, "p11bridge.snapshot/"):
 		return nil, &SnapshotError{Path: path, newer: schema}
 	default:
-		return nil, bad("it is no p11bridge snapshot")
+		return nil, bad(snapshotNone)
 	}
 	if missing := missingMember(members); missing != "" {
-		return nil, bad("it lacks " + missing)
+		return nil, &SnapshotError{Path: path, Fault: snapshotLacks, Part: missing}
 	}
 	shown := &Snapshot{}
 	strict := json.NewDecoder(bytes.NewReader(text))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(shown); err != nil {
-		return nil, bad("a part of it has another form than p11bridge writes")
+		return nil, bad(snapshotOtherForm)
 	}
 	for _, inventory := range shown.Tokens {
 		if !inventory.Sound() {
-			return nil, bad("an object in it is not whole")
+			return nil, bad(snapshotBadObject)
 		}
 		inventory.Index()
 	}
@@ -125,11 +140,11 @@ func missingMember(members map[string]json.RawMessage) string {
 // SnapshotErrors are the words for a file that is no snapshot.
 func SnapshotErrors() []frame.Description {
 	return []frame.Description{
-		frame.As(func(_ *frame.App, e *SnapshotError) frame.Failure {
+		frame.As(func(a *frame.App, e *SnapshotError) frame.Failure {
 			if e.newer != "" {
 				return frame.Failure{ID: "error.snapshot-newer", Args: messages.Args{"Path": foreign.Text(e.Path), "Schema": foreign.Text(e.newer)}, Code: frame.ExitFailed}
 			}
-			return frame.Failure{ID: "error.snapshot", Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(frame.OneLine(e.Err))}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.snapshot", Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(a.Text("snapshot.fault."+string(e.Fault), messages.Args{"Part": messages.Own(e.Part)}))}, Code: frame.ExitFailed}
 		}),
 	}
 }

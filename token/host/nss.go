@@ -30,6 +30,30 @@ var (
 // ErrNoSoftokn means that NSS's PKCS#11 library is in none of the usual places.
 var ErrNoSoftokn = errors.New("libsoftokn3.so not found")
 
+// NSSFileError names the file or directory of a certificate database that cannot be used. It wraps the cause, ErrNoNSSDatabase and the
+// like, and the system's answer where there was one.
+type NSSFileError struct {
+	Path  string
+	Cause error
+	Err   error // may be nil
+}
+
+// Error names the cause and the file.
+func (e *NSSFileError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%v: %v", e.Cause, e.Err)
+	}
+	return fmt.Sprintf("%v: %s", e.Cause, e.Path)
+}
+
+// Unwrap gives the cause and the system's answer.
+func (e *NSSFileError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Cause}
+	}
+	return []error{e.Cause, e.Err}
+}
+
 // NSSDatabase names softokn with an NSS certificate database, as Firefox, Thunderbird and Chromium keep it, opened for
 // reading only unless access is ReadWrite. The directory is the database's own or one above it: then every profile below is
 // a token. The token of a profile in a usual place has the profile's label, that of any other database the one that NSS
@@ -144,19 +168,20 @@ const (
 // checkNSSFile looks at a file of the database before softokn does, whose return values do not tell the causes apart. An
 // empty file is a new database.
 func checkNSSFile(directory, name string) error {
-	file, err := openRegular(filepath.Join(directory, name))
+	path := filepath.Join(directory, name)
+	file, err := openRegular(path)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %w", ErrNSSUnreadable, err)
+		return &NSSFileError{path, ErrNSSUnreadable, err}
 	case errors.Is(err, fs.ErrNotExist):
 		if _, old := os.Stat(filepath.Join(directory, "key3.db")); old == nil {
-			return fmt.Errorf("%w: %s", ErrNSSOldFormat, directory)
+			return &NSSFileError{directory, ErrNSSOldFormat, nil}
 		}
-		return fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
+		return &NSSFileError{directory, ErrNoNSSDatabase, err}
 	case errors.Is(err, errNotRegular):
-		return fmt.Errorf("%w: %w", ErrNSSDamaged, err)
+		return &NSSFileError{path, ErrNSSDamaged, err}
 	case err != nil:
-		return fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
+		return &NSSFileError{directory, ErrNoNSSDatabase, err}
 	}
 	defer file.Close()
 	start := make([]byte, sqliteHeaderLength)
@@ -165,7 +190,7 @@ func checkNSSFile(directory, name string) error {
 	if err == io.EOF && n == 0 || err == nil && statErr == nil && wholeSQLite(start, info.Size()) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", ErrNSSDamaged, file.Name())
+	return &NSSFileError{path, ErrNSSDamaged, nil}
 }
 
 // wholeSQLite tells whether a file begins as an SQLite file and is as long as its header says (SQLite's file format, section 1.3:

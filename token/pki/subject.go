@@ -2,9 +2,9 @@ package pki
 
 import (
 	"encoding/hex"
-	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -12,11 +12,38 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// NameError says what is wrong with a name that was typed.
-type NameError struct{ Problem string }
+// NameFault is what is wrong with a name.
+type NameFault string
 
-// Error gives the problem.
-func (e *NameError) Error() string { return "name: " + e.Problem }
+// The faults that a name can have.
+const (
+	NameEmpty         NameFault = "empty"
+	NameUnknownType   NameFault = "unknown-type"
+	NameEmptyValue    NameFault = "empty-value"
+	NameBadEscape     NameFault = "bad-escape"
+	NameNotUTF8       NameFault = "not-utf8"
+	NameUnencodable   NameFault = "unencodable"
+	NameWithoutValue  NameFault = "no-value"
+	NameNoIPAddress   NameFault = "no-ip-address"
+	NameNotASCII      NameFault = "not-ascii"
+	NameNoURI         NameFault = "no-uri"
+	NameOfUnknownKind NameFault = "unknown-kind"
+)
+
+// NameError says what is wrong with a name that was typed.
+type NameError struct {
+	Fault NameFault
+	Part  string // of the name, as it was typed; empty where the whole is meant
+}
+
+// Error gives the fault and the part.
+func (e *NameError) Error() string {
+	text := "name: " + string(e.Fault)
+	if e.Part != "" {
+		text += ": " + strconv.Quote(e.Part)
+	}
+	return text
+}
 
 // ParseNameText makes a DER Name of its text as RFC 4514 writes it: "CN=Alice,O=Example,C=ES", the last RDN first. Types
 // are the keywords that names are shown with, whatever their case, or dotted OIDs. The error is a *NameError.
@@ -37,7 +64,7 @@ func ParseNameText(text string) ([]byte, error) {
 	})
 	der, err := b.Bytes()
 	if err != nil {
-		return nil, &NameError{Problem: err.Error()}
+		return nil, &NameError{Fault: NameUnencodable}
 	}
 	return der, nil
 }
@@ -45,14 +72,14 @@ func ParseNameText(text string) ([]byte, error) {
 // splitName reads RDNs and their attributes, in the order of the text.
 func splitName(text string) ([][]nameAttribute, error) {
 	if strings.TrimSpace(text) == "" {
-		return nil, &NameError{Problem: "it is empty"}
+		return nil, &NameError{Fault: NameEmpty}
 	}
 	rdns := [][]nameAttribute{nil}
 	for rest, end := text, byte(0); ; {
 		keyword, after, ok := strings.Cut(rest, "=")
 		oid := oidOfAttribute(strings.TrimSpace(keyword))
 		if !ok || oid == "" {
-			return nil, &NameError{Problem: fmt.Sprintf("%q is no type of name that is known", strings.TrimSpace(keyword))}
+			return nil, &NameError{Fault: NameUnknownType, Part: strings.TrimSpace(keyword)}
 		}
 		var value string
 		var err error
@@ -60,7 +87,7 @@ func splitName(text string) ([][]nameAttribute, error) {
 			return nil, err
 		}
 		if value == "" {
-			return nil, &NameError{Problem: keyword + " is empty"}
+			return nil, &NameError{Fault: NameEmptyValue, Part: keyword}
 		}
 		last := len(rdns) - 1
 		rdns[last] = append(rdns[last], nameAttribute{oid: oid, text: value})
@@ -91,7 +118,7 @@ func cutValue(text string) (value string, end byte, rest string, err error) {
 		default:
 			octet, err := hex.DecodeString(text[min(i+1, len(text)):min(i+3, len(text))])
 			if err != nil || len(octet) != 1 {
-				return "", 0, "", &NameError{Problem: `after "\" stands neither a special character nor two hexadecimal digits`}
+				return "", 0, "", &NameError{Fault: NameBadEscape}
 			}
 			i += 2
 			out = append(out, octet[0])
@@ -106,7 +133,7 @@ func finishValue(out []byte, keep int, end byte, rest string) (string, byte, str
 		out = out[:len(out)-1]
 	}
 	if !utf8.Valid(out) {
-		return "", 0, "", &NameError{Problem: "a value is not UTF-8"}
+		return "", 0, "", &NameError{Fault: NameNotUTF8}
 	}
 	return string(out), end, rest, nil
 }
@@ -161,7 +188,7 @@ func GeneralNames(texts []string) ([]byte, error) {
 func addGeneralName(b *cryptobyte.Builder, text string) error {
 	kind, value, _ := strings.Cut(text, ":")
 	if value == "" {
-		return &NameError{Problem: fmt.Sprintf("%q has no value", text)}
+		return &NameError{Fault: NameWithoutValue, Part: text}
 	}
 	add := func(number uint8, content []byte) {
 		b.AddASN1(cbasn1.Tag(number).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(content) })
@@ -173,25 +200,25 @@ func addGeneralName(b *cryptobyte.Builder, text string) error {
 	case kind == "ip":
 		ip := net.ParseIP(value)
 		if ip == nil {
-			return &NameError{Problem: fmt.Sprintf("%q is no IP address", value)}
+			return &NameError{Fault: NameNoIPAddress, Part: value}
 		}
 		if four := ip.To4(); four != nil {
 			ip = four
 		}
 		add(7, ip)
 	case !ascii:
-		return &NameError{Problem: fmt.Sprintf("%q has blanks or characters beyond ASCII", value)}
+		return &NameError{Fault: NameNotASCII, Part: value}
 	case kind == "dns":
 		add(2, []byte(value))
 	case kind == "email" && strings.Contains(value, "@"):
 		add(1, []byte(value))
 	case kind == "uri":
 		if parsed, err := url.Parse(value); err != nil || parsed.Scheme == "" {
-			return &NameError{Problem: fmt.Sprintf("%q is no URI", value)}
+			return &NameError{Fault: NameNoURI, Part: value}
 		}
 		add(6, []byte(value))
 	default:
-		return &NameError{Problem: fmt.Sprintf("%q is none of dns:, email:, ip:, uri:, upn:", text)}
+		return &NameError{Fault: NameOfUnknownKind, Part: text}
 	}
 	return nil
 }
