@@ -53,6 +53,8 @@ type CheckedKey struct {
 type UnreadableRecord struct {
 	Record  string `json:"record"`
 	Problem string `json:"problem"`
+
+	err error
 }
 
 // NothingToCheckError means that a directory holds no copy: nothing was shown.
@@ -97,7 +99,7 @@ func CheckedCopiesOf(schema string, a *archive.Archive, copies []*bridge.Checked
 		shown.Counts[string(c.Outcome)]++
 	}
 	for _, record := range a.Unreadable {
-		shown.Unreadable = append(shown.Unreadable, UnreadableRecord{record.Path, record.Problem})
+		shown.Unreadable = append(shown.Unreadable, UnreadableRecord{record.Path, frame.OneLine(record.Err), record.Err})
 	}
 	shown.Complete = shown.Code() == frame.ExitDone
 	return shown
@@ -192,7 +194,7 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 		}
 	}
 	for _, record := range v.Unreadable {
-		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": foreign.Text(record.Record), "Problem": foreign.Text(record.Problem)})))
+		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": foreign.Text(record.Record), "Problem": messages.Own(p.Problem(record.err))})))
 		explained = append(explained, verdict.Reason{Code: verdict.BackupRecordUnreadable})
 	}
 	printed := map[verdict.Code]bool{}
