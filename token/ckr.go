@@ -30,6 +30,7 @@ const (
 	CKRUserAlreadyLoggedIn        = CKR(pkcs11.CKR_USER_ALREADY_LOGGED_IN)
 	CKRKeyUnextractable           = CKR(pkcs11.CKR_KEY_UNEXTRACTABLE)
 	CKRKeyNotWrappable            = CKR(pkcs11.CKR_KEY_NOT_WRAPPABLE)
+	CKRCurveNotSupported          = CKR(0x140) // PKCS#11 v2.40; the binding has no name for it
 	CKRMechanismInvalid           = CKR(pkcs11.CKR_MECHANISM_INVALID)
 	CKRDeviceMemory               = CKR(pkcs11.CKR_DEVICE_MEMORY)
 	CKRObjectHandleInvalid        = CKR(pkcs11.CKR_OBJECT_HANDLE_INVALID)
@@ -38,15 +39,16 @@ const (
 	CKRCryptokiAlreadyInitialized = CKR(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)
 )
 
-// nssCodes are return values of NSS's own (pkcs11n.h): its certificate or its key database could not be opened.
-var nssCodes = map[CKR]string{CKRNSSCertDBFailed: "CKR_NSS_CERTDB_FAILED", CKRNSSKeyDBFailed: "CKR_NSS_KEYDB_FAILED"}
+// otherNames are those of return values that the binding does not name, NSS's own among them (pkcs11n.h): its certificate or its key
+// database could not be opened.
+var otherNames = map[CKR]string{CKRCurveNotSupported: "CKR_CURVE_NOT_SUPPORTED", CKRNSSCertDBFailed: "CKR_NSS_CERTDB_FAILED", CKRNSSKeyDBFailed: "CKR_NSS_KEYDB_FAILED"}
 
 // String gives the specification's name, or the number where the specification knows none.
 func (c CKR) String() string {
 	if c == CKROK {
 		return "CKR_OK"
 	}
-	if name, ok := nssCodes[c]; ok {
+	if name, ok := otherNames[c]; ok {
 		return name
 	}
 	if _, name, ok := strings.Cut(pkcs11.Error(c).Error(), ": CKR_"); ok {
@@ -97,6 +99,6 @@ func functionOf(err error) string {
 // Lost tells whether err comes from a call after which no further one on the session can succeed: the token is gone, or
 // the way to it.
 func Lost(err error) bool {
-	code, known := CodeOf(err)
-	return known && connectionLost(code)
+	var e *Error
+	return errors.As(err, &e) && connectionLost(e.Code) && !e.cannotCompute()
 }

@@ -36,7 +36,9 @@ var classes = map[CKR]class{
 	CKRKeyNotWrappable:               aboutKey,
 	CKRAttributeSensitive:            aboutKey | aboutAttribute,
 	pkcs11.CKR_ACTION_PROHIBITED:     aboutKey | aboutTemplate,
-	pkcs11.CKR_KEY_TYPE_INCONSISTENT: aboutKey | aboutMechanism, // OpenSC's answer to every wrap
+	pkcs11.CKR_KEY_TYPE_INCONSISTENT: aboutKey | aboutMechanism,                 // OpenSC's answer to every wrap
+	pkcs11.CKR_DOMAIN_PARAMS_INVALID: aboutKey | aboutMechanism | aboutTemplate, // softokn's, to the wrap of a key on a curve that it does not know
+	CKRCurveNotSupported:             aboutKey | aboutMechanism | aboutTemplate,
 
 	CKRFunctionNotSupported:                     aboutMechanism | aboutTemplate | aboutAttribute,
 	CKRMechanismInvalid:                         aboutMechanism,
@@ -76,6 +78,9 @@ func (c CKR) Withheld() bool { return c.is(aboutAttribute) }
 // rest on it. Everything else is a failure of the token: C_CreateObject that does not know a handle, C_DestroyObject that
 // fails, CKR_GENERAL_ERROR.
 func (e *Error) Judges() bool {
+	if e.cannotCompute() {
+		return true
+	}
 	switch e.Function {
 	case "C_CreateObject", "C_UnwrapKey":
 		return e.Code.is(aboutTemplate | aboutMechanism)
@@ -89,9 +94,15 @@ func (e *Error) Judges() bool {
 	return false
 }
 
+// cannotCompute tells CKR_HOST_MEMORY as the answer of a token that will not compute with a key: softokn gives it for curves that it does
+// not know, OpenSC for EC keys without a certificate. The session goes on.
+func (e *Error) cannotCompute() bool {
+	return e.Code == pkcs11.CKR_HOST_MEMORY && (e.Function == "C_SignInit" || e.Function == "C_Sign" || e.Function == "C_DeriveKey")
+}
+
 // SignsLater tells a failed C_Sign that may succeed once the key's certificate is on the token: OpenSC answers CKR_HOST_MEMORY for
 // EC keys until then. The session goes on.
 func (e *Error) SignsLater() bool {
 	sign := e.Function == "C_Sign" || e.Function == "C_SignInit"
-	return sign && !e.Judges() && (!connectionLost(e.Code) || e.Code == pkcs11.CKR_HOST_MEMORY)
+	return sign && (e.cannotCompute() || !e.Judges() && !connectionLost(e.Code))
 }
