@@ -363,6 +363,10 @@ func TestUntoldIsNoRefusal(t *testing.T) {
 func TestRestrictedExportAll(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, deletable)
+	// Every way that the token lists was refused, and not for the key's sake: nobody knows that it cannot leave.
+	if got := r.run(t, "error:C_WrapKey:0x70", "export", "--all", "--dir", r.path("backups"), "--iterations", "1000"); got.code != 5 || !strings.Contains(got.stdout, "[no-wrapping-mechanism]") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
 	for _, way := range [][]string{{"--require-shroud"}, {"--method", "shroud"}} {
 		got := r.run(t, "error:C_WrapKey:0x70", append([]string{"export", "--all", "--dir", r.path("backups"), "--iterations", "1000"}, way...)...)
 		if got.code != 5 || !strings.Contains(got.stdout, "No other way was tried") || !strings.Contains(got.stdout, "[method-refused]") {

@@ -114,12 +114,12 @@ func countOutcome(items []*bridge.Item, outcomes ...bridge.Outcome) int {
 }
 
 // partly is the exit code for a run after which a key that may leave has no proven backup, or a file has to be looked after. A key
-// that cannot leave does not count; one of which the token does not say whether it may leave does, and an object that could not be read. A run that failed with everything that it tried, and found nothing up to date, did nothing
-// in part.
+// that cannot leave does not count; an object that could not be read does. A run that failed with everything that it tried, and found nothing
+// up to date, did nothing in part.
 func partly(items []*bridge.Item, unread int) int {
 	undone, withoutRecord := unread, 0
 	for _, item := range items {
-		if item.Err != nil || item.Outcome == bridge.WithoutCertificate || item.Mismatched() || item.Untried || item.Outcome == bridge.Refused && !item.Verdict.Known() || item.Result != nil && !item.Result.Settled() {
+		if item.Undone() {
 			undone++
 		}
 		var standing *archive.SavedError

@@ -25,6 +25,31 @@ func all(change func(*exportOptions)) *exportOptions {
 	})
 }
 
+// TestPartly: what could not be read may be a key without a backup, whatever else was done.
+func TestPartly(t *testing.T) {
+	done := &bridge.Item{Outcome: bridge.UpToDate}
+	kept := &bridge.Item{Outcome: bridge.Refused, Verdict: verdict.Verdict{Reasons: []verdict.Reason{{Code: verdict.KeyNotExtractable}}}}
+	untold := &bridge.Item{Outcome: bridge.Refused, Verdict: verdict.Verdict{Reasons: []verdict.Reason{{Code: verdict.AttributesNotTold}}}}
+	listed := &bridge.Item{Outcome: bridge.Refused, Verdict: verdict.Verdict{Reasons: []verdict.Reason{{Code: verdict.NoWrappingMechanism}}}, Listed: true}
+	for _, row := range []struct {
+		name   string
+		items  []*bridge.Item
+		unread int
+		code   int
+	}{
+		{"nothing", nil, 0, frame.ExitDone},
+		{"what cannot leave", []*bridge.Item{done, kept}, 0, frame.ExitDone},
+		{"an object that could not be read", []*bridge.Item{done}, 1, frame.ExitPartly},
+		{"nothing but such an object", nil, 1, frame.ExitFailed},
+		{"a key of which the token does not tell", []*bridge.Item{done, untold}, 0, frame.ExitPartly},
+		{"a key that the token lists a way for and refused", []*bridge.Item{done, listed}, 0, frame.ExitPartly},
+	} {
+		if code := partly(row.items, row.unread); code != row.code {
+			t.Errorf("%s: exit code %d instead of %d", row.name, code, row.code)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	for _, row := range []struct {
 		name    string
