@@ -5,6 +5,8 @@ package frame
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -112,13 +114,32 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 	root := a.Root(commands)
 	a.JSON = wantsJSON(args) // the flag's default has taken its place
 	root.SetArgs(args)
-	root.SetOut(a.out)
+	help := &helpOutput{to: a.out}
+	root.SetOut(help)
 	root.SetErr(a.Err)
 	command, err := root.ExecuteContextC(ctx)
+	if err == nil && help.err != nil {
+		err = fmt.Errorf("write the help: %w", help.err)
+	}
 	if command != nil && command.HasParent() {
 		a.command = command
 	}
 	return ExitDone, err
+}
+
+// helpOutput is where cobra writes the help. Cobra looks at no error, so the first one is kept.
+type helpOutput struct {
+	to  io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (h *helpOutput) Write(text []byte) (int, error) {
+	n, err := h.to.Write(text)
+	if h.err == nil {
+		h.err = err
+	}
+	return n, err
 }
 
 // wantsJSON finds --json before the command line is parsed: the document is promised also where the flags before it cannot be
