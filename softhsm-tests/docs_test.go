@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,7 +22,7 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 		t.Fatalf("%d documents: %v", len(documents), err)
 	}
 	named := 0
-	for _, document := range append(documents, "../CONTRIBUTING.md", "../SECURITY.md", "../README.md") {
+	for _, document := range slices.Concat(documents, []string{"../CONTRIBUTING.md", "../SECURITY.md"}, readmes(t)) {
 		text := string(mustRead(t, document))
 		for _, found := range pathInDocument.FindAllStringSubmatch(text, -1) {
 			named++

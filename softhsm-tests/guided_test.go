@@ -30,12 +30,18 @@ type guided struct {
 // newGuided starts the guided mode in a directory.
 func newGuided(t *testing.T, language string, plain bool, directory string, environment []string, args ...string) *guided {
 	t.Helper()
+	return newGuidedAt(t, 300, language, plain, directory, environment, args...)
+}
+
+// newGuidedAt is newGuided on a terminal of so many columns.
+func newGuidedAt(t *testing.T, columns uint16, language string, plain bool, directory string, environment []string, args ...string) *guided {
+	t.Helper()
 	texts, err := messages.Load(language)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := &guided{terminal: newTerminal(t), texts: texts, plain: plain}
-	if err := unix.IoctlSetWinsize(int(g.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 100, Col: 300}); err != nil {
+	if err := unix.IoctlSetWinsize(int(g.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 100, Col: columns}); err != nil {
 		t.Fatal(err)
 	}
 	name := map[bool]string{false: "TERM=xterm-256color", true: "TERM=dumb"}[plain]

@@ -13,11 +13,14 @@ import (
 	"testing"
 )
 
-// What README.md shows is run here as it stands there, so that nobody who follows it finds something else.
+// What README.md and docs/practice.md show is run here as it stands there, so that nobody who follows it finds something else.
 
-const readme = "../README.md"
+const (
+	readme   = "../README.md"
+	practice = "../docs/practice.md"
+)
 
-// block is a shell block of README.md, with the marker above it: <!-- run: NAME, exit code N -->.
+// block is a shell block of a document, with the marker above it: <!-- run: NAME, exit code N -->.
 type block struct {
 	name string
 	code int
@@ -29,9 +32,9 @@ var (
 	shell  = regexp.MustCompile("(?m)^```sh$")
 )
 
-func blocksOf(t *testing.T) []block {
+func blocksOf(t *testing.T, document string) []block {
 	t.Helper()
-	text := string(mustRead(t, readme))
+	text := string(mustRead(t, document))
 	var blocks []block
 	for _, match := range marked.FindAllStringSubmatch(text, -1) {
 		code, err := strconv.Atoi(match[2])
@@ -41,12 +44,12 @@ func blocksOf(t *testing.T) []block {
 		blocks = append(blocks, block{match[1], code, match[3]})
 	}
 	if all := len(shell.FindAllString(text, -1)); len(blocks) != all || len(blocks) < 2 {
-		t.Fatalf("%d of %d shell blocks in %s say what they are and how they end", len(blocks), all, readme)
+		t.Fatalf("%d of %d shell blocks in %s say what they are and how they end", len(blocks), all, document)
 	}
 	return blocks
 }
 
-// walk is a person who follows README.md: one directory, and an environment that each block hands on to the next.
+// walk is a person who follows a document: one directory, and an environment that each block hands on to the next.
 type walk struct {
 	directory string
 	output    string // of the last block
@@ -130,14 +133,8 @@ func (w *walk) states(t *testing.T, code int, want map[string][]string) {
 	}
 }
 
-// promised is what README.md says around each of its blocks, as far as the exit code does not say it.
+// promised is what docs/practice.md says around each of its blocks, as far as the exit code does not say it.
 var promised = map[string]func(*testing.T, *walk){
-	"pipeline": func(t *testing.T, w *walk) {
-		_, document, _ := strings.Cut(w.output, "{")
-		if err := validate("list", "{"+document); err != nil {
-			t.Error(err)
-		}
-	},
 	"set-up": func(t *testing.T, w *walk) {
 		if info, err := os.Stat(filepath.Join(w.directory, "password.txt")); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("password.txt: %v, %v", info, err)
@@ -212,22 +209,18 @@ openssl x509 -in alice.pem -noout -pubkey | cmp - key.pub`)
 	},
 }
 
-// TestReadmeRunsLong follows README.md from its first shell block to its last.
-func TestReadmeRunsLong(t *testing.T) {
+// TestPracticeRunsLong follows docs/practice.md from its first shell block to its last.
+func TestPracticeRunsLong(t *testing.T) {
 	t.Parallel()
-	blocks := blocksOf(t)
+	blocks := blocksOf(t, practice)
 	named := map[string]bool{}
-	alone, along := newWalk(t), newWalk(t)
+	w := newWalk(t)
 	for _, b := range blocks {
 		check, known := promised[b.name]
 		if !known || named[b.name] {
 			t.Fatalf("the block %q has no checks of its own", b.name)
 		}
 		named[b.name] = true
-		w := along
-		if b.name == "pipeline" { // stands by itself
-			w = alone
-		}
 		t.Run(b.name, func(t *testing.T) {
 			w.run(t, b)
 			check(t, w)
@@ -238,12 +231,12 @@ func TestReadmeRunsLong(t *testing.T) {
 	}
 	for name := range promised {
 		if !named[name] {
-			t.Errorf("%s has no block %q", readme, name)
+			t.Errorf("%s has no block %q", practice, name)
 		}
 	}
 }
 
-var firstScreen = regexp.MustCompile("(?m)^<!-- output of: p11bridge demo -->\n```\n((?s:.*?))^```$")
+var shownDemo = regexp.MustCompile("(?m)^<!-- output of: p11bridge demo -->\n```\n((?s:.*?))^```$")
 
 // what differs from run to run: the place of the demo's token, dates, serial numbers and hashes.
 var changing = []struct {
@@ -263,12 +256,12 @@ func unchanging(text string) string {
 	return text
 }
 
-// TestReadmeShowsTheDemo holds the first screen of README.md against the demo. Where … stands, something was left out.
-func TestReadmeShowsTheDemo(t *testing.T) {
+// TestPracticeShowsTheDemo holds what docs/practice.md shows of the demo against it. Where … stands, something was left out.
+func TestPracticeShowsTheDemo(t *testing.T) {
 	t.Parallel()
-	match := firstScreen.FindStringSubmatch(string(mustRead(t, readme)))
+	match := shownDemo.FindStringSubmatch(string(mustRead(t, practice)))
 	if match == nil {
-		t.Fatalf("%s shows no output of p11bridge demo", readme)
+		t.Fatalf("%s shows no output of p11bridge demo", practice)
 	}
 	demo := p11bridge(t, []string{"SOFTHSM2_CONF=", "P11BRIDGE_MODULE="}, "demo")
 	if demo.code != 0 {
@@ -334,7 +327,7 @@ var (
 	stand      = regexp.MustCompile(`NAME|CODE|SUBJECT|BEHAVIOUR`) // for another name
 )
 
-// TestDocumentsNameWhatExists looks for every file and every test that README.md and docs name.
+// TestDocumentsNameWhatExists looks for every file and every test that the READMEs and docs name.
 func TestDocumentsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	documents, err := filepath.Glob("../docs/*.md")
@@ -361,7 +354,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	paths := 0
-	for _, document := range append(documents, readme) {
+	for _, document := range append(documents, readmes(t)...) {
 		text := string(mustRead(t, document))
 		for _, name := range testName.FindAllString(text, -1) {
 			if !tests[name] {
