@@ -254,11 +254,3 @@ func localKeyID(identity token.Identity, certificate *pki.Certificate) []byte {
 	digest := sha1.Sum(certificate.Raw)
 	return digest[:]
 }
-
-// WriteCertificate writes a certificate alone, in DER. That is no backup: the key is not in it.
-func WriteCertificate(target archive.Target, certificate *pki.Certificate) error {
-	if err := archive.CheckName(target.Path, archive.ContentCertificate); err != nil {
-		return err
-	}
-	return archive.WriteFile(target, certificate.Raw)
-}

@@ -7,6 +7,7 @@ import (
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
+	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 	"p11bridge/token/tokentest"
 )
@@ -61,7 +62,15 @@ func TestExportRequestIsRefused(t *testing.T) {
 	if _, err := leaving(func(r *ExportRequest) { r.Target.Path = "a.cer" }).validate(); !errors.As(err, &file) || file.Fault != archive.FileNamedCert {
 		t.Errorf("a key in a certificate's file: %v", err)
 	}
-	if err := WriteCertificate(archive.Target{Path: "a.pfx"}, nil); !errors.As(err, &file) || file.Fault != archive.FileNamedBackup {
+	if _, err := WriteCertificate(CertificateRequest{Target: archive.Target{Path: "a.pfx"}, Certificate: &pki.Certificate{}}); !errors.As(err, &file) || file.Fault != archive.FileNamedBackup {
 		t.Errorf("a certificate in a backup's file: %v", err)
+	}
+	for _, r := range []CertificateRequest{
+		{Target: archive.Target{Path: "a.pem"}, Certificate: &pki.Certificate{}, Format: CertificateDER}, {Target: archive.Target{Path: "a.cer"}, Certificate: &pki.Certificate{}, Format: "xml"},
+		{Target: archive.Target{Path: "a.cer"}}, {Certificate: &pki.Certificate{}},
+	} {
+		if _, err := WriteCertificate(r); !errors.Is(err, ErrRequest) {
+			t.Errorf("%+v: %v", r, err)
+		}
 	}
 }

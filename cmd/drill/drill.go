@@ -98,7 +98,7 @@ func makeTokens(ctx context.Context, w *frame.Worker, n int) ([]*demo.BlankToken
 	if err != nil {
 		return nil, err
 	}
-	directory := filepath.Join(demo.MemoryDirectory(), name)
+	directory := filepath.Join(demo.MemoryDirectory(), name+"-"+strconv.Itoa(os.Getpid()))
 	w.Scratch(directory)
 	w.Opened(func() error {
 		if err := os.RemoveAll(directory); err != nil {

@@ -43,6 +43,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.StringArrayVar(&o.chain, "chain", nil, a.Text("flag.chain", nil))
 	flags.StringVar(&o.certificate, "certificate", "", a.Text("flag.certificate", nil))
 	flags.BoolVar(&o.certificateOnly, "certificate-only", false, a.Text("flag.certificate-only", nil))
+	flags.StringVar(&o.format, "format", "", a.Text("flag.format", nil))
 	flags.StringVar(&o.method, "method", "auto", a.Text("flag.method", nil))
 	flags.BoolVar(&o.requireShroud, "require-shroud", false, a.Text("flag.require-shroud", nil))
 	flags.StringVar(&o.proof, "proof", "", a.Text("flag.proof", nil))
@@ -143,13 +144,19 @@ func exportCertificate(o *exportOptions, r bridge.ExportRequest) (frame.Result, 
 	if certificate == nil {
 		return frame.Result{}, bridge.ErrNoCertificate
 	}
-	if !o.dryRun {
-		if err := bridge.WriteCertificate(r.Target, certificate); err != nil {
-			return frame.Result{}, err
-		}
+	request := bridge.CertificateRequest{
+		Target: r.Target, Format: bridge.CertificateFormat(o.format), Certificate: certificate, Pool: append(r.Pool, bridge.TokenCertificates(r.Inventory)...),
 	}
-	return frame.Result{JSON: viewCertificateOnly(o.out, certificate), Text: func(p *frame.Printer) {
-		p.Line("", messages.Args{"File": foreign.Text(o.out), "Subject": certificate.Subject}, "export.certificate-only")
+	write := bridge.WriteCertificate
+	if o.dryRun {
+		write = bridge.CertificateRequest.Encode
+	}
+	written, err := write(request)
+	if err != nil {
+		return frame.Result{}, err
+	}
+	return frame.Result{JSON: viewCertificateOnly(o, certificate, written), Text: func(p *frame.Printer) {
+		p.Line("", messages.Args{"File": foreign.Text(o.out), "Subject": certificate.Subject, "Format": messages.Own(string(written.Format)), "Chain": messages.Number(len(written.Chain))}, "export.certificate-only", "export.certificate-format")
 		fmt.Fprint(p.Out, p.ReasonsText(verdict.Reason{Code: verdict.CertificateOnly}))
 	}}, nil
 }

@@ -26,6 +26,7 @@ type exportOptions struct {
 	chain           []string
 	certificate     string
 	certificateOnly bool
+	format          string
 	method          string
 	requireShroud   bool
 	proof           string
@@ -67,6 +68,9 @@ func (o *exportOptions) destinationRules() []rule {
 		{o.all && o.deleteKey && !o.yes, frame.Usage("error.all-delete-needs-yes", nil)},
 		{!o.all && o.out == "", frame.UsageMeant("error.out-missing", nil, "-o "+o.proposed(o.object, ""))},
 		{o.deleteKey && o.certificateOnly, frame.Usage("error.delete-certificate-only", nil)},
+		{o.format != "" && !o.certificateOnly, frame.Usage("error.format-without-certificate-only", nil)},
+		{o.format != "" && !slices.Contains(bridge.CertificateFormats(), bridge.CertificateFormat(o.format)), frame.Usage("error.format", messages.Args{"Given": foreign.Text(o.format)})},
+		{o.certificateOnly && o.out != "" && !view.IsDirectory(o.out) && !o.certificateFormat().Fits(o.out), frame.Usage("error.format-name", messages.Args{"Path": foreign.Text(o.out), "Format": messages.Own(string(o.certificateFormat()))})},
 		{o.ifNeeded && (o.deleteKey || o.certificateOnly || o.dryRun), frame.Usage("error.if-needed", nil)},
 	}
 }
@@ -162,8 +166,19 @@ func (o *exportOptions) checkTarget(target archive.Target) error {
 // proposed is the name of the file for an object that goes by the label, or by the CKA_ID.
 func (o *exportOptions) proposed(label, id string) string {
 	name := view.FileName(label, id)
+	if o.certificateOnly && o.certificateFormat() == bridge.CertificateP7B {
+		return name + ".p7b"
+	}
 	if o.certificateOnly {
 		return name + ".cer"
 	}
 	return name + archive.BackupExtension
+}
+
+// certificateFormat is the form of a certificate alone: the one that was given, else the one that the file's name speaks of.
+func (o *exportOptions) certificateFormat() bridge.CertificateFormat {
+	if o.format != "" {
+		return bridge.CertificateFormat(o.format)
+	}
+	return bridge.FormatOf(o.out)
 }

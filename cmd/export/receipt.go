@@ -27,6 +27,7 @@ type exportView struct {
 	Verified          bool             `json:"verified"`
 	Proof             *archive.Proof   `json:"proof"`
 	HasPrivateKey     bool             `json:"has_private_key"`
+	Format            *string          `json:"format"` // of a certificate alone, nil for a PFX
 	KeyDeleted        bool             `json:"key_deleted"`
 	DryRun            bool             `json:"dry_run"`
 	Unchanged         bool             `json:"unchanged"` // the file was there, and is a valid copy
@@ -121,8 +122,10 @@ func viewDryRun(file string, judged verdict.Verdict) exportView {
 	return shown
 }
 
-func viewCertificateOnly(file string, certificate *pki.Certificate) exportView {
+func viewCertificateOnly(o *exportOptions, certificate *pki.Certificate, written *bridge.CertificateResult) exportView {
+	format := string(written.Format)
 	return exportView{
-		Schema: exportSchema, File: file, CertificateSHA256: certificate.SHA256(), Reasons: []verdict.Reason{{Code: verdict.CertificateOnly}},
+		Schema: exportSchema, File: o.out, CertificateSHA256: certificate.SHA256(), Format: &format, ChainLength: len(written.Chain), DryRun: o.dryRun,
+		Reasons: []verdict.Reason{{Code: verdict.CertificateOnly}},
 	}
 }

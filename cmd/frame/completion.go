@@ -37,6 +37,9 @@ func flagWords() map[string][]string {
 		"proof": {string(bridge.ProverToken), string(bridge.ProverHost)}, "method": {"auto"},
 		"pin-source": sourceWords(pinSources), "password-source": sourceWords(NewPasswordSources),
 	}
+	for _, format := range bridge.CertificateFormats() {
+		words["format"] = append(words["format"], string(format))
+	}
 	for _, profile := range bridge.Profiles() {
 		words["profile"] = append(words["profile"], string(profile))
 	}
