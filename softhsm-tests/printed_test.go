@@ -31,6 +31,7 @@ var printingCommands = []string{
 var otherCommands = map[string]string{
 	"doctor":     "looks into each module in a child process of its own, and says how C_Finalize ended: TestDoctorNames",
 	"demo":       "makes its own token with SoftHSM2, and runs the commands above on it",
+	"drill":      "takes SoftHSM2 itself and tokens of its own, no module that is named",
 	"guide":      "fills the options of the commands above",
 	"explain":    "opens no module",
 	"completion": "opens no module",

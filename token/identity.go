@@ -85,8 +85,8 @@ func certificates(objects []*Object) []*Certificate {
 // PublicKeyOf gives the public key that a key object tells of itself. It is false where the object does not tell enough,
 // as EC private keys mostly do.
 func PublicKeyOf(o *Object) (pki.PublicKey, bool) {
-	if o.told != nil {
-		return o.told.public, o.told.known
+	if o.ownKey != nil {
+		return o.ownKey.public, o.ownKey.known
 	}
 	return readPublicKey(o)
 }

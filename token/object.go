@@ -83,7 +83,7 @@ type Object struct {
 	NoChallenge string `json:"no_challenge,omitempty"`
 
 	answer response // what it made of a challenge in this run
-	told   *toldKey // what is known of a key object's public key, where it was read from a token
+	ownKey *ownKey  // what is known of a key object's public key, where it was read from a token
 	handle pkcs11.ObjectHandle
 }
 
@@ -99,15 +99,15 @@ func (o *Object) KeyType() (KeyType, bool) {
 	return KeyType(n), ok
 }
 
-// toldKey is what is known of a key object's public key.
-type toldKey struct {
+// ownKey is what is known of a key object's public key.
+type ownKey struct {
 	public pki.PublicKey
 	known  bool
 }
 
 func (o *Object) readPublicKey() {
 	public, known := readPublicKey(o)
-	o.told = &toldKey{public, known}
+	o.ownKey = &ownKey{public, known}
 }
 
 // parse reads the certificate of a certificate object and the public key of a key object.

@@ -23,7 +23,7 @@ func (inventory *Inventory) Snapshot() *Inventory {
 	snapshot.Objects = make([]*Object, len(inventory.Objects))
 	for i, o := range inventory.Objects {
 		kept := *o
-		kept.told = nil // what is left out must not stay in it
+		kept.ownKey = nil // what is left out must not stay in it
 		kept.Attributes = maps.Clone(o.Attributes)
 		delete(kept.Attributes, CKAValue)
 		if o.Class == CKOCertificate && o.Attributes.Bool(CKAPrivate) == True {

@@ -23,24 +23,6 @@ import (
 	"p11bridge/token/foreign"
 )
 
-// globals are the flags that every command knows.
-type globals struct {
-	Module           string
-	NSSDB            string
-	TokenLabel       string
-	PinSource        string
-	AllowLastAttempt bool
-	RequireLogin     bool
-	Quiet            bool
-	Lang             string
-	JSON             bool
-	Timeout          time.Duration
-	Trace            string
-	Verbose          bool
-	Color            string
-	NoPager          bool
-}
-
 // App is one run of the program: what it was told, where it writes, and the process it is.
 type App struct {
 	globals

@@ -96,6 +96,24 @@ func (a *App) runNamed(root *cobra.Command, name string) error {
 	return c.RunE(c, nil)
 }
 
+// globals are the flags that every command knows.
+type globals struct {
+	Module           string
+	NSSDB            string
+	TokenLabel       string
+	PinSource        string
+	AllowLastAttempt bool
+	RequireLogin     bool
+	Quiet            bool
+	Lang             string
+	JSON             bool
+	Timeout          time.Duration
+	Trace            string
+	Verbose          bool
+	Color            string
+	NoPager          bool
+}
+
 // addFlags gives every command the flags that all commands know.
 func (a *App) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.Module, "module", "", a.Text("flag.module", nil))
