@@ -213,31 +213,35 @@ func (s *Session) use(key *Object, begins, ends string, mechanism CKM, begin, en
 	if err != nil {
 		return err
 	}
+	var passed error // a login that the token knows nothing of
 	if s.Authenticate != nil && key.Attributes.Bool(CKAAlwaysAuthenticate) == True {
-		if err := s.loginAgain(); err != nil {
+		if passed, err = s.loginAgain(); err != nil {
 			return err
 		}
 	}
-	return s.call(ends, mechanism.String(), end)
+	err = s.call(ends, mechanism.String(), end)
+	if code, known := CodeOf(err); known && code == pkcs11.CKR_USER_NOT_LOGGED_IN && passed != nil {
+		return s.loginFailure(passed)
+	}
+	return err
 }
 
-// loginAgain gives the PIN once more. A token that takes CKA_ALWAYS_AUTHENTICATE and knows no context login says so: it does not
-// ask for the PIN either.
-func (s *Session) loginAgain() error {
+// loginAgain gives the PIN once more. A token that takes CKA_ALWAYS_AUTHENTICATE and knows no context login says so, which is passed
+// over: it mostly does not ask for the PIN either.
+func (s *Session) loginAgain() (passed, err error) {
 	var pin *secret.Text
-	var err error
 	secret.Outside(func() { pin, err = s.Authenticate() }) // whoever is asked may call C code
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = s.call("C_Login", "CKU_CONTEXT_SPECIFIC", func() error {
 		return s.module.functions.Login(s.handle, pkcs11.CKU_CONTEXT_SPECIFIC, pin.Bytes())
 	})
 	switch code, _ := CodeOf(err); {
 	case code == pkcs11.CKR_USER_TYPE_INVALID, code == pkcs11.CKR_USER_ALREADY_LOGGED_IN:
-		return nil
+		return err, nil
 	case err != nil:
-		return s.loginFailure(err)
+		return nil, s.loginFailure(err)
 	}
-	return nil
+	return nil, nil
 }

@@ -39,6 +39,7 @@ func runErrors() []Description {
 		As(describeLoad),
 		As(describeStart),
 		As(describeBlocked),
+		As(describeLogin),
 	}
 }
 
@@ -192,6 +193,14 @@ func describeLoad(_ *App, e *token.LoadError) Failure {
 		ID: "error.load." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Text": foreign.Text(e.Text)},
 		Stated: []verdict.Reason{verdict.JudgeFailure(e.Path, *token.FailureOf(e))}, Code: ExitFailed,
 	}
+}
+
+// describeLogin is for a login that no command looks into: the one that a key with CKA_ALWAYS_AUTHENTICATE wants for each use.
+func describeLogin(a *App, e *token.LoginError) Failure {
+	if reasons := verdict.JudgeLogin(e); len(reasons) > 0 {
+		return describeBlocked(a, &BlockedError{Reasons: reasons, Err: e})
+	}
+	return a.Describe(e.Err)
 }
 
 // describeBlocked tells a login that the PIN is not the cause of as what it is: a failure of the token.

@@ -3,7 +3,6 @@ package request
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -242,7 +241,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 	receipt, err := bridge.CreateCSR(ctx, request, plan)
 	done()
 	if err != nil {
-		return frame.Result{}, requestFailure(err)
+		return frame.Result{}, err
 	}
 	if o.out != "" {
 		result := frame.Result{JSON: viewRequest(o, info, receipt, judge(receipt)), Text: func(p *frame.Printer) { printRequest(p, o, info, receipt, judge(receipt)) }}
@@ -256,18 +255,4 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 		printRequest(&frame.Printer{App: a, Out: a.Err}, o, info, receipt, judge(receipt))
 	}
 	return frame.Result{}, nil
-}
-
-// requestFailure tells a PIN that was refused the second time from what else may fail.
-func requestFailure(err error) error {
-	var remains *token.RemainsError
-	if errors.As(err, &remains) {
-		remains.Err = requestFailure(remains.Err)
-		return err
-	}
-	var login *token.LoginError
-	if errors.As(err, &login) {
-		return &frame.BlockedError{Reasons: verdict.JudgeLogin(login), Err: login}
-	}
-	return err
 }
