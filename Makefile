@@ -74,8 +74,10 @@ lint: toolchain ## gofmt, go vet, staticcheck, the modules, and known vulnerabil
 	$(GO) mod verify
 	$(GO) mod tidy -C tools -diff
 	$(GO) mod verify -C tools
+	$(GO) mod tidy -C packaging/dist -diff
 	$(GO) vet ./...
 	$(GO) vet -C tools ./...
+	$(GO) vet -C packaging/dist ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	GO='$(GO)' scripts/govulncheck
 
@@ -107,3 +109,17 @@ toolchain:
 namespaces:
 	@unshare --user --map-root-user --mount true 2>/dev/null || { echo "The tests need user namespaces, which this machine forbids: \
 	allow them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0; docker run --privileged)"; exit 1; }
+
+# The packages, and their tests. prometheus brings promtool, rpm reads what no dpkg does, groff-base the man pages.
+DIST_PACKAGES := softhsm2 binutils groff-base gcc libc6-dev xz-utils
+DIST_TEST_PACKAGES := $(DIST_PACKAGES) rpm prometheus systemd opensc mmdebstrap debian-archive-keyring
+
+.PHONY: dist test-dist
+
+dist: toolchain ## Make the packages in build/dist: .deb, .rpm, an archive, an SBOM
+	$(INSTALL) $(DIST_PACKAGES)
+	GO='$(GO)' scripts/packages
+
+test-dist: toolchain ## Make the packages, make them again, install them in a minimal Debian (as root)
+	$(INSTALL) $(DIST_TEST_PACKAGES)
+	CI=true $(GO) test -C packaging/dist -count=1 -timeout 45m -v ./...

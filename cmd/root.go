@@ -27,6 +27,11 @@ import (
 // Main runs the command line and gives the exit code.
 func Main() int { return frame.Main(commands) }
 
+// Manual writes the man pages in a language, by file name.
+func Manual(language string) (map[string][]byte, error) {
+	return frame.Manual(commands, language)
+}
+
 // commands are all of them, in the order of the help.
 func commands(a *frame.App) []*cobra.Command {
 	return []*cobra.Command{

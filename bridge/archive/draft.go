@@ -40,7 +40,7 @@ type Draft struct {
 	digest    [sha256.Size]byte // of the contents
 }
 
-// NewDraft writes the contents to a new file, mode 0600, next to the target, and brings them to disk. The caller ends it
+// NewDraft writes the contents to a new file, mode 0600 or what Target says, next to the target, and brings them to disk. The caller ends it
 // with Place or Discard.
 func NewDraft(target Target, contents []byte) (d *Draft, err error) {
 	if err := target.Check(); err != nil {
@@ -62,6 +62,11 @@ func NewDraft(target Target, contents []byte) (d *Draft, err error) {
 		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, directory.Close())
 	}
 	d.file = os.NewFile(uintptr(fd), d.name)
+	if target.Public {
+		if err := unix.Fchmod(fd, 0o644); err != nil {
+			return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.Discard())
+		}
+	}
 	// The lock tells whoever clears up that the writer lives. A file system without locks keeps the draft all the same.
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil && !errors.Is(err, unix.ENOLCK) && !unsupported(err) {
 		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.Discard())

@@ -205,3 +205,15 @@ func parsedCertificate(identity token.Identity) *pki.Certificate {
 	}
 	return identity.Certificate.Parsed
 }
+
+// Expiring lists the keys whose certificate ends before a time, those that have expired already among them. Of a key that is gone from its
+// token there is nothing to renew.
+func (s *BackupStatus) Expiring(at time.Time) []KeyStatus {
+	var expiring []KeyStatus
+	for _, key := range s.Keys {
+		if c := parsedCertificate(key.Identity); c != nil && key.State != StateKeyGone && c.NotAfter.Before(at) {
+			expiring = append(expiring, key)
+		}
+	}
+	return expiring
+}

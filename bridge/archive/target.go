@@ -54,6 +54,8 @@ type Target struct {
 	Path  string
 	Force bool // replace a regular file that is there
 
+	Public bool // the file is for everybody to read, mode 0644: it holds no secret
+
 	// Scratch is told the path of the unfinished file, and "" once there is none, so that somebody else can remove it if
 	// this process dies.
 	Scratch func(path string)

@@ -50,7 +50,7 @@ func healthSummary(a *frame.App, shown doctorView) view.PageSummary {
 	for _, health := range []verdict.Health{verdict.HealthOK, verdict.HealthLook, verdict.HealthBroken} {
 		s.Ratings = append(s.Ratings, view.PageRating{Rating: healthRatings[health], Count: counts[health], Text: a.Text("page.doctor.health."+string(health), nil)})
 	}
-	version := messages.Own(frame.Version())
+	version := messages.Own(frame.Version)
 	causes := shown.causes()
 	if names := shown.usable(); len(names) > 0 {
 		s.Rating = view.RatingGood

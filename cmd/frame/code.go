@@ -20,6 +20,7 @@ var usageErrors = []string{
 	"error.by", "error.color", "error.delete-certificate-only", "error.delete-needs-yes", "error.delete-unconfirmed",
 	"error.demo-json", "error.dir-without-all", "error.file.named-backup", "error.file.named-certificate", "error.file.named-dash",
 	"error.fingerprint", "error.flag", "error.format", "error.format-name", "error.format-without-certificate-only", "error.flag-unknown", "error.flag-value", "error.flag-value-missing", "error.generate-without-terminal",
+	"error.expires-within", "error.metrics-name",
 	"error.guide-json", "error.if-needed", "error.iterations", "error.keep-without-dir", "error.key-type", "error.language",
 	"error.like-object", "error.method", "error.module-and-nss-db", "error.no-arguments", "error.out-missing", "error.password", "error.password-without-like",
 	"error.pin-value", "error.probe-snapshot", "error.profile", "error.proof", "error.request-of-nothing", "error.require-shroud",

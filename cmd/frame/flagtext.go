@@ -12,6 +12,7 @@ var placeholders = map[string]string{
 	"module": "PATH", "nss-db": "DIR", "token": "LABEL", "pin-source": "SRC", "lang": "LANG", "timeout": "DURATION", "trace": "FILE",
 	"out": "FILE", "format": "NAME", "profile": "NAME", "iterations": "N", "chain": "FILE", "certificate": "FILE", "method": "NAME", "proof": "NAME",
 	"password-source": "SRC", "dir": "DIR", "html": "FILE", "from": "FILE", "by": "NAME", "against": "OBJECT", "key-type": "NAME",
+	"metrics": "FILE", "expires-within": "DURATION",
 	"subject": "NAME", "color": "WHEN", "san": "NAME", "label": "LABEL",
 }
 

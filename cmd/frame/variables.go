@@ -15,6 +15,15 @@ var variables = []struct{ name, flag string }{
 
 const langVariable = "P11BRIDGE_LANG"
 
+// variableNames lists the variables that stand in for flags.
+func variableNames() []string {
+	names := []string{ModuleVariable}
+	for _, variable := range variables {
+		names = append(names, variable.name)
+	}
+	return append(names, langVariable)
+}
+
 // The variables that a demo's token is used by.
 const (
 	TokenVariable          = "P11BRIDGE_TOKEN"

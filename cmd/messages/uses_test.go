@@ -263,6 +263,8 @@ func families(t *testing.T) map[string][]string {
 		"list.line.":        {"yes", "no", "no-key", "unknown"},
 		"list.column.":      {"name", "id", "key", "certificate", "valid-until", "verdict"},
 		"list.verdict.":     {"yes", "no", "unknown"},
+		"manual.":           {"name", "synopsis", "description", "commands", "options", "global-options", "examples", "environment", "exit-status", "see-also"},
+		"manual.exit.":      {"0", "1", "2", "3", "4", "5", "6"},
 		"page.rating.":      {"good", "doubt", "bad"},
 		"page.column.":      {"source", "name", "value"},
 		"doctor.health.":    {"ok", "look", "broken"},

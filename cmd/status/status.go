@@ -15,8 +15,10 @@ import (
 )
 
 type statusOptions struct {
-	dir     string
-	noLogin bool
+	dir           string
+	noLogin       bool
+	expiresWithin string
+	metrics       string
 }
 
 // statusView is what status --json shows.
@@ -32,6 +34,7 @@ type statusView struct {
 	Elsewhere  []statusBackupView `json:"elsewhere"`
 	Unreadable []unreadableView   `json:"unreadable"`
 	Counts     map[string]int     `json:"counts"`
+	Expiring   []expiringView     `json:"expiring"` // null where nobody asked
 }
 
 type statusTokenView struct {
@@ -70,14 +73,17 @@ type unreadableView struct {
 func NewCommand(a *frame.App) *cobra.Command {
 	o := &statusOptions{}
 	c := &cobra.Command{
-		Use:     "status --dir DIR",
-		Short:   a.Text("command.status.short", nil),
-		Long:    a.Text("command.status.long", nil),
-		Example: frame.Examples("status --dir backups --pin-source file:pin.txt", "status --dir backups --json --token demo --pin-source file:pin.txt", "status --dir backups --no-login"),
-		Args:    frame.NoArguments,
+		Use:   "status --dir DIR",
+		Short: a.Text("command.status.short", nil),
+		Long:  a.Text("command.status.long", nil),
+		Example: frame.Examples("status --dir backups --pin-source file:pin.txt", "status --dir backups --json --token demo --pin-source file:pin.txt", "status --dir backups --no-login",
+			"status --dir backups --expires-within 30d --metrics /var/lib/prometheus/node-exporter/p11bridge.prom"),
+		Args: frame.NoArguments,
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
 	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
+	c.Flags().StringVar(&o.expiresWithin, "expires-within", "", a.Text("flag.expires-within", nil))
+	c.Flags().StringVar(&o.metrics, "metrics", "", a.Text("flag.metrics", nil))
 	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
 		return runStatus(ctx, w, o)
 	})
@@ -87,6 +93,13 @@ func NewCommand(a *frame.App) *cobra.Command {
 func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Result, error) {
 	if o.dir == "" {
 		return frame.Result{}, frame.Usage("error.status-dir", nil)
+	}
+	within, err := o.window()
+	if err != nil {
+		return frame.Result{}, err
+	}
+	if err := o.checkMetrics(); err != nil {
+		return frame.Result{}, err
 	}
 	backups, err := archive.Read(ctx, o.dir)
 	if err != nil {
@@ -100,12 +113,26 @@ func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Re
 	for _, t := range tokens {
 		inventories = append(inventories, t.Inventory)
 	}
-	status := archive.Status(inventories, backups, w.Now())
+	now := w.Now()
+	status := archive.Status(inventories, backups, now)
 	shown := viewStatus(o, inventories, status)
-	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printStatus(p, status, shown) }, Code: exitOf(status)}, nil
+	if within > 0 {
+		shown.Expiring = viewExpiring(status.Expiring(now.Add(within)), now)
+		shown.Complete = shown.Complete && len(shown.Expiring) == 0
+	}
+	code := exitOf(status)
+	if code == frame.ExitDone && !shown.Complete {
+		code = frame.ExitPartly
+	}
+	if o.metrics != "" {
+		if err := writeMetrics(o.metrics, status, now, code != frame.ExitFailed); err != nil {
+			return frame.Result{}, err
+		}
+	}
+	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printStatus(p, status, shown) }, Code: code}, nil
 }
 
-// exitOf is the exit code that goes with a status. Where keys were hidden, or the token does not say whether they may leave, nobody could
+// exitOf is the exit code that goes with the backups. Where keys were hidden, or the token does not say whether they may leave, nobody could
 // find out what they need: that outweighs what is known to need a backup.
 func exitOf(status *archive.BackupStatus) int {
 	switch {

@@ -38,6 +38,9 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	for i, key := range status.Keys {
 		view.PrintAnswer(p, shown.Keys[i].Label, key.Reasons)
 	}
+	for _, certificate := range shown.Expiring {
+		fmt.Fprintln(p.Out, colour.Bad(expiryText(p, certificate)))
+	}
 	printBackups(p, "status.earlier", status.Earlier)
 	printBackups(p, "status.gone", status.Gone)
 	if len(status.Gone) > 0 {
@@ -60,19 +63,24 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 			fmt.Fprint(p.Out, p.AllOfReasons(verdict.Reason{Code: reason.Code}))
 		}
 	}
-	fmt.Fprintln(p.Out, colour.Bold(p.Text(conclusion(status), messages.Args{
+	if len(shown.Expiring) > 0 {
+		p.Line("", nil, "status.expiring.remedy")
+	}
+	fmt.Fprintln(p.Out, colour.Bold(p.Text(conclusion(status, shown), messages.Args{
 		"UpToDate": messages.Number(shown.Counts[string(archive.StateUpToDate)]), "CannotLeave": messages.Number(shown.Counts[string(archive.StateCannotLeave)]), "Keys": messages.Number(len(shown.Keys)),
 		"Tokens": messages.Own(hiddenTokens(status)),
 	})))
 }
 
 // conclusion is the id of the last line.
-func conclusion(status *archive.BackupStatus) string {
+func conclusion(status *archive.BackupStatus, shown statusView) string {
 	switch {
 	case len(status.Hidden) > 0:
 		return "status.hidden"
 	case status.NeedsAttention():
 		return "status.incomplete"
+	case len(shown.Expiring) > 0:
+		return "status.complete-but-expiring"
 	}
 	return "status.complete"
 }
@@ -105,4 +113,12 @@ func printBackups(p *frame.Printer, id string, backups []*archive.Backup) {
 			"State": messages.Own(p.Text("status.file."+string(b.File), nil)),
 		}))
 	}
+}
+
+func expiryText(p *frame.Printer, c expiringView) string {
+	args := messages.Args{"Name": c.Label, "Date": messages.Own(p.DateOf(c.NotAfter))}
+	if c.Expired {
+		return p.Text("status.expired", args)
+	}
+	return p.Text("status.expiring", args)
 }

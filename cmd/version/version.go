@@ -12,12 +12,22 @@ import (
 	"p11bridge/cmd/frame"
 )
 
+// commit is the commit that a package was built from. scripts/packages has the linker set it, because a package is the same
+// whether its sources lay in a repository or not.
+var commit string
+
 // versionView is what version --json shows.
 type versionView struct {
-	Schema  string `json:"schema"`
+	Schema    string        `json:"schema"`
+	Version   string        `json:"version"`
+	Commit    string        `json:"commit"`
+	Go        string        `json:"go"`
+	Libraries []libraryView `json:"libraries"`
+}
+
+type libraryView struct {
+	Module  string `json:"module"`
 	Version string `json:"version"`
-	Commit  string `json:"commit"`
-	Go      string `json:"go"`
 }
 
 func NewCommand(a *frame.App) *cobra.Command {
@@ -33,15 +43,24 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 func runVersion() frame.Result {
-	shown := versionView{Schema: "p11bridge.version/1", Version: frame.Version(), Commit: "unknown", Go: runtime.Version()}
+	shown := versionView{Schema: "p11bridge.version/1", Version: frame.Version, Commit: commit, Go: runtime.Version(), Libraries: []libraryView{}}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" {
+			if setting.Key == "vcs.revision" && shown.Commit == "" {
 				shown.Commit = setting.Value
 			}
 		}
+		for _, module := range info.Deps {
+			shown.Libraries = append(shown.Libraries, libraryView{module.Path, module.Version})
+		}
+	}
+	if shown.Commit == "" {
+		shown.Commit = "unknown"
 	}
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
 		fmt.Fprintf(p.Out, "p11bridge %s (%s, %s)\n", shown.Version, shown.Commit, shown.Go)
+		for _, library := range shown.Libraries {
+			fmt.Fprintf(p.Out, "  %s %s\n", library.Module, library.Version)
+		}
 	}}
 }

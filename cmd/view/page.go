@@ -134,7 +134,7 @@ func WritePage(a *frame.App, target archive.Target, p Page, taken time.Time) err
 
 // madeBy says when, by what and from what the page was made.
 func madeBy(a *frame.App, taken time.Time) string {
-	today, version := messages.Own(a.Date(a.Now())), messages.Own(frame.Version())
+	today, version := messages.Own(a.Date(a.Now())), messages.Own(frame.Version)
 	if !taken.IsZero() {
 		return a.Text("page.made-from-snapshot", messages.Args{"Date": today, "Version": version, "Taken": messages.Own(a.Date(taken))})
 	}
