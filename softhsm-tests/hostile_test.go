@@ -113,6 +113,23 @@ var hostileRows = []hostileRow{
 	{"close:3:99", "list", 1, nil},
 	{"close:3:99", "export wrap EC", 1, nil},
 	{"changing:0x11", "export attributes", 2, []string{"names several objects"}}, // a key, and a certificate that is another one each time
+	// Of the public half each object tells another story: what a signature shows, counts.
+	{"changing:0x120", "status", 5, []string{"never backed up"}},
+	{"changing:0x181", "export wrap EC", 2, []string{"names several objects"}},
+	{"another:0x120", "export wrap RSA", 0, nil}, {"longer:0x120", "status", 0, nil}, {"shorter:0x120", "export wrap EC", 0, nil},
+	{"another:0x181", "status", 0, nil}, {"longer:0x181", "status", 0, nil}, {"shorter:0x181", "status", 0, nil},
+	{"another:0x11", "export wrap EC", 0, nil}, {"longer:0x11", "export wrap EC", 0, nil},
+	{"shorter:0x102", "export wrap EC", 0, nil},
+	{"changing:0x3", "export wrap EC", 1, []string{"No object on the token has the name"}},
+	{"another:0x3", "status", 0, nil}, // the certificates tell the keys apart
+	{"changing:0x162", "status", 0, nil},
+	{"shorter:0x162", "status", 1, []string{"object-unreadable"}},
+	{"shorter:0x162", "export wrap EC", 1, []string{"C_GetAttributeValue", "CKA_EXTRACTABLE"}},
+	{"longer:0x0", "list", 1, []string{"C_GetAttributeValue"}},
+	{"shorter:0x0", "status", 1, []string{"C_GetAttributeValue", "CKA_CLASS"}},
+	{"login", "status", 1, []string{"C_Login", "C_GetSessionInfo"}},
+	{"login", "export --delete-key EC", 1, []string{"C_Login"}},
+	{"label", "list", 1, []string{"is not there"}},
 	// A handle of another object: nothing but the run's own may be destroyed.
 	{"other:C_CreateObject", "restore create RSA", 1, []string{"C_CreateObject"}},
 	{"other:C_CreateObject", "install", 1, []string{"C_CreateObject", "there before"}},
@@ -135,6 +152,11 @@ func (s *stage) testHostileRows(t *testing.T) {
 	commands := map[string]*sweptCommand{}
 	for _, c := range s.commands() {
 		commands[c.name] = &c
+	}
+	for _, mode := range hostileModes {
+		if !slices.ContainsFunc(hostileRows, func(row hostileRow) bool { return row.mode == mode }) {
+			t.Errorf("no row says what must come of %s", mode)
+		}
 	}
 	for _, row := range hostileRows {
 		if os.Getenv("SWEEP_COMMAND") != "" && commands[row.command] == nil {
