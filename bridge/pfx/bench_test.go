@@ -34,7 +34,7 @@ func BenchmarkDecode(b *testing.B) {
 
 func BenchmarkDeriveBMP(b *testing.B) {
 	for b.Loop() {
-		_, err := deriveBMP(context.Background(), digestNamed("SHA-256"), purposeMAC, []byte{0, 0}, []byte{1}, DefaultIterations, 32)
+		_, err := deriveBMP(context.Background(), repeatHash, digestNamed("SHA-256"), purposeMAC, []byte{0, 0}, []byte{1}, DefaultIterations, 32)
 		must(b, err)
 	}
 }

@@ -3,6 +3,7 @@ package pfx
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -17,13 +18,15 @@ type derivations struct {
 	queue   []*derivation
 	all     []*derivation
 	workers int
+	held    bool // nothing begins yet
 	closed  bool
 }
 
 // derivation is one result that is being made.
 type derivation struct {
-	kdf    kdf
-	secret []byte // the password's own
+	kdf    kdf       // nil for a pairable one
+	pair   *pairable // nil for one that is made alone
+	secret []byte    // the password's own
 	done   chan struct{}
 	result []byte
 	err    error
@@ -37,16 +40,47 @@ func newDerivations(ctx context.Context, p *password) *derivations {
 
 // start begins a derivation from one reading of the password.
 func (d *derivations) start(k kdf, from reading) *derivation {
-	one := &derivation{kdf: k, secret: from.secret, done: make(chan struct{})}
+	return d.add(&derivation{kdf: k, secret: from.secret})
+}
+
+// startReading is start for a key by which something is read.
+func (d *derivations) startReading(source keySource, size int, from reading) *derivation {
+	return d.start(source.derive(size), from)
+}
+
+// startWriting is start for a key by which something is written.
+func (d *derivations) startWriting(source keySource, size int, from reading) *derivation {
+	one := &derivation{secret: from.secret}
+	one.kdf, one.pair = writing(source, size)
+	return d.add(one)
+}
+
+func (d *derivations) add(one *derivation) *derivation {
+	one.done = make(chan struct{})
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.queue = append(d.queue, one)
 	d.all = append(d.all, one)
-	if d.workers < runtime.GOMAXPROCS(0) {
+	d.begin(1)
+	return one
+}
+
+// hold lets nothing begin until release: two pairable derivations are made in the time of one where both are known.
+func (d *derivations) hold() { d.held = true }
+
+func (d *derivations) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held = false
+	d.begin(len(d.queue))
+}
+
+// begin starts so many workers, up to one a core.
+func (d *derivations) begin(workers int) {
+	for ; !d.held && workers > 0 && d.workers < runtime.GOMAXPROCS(0); workers-- {
 		d.workers++
 		go d.work()
 	}
-	return one
 }
 
 func (d *derivations) work() {
@@ -58,17 +92,39 @@ func (d *derivations) work() {
 			d.mu.Unlock()
 			return
 		}
-		one := d.queue[0]
-		d.queue = d.queue[1:]
+		ones := d.next()
 		d.mu.Unlock()
 
-		if d.ctx.Err() != nil {
-			one.err = context.Cause(d.ctx)
-		} else {
+		switch one := ones[0]; {
+		case d.ctx.Err() != nil:
+			for _, one := range ones {
+				one.err = context.Cause(d.ctx)
+			}
+		case one.pair != nil:
+			deriveOwn(ones)
+		default:
 			one.result, one.err = one.kdf(d.ctx, one.secret)
 		}
-		close(one.done)
+		for _, one := range ones {
+			close(one.done)
+		}
 	}
+}
+
+// next takes the first of the queue, and with a pairable one another that goes with it.
+func (d *derivations) next() []*derivation {
+	one := d.queue[0]
+	d.queue = d.queue[1:]
+	if one.pair == nil {
+		return []*derivation{one}
+	}
+	i := slices.IndexFunc(d.queue, func(other *derivation) bool { return other.pair != nil && other.pair.iterations == one.pair.iterations })
+	if i < 0 {
+		return []*derivation{one}
+	}
+	other := d.queue[i]
+	d.queue = slices.Delete(d.queue, i, i+1)
+	return []*derivation{one, other}
 }
 
 // wait returns the result, which stays the derivations' own, or the context's error as soon as there is one.

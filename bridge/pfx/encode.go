@@ -49,6 +49,7 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 	}
 	d := newDerivations(ctx, secret)
 	defer d.close()
+	d.hold()
 	if err := checkContents(contents); err != nil {
 		return nil, err
 	}
@@ -65,7 +66,8 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 	if err != nil {
 		return nil, err
 	}
-	macKey := d.start(m.derive(), secret.standard(m.source().family()))
+	macKey := d.startWriting(m.source(), m.keySize(), secret.standard(m.source().family()))
+	d.release()
 
 	authSafe, err := buildAuthSafe(d, contents, certificates, keys)
 	if err != nil {

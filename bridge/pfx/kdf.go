@@ -20,9 +20,26 @@ const pauseEvery = 4096
 // kdf derives from a password in the encoding that its family wants.
 type kdf func(ctx context.Context, secret []byte) ([]byte, error)
 
-// deriveBMP is the key derivation of RFC 7292, appendix B.2, for size bytes. One hash state and one buffer serve all
-// iterations.
-func deriveBMP(ctx context.Context, d *digest, purpose byte, encoded, salt []byte, iterations, size int) ([]byte, error) {
+// repeater replaces a digest by the digest of it, so many times.
+type repeater func(ctx context.Context, d *digest, sum []byte, times int) error
+
+// repeatHash is the repeater of the standard library. One hash state and one buffer serve all iterations.
+func repeatHash(ctx context.Context, d *digest, sum []byte, times int) error {
+	state := d.new()
+	defer state.Reset()
+	for i := range times {
+		if i%pauseEvery == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		state.Reset()
+		state.Write(sum)
+		state.Sum(sum[:0])
+	}
+	return nil
+}
+
+// deriveBMP is the key derivation of RFC 7292, appendix B.2, for size bytes.
+func deriveBMP(ctx context.Context, repeat repeater, d *digest, purpose byte, encoded, salt []byte, iterations, size int) ([]byte, error) {
 	diversifier := make([]byte, d.block)
 	for i := range diversifier {
 		diversifier[i] = purpose
@@ -41,14 +58,9 @@ func deriveBMP(ctx context.Context, d *digest, purpose byte, encoded, salt []byt
 		state.Write(diversifier)
 		state.Write(input)
 		sum = state.Sum(sum[:0])
-		for i := 1; i < iterations; i++ {
-			if i%pauseEvery == 0 && ctx.Err() != nil {
-				clear(result)
-				return nil, context.Cause(ctx)
-			}
-			state.Reset()
-			state.Write(sum)
-			sum = state.Sum(sum[:0])
+		if err := repeat(ctx, d, sum, iterations-1); err != nil {
+			clear(result)
+			return nil, err
 		}
 		result = append(result, sum...)
 		if len(result) >= size {
@@ -87,14 +99,14 @@ func addPlusOne(sum, addend []byte) {
 }
 
 // bmpKDF derives with RFC 7292, appendix B, once for every purpose and joins the results.
-func bmpKDF(d *digest, salt []byte, iterations int, parts ...bmpPart) kdf {
+func bmpKDF(repeat repeater, d *digest, salt []byte, iterations int, parts ...bmpPart) kdf {
 	return func(ctx context.Context, secret []byte) ([]byte, error) {
 		var result []byte
 		for _, part := range parts {
 			if part.size == 0 {
 				continue
 			}
-			derived, err := deriveBMP(ctx, d, part.purpose, secret, salt, iterations, part.size)
+			derived, err := deriveBMP(ctx, repeat, d, part.purpose, secret, salt, iterations, part.size)
 			if err != nil {
 				clear(result)
 				return nil, err

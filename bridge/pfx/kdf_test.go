@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"p11bridge/bridge/pfx/sha2"
 )
 
 // The first four are vectors that circulate since PKCS#12 v1.0; the others were made with "openssl kdf PKCS12KDF".
@@ -32,11 +34,17 @@ func TestDeriveBMPVectors(t *testing.T) {
 	}
 	for _, test := range tests {
 		want := unhex(t, test.want)
-		got, err := deriveBMP(context.Background(), digestNamed(test.digest), test.purpose,
-			unhex(t, test.password), unhex(t, test.salt), test.iterations, len(want))
-		must(t, err)
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s, purpose %d, password %s: %X", test.digest, test.purpose, test.password, got)
+		repeaters := []repeater{repeatHash}
+		if test.digest == "SHA-256" && sha2.Available() {
+			repeaters = append(repeaters, repeatOwn)
+		}
+		for i, repeat := range repeaters {
+			got, err := deriveBMP(context.Background(), repeat, digestNamed(test.digest), test.purpose,
+				unhex(t, test.password), unhex(t, test.salt), test.iterations, len(want))
+			must(t, err)
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s, purpose %d, password %s, repeater %d: %X", test.digest, test.purpose, test.password, i, got)
+			}
 		}
 	}
 }
@@ -44,7 +52,7 @@ func TestDeriveBMPVectors(t *testing.T) {
 func TestDeriveBMPEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	_, err := deriveBMP(ctx, digestNamed("SHA-1"), purposeKey, nil, nil, 1<<40, 24) // a day's work
+	_, err := deriveBMP(ctx, repeatHash, digestNamed("SHA-1"), purposeKey, nil, nil, 1<<40, 24) // a day's work
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
 	}
@@ -53,7 +61,7 @@ func TestDeriveBMPEndsWithItsContext(t *testing.T) {
 func TestDeriveBMPAllocatesNothingPerIteration(t *testing.T) {
 	allocations := func(iterations int) float64 {
 		return testing.AllocsPerRun(10, func() {
-			_, err := deriveBMP(context.Background(), digestNamed("SHA-256"), purposeMAC, []byte{0, 0}, []byte{1}, iterations, 32)
+			_, err := deriveBMP(context.Background(), repeatHash, digestNamed("SHA-256"), purposeMAC, []byte{0, 0}, []byte{1}, iterations, 32)
 			must(t, err)
 		})
 	}
@@ -136,4 +144,40 @@ func TestDerivationsAreWiped(t *testing.T) {
 	}
 	d.close()
 	awaitWiped(t, d, result, p.standard(familyOctets).secret)
+}
+
+// TestOwnDerivationWritesAndNeverReads: what is written is derived by bridge/pfx/sha2 where the processor can, two keys at once, and
+// what is read is derived by the standard library.
+func TestOwnDerivationWritesAndNeverReads(t *testing.T) {
+	modern := newPBES2(bytes.Repeat([]byte{7}, saltSize), make([]byte, ivSize), 1000)
+	k, pair := writing(modern.source, modern.keySize())
+	if own := pair != nil && k == nil; own != sha2.Available() {
+		t.Errorf("written with our own derivation: %v, and the processor can: %v", own, sha2.Available())
+	}
+	secret, err := newPassword([]byte("password"))
+	must(t, err)
+	d := newDerivations(t.Context(), secret)
+	defer d.close()
+	d.hold()
+	from := secret.standard(familyOctets)
+	ours, other := d.startWriting(modern.source, 32, from), d.startWriting(modern.source, 16, from)
+	read := d.startReading(modern.source, 32, from)
+	if read.pair != nil {
+		t.Error("what is read is derived as what is written")
+	}
+	if next := d.next(); pair != nil && (len(next) != 2 || next[0] != ours || next[1] != other) {
+		t.Errorf("%d derivations are made at once", len(next))
+	} else {
+		d.queue = append(next, d.queue...)
+	}
+	d.release()
+	want, err := d.wait(read)
+	must(t, err)
+	for i, one := range []*derivation{ours, other} {
+		got, err := d.wait(one)
+		must(t, err)
+		if !bytes.Equal(got, want[:len(got)]) || len(got) != 32>>i {
+			t.Errorf("%x and not %x", got, want)
+		}
+	}
 }

@@ -146,12 +146,13 @@ func (m *mac) require(b *budget) error {
 }
 
 // derive is the derivation of the key.
-func (m *mac) derive() kdf {
-	size := m.digest.size
+func (m *mac) derive() kdf { return m.source().derive(m.keySize()) }
+
+func (m *mac) keySize() int {
 	if m.pbkdf2 != nil {
-		size = m.pbkdf2.keyLength
+		return m.pbkdf2.keyLength
 	}
-	return m.source().derive(size)
+	return m.digest.size
 }
 
 func (m *mac) sum(key, content []byte) []byte {

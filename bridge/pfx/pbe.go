@@ -204,12 +204,15 @@ func (p *pbe) require(b *budget, ciphertext []byte) error {
 }
 
 // derive is the derivation of the key, followed by the IV where the password gives that too.
-func (p *pbe) derive() kdf {
+func (p *pbe) derive() kdf { return p.source.derive(p.keySize()) }
+
+// keySize is the size of the key, with the IV behind it where the file does not tell one.
+func (p *pbe) keySize() int {
 	size := p.cipher.keySize
 	if p.iv == nil {
 		size += p.cipher.ivSize()
 	}
-	return p.source.derive(size)
+	return size
 }
 
 func (p *pbe) keyAndIV(derived []byte) (key, iv []byte) {
@@ -274,5 +277,5 @@ func (s *bmpSource) cost() int64 { return int64(s.iterations) }
 
 // derive joins the parts, whose sizes are settled.
 func (s *bmpSource) derive(int) kdf {
-	return bmpKDF(digestNamed(s.digest), bytes.Clone(s.salt), s.iterations, s.parts[:]...)
+	return bmpKDF(repeatHash, digestNamed(s.digest), bytes.Clone(s.salt), s.iterations, s.parts[:]...)
 }

@@ -56,7 +56,7 @@ func (r *recipe) begin(d *derivations) (sealing, error) {
 		}
 		p = newPBES2(salt, iv, r.iterations)
 	}
-	return sealing{p, d.start(p.derive(), d.password.standard(p.source.family()))}, nil
+	return sealing{p, d.startWriting(p.source, p.keySize(), d.password.standard(p.source.family()))}, nil
 }
 
 func (r *recipe) mac() (*mac, error) {

@@ -23,6 +23,10 @@ type Shrouding struct {
 // errors are ErrPasswordNotUTF8, *LimitError, *DamagedError and *UnsupportedError for a key length and a PRF that
 // ParseShrouded never returns, and the context's own.
 func (s Shrouding) Key(ctx context.Context, password []byte) ([]byte, error) {
+	return s.key(ctx, password, (*derivations).startReading)
+}
+
+func (s Shrouding) key(ctx context.Context, password []byte, start func(*derivations, keySource, int, reading) *derivation) ([]byte, error) {
 	prf := findDigest(func(d *digest) bool { return "HMAC-"+d.name == s.PRF })
 	if prf == nil {
 		return nil, &UnsupportedError{Algorithm: s.PRF}
@@ -42,7 +46,8 @@ func (s Shrouding) Key(ctx context.Context, password []byte) ([]byte, error) {
 	}
 	d := newDerivations(ctx, secret)
 	defer d.close()
-	key, err := d.wait(d.start(pbkdf2KDF(prf, bytes.Clone(s.Salt), s.Iterations, s.KeyLength), secret.standard(familyOctets)))
+	source := &pbkdf2Params{salt: bytes.Clone(s.Salt), iterations: s.Iterations, prf: prf}
+	key, err := d.wait(start(d, source, s.KeyLength, secret.standard(familyOctets)))
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +67,7 @@ func ShroudKey(ctx context.Context, password, salt []byte, iterations int) ([]by
 	if secret.notBMP {
 		return nil, ErrPasswordNotBMP
 	}
-	return Shrouding{Salt: salt, Iterations: iterations, KeyLength: 32, PRF: "HMAC-SHA-256"}.Key(ctx, password)
+	return Shrouding{Salt: salt, Iterations: iterations, KeyLength: 32, PRF: "HMAC-SHA-256"}.key(ctx, password, (*derivations).startWriting)
 }
 
 // AssembleShrouded returns the DER EncryptedPrivateKeyInfo (RFC 5958, section 3) for a ciphertext that was made under
