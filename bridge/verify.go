@@ -105,7 +105,7 @@ func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time) {
 	if !v.HasPrivateKey {
 		v.add(verdict.NoPrivateKey)
 	}
-	if !v.HasCertificate {
+	if v.HasPrivateKey && !v.HasCertificate { // without a key, there is nothing that a certificate would be missing for
 		v.add(verdict.NoCertificate)
 	}
 	v.Keys = fileKeys(contents)

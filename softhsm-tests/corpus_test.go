@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/json"
 	"hash"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -111,6 +112,24 @@ func keptRows(t *testing.T) []corpusRow {
 			password = "1234"
 		}
 		rows = append(rows, corpusRow{name: filepath.Base(name), password: password, file: mustRead(t, name)})
+	}
+	return append(rows, libraryRows(t)...)
+}
+
+// libraryRows are the files that go-pkcs12 tests itself with, as its module holds them: base64.
+func libraryRows(t *testing.T) []corpusRow {
+	t.Helper()
+	directory, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "software.sslmate.com/src/go-pkcs12").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(directory)), "testdata", "*.txt"))
+	if err != nil || len(files) < 7 {
+		t.Fatalf("%d files of go-pkcs12: %v", len(files), err)
+	}
+	var rows []corpusRow
+	for _, name := range files {
+		rows = append(rows, corpusRow{name: "go-pkcs12 " + filepath.Base(name), password: "1234", file: mustRead(t, name)})
 	}
 	return rows
 }

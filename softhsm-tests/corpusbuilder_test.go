@@ -229,6 +229,11 @@ func macSHA256(secret []byte) integrity {
 
 // pbmac1 is RFC 9579.
 func pbmac1(secret []byte, keyLength int) integrity {
+	return pbmac1With(secret, keyLength, octets([]byte("NOT USED")))
+}
+
+// pbmac1With has the salt and the count that have no meaning.
+func pbmac1With(secret []byte, keyLength int, unused ...[]byte) integrity {
 	return func(content []byte) []byte {
 		salt := []byte("saltsalt")
 		key, err := pbkdf2.Key(sha256.New, string(secret), salt, lowCount, max(keyLength, 1))
@@ -243,7 +248,7 @@ func pbmac1(secret []byte, keyLength int) integrity {
 		mac := hmac.New(sha256.New, key)
 		mac.Write(content)
 		kdf := sequenceOf(objectID("1.2.840.113549.1.5.12"), sequenceOf(octets(salt), number(lowCount), length, sha))
-		return sequenceOf(sequenceOf(sequenceOf(objectID("1.2.840.113549.1.5.14"), sequenceOf(kdf, sha)), octets(mac.Sum(nil))), octets([]byte("NOT USED")))
+		return sequenceOf(sequenceOf(sequenceOf(objectID("1.2.840.113549.1.5.14"), sequenceOf(kdf, sha)), octets(mac.Sum(nil))), bytes.Join(unused, nil))
 	}
 }
 

@@ -53,10 +53,16 @@ func readMAC(s *cryptobyte.String) (*mac, error) {
 		!sequence.ReadASN1(&salt, asn1.OCTET_STRING) {
 		return nil, damaged(where)
 	}
+	m := &mac{salt: salt, value: value, iterations: 1}
+	if a.oid == oidPBMAC1 { // salt and count have no meaning then, whatever they say (RFC 9579, section 4)
+		if !sequence.SkipOptionalASN1(asn1.INTEGER) || !sequence.Empty() {
+			return nil, damaged(where)
+		}
+		return m, m.readPBMAC1(a.parameters)
+	}
 	if err := checkSalt(len(salt)); err != nil {
 		return nil, err
 	}
-	m := &mac{salt: salt, value: value, iterations: 1}
 	if !sequence.Empty() {
 		var err error
 		if m.iterations, err = readIterations(&sequence, where); err != nil {
@@ -65,9 +71,6 @@ func readMAC(s *cryptobyte.String) (*mac, error) {
 	}
 	if !sequence.Empty() {
 		return nil, damaged(where)
-	}
-	if a.oid == oidPBMAC1 {
-		return m, m.readPBMAC1(a.parameters)
 	}
 	m.digest = digestByOID(a.oid)
 	if m.digest == nil {
