@@ -68,11 +68,11 @@ func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt
 	args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}}))
 	args["ID"], args["URI"] = messages.Own(hex.EncodeToString(receipt.PrivateKey.ID())), messages.Own(info.URI().With(receipt.PrivateKey).String())
 	args["SHA256"], args["SignedBy"], args["Algorithm"] = messages.Own(receipt.SHA256), messages.Own(string(receipt.SignedBy)), messages.Own(string(receipt.Algorithm))
-	first := "request.done-"
+	which := map[bool]string{true: "new", false: "same"}[receipt.NewKey]
+	first := "request.done-" + which
 	if o.out != "" {
-		first = "request.written-"
+		first = "request.written-" + which
 	}
-	first += map[bool]string{true: "new", false: "same"}[receipt.NewKey]
 	lines := []string{sendTo(&receipt.CSRPlan), "request.next"}
 	if judged.Exportable {
 		lines = append(lines, "request.then-export")
