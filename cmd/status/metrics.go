@@ -118,20 +118,27 @@ func (g *gauges) ofKeys(status *archive.BackupStatus) {
 	g.family("key_backup_created_timestamp_seconds", "When the key's backup was made.")
 	for i, key := range status.Keys {
 		if key.Backup != nil {
-			g.created(key.Backup, names[i])
+			g.at(key.Backup.Record.Created, names[i])
+		}
+	}
+	g.family("key_backup_last_drill_timestamp_seconds", "When the key's backup was last restored to a throw-away token, which signed with it.")
+	for i, key := range status.Keys {
+		if key.Backup != nil && key.Backup.Proven() {
+			g.at(key.Backup.Record.LastDrill, names[i])
 		}
 	}
 	g.family("key_backup_proven_timestamp_seconds", "When it was last proven that the backup holds the key.")
 	for i, key := range status.Keys {
 		if key.Backup != nil && key.Backup.Proven() {
-			g.created(key.Backup, names[i])
+			g.at(key.Backup.Record.Created, names[i])
 		}
 	}
 }
 
-func (g *gauges) created(b *archive.Backup, names labels) {
-	if created, err := time.Parse(time.RFC3339, b.Record.Created); err == nil {
-		g.set(seconds(created), names)
+// at sets a time of a record, where the record has one.
+func (g *gauges) at(text string, names labels) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		g.set(seconds(t), names)
 	}
 }
 

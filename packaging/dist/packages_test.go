@@ -93,7 +93,7 @@ func everyPackageHas(t *testing.T) []string {
 	files := []string{
 		"bin/p11bridge", "share/bash-completion/completions/p11bridge", "share/fish/vendor_completions.d/p11bridge.fish",
 		"lib/systemd/system/p11bridge-status.service", "lib/systemd/system/p11bridge-status.timer", "lib/systemd/system/p11bridge-backup.service",
-		"lib/systemd/system/p11bridge-backup.path", "lib/sysusers.d/p11bridge.conf", "share/p11bridge/p11bridge.rules.yml",
+		"lib/systemd/system/p11bridge-backup.path", "lib/systemd/system/p11bridge-drill.service", "lib/systemd/system/p11bridge-drill.timer", "lib/sysusers.d/p11bridge.conf", "share/p11bridge/p11bridge.rules.yml",
 	}
 	for _, name := range []string{"copyright", "THIRD_PARTY", "changelog.gz", "sbom.cdx.json", "README.md", "watching.md", "runbook.md"} {
 		files = append(files, "share/doc/p11bridge/"+name)
@@ -303,7 +303,7 @@ func TestTwoBuildsAreTheSameLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = makePackages(elsewhere, elsewhere+"/out", "GOCACHE="+t.TempDir(), "COMMIT="+told.Commit, "SOURCE_DATE_EPOCH="+strings.TrimSpace(string(seconds)), "TZ=Asia/Tokyo", "LC_ALL=C")
+	err = makePackages(elsewhere, elsewhere+"/out", "GOCACHE="+t.TempDir(), "TOOLS_CACHE="+strings.TrimSpace(output(t, "go", "env", "GOCACHE")), "COMMIT="+told.Commit, "SOURCE_DATE_EPOCH="+strings.TrimSpace(string(seconds)), "TZ=Asia/Tokyo", "LC_ALL=C")
 	if err != nil {
 		t.Fatal(err)
 	}

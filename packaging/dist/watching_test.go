@@ -17,7 +17,7 @@ const mostExposure = 1.0
 func TestUnits(t *testing.T) {
 	directory := t.TempDir()
 	units, err := filepath.Glob(repository + "/packaging/systemd/p11bridge-*")
-	if err != nil || len(units) != 4 {
+	if err != nil || len(units) != 6 {
 		t.Fatalf("%q, %v", units, err)
 	}
 	for _, unit := range units { // the program is where the package puts it, and not on this machine
@@ -36,7 +36,7 @@ func TestUnits(t *testing.T) {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
 	}
 	level := regexp.MustCompile(`Overall exposure level for \S+: ([0-9.]+)`)
-	for _, name := range []string{"status", "backup"} {
+	for _, name := range []string{"status", "backup", "drill"} {
 		found := level.FindStringSubmatch(output(t, "systemd-analyze", "security", "--offline=true", "--no-pager", directory+"/p11bridge-"+name+".service"))
 		if found == nil {
 			t.Fatalf("%s: no mark", name)
@@ -53,11 +53,14 @@ func TestUnitsRun(t *testing.T) {
 	for _, unit := range []struct {
 		name string
 		code int // of the demo's token: one key has no certificate, and cannot be backed up before it has one
-	}{{"backup", 5}, {"status", 5}} {
+	}{{"backup", 5}, {"drill", 0}, {"status", 5}} {
 		text := read(t, repository+"/packaging/systemd/p11bridge-"+unit.name+".service")
 		start := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/p11bridge (.*)$`).FindStringSubmatch(text)
 		if start == nil {
 			t.Fatalf("%s starts nothing", unit.name)
+		}
+		if !strings.Contains(text, "User=p11bridge") {
+			t.Errorf("%s runs as root", unit.name)
 		}
 		words := strings.Fields(strings.NewReplacer("/var/lib/p11bridge", d.directory, "/var/cache/p11bridge", d.directory).Replace(start[1]))
 		environment := []string{"CREDENTIALS_DIRECTORY=" + d.credentials}
