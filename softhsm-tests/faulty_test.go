@@ -286,9 +286,9 @@ func keyFaults() []faultyCase {
 	var cases []faultyCase
 	for _, kind := range []string{"unavailable", "unsupported", "empty", "garbage", "huge"} {
 		untold := neverReason("key-type-unsupported") // what was not told is not unsupported
-		modulus := 3
+		modulus, keyType := 3, 1                      // without its type nobody knows whether the key may leave
 		if kind == "garbage" {
-			untold, modulus = nil, anyCode // by chance it is the modulus of some key or of none
+			untold, modulus, keyType = nil, anyCode, 3 // by chance it is the modulus of some key or of none; the type is one that is unknown
 		}
 		impossible := 0 // a length that no answer has is the token's failure
 		if kind == "huge" {
@@ -297,7 +297,7 @@ func keyFaults() []faultyCase {
 		cases = append(cases,
 			faultyCase{faults: kind + ":0x102", export: "alice", code: impossible},                                // CKA_ID: the public key links
 			faultyCase{faults: kind + ":0x11", export: rsaKey, code: 1, orCode: 3},                                // CKA_VALUE: no certificate
-			faultyCase{faults: kind + ":0x100", export: rsaKey, code: impossible, orCode: 3, check: untold},       // CKA_KEY_TYPE
+			faultyCase{faults: kind + ":0x100", export: rsaKey, code: keyType, check: untold},                     // CKA_KEY_TYPE
 			faultyCase{faults: kind + ":0x120", export: rsaKey, code: impossible, orCode: modulus, check: untold}, // CKA_MODULUS
 			faultyCase{faults: kind + ":0x180", export: ecKey},                                                    // CKA_EC_PARAMS
 			faultyCase{faults: kind + ":0x181", export: ecKey},                                                    // CKA_EC_POINT
