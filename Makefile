@@ -32,7 +32,7 @@ BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 # `go test`, run so that a skipped test fails, and with what it printed kept short.
 TESTED := CI=true $(GO) test -json -count=1 -timeout 45m
 
-.PHONY: build demo test test-long sweep mutants packages lint bench fuzz clean help toolchain namespaces
+.PHONY: build demo test test-long sweep mutants packages lint bench bench-quick fuzz clean help toolchain namespaces
 
 build: toolchain ## Build bin/p11bridge
 	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/p11bridge ./cmd/p11bridge
@@ -86,7 +86,10 @@ bench: ## Measure against pkcs11-tool and openssl, as ratios
 	$(MAKE) --no-print-directory build
 	mkdir -p build
 	$(GO) build -o build/bench ./scripts/bench
-	build/bench bin/p11bridge
+	build/bench $(BENCH) bin/p11bridge
+
+bench-quick: ## The same in about a minute, on a smaller token and with fewer runs
+	$(MAKE) --no-print-directory bench BENCH=-quick
 
 fuzz: toolchain ## Run every fuzz target for FUZZTIME (20s); KEEP=N makes N interesting inputs of each a seed
 	mkdir -p build

@@ -186,6 +186,22 @@ func (c *Copy) settle(leaf *pki.Certificate) error {
 	return nil
 }
 
+// openWith is open where the key of the shrouded key bag was derived already: nil where it was not. What it does not open is judged by
+// open.
+func (c *Copy) openWith(ctx context.Context, kek []byte) (*pki.PrivateKey, error) {
+	if kek == nil {
+		return c.open(ctx)
+	}
+	pkcs8, ok := c.shrouding.Open(kek, c.ciphertext)
+	defer clear(pkcs8)
+	if ok {
+		if private, err := pki.ParsePrivateKey(pkcs8); err == nil {
+			return private, nil
+		}
+	}
+	return c.open(ctx)
+}
+
 // open reads the key in clear, and judges as Verify does what it finds. The caller wipes it. The error is an *InvalidCopyError,
 // an *UnjudgedError, or the context's.
 func (c *Copy) open(ctx context.Context) (*pki.PrivateKey, error) {

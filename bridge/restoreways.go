@@ -40,9 +40,10 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *tok
 	}, plan: plan}
 	in.template.Usage.Sign = true // for the proof; settleAttributes takes it away again
 	var answers []string
+	var kek []byte
 	if len(r.Copy.ciphertext) > 0 {
-		kek, err := r.Copy.shrouding.Key(ctx, r.Copy.password.Bytes())
-		if err != nil {
+		var err error
+		if kek, err = r.Copy.shrouding.Key(ctx, r.Copy.password.Bytes()); err != nil {
 			return nil, fmt.Errorf("open the file: %w", err)
 		}
 		defer clear(kek)
@@ -65,14 +66,14 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *tok
 		}
 	}
 	var err error
-	secret.Forget(func() { err = r.enterOpened(ctx, in, added, answers) })
+	secret.Forget(func() { err = r.enterOpened(ctx, in, added, kek, answers) })
 	secret.Erase()
 	return in, err
 }
 
 // enterOpened is the one function in which the key is in clear. It is wiped when it ends.
-func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, added *token.Additions, answers []string) error {
-	key, err := r.Copy.open(ctx)
+func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, added *token.Additions, kek []byte, answers []string) error {
+	key, err := r.Copy.openWith(ctx, kek)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,20 @@ func (s Shrouding) key(ctx context.Context, password []byte, start func(*derivat
 	return bytes.Clone(key), nil
 }
 
+// Open decrypts a key bag's ciphertext under Key, and gives the PKCS#8 in it, which the caller wipes. It is false where that is no
+// DER SEQUENCE: then the password was another one, or the file is damaged.
+func (s Shrouding) Open(key, ciphertext []byte) (pkcs8 []byte, ok bool) {
+	for i := range pbes2Ciphers {
+		if c := &pbes2Ciphers[i]; c.name == s.Cipher && c.keySize == len(key) && c.fits(ciphertext) {
+			if pkcs8, ok = c.open(key, s.IV, ciphertext); ok && checkPrivateKeyInfo(pkcs8) == nil {
+				return pkcs8, true
+			}
+			clear(pkcs8)
+		}
+	}
+	return nil, false
+}
+
 // ShroudKey derives the AES-256 key of a shrouded key bag: PBKDF2-HMAC-SHA-256 (RFC 8018, section 5.2) of a password in
 // UTF-8. A token that wraps a private key under it with CKM_AES_CBC_PAD makes the ciphertext for AssembleShrouded. The
 // caller wipes the key. The errors are ErrPasswordNotUTF8, ErrPasswordNotBMP since no MAC could be made for the file,

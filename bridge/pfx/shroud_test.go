@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/rand"
 	"errors"
 	"testing"
 	"time"
@@ -141,5 +142,32 @@ func TestShroudRefuses(t *testing.T) {
 	}
 	if _, _, err := ParseShrouded(make([]byte, maxFileSize+1)); !errors.As(err, &limit) {
 		t.Errorf("parsed: size: %v", err)
+	}
+}
+
+// TestShroudingOpen: the key that was derived for a token opens the bag here, too, and another one does not.
+func TestShroudingOpen(t *testing.T) {
+	password := []byte("password")
+	id := newIdentity(t, "P-256")
+	file, err := Encode(t.Context(), rand.Reader, id.contents("name"), password, Options{Iterations: 1000})
+	must(t, err)
+	contents, err := Decode(t.Context(), file, password, DecodeOptions{KeepShrouded: true})
+	must(t, err)
+	shrouding, ciphertext, err := ParseShrouded(contents.Keys[0].Shrouded)
+	must(t, err)
+	key, err := shrouding.Key(t.Context(), password)
+	must(t, err)
+	if pkcs8, ok := shrouding.Open(key, ciphertext); !ok || !bytes.Equal(pkcs8, id.pkcs8) {
+		t.Errorf("not opened: %v", ok)
+	}
+	other := bytes.Clone(key)
+	other[0] ^= 1
+	for _, wrong := range [][]byte{other, key[:16], nil} {
+		if _, ok := shrouding.Open(wrong, ciphertext); ok {
+			t.Errorf("opened by %d bytes that are another key", len(wrong))
+		}
+	}
+	if _, ok := shrouding.Open(key, ciphertext[:15]); ok {
+		t.Error("opened what has no whole blocks")
 	}
 }
