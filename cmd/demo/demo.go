@@ -74,7 +74,7 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 		return frame.Result{}, &archive.FileError{Path: o.dir, Fault: archive.NotADirectory}
 	}
 	ours := errors.Is(err, os.ErrNotExist) || err == nil && len(there) == 0
-	fmt.Fprintln(a.Err, a.Text("demo.making", messages.Args{"Directory": messages.Own(dir)}))
+	fmt.Fprintln(a.Progress(), a.Text("demo.making", messages.Args{"Directory": messages.Own(dir)}))
 	args := []string{"demo", "--dir", dir}
 	if a.JSON {
 		args = append(args, "--json")
@@ -169,7 +169,7 @@ func environmentResult(place demo.Place) frame.Result {
 			name, value, _ := strings.Cut(assignment, "=")
 			fmt.Fprintf(p.Out, "export %s=%s\n", name, view.ShellQuote(value))
 		}
-		fmt.Fprintln(p.Err, p.Text("demo.kept", messages.Args{"Directory": messages.Own(place.Directory)}))
+		fmt.Fprintln(p.Progress(), p.Text("demo.kept", messages.Args{"Directory": messages.Own(place.Directory)}))
 	}}
 }
 

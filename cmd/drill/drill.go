@@ -72,7 +72,7 @@ func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Resu
 	for _, t := range tokens {
 		request.Tokens = append(request.Tokens, t.Empty)
 	}
-	p := terminal.NewProgress(w.Err, w.Text, len(copies))
+	p := terminal.NewProgress(w.Progress(), w.Text, len(copies))
 	request.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
 	request.Ended = func(c *bridge.CheckedCopy) { p.Ended(view.CheckedLine(w.App, c)) }
 	err = bridge.CheckAll(ctx, request, copies)

@@ -89,13 +89,9 @@ func viewAll(o *exportOptions, items []*bridge.Item, unread []verdict.Reason) ex
 	return shown
 }
 
-// printAll writes the result: what was written, what needed nothing, and what could not be done and why.
+// printAll writes the result: how many of each in one line, what was written, what needed nothing, and what could not be done and why.
 func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown exportAllView) {
 	colour := p.Colours()
-	printFailed(p, colour, items)
-	printWritten(p, o, colour, items)
-	printRefused(p, colour, items)
-	printReasons(p, shown.Unread)
 	counts := messages.Args{
 		"Directory": foreign.Text(o.dir), "Exported": messages.Number(shown.Counts.Exported - shown.Counts.Unproven), "Unproven": messages.Number(shown.Counts.Unproven), "UpToDate": messages.Number(shown.Counts.UpToDate), "Refused": messages.Number(shown.Counts.Refused),
 		"Failed": messages.Number(shown.Counts.Failed), "WithoutKey": messages.Number(shown.Counts.WithoutKey),
@@ -108,6 +104,10 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 		summary = "export-all.summary-unproven"
 	}
 	fmt.Fprintln(p.Out, colour.Bold(p.Text(summary, counts)))
+	printFailed(p, colour, items)
+	printWritten(p, o, colour, items)
+	printRefused(p, colour, items)
+	printReasons(p, shown.Unread)
 	if !o.dryRun && shown.Counts.Exported > 0 {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.keep-safe", nil), "  "))
 	}
@@ -116,7 +116,7 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 	}
 }
 
-// printFailed comes first: what failed is what somebody has to act on.
+// printFailed comes before what was done: what failed is what somebody has to act on.
 func printFailed(p *frame.Printer, colour terminal.Colours, items []*bridge.Item) {
 	for _, item := range items {
 		if item.Err != nil {

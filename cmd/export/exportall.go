@@ -76,7 +76,7 @@ func exportPending(ctx context.Context, a *frame.App, o *exportOptions, r bridge
 	}
 	defer password.Wipe()
 	r.Each.Password = password
-	p := terminal.NewProgress(a.Err, a.Text, pending)
+	p := terminal.NewProgress(a.Progress(), a.Text, pending)
 	defer p.End()
 	r.Began = func(item *bridge.Item) { p.Began(item.Name) }
 	r.Ended = func(item *bridge.Item) { p.Ended(outcomeLine(a, item)) }

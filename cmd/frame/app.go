@@ -35,6 +35,7 @@ type App struct {
 	flags     *pflag.FlagSet   // of every command
 	given     supervise.Descriptors
 	pins      usedPINs
+	browser   bool          // the token is a browser's database
 	described []Description // the errors of commands
 	// documented tells that a document of --json is out.
 	documented bool
@@ -162,7 +163,19 @@ func langFlag(args []string) string {
 func (a *App) Alone(run func(*cobra.Command, []string) error) { a.alone = run }
 
 // Text gives a message in the person's language.
-func (a *App) Text(id string, args messages.Args) string { return a.Catalog.Text(id, args) }
+//
+// Where a browser's database was logged in to, a text that speaks of PINs has words of its own for its primary password.
+func (a *App) Text(id string, args messages.Args) string {
+	if a.browser {
+		if text := a.Catalog.Text(id+".nss", args); text != id+".nss" {
+			return text
+		}
+	}
+	return a.Catalog.Text(id, args)
+}
+
+// SpeakOf chooses the words for the token that is worked on: what a card calls its PIN is the primary password of a browser's database.
+func (a *App) SpeakOf(browser bool) { a.browser = browser }
 
 // CheckModuleFlags refuses what no command that opens a module can use.
 func (a *App) CheckModuleFlags(c *cobra.Command, args []string) error {

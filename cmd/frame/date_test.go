@@ -2,8 +2,11 @@ package frame_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 	"time"
+
+	"p11bridge/cmd/messages"
 )
 
 // TestUntil reads the end of a validity on every day of a year, in every language.
@@ -19,6 +22,42 @@ func TestUntil(t *testing.T) {
 			if got := a.Until(day); !patterns[a.Catalog.Language].MatchString(got) {
 				t.Errorf("%s: %s", a.Catalog.Language, got)
 			}
+		}
+	}
+}
+
+// daysIn are the words that stand before a day in a text, and what the languages want before each. Catalan has "del" and "de l'", so
+// that no word may stand there that depends on the day.
+var daysIn = map[string]struct{ end, day *regexp.Regexp }{
+	"en": {regexp.MustCompile(`valid $`), regexp.MustCompile(`(^|of |on )$`)},
+	"es": {regexp.MustCompile(`válid[oa] $`), regexp.MustCompile(`(^|del |el )$`)},
+	"ca": {regexp.MustCompile(`vàlid[a]? $`), regexp.MustCompile(`(^|data:? )$`)},
+	"fr": {regexp.MustCompile(`valide $`), regexp.MustCompile(`(^|du |le )$`)},
+}
+
+// TestReceiptsReadRight looks at every text with a day in it: with what TestUntil reads on every day of a year, the whole sentence is
+// right on each of them.
+func TestReceiptsReadRight(t *testing.T) {
+	marks := messages.Args{"Until": messages.Own("<until>"), "Created": messages.Own("<day>"), "Taken": messages.Own("<day>"), "Date": messages.Own("<day>"), "Count": messages.Number(2)}
+	for _, a := range appsOf(t) {
+		ends, days := 0, 0
+		for _, id := range messages.IDs("") {
+			text := a.Text(id, marks)
+			if before, _, is := strings.Cut(text, "<until>"); is {
+				ends++
+				if !daysIn[a.Catalog.Language].end.MatchString(before) {
+					t.Errorf("%s %s: %s", a.Catalog.Language, id, text)
+				}
+			}
+			if before, _, is := strings.Cut(text, "<day>"); is {
+				days++
+				if !daysIn[a.Catalog.Language].day.MatchString(before) {
+					t.Errorf("%s %s: %s", a.Catalog.Language, id, text)
+				}
+			}
+		}
+		if ends < 7 || days < 4 {
+			t.Errorf("%s: only %d ends of validity and %d days", a.Catalog.Language, ends, days)
 		}
 	}
 }

@@ -149,9 +149,7 @@ func describeUsage(a *App, e *usageError) Failure {
 	if meant := a.didYouMean(e.near); meant != "" {
 		more = append([]string{meant}, more...)
 	}
-	if shown := e.there[:min(len(e.there), mostListed)]; len(shown) > 0 {
-		more = append([]string{a.Text("error.known-objects", nil), PrintableList(shown)}, more...)
-	}
+	more = append(a.known(e.there), more...)
 	return Failure{ID: e.id, Args: e.args, More: strings.Join(more, "\n"), Candidates: append(e.near, e.there...), Code: exitUsage}
 }
 
@@ -248,25 +246,32 @@ func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
 		f.Candidates = near
 		more = append(more, a.didYouMean(near))
 	}
-	shown := e.Known
-	if len(shown) > mostListed {
-		shown = shown[:fewListed]
-	}
-	if len(shown) > 0 {
-		more = append(more, a.Text("error.known-objects", nil), PrintableList(shown))
-	}
-	if rest := len(e.Known) - len(shown); rest > 0 {
-		more = append(more, a.Text("error.more-objects", messages.Args{"More": messages.Number(rest)}))
-	}
+	more = append(more, a.known(e.Known)...)
 	f.More = strings.Join(more, "\n")
 	return f
 }
 
 // mostListed is how many names are listed where one is missing; of more than that, fewListed show what names look like.
 const (
-	mostListed = 20
+	mostListed = 8
 	fewListed  = 5
 )
+
+// known are lines with the names that there are, for one that is missing. They leave room for what else is said on a screen.
+func (a *App) known(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	shown := names
+	if len(shown) > mostListed {
+		shown = shown[:fewListed]
+	}
+	lines := []string{a.Text("error.known-objects", nil), PrintableList(shown)}
+	if rest := len(names) - len(shown); rest > 0 {
+		lines = append(lines, a.Text("error.more-objects", messages.Args{"More": messages.Number(rest)}))
+	}
+	return lines
+}
 
 func describeSource(a *App, e *sourceError) Failure {
 	f := Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": messages.Own(e.Flag), "Source": messages.Own(e.Source), "Problem": messages.Own(a.sourceProblem(e.Err))}, Code: ExitFailed}

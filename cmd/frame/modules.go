@@ -159,6 +159,14 @@ func (a *App) Notice(id string, args messages.Args) {
 	a.notice(a.Text(id, args))
 }
 
+// Progress is where it is told how far a long run has come.
+func (a *App) Progress() terminal.Output {
+	if a.Quiet {
+		return terminal.Nowhere{}
+	}
+	return a.Err
+}
+
 // notice writes a notice in the width of where it goes.
 func (a *App) notice(text string) {
 	fmt.Fprintln(a.Err, terminal.Wrap(a.Text("label.notice", nil)+" "+text, widthOf(a.Err)))

@@ -207,6 +207,29 @@ func checkSteps(t *testing.T, apps []*frame.App, reasons []verdict.Reason) {
 	}
 }
 
+// TestEveryReasonIsShort is TestReasonsAreShort for every code by itself, with evidence as long as a URI: in at most twelve lines of 80
+// columns, with what stands above and below it, and with a step that can be taken.
+func TestEveryReasonIsShort(t *testing.T) {
+	apps := appsOf(t)
+	evidence := verdict.Evidence{
+		{Name: "uri", Value: "pkcs11:token=Certificado%20de%20la%20FNMT;serial=0123456789abcdef;object=Firma%20digital;type=private;id=%01%02%03%04"},
+		{Name: "problem", Value: "C_UnwrapKey with CKM_AES_KEY_WRAP_PAD: CKR_WRAPPED_KEY_INVALID"},
+	}
+	for _, entry := range verdict.Table() {
+		for _, a := range apps {
+			for _, reason := range []verdict.Reason{{Code: entry.Code}, {Code: entry.Code, Evidence: evidence}} {
+				text := a.ReasonsText(reason)
+				if lines := terminal.Lines(text, 80); lines > 10 {
+					t.Errorf("%s %s: %d lines\n%s", a.Catalog.Language, entry.Code, lines, terminal.Wrap(text, 80))
+				}
+				if !strings.Contains(text, "    1. ") {
+					t.Errorf("%s %s: nothing to do\n%s", a.Catalog.Language, entry.Code, text)
+				}
+			}
+		}
+	}
+}
+
 // TestReasonsAreShort: with the key and its verdict above and the next command below, what is said of a key has at most twelve lines of
 // 80 columns, for every verdict and in every language, and it begins with the reason that decides.
 func TestReasonsAreShort(t *testing.T) {

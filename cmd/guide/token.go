@@ -20,6 +20,7 @@ func (c *conversation) chooseToken(title string, chosen *heldToken) step {
 			}
 			if ok && len(found.Tokens) == 1 {
 				*chosen = found.Tokens[0]
+				c.SpeakOf(chosen.asksForPassword())
 				return false, c.say("guide.token.only", messages.Args{"Token": messages.Own(chosen.title(c.App))})
 			}
 			if ok {
@@ -32,6 +33,7 @@ func (c *conversation) chooseToken(title string, chosen *heldToken) step {
 					return true, err
 				}
 				*chosen = found.Tokens[i]
+				c.SpeakOf(chosen.asksForPassword())
 				return true, nil
 			}
 			if err := c.withoutToken(ctx); err != nil {

@@ -3,6 +3,7 @@ package messages_test
 import (
 	"regexp"
 	"testing"
+	"unicode/utf8"
 
 	"p11bridge/cmd/messages"
 )
@@ -16,11 +17,11 @@ var avoided = map[string][]struct{ word, instead string }{
 	},
 	"es": {
 		{`\ben claro\b`, "sin cifrar"}, {`por omisión`, "por defecto"}, {`error estándar`, "salida de errores"}, {`dictamen`, "resultado"}, {`averiad`, "no funciona"},
-		{`certificado( del archivo)? (verificó|ha verificado)`, "se comprobó con el certificado"}, {`válido hasta \{`, "válido {{.Until}}"}, {`\bfichero`, "archivo"}, {`autónoma`, "independiente"},
+		{`certificado( del archivo)? (verificó|ha verificado)`, "se comprobó con el certificado"}, {`válido hasta \{`, "válido {{.Until}}"}, {`\bfichero`, "archivo"}, {`\bcertificación raíz`, "certificado raíz"}, {`autónoma`, "independiente"},
 	},
 	"ca": {
 		{`\bfitxer`, "arxiu"}, {`\ben clar\b`, "sense xifrar"}, {`per omissió`, "per defecte"}, {`avariat`, "no funciona"}, {`final de la validesa`, "vàlid {{.Until}}"},
-		{`certificat( de l'arxiu)? ha verificat`, "s'ha comprovat amb el certificat"}, {`\b(el|del|al|de) arxiu`, "l'arxiu"}, {`\bsigui`, "siga"}, {`\b[Cc]onsulteu (al|a l')`, "pregunteu"},
+		{`certificat( de l'arxiu)? ha verificat`, "s'ha comprovat amb el certificat"}, {`\b(el|del|al|de) arxiu`, "l'arxiu"}, {`\bsigui`, "siga"}, {`\beixi(r|da)\b`, "sortir"}, {`\b[Ff]irm(a|ar|at|e)\b`, "signar"}, {`malm(és|esa|ès)\b`, "danyat"}, {`\b[Dd]eseu\b`, "guardeu"}, {`\b[Cc]onsulteu (al|a l')`, "pregunteu"},
 	},
 	"fr": {
 		{`\ben clair\b`, "non chiffré"}, {`(^|[^e]) PIN\b`, "code PIN"}, {`Il n’en reste rien`, "aucun fichier inachevé"}, {`\b[Dd]onnez (--|le|la|un (chemin|mot))`, "indiquez"},
@@ -51,4 +52,37 @@ func TestWords(t *testing.T) {
 // allowed are the names of the specification that look like a word.
 func allowed(language, word, text string) bool {
 	return language == "fr" && word[0] == '(' && regexp.MustCompile(`(SO|codes|_)[ _]PIN|PIN-|pin-`).MatchString(text)
+}
+
+// limits are the most characters that a text of a kind has: what is longer is not read, and does not fit where it is shown.
+var limits = []struct {
+	kind string
+	most int
+}{
+	{`^command\.[a-z]+\.short$`, 66}, {`^reason\..*\.short$`, 40}, {`^reason\..*\.summary$`, 110}, {`^reason\..*\.why$`, 410}, {`^(reason\..*\.remedy|step)\.`, 250},
+	{`^error\..*\.remedy`, 290}, {`^error\.`, 190}, {`^flag\.`, 180}, {`^notice\.`, 175}, {`^prompt\.`, 200}, {`^term\.`, 250}, {`^guide\.`, 140},
+}
+
+// TestTextsAreShort holds the texts of every kind to its limit, in every language. The first kind that fits counts.
+func TestTextsAreShort(t *testing.T) {
+	for _, language := range messages.Languages() {
+		held := map[string]int{}
+		for id, f := range catalogOf(t, language) {
+			for _, row := range limits {
+				if !regexp.MustCompile(row.kind).MatchString(id) {
+					continue
+				}
+				for _, text := range f {
+					held[row.kind]++
+					if long := utf8.RuneCountInString(text); long > row.most && id != "command.root.short" {
+						t.Errorf("%s %s has %d characters, and %d are the most", language, id, long, row.most)
+					}
+				}
+				break
+			}
+		}
+		if len(held) != len(limits) {
+			t.Errorf("%s: a kind of text has none: %v", language, held)
+		}
+	}
 }

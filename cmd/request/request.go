@@ -246,7 +246,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 	if o.out != "" {
 		result := frame.Result{JSON: viewRequest(o, info, receipt, judge(receipt)), Text: func(p *frame.Printer) { printRequest(p, o, info, receipt, judge(receipt)) }}
 		if receipt.Uncertain != nil {
-			fmt.Fprintln(a.Err, a.Text("label.notice", nil)+" "+a.Describe(receipt.Uncertain).Text(a))
+			fmt.Fprintln(a.Progress(), a.Text("label.notice", nil)+" "+a.Describe(receipt.Uncertain).Text(a))
 			result.Code = frame.ExitPartly
 		}
 		return result, nil

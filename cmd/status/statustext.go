@@ -13,10 +13,14 @@ import (
 	"p11bridge/token/foreign"
 )
 
-// printStatus writes one line a key, then the backups that belong to no key here, and once for each state that needs
+// printStatus writes what has to be known in one line, then one line a key, then the backups that belong to no key here, and once for each state that needs
 // something what it means and what to do.
 func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusView) {
 	colour := p.Colours()
+	fmt.Fprintln(p.Out, colour.Bold(p.Text(conclusion(status, shown), messages.Args{
+		"UpToDate": messages.Number(shown.Counts[string(archive.StateUpToDate)]), "CannotLeave": messages.Number(shown.Counts[string(archive.StateCannotLeave)]), "Keys": messages.Number(len(shown.Keys)),
+		"Tokens": messages.Own(hiddenTokens(status)),
+	})))
 	paints := map[archive.BackupState]func(string) string{archive.StateUpToDate: colour.Good, archive.StateCannotLeave: colour.Doubt, archive.StateKeyGone: colour.Doubt, archive.StateUnknown: colour.Doubt}
 	var rows [][]terminal.Cell
 	var explained []verdict.Reason
@@ -66,13 +70,9 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	if len(shown.Expiring) > 0 {
 		p.Line("", nil, "status.expiring.remedy")
 	}
-	fmt.Fprintln(p.Out, colour.Bold(p.Text(conclusion(status, shown), messages.Args{
-		"UpToDate": messages.Number(shown.Counts[string(archive.StateUpToDate)]), "CannotLeave": messages.Number(shown.Counts[string(archive.StateCannotLeave)]), "Keys": messages.Number(len(shown.Keys)),
-		"Tokens": messages.Own(hiddenTokens(status)),
-	})))
 }
 
-// conclusion is the id of the last line.
+// conclusion is the id of the first line.
 func conclusion(status *archive.BackupStatus, shown statusView) string {
 	switch {
 	case len(status.Hidden) > 0:

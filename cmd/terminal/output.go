@@ -17,6 +17,15 @@ type Output interface {
 // File is an open file as an Output.
 type File struct{ *os.File }
 
+// Nowhere is an Output that shows nothing.
+type Nowhere struct{}
+
+// Write implements Output.
+func (Nowhere) Write(text []byte) (int, error) { return len(text), nil }
+
+// Columns implements Output.
+func (Nowhere) Columns() int { return 0 }
+
 // UsualColumns and usualRows are the size of a terminal that does not tell its own.
 const (
 	UsualColumns = 80

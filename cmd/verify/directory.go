@@ -27,7 +27,7 @@ func verifyDirectory(ctx context.Context, a *frame.App, o *verifyOptions) (frame
 	}
 	defer password.Wipe()
 	request := bridge.CheckAllRequest{Password: func() (*secret.Text, error) { return password, nil }, Now: a.Now()}
-	p := terminal.NewProgress(a.Err, a.Text, len(copies))
+	p := terminal.NewProgress(a.Progress(), a.Text, len(copies))
 	request.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
 	request.Ended = func(c *bridge.CheckedCopy) { p.Ended(view.CheckedLine(a, c)) }
 	err = bridge.CheckAll(ctx, request, copies)
