@@ -162,12 +162,15 @@ func langFlag(args []string) string {
 // Alone is what the program does without a command where a person sits at the terminal. Elsewhere it prints the help.
 func (a *App) Alone(run func(*cobra.Command, []string) error) { a.alone = run }
 
+// browserSuffix ends the ids of the texts that are for a browser's database.
+const browserSuffix = ".nss"
+
 // Text gives a message in the person's language.
 //
 // Where a browser's database was logged in to, a text that speaks of PINs has words of its own for its primary password.
 func (a *App) Text(id string, args messages.Args) string {
 	if a.browser {
-		if text := a.Catalog.Text(id+".nss", args); text != id+".nss" {
+		if text := a.Catalog.Text(id+browserSuffix, args); text != id+browserSuffix {
 			return text
 		}
 	}
