@@ -25,6 +25,9 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 	for _, document := range slices.Concat(documents, []string{"../CONTRIBUTING.md", "../SECURITY.md"}, readmes(t)) {
 		text := string(mustRead(t, document))
 		for _, found := range pathInDocument.FindAllStringSubmatch(text, -1) {
+			if namesOthers(document) {
+				continue
+			}
 			named++
 			path := strings.TrimRight(found[1], "/.")
 			if strings.Contains(path, "NAME") || strings.Contains(path, "BEHAVIOUR") || strings.HasPrefix(path, "scripts/") && strings.HasSuffix(path, "_") {
@@ -47,3 +50,6 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 		t.Errorf("only %d files are named", named)
 	}
 }
+
+// namesOthers is the document that names files of other projects: where their modules say what a key's origin is.
+func namesOthers(document string) bool { return filepath.Base(document) == "origins.md" }

@@ -324,7 +324,7 @@ func TestReadmeListsEveryCommand(t *testing.T) {
 var (
 	quotedPath = regexp.MustCompile("`([A-Za-z0-9_./-]+\\.(?:go|json|txtar|md|yml|mod|c))`|\\]\\(([A-Za-z0-9_./-]+)\\)")
 	testName   = regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]*`)
-	stand      = regexp.MustCompile(`NAME|CODE|SUBJECT|BEHAVIOUR`) // for another name
+	stand      = regexp.MustCompile(`NAME|CODE|SUBJECT|BEHAVIOUR|LANGUAGE`) // for another name
 )
 
 // TestDocumentsNameWhatExists looks for every file and every test that the READMEs and docs name.
@@ -363,7 +363,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 		}
 		for _, match := range quotedPath.FindAllStringSubmatch(text, -1) {
 			path := match[1] + match[2]
-			if stand.MatchString(path) {
+			if stand.MatchString(path) || match[1] != "" && namesOthers(document) {
 				continue
 			}
 			paths++
