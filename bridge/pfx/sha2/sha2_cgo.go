@@ -9,9 +9,14 @@ import "C"
 import (
 	"encoding/binary"
 	"sync"
+
+	"p11bridge/token/secret"
 )
 
-var available = sync.OnceValue(func() bool { return C.p11b_sha2_available() != 0 })
+var available = sync.OnceValue(func() (is bool) {
+	secret.Outside(func() { is = C.p11b_sha2_available() != 0 })
+	return is
+})
 
 func derive(iterations int, inputs []Input) [][]byte {
 	var work [most]C.p11b_derivation // no pointers are in it
@@ -24,7 +29,7 @@ func derive(iterations int, inputs []Input) [][]byte {
 		clear(key[:])
 		clear(message[:])
 	}
-	C.p11b_pbkdf2(&work[0], C.int(len(inputs)), C.uint32_t(iterations))
+	secret.Outside(func() { C.p11b_pbkdf2(&work[0], C.int(len(inputs)), C.uint32_t(iterations)) })
 	results := make([][]byte, len(inputs))
 	for i := range inputs {
 		results[i] = make([]byte, 0, Size)
@@ -41,7 +46,7 @@ func repeat(digest *[Size]byte, times int) {
 	for i := range words {
 		words[i] = C.uint32_t(binary.BigEndian.Uint32(digest[4*i:]))
 	}
-	C.p11b_sha256_repeat(&words[0], C.uint32_t(times))
+	secret.Outside(func() { C.p11b_sha256_repeat(&words[0], C.uint32_t(times)) })
 	for i, word := range words {
 		binary.BigEndian.PutUint32(digest[4*i:], uint32(word))
 	}
