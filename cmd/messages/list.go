@@ -11,18 +11,18 @@ import (
 // several lists share; every other is a text of its own, ID.1, ID.2 and so on.
 
 // flat gives a catalog file whose arrays are numbered texts, and the ids of the steps of each list.
-func flat(name string, raw []byte) ([]byte, map[string][]string, error) {
+func flat(name string, raw []byte, lists map[string][]string) (map[string]json.RawMessage, error) {
 	var texts map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &texts); err != nil {
-		return nil, nil, fmt.Errorf("catalog %s: %w", name, err)
+		return nil, fmt.Errorf("catalog %s: %w", name, err)
 	}
-	lists := map[string][]string{}
 	for id, text := range texts {
 		var steps []string
-		if json.Unmarshal(text, &steps) != nil {
+		if text[0] != '[' || json.Unmarshal(text, &steps) != nil {
 			continue
 		}
 		delete(texts, id)
+		lists[id] = nil // another language's is the same
 		for i, step := range steps {
 			if shared, is := strings.CutPrefix(step, "@"); is {
 				lists[id] = append(lists[id], "step."+shared)
@@ -32,16 +32,12 @@ func flat(name string, raw []byte) ([]byte, map[string][]string, error) {
 			lists[id] = append(lists[id], own)
 			encoded, err := json.Marshal(step)
 			if err != nil {
-				return nil, nil, fmt.Errorf("catalog %s: %w", name, err)
+				return nil, fmt.Errorf("catalog %s: %w", name, err)
 			}
 			texts[own] = encoded
 		}
 	}
-	out, err := json.Marshal(texts)
-	if err != nil {
-		return nil, nil, fmt.Errorf("catalog %s: %w", name, err)
-	}
-	return out, lists, nil
+	return texts, nil
 }
 
 // List gives the ids of a list's texts in their order, nil where there is no list of that id. It is the same in every language.

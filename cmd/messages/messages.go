@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -24,11 +24,22 @@ func Languages() []string { return []string{"en", "es", "ca", "fr"} }
 // Args are a message's named arguments.
 type Args map[string]Value
 
-// Catalog gives the texts of one language.
+// Catalog gives the texts of one language. A text is parsed when it is asked for: a run needs few of them. It may be used by several
+// goroutines.
 type Catalog struct {
-	Language  string
+	Language string
+	lists    map[string][]string
+	texts    map[string][]catalogText // of the language and of English, until they are asked for
+
+	mu        sync.Mutex
+	bundle    *i18n.Bundle
 	localizer *i18n.Localizer
-	lists     map[string][]string
+}
+
+// catalogText is a text as it stands in a catalog file.
+type catalogText struct {
+	file string
+	json json.RawMessage
 }
 
 // Load reads the catalogs of a language, and English beneath it.
@@ -36,8 +47,7 @@ func Load(lang string) (*Catalog, error) {
 	if !slices.Contains(Languages(), lang) {
 		return nil, fmt.Errorf("no catalog for language %q", lang)
 	}
-	bundle := i18n.NewBundle(language.English)
-	lists := map[string][]string{}
+	c := &Catalog{Language: lang, lists: map[string][]string{}, texts: make(map[string][]catalogText, 1<<11), bundle: i18n.NewBundle(language.English)}
 	for _, name := range Files() {
 		if !strings.HasSuffix(name, ".en.json") && !strings.HasSuffix(name, "."+lang+".json") {
 			continue
@@ -46,16 +56,31 @@ func Load(lang string) (*Catalog, error) {
 		if err != nil {
 			return nil, fmt.Errorf("catalog %s: %w", name, err)
 		}
-		texts, steps, err := flat(name, raw)
+		texts, err := flat(name, raw, c.lists)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := bundle.ParseMessageFileBytes(texts, name); err != nil {
-			return nil, fmt.Errorf("catalog %s: %w", name, err)
+		for id, text := range texts {
+			c.texts[id] = append(c.texts[id], catalogText{name, text})
 		}
-		maps.Copy(lists, steps)
 	}
-	return &Catalog{Language: lang, localizer: i18n.NewLocalizer(bundle, lang), lists: lists}, nil
+	c.localizer = i18n.NewLocalizer(c.bundle, lang)
+	return c, nil
+}
+
+// parse makes the text of an id ready.
+func (c *Catalog) parse(id string) error {
+	for _, text := range c.texts[id] {
+		alone, err := json.Marshal(map[string]json.RawMessage{id: text.json})
+		if err != nil {
+			return fmt.Errorf("catalog %s: %w", text.file, err)
+		}
+		if _, err := c.bundle.ParseMessageFileBytes(alone, text.file); err != nil {
+			return fmt.Errorf("catalog %s: %w", text.file, err)
+		}
+	}
+	delete(c.texts, id)
+	return nil
 }
 
 // Files lists the embedded catalog files.
@@ -94,6 +119,11 @@ func IDs(prefix string) []string {
 // Text gives a message. An argument named Count chooses the plural form. An id without a text gives the id itself, which
 // the tests rule out.
 func (c *Catalog) Text(id string, args Args) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.parse(id); err != nil {
+		return id
+	}
 	text, err := c.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: args.data(), PluralCount: args.count()})
 	if err != nil && text == "" {
 		return id
