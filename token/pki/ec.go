@@ -119,6 +119,9 @@ func ECPublicKey(params, point []byte) (PublicKey, error) {
 	if inner, ok := unwrapString(point); ok && looksLikePoint(inner) {
 		raw = inner
 	}
+	if len(raw) == 0 { // a private key that does not tell its public half is no key of its own
+		return PublicKey{}, malformed("EC point", "it is empty")
+	}
 	return unknownCurveKey(id.oid, params, raw)
 }
 

@@ -35,3 +35,15 @@ func TestPoint(t *testing.T) {
 		}
 	}
 }
+
+// TestPointOfUnknownCurve has a private key on a curve that is not in the table (sect283k1), which tells no point: nothing may be taken for
+// its public key.
+func TestPointOfUnknownCurve(t *testing.T) {
+	params := []byte{0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x10}
+	if k, err := ECPublicKey(params, nil); !isMalformed(err) {
+		t.Errorf("no point: %+v, %v", k, err)
+	}
+	if k, err := ECPublicKey(params, append([]byte{4}, make([]byte, 72)...)); err != nil || k.Curve != "1.3.132.0.16" || len(k.SPKI) == 0 {
+		t.Errorf("a point: %+v, %v", k, err)
+	}
+}
