@@ -120,7 +120,7 @@ func (r ExportRequest) methods() []verdict.Method {
 	return methods
 }
 
-// readable tells whether the key may be read in clear. It takes both attributes (PKCS#11 v3.1 §4.9).
+// readable reports whether the key may be read in clear. It takes both attributes (PKCS#11 v3.1 §4.9).
 func (r ExportRequest) readable() bool {
 	attributes := r.Identity.PrivateKey.Attributes
 	return attributes.Bool(token.CKASensitive) == token.False && attributes.Bool(token.CKAExtractable) == token.True

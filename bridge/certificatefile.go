@@ -38,7 +38,7 @@ func FormatOf(path string) CertificateFormat {
 	return CertificateDER
 }
 
-// Fits tells whether a file of this form may have the name: not that of another form, and .p7b or .p7c for the one that Windows
+// Fits reports whether a file of this form may have the name: not that of another form, and .p7b or .p7c for the one that Windows
 // knows by it.
 func (f CertificateFormat) Fits(path string) bool {
 	speaksOf, speaks := formatNames[strings.ToLower(filepath.Ext(path))]

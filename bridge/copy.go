@@ -126,7 +126,7 @@ func openCopies(ctx context.Context, r VerifyRequest) ([]*Copy, error) {
 	return x.copies(given)
 }
 
-// enough tells whether a key can stay as it is: open, or shrouded in a bag that a token may unwrap, beside a certificate that
+// enough reports whether a key can stay as it is: open, or shrouded in a bag that a token may unwrap, beside a certificate that
 // the file calls its own and a token can prove.
 func (x *examination) enough(k *FileKey) bool {
 	shrouded := x.contents.Keys[k.index].Shrouded

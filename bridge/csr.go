@@ -244,7 +244,7 @@ func (r CSRRequest) planKey(plan *CSRPlan, certificate *pki.Certificate) error {
 	return nil
 }
 
-// oldKeyMay tells whether the old key was for more than signatures, by its attribute or by its certificate's key usage.
+// oldKeyMay reports whether the old key was for more than signatures, by its attribute or by its certificate's key usage.
 func (r CSRRequest) oldKeyMay(a token.Attribute, certificate *pki.Certificate, usages ...string) bool {
 	if certificate != nil && slices.ContainsFunc(usages, func(u string) bool { return slices.Contains(certificate.KeyUsage, u) }) {
 		return true

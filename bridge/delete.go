@@ -58,7 +58,7 @@ func NewKnownCopy(path string, contents []byte, judged *VerifyResult) (*KnownCop
 	return &KnownCopy{Path: path, Contents: contents, Result: judged, saved: saved}, nil
 }
 
-// Moved tells whether the file was taken away or altered while the key was being destroyed, and was written again.
+// Moved reports whether the file was taken away or altered while the key was being destroyed, and was written again.
 func (c *KnownCopy) Moved() bool { return c != nil && c.moved }
 
 func (c *KnownCopy) onlyCopy() *onlyCopy {

@@ -28,10 +28,10 @@ type ExportResult struct {
 	Notices       []verdict.Reason
 }
 
-// Verified tells whether the key in the file was proven to be the certificate's.
+// Verified reports whether the key in the file was proven to be the certificate's.
 func (r *ExportResult) Verified() bool { return r.Proof.OfKey() }
 
-// Settled tells whether nothing about the file is left to be looked after: its key is proven, and it is certain to be on disk
+// Settled reports whether nothing about the file is left to be looked after: its key is proven, and it is certain to be on disk
 // under the name that was wanted.
 func (r *ExportResult) Settled() bool {
 	return r.Verified() && !slices.ContainsFunc(r.Notices, func(reason verdict.Reason) bool {

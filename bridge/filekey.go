@@ -46,7 +46,7 @@ func fileKeys(contents *pfx.Contents) []*FileKey {
 	return keys
 }
 
-// complete tells whether the key has its certificate, as far as was found out.
+// complete reports whether the key has its certificate, as far as was found out.
 func (k *FileKey) complete() bool { return k.Certificate != nil || k.unreadable != nil }
 
 // Title names the key for a person, by the shortest name that it has: the friendlyName, its certificate's subject, the
@@ -87,7 +87,7 @@ func (k *FileKey) problem() string {
 	return "no certificate of this key"
 }
 
-// named tells whether a person means this key: by its name, its certificate's subject or fingerprint, or its localKeyID. A
+// named reports whether a person means this key: by its name, its certificate's subject or fingerprint, or its localKeyID. A
 // fingerprint may be cut off behind its eighth digit.
 func (k *FileKey) named(name string) bool {
 	if name == k.Name || len(k.LocalKeyID) > 0 && strings.EqualFold(name, hex.EncodeToString(k.LocalKeyID)) {

@@ -49,7 +49,7 @@ type InstallPlan struct {
 	Notices []verdict.Reason
 }
 
-// OtherID tells whether the certificate is there already under a CKA_ID that is not its key's.
+// OtherID reports whether the certificate is there already under a CKA_ID that is not its key's.
 func (p *InstallPlan) OtherID() bool {
 	return p.There != nil && !bytes.Equal(p.There.ID(), p.Key.ID())
 }
@@ -103,7 +103,7 @@ func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
 	return plan, nil
 }
 
-// Missing tells whether anything is to be stored.
+// Missing reports whether anything is to be stored.
 func (p *InstallPlan) Missing() bool {
 	return p.There == nil || slices.ContainsFunc(p.Chain, func(c NamedCertificate) bool { return c.There == nil })
 }

@@ -16,7 +16,7 @@ var (
 	ErrPasswordEncoding = errors.New("the password has characters that a PFX file cannot take")
 )
 
-// CheckPassword tells whether a password can protect a PFX file, before anything is done.
+// CheckPassword reports whether a password can protect a PFX file, before anything is done.
 func CheckPassword(password *secret.Text, allowEmpty bool) error {
 	if password.Len() == 0 && !allowEmpty {
 		return ErrPasswordEmpty

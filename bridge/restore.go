@@ -53,7 +53,7 @@ type RestoreResult struct {
 	Notices     []verdict.Reason
 }
 
-// Verified tells whether the token signed with the key and the certificate verified the signature.
+// Verified reports whether the token signed with the key and the certificate verified the signature.
 func (r *RestoreResult) Verified() bool {
 	return r.Proof == RestoreProofSignature || r.Proof == RestoreProofComparison
 }

@@ -136,7 +136,7 @@ func (r RestoreRequest) ids() [][]byte {
 	return ids
 }
 
-// taken tells whether an object of another key has the identifier.
+// taken reports whether an object of another key has the identifier.
 func (r RestoreRequest) taken(id []byte) bool {
 	public := r.Copy.Certificate.PublicKey
 	return slices.ContainsFunc(r.Inventory.Objects, func(o *token.Object) bool {

@@ -80,7 +80,7 @@ func (c censusTaker) take(directory string) ([]censusObject, error) {
 
 var censusDigest = sha256.Sum256([]byte("census"))
 
-// isPrivate tells whether a private key on a token has shown that it is the one of the public key.
+// isPrivate reports whether a private key on a token has shown that it is the one of the public key.
 func (o censusObject) isPrivate(public crypto.PublicKey) bool {
 	switch public := public.(type) {
 	case *rsa.PublicKey:

@@ -78,7 +78,7 @@ func (x *exodus) leave() []string {
 
 // tokenMender remembers SoftHSM's own token.object below a directory. The function that it gives puts the file back where a
 // kill cut it off: SoftHSM 2.6.1 rewrites it in place at every C_Login, so a process that dies within the call leaves a token
-// that nobody sees, while its keys and certificates, each in a file of its own, are untouched. It tells whether it did; where
+// that nobody sees, while its keys and certificates, each in a file of its own, are untouched. It reports whether it did; where
 // the file is whole, what is missing is not SoftHSM's doing.
 func tokenMender(t *testing.T, directory string) (mend func(*testing.T) bool) {
 	t.Helper()
@@ -254,7 +254,7 @@ func (x *exodus) strike(t *testing.T, half int, after time.Duration) (struck boo
 	return struck
 }
 
-// groupEnded tells whether a process group has nobody left. A child that outlives its parent is nobody's to wait for, and may
+// groupEnded reports whether a process group has nobody left. A child that outlives its parent is nobody's to wait for, and may
 // stay behind as a zombie.
 func groupEnded(group int) bool {
 	if unix.Kill(-group, 0) == unix.ESRCH {

@@ -215,7 +215,7 @@ func callLimit(faults string) string {
 
 func (r *faultyRun) target() string { return filepath.Join(r.directory, "copy.pfx") }
 
-// done tells whether the run did what it was asked for, if not all that it would.
+// done reports whether the run did what it was asked for, if not all that it would.
 func (r *faultyRun) done() bool { return r.code == 0 || r.code == 5 || r.unread }
 
 // run tries all cases, several at a time, and then checks each.

@@ -130,7 +130,7 @@ func sources(t *testing.T) []source {
 
 func (s source) test() bool { return strings.HasSuffix(s.name, "_test.go") }
 
-// within tells whether a path is the other one, or below it. Everything is below "".
+// within reports whether a path is the other one, or below it. Everything is below "".
 func within(path, above string) bool {
 	return above == "" || path == above || strings.HasPrefix(path, above+"/")
 }

@@ -91,7 +91,7 @@ func (o *openCryptoki) passwordSource() []string {
 	return []string{"--password-source", "file:" + o.password, "--iterations", "1000"}
 }
 
-// knowsEC tells whether the token signs with elliptic curves, which depends on its release.
+// knowsEC reports whether the token signs with elliptic curves, which depends on its release.
 func (o *openCryptoki) knowsEC(t *testing.T) bool {
 	t.Helper()
 	return strings.Contains(mustForeign(t, o.directory, "pkcs11-tool", "--module", o.module, "--list-mechanisms"), "ECDSA")

@@ -72,7 +72,7 @@ func TestCIsCalledOutside(t *testing.T) {
 	}
 }
 
-// isOutside tells whether one of the calls around calls outside what it is given.
+// isOutside reports whether one of the calls around calls outside what it is given.
 func isOutside(around []ast.Node) bool {
 	return slices.ContainsFunc(around, func(n ast.Node) bool {
 		call, is := n.(*ast.CallExpr)

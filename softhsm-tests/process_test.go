@@ -325,7 +325,7 @@ func somebody() *syscall.Credential {
 	return nil
 }
 
-// waitsFor tells whether a thread of the process sits in read(2) on the descriptor. Whoever is not root is not told, of a
+// waitsFor reports whether a thread of the process sits in read(2) on the descriptor. Whoever is not root is not told, of a
 // process that cannot be attached to, and gives it time instead.
 func waitsFor(pid, fd int) bool {
 	calls, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))

@@ -285,7 +285,7 @@ func (s *stage) strike(t *testing.T, fault sweptFault, directory string, clean *
 	return a
 }
 
-// named tells whether a text names a call that failed. What a login says of the PIN is a reason of its own.
+// named reports whether a text names a call that failed. What a login says of the PIN is a reason of its own.
 func named(text string, failing []string) bool {
 	return slices.ContainsFunc(failing, func(call string) bool {
 		return strings.Contains(text, call) || call == "C_Login" && strings.Contains(text, "[pin-")
@@ -301,13 +301,13 @@ func classes(objects []censusObject) (classes []string) {
 	return classes
 }
 
-// refusesKey tells whether an answer means that the key may not leave, whatever the way: that is no failure of export --all. The refusal
+// refusesKey reports whether an answer means that the key may not leave, whatever the way: that is no failure of export --all. The refusal
 // of one mechanism is not that.
 func refusesKey(fault sweptFault) bool {
 	return fault.function == "C_WrapKey" && slices.Contains([]string{"0x69", "0x6A", "0x63"}, fault.code)
 }
 
-// mayRefuse tells whether an answer can mean that the key may not leave, or that there is no way for it.
+// mayRefuse reports whether an answer can mean that the key may not leave, or that there is no way for it.
 func mayRefuse(fault sweptFault) bool {
 	switch fault.code {
 	case "0x69", "0x6A", "0x62", "0x54", "0x70", "0x63", "0x113", "0x115", "0xD1", "0xE2", "0x10", "0x13":

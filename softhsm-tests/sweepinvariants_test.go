@@ -159,7 +159,7 @@ func (a *after) checkObjects() {
 	}
 }
 
-// held tells whether the key is on the token and signs.
+// held reports whether the key is on the token and signs.
 func held(objects []censusObject, public crypto.PublicKey) bool {
 	return slices.ContainsFunc(objects, func(o censusObject) bool { return o.isPrivate(public) })
 }

@@ -240,7 +240,7 @@ func (w *addition) named() (objects []*Object) {
 	return objects
 }
 
-// isMade tells whether the object behind a handle that the token gave for a new one is that one: it has its name, or holds
+// isMade reports whether the object behind a handle that the token gave for a new one is that one: it has its name, or holds
 // what it was given.
 func (w *addition) isMade(o *Object) bool {
 	return o.Class == w.class && o.Attributes.Bool(CKAToken) != False && (w.isNamed(o) || w.isFilled(o))

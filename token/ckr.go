@@ -96,7 +96,7 @@ func functionOf(err error) string {
 	return ""
 }
 
-// Lost tells whether err comes from a call after which no further one on the session can succeed: the token is gone, or
+// Lost reports whether err comes from a call after which no further one on the session can succeed: the token is gone, or
 // the way to it.
 func Lost(err error) bool {
 	var e *Error

@@ -67,14 +67,10 @@ func (c CKR) is(about class) bool { return classes[c]&about != 0 }
 // connectionLost tells the return values after which no further call on the session can succeed.
 func connectionLost(c CKR) bool { return c.is(aboutConnection) }
 
-// DoesNotDo tells the return values by which a token says that it does not unwrap, sign or take a template at all, as
-// opposed to failing on what it was given.
-func DoesNotDo(c CKR) bool { return c.is(aboutMechanism | aboutTemplate) }
-
 // Withheld reports whether it is one of the return values by which a token keeps one attribute to itself.
 func (c CKR) Withheld() bool { return c.is(aboutAttribute) }
 
-// Judges tells whether a failed call speaks of the key, the mechanism or the template that it was given, so that a verdict may
+// Judges reports whether a failed call speaks of the key, the mechanism or the template that it was given, so that a verdict may
 // rest on it. Everything else is a failure of the token: C_CreateObject that does not know a handle, C_DestroyObject that
 // fails, CKR_GENERAL_ERROR.
 func (e *Error) Judges() bool {

@@ -32,7 +32,7 @@ type Identity struct {
 	Mismatch *Object
 }
 
-// Proven tells whether it is shown, and not only told by a CKA_ID, whose the private key is.
+// Proven reports whether it is shown, and not only told by a CKA_ID, whose the private key is.
 func (i Identity) Proven() bool {
 	return i.LinkedBy == LinkedByPublicKey || i.LinkedBy == LinkedBySignature
 }

@@ -92,7 +92,7 @@ func (s *Session) gone(ctx context.Context, handle pkcs11.ObjectHandle, reading 
 	return nil
 }
 
-// known tells whether the class is one of the specification's, or a vendor's own (PKCS#11 v3.1 §4.1.1).
+// known reports whether the class is one of the specification's, or a vendor's own (PKCS#11 v3.1 §4.1.1).
 func (c Class) known() bool {
 	_, named := classNames[c]
 	return named || c >= 1<<31 && c < 1<<32

@@ -85,7 +85,7 @@ func (kind KeyKind) generation() CKM {
 	return pkcs11.CKM_EC_KEY_PAIR_GEN
 }
 
-// Generates tells whether a token that lists these mechanisms may make key pairs of the kind. One that lists none at all does not
+// Generates reports whether a token that lists these mechanisms may make key pairs of the kind. One that lists none at all does not
 // tell, and remoting hides the mechanism of Edwards keys.
 func Generates(listed []Mechanism, kind KeyKind) bool {
 	hidden := kind.Algorithm == "Ed25519" && Generates(listed, KeyKind{Algorithm: "EC"})

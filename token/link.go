@@ -146,7 +146,7 @@ func (l *linker) hinted(key *Object) []pki.PublicKey {
 	})
 }
 
-// couldBe tells whether a private key's type and curve fit a public key.
+// couldBe reports whether a private key's type and curve fit a public key.
 func couldBe(key *Object, public pki.PublicKey) bool {
 	keyType, known := key.KeyType()
 	if !known {
@@ -162,7 +162,7 @@ func couldBe(key *Object, public pki.PublicKey) bool {
 	return true
 }
 
-// refuted tells whether a signature has shown that the private key is another one's.
+// refuted reports whether a signature has shown that the private key is another one's.
 func (o *Object) refuted(public pki.PublicKey) bool {
 	return slices.ContainsFunc(o.RefutedPublicKeys, func(spki []byte) bool { return bytes.Equal(spki, public.SPKI) })
 }

@@ -94,7 +94,7 @@ func (u *URI) withAll(o *Object) *URI {
 	return uri
 }
 
-// names tells whether the URI's attributes of an object fit one of the identity's, whatever its number.
+// names reports whether the URI's attributes of an object fit one of the identity's, whatever its number.
 func (u *URI) names(identity Identity) bool {
 	for _, o := range identity.named() {
 		if u.MatchesObject(o) {

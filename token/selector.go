@@ -74,7 +74,7 @@ func (s *Selector) Select(identities []Identity) []Identity {
 	return nil
 }
 
-// names tells whether the name fits the identity, whatever its number.
+// names reports whether the name fits the identity, whatever its number.
 func (s *Selector) names(identity Identity) bool {
 	if s.only != nil {
 		return slices.Equal(s.only.Objects(), identity.Objects())

@@ -49,7 +49,7 @@ func (i Identity) shortNames() []string {
 	return append(labels, ids...)
 }
 
-// typeable tells whether the name can be typed, and is read as a label or a CKA_ID.
+// typeable reports whether the name can be typed, and is read as a label or a CKA_ID.
 func typeable(name string) bool {
 	for _, r := range name {
 		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {

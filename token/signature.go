@@ -140,7 +140,7 @@ func inOrder(ways []signing, listed []Mechanism) []signing {
 	return append(first, then...)
 }
 
-// ListsSignature tells whether a token that lists these mechanisms may sign with the private half of a public key. One that lists
+// ListsSignature reports whether a token that lists these mechanisms may sign with the private half of a public key. One that lists
 // none at all does not tell.
 func ListsSignature(listed []Mechanism, public pki.PublicKey) bool {
 	ways, err := signings(public, nil, listed)

@@ -155,7 +155,7 @@ func (slot Slot) stillThere(ctx context.Context) error {
 	return nil
 }
 
-// roomForCrypto11 tells whether a token takes two read-write sessions besides ours.
+// roomForCrypto11 reports whether a token takes two read-write sessions besides ours.
 func roomForCrypto11(info *Info) bool {
 	enough := func(n Count) bool { return n == 0 || n == Unknown || n >= 3 }
 	return enough(info.MaxSessions) && enough(info.MaxRWSessions) && !info.Flags.Has(CKFWriteProtected)

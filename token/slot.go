@@ -90,7 +90,7 @@ var flagNames = []struct {
 	{Flags(pkcs11.CKF_SO_PIN_TO_BE_CHANGED), "CKF_SO_PIN_TO_BE_CHANGED"},
 }
 
-// Has tells whether all flags of f are set.
+// Has reports whether all flags of f are set.
 func (flags Flags) Has(f Flags) bool { return flags&f == f }
 
 // Names lists the flags in the specification's order and names; a bit without a name is left out.
@@ -162,7 +162,7 @@ func (m CKM) String() string {
 	return fmt.Sprintf("CKM_0x%08X", uint(m))
 }
 
-// UsesEC tells whether the mechanism makes, signs with or derives from CKK_EC keys (PKCS#11 v3.1 §6.3).
+// UsesEC reports whether the mechanism makes, signs with or derives from CKK_EC keys (PKCS#11 v3.1 §6.3).
 func (m CKM) UsesEC() bool { return m >= pkcs11.CKM_EC_KEY_PAIR_GEN && m <= pkcs11.CKM_ECMQV_DERIVE }
 
 // MarshalText writes the name, so that JSON carries names.
@@ -225,7 +225,7 @@ func (slot Slot) Mechanisms() ([]Mechanism, error) { return slot.module.mechanis
 // nssCryptoToken is the label of the token that softokn computes on; certificates and keys are on another one.
 const nssCryptoToken = "NSS Generic Crypto Services"
 
-// Internal tells whether the slot's token is one that computes for its module and can hold nothing of the user's.
+// Internal reports whether the slot's token is one that computes for its module and can hold nothing of the user's.
 func (slot Slot) Internal() bool {
 	return slot.Token != nil && slot.Token.Label == nssCryptoToken
 }

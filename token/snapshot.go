@@ -165,12 +165,12 @@ func parseName[T ~uint](name, prefix string, names map[T]string) (T, error) {
 	return 0, fmt.Errorf("%w: unknown name", ErrSnapshot)
 }
 
-// exactText tells whether a string attribute is the same after it was written as text.
+// exactText reports whether a string attribute is the same after it was written as text.
 func exactText(value []byte) bool {
 	return utf8.Valid(value) && (len(value) == 0 || value[len(value)-1] != 0)
 }
 
-// Sound tells whether an inventory that was read from a file has all its parts.
+// Sound reports whether an inventory that was read from a file has all its parts.
 func (inventory *Inventory) Sound() bool {
 	for _, o := range inventory.Objects {
 		if o == nil {

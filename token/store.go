@@ -145,7 +145,7 @@ func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
 // naming are the attributes by which objects are told apart.
 var naming = []Attribute{CKAID, CKALabel, CKAKeyType, CKAModulus, CKAECParams, CKAToken}
 
-// SameAs tells whether two objects of one class tell the same of themselves, as far as both tell it: identifier, label, key
+// SameAs reports whether two objects of one class tell the same of themselves, as far as both tell it: identifier, label, key
 // type, modulus and curve.
 func (o *Object) SameAs(other *Object) bool {
 	if o.Class != other.Class {

@@ -66,7 +66,7 @@ var (
 	objectTypes     = map[string]Class{"cert": CKOCertificate, "private": CKOPrivateKey, "public": CKOPublicKey, "secret-key": CKOSecretKey, "data": CKOData}
 )
 
-// IsURI tells whether the text claims to be a PKCS#11 URI.
+// IsURI reports whether the text claims to be a PKCS#11 URI.
 func IsURI(text string) bool {
 	return len(text) >= len(uriScheme) && strings.EqualFold(text[:len(uriScheme)], uriScheme)
 }
@@ -230,7 +230,7 @@ func (u *URI) Class() (Class, bool) {
 	return class, given
 }
 
-// MatchesToken tells whether the URI's attributes of library, slot and token, as far as given, are those of the slot and
+// MatchesToken reports whether the URI's attributes of library, slot and token, as far as given, are those of the slot and
 // its token.
 func (u *URI) MatchesToken(module ModuleInfo, slot Slot) bool {
 	if slot.Token == nil {
@@ -248,7 +248,7 @@ func (u *URI) MatchesToken(module ModuleInfo, slot Slot) bool {
 	return true
 }
 
-// MatchesObject tells whether the URI's attributes of the object, as far as given, are those of o.
+// MatchesObject reports whether the URI's attributes of the object, as far as given, are those of o.
 func (u *URI) MatchesObject(o *Object) bool {
 	if wanted, given := u.Path["id"]; given && wanted != string(o.ID()) {
 		return false
@@ -262,7 +262,7 @@ func (u *URI) MatchesObject(o *Object) bool {
 	return true
 }
 
-// NamesObject tells whether the URI says anything about an object, or only about a token.
+// NamesObject reports whether the URI says anything about an object, or only about a token.
 func (u *URI) NamesObject() bool {
 	for _, name := range []string{"id", "object", "type", numberAttribute} {
 		if _, given := u.Path[name]; given {

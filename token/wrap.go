@@ -105,7 +105,7 @@ func (s *Session) Wrap(ctx context.Context, key *Object, listed []Mechanism, ran
 	return nil, 0, failure
 }
 
-// RefusesKey tells whether the answer refuses the key itself, whatever the mechanism.
+// RefusesKey reports whether the answer refuses the key itself, whatever the mechanism.
 func (a Attempt) RefusesKey() bool {
 	return a.Function == "C_WrapKey" && a.Problem == "" && a.Code.is(aboutKey)
 }

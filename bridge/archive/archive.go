@@ -56,7 +56,7 @@ func (b *Backup) Proven() bool { return b.File == FileIntact && b.Record.Proof.O
 // to be the one in it.
 func (b *Backup) UpToDate(identity token.Identity) bool { return b.Proven() && Shown(identity) }
 
-// Shown tells whether it is known whose the private key of an identity is: by a public half that the token tells of it, or by a
+// Shown reports whether it is known whose the private key of an identity is: by a public half that the token tells of it, or by a
 // signature. A CKA_ID that it has in common with a certificate is a hint only.
 func Shown(identity token.Identity) bool {
 	return identity.PrivateKey != nil && len(identity.Public.SPKI) > 0 && identity.LinkedBy != token.LinkedByID

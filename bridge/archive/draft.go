@@ -161,7 +161,7 @@ func (d *Draft) rename() error {
 	return err
 }
 
-// hasFinalName tells whether a renaming that answered an error was carried out all the same.
+// hasFinalName reports whether a renaming that answered an error was carried out all the same.
 func (d *Draft) hasFinalName(p *SavedFile) bool {
 	var info unix.Stat_t
 	err := unix.Fstatat(int(d.directory.Fd()), filepath.Base(d.target.Path), &info, unix.AT_SYMLINK_NOFOLLOW)

@@ -21,7 +21,7 @@ const (
 // Volatile tells that a file is gone after the next start of the machine.
 func (m Medium) Volatile() bool { return m == MediumTmpfs || m == MediumRamfs }
 
-// CheckLasting tells whether a file at the path outlives a start of the machine, with the medium that it would stand on. The
+// CheckLasting reports whether a file at the path outlives a start of the machine, with the medium that it would stand on. The
 // error is a *FileError with FileVolatile where it does not. Where the system does not tell, nothing is held against it.
 func CheckLasting(path string) (Medium, error) {
 	medium := mediumOf(filepath.Dir(path))

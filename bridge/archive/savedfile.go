@@ -72,7 +72,7 @@ func Remember(path string, contents []byte) (*SavedFile, error) {
 	return p, nil
 }
 
-// Check tells whether the file under the final name is still the one that was placed. The error is a *SavedError, with
+// Check reports whether the file under the final name is still the one that was placed. The error is a *SavedError, with
 // SavedUncertain where that could not be found out.
 func (p *SavedFile) Check() error {
 	fault := func(kind SavedFault, err error) error {
@@ -105,7 +105,7 @@ func (p *SavedFile) Check() error {
 	return nil
 }
 
-// Holds tells whether the file under the final name has the contents of the one that was placed, whichever file it is.
+// Holds reports whether the file under the final name has the contents of the one that was placed, whichever file it is.
 func (p *SavedFile) Holds() bool {
 	contents, err := ReadRegular(p.target.Path, maxSaved)
 	return err == nil && sha256.Sum256(contents) == p.digest

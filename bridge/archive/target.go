@@ -67,7 +67,7 @@ type Target struct {
 	DraftName string
 }
 
-// CheckDirectory tells whether the path is a directory in which a file can be placed. The error is a *FileError.
+// CheckDirectory reports whether the path is a directory in which a file can be placed. The error is a *FileError.
 func CheckDirectory(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -82,7 +82,7 @@ func CheckDirectory(path string) error {
 	return nil
 }
 
-// Check tells whether the file could be placed, without writing anything. The error is a *FileError.
+// Check reports whether the file could be placed, without writing anything. The error is a *FileError.
 func (t Target) Check() error {
 	fault := func(kind FileFault, err error) error { return &FileError{Path: t.Path, Fault: kind, Err: err} }
 	directory, err := os.Stat(filepath.Dir(t.Path))

@@ -48,7 +48,7 @@ func RemoveArmour(file []byte) ([]byte, Armour) {
 	return file, NoArmour
 }
 
-// LooksLikePFX tells whether a file begins as a PFX does (RFC 7292, section 4): a SEQUENCE whose first members are the version
+// LooksLikePFX reports whether a file begins as a PFX does (RFC 7292, section 4): a SEQUENCE whose first members are the version
 // 3 and another SEQUENCE. It may be cut off behind that.
 func LooksLikePFX(file []byte) bool {
 	t := &transcoder{source: file}

@@ -136,7 +136,7 @@ func (b *bags) readValue(oid string, value cryptobyte.String, a attributes, dept
 	return nil
 }
 
-// oneSequence tells whether der is exactly one SEQUENCE.
+// oneSequence reports whether der is exactly one SEQUENCE.
 func oneSequence(der cryptobyte.String) bool {
 	var sequence cryptobyte.String
 	return der.ReadASN1(&sequence, asn1.SEQUENCE) && der.Empty()

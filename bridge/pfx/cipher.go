@@ -68,7 +68,7 @@ func (c *blockCipher) ivSize() int {
 	return c.block
 }
 
-// fits tells whether a ciphertext has a length that the cipher makes.
+// fits reports whether a ciphertext has a length that the cipher makes.
 func (c *blockCipher) fits(ciphertext []byte) bool {
 	return len(ciphertext) > 0 && len(ciphertext)%c.block == 0
 }

@@ -40,7 +40,7 @@ type container struct {
 	// trailing counts the bytes behind the file.
 	trailing int
 	count    bagCount
-	// broken is what is wrong with the content that the MAC is made over: only the MAC tells whether it is damage.
+	// broken is what is wrong with the content that the MAC is made over: only the MAC reports whether it is damage.
 	broken error
 	// copies hold everything that the structures above point into. They may hold a key in clear.
 	copies [][]byte

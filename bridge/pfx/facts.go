@@ -44,7 +44,7 @@ type Facts struct {
 	BER bool
 	// Trailing counts the bytes behind the file, which nothing protects.
 	Trailing int
-	// Broken tells that something within is not as RFC 7292 prescribes. Only the MAC tells whether it is damage.
+	// Broken tells that something within is not as RFC 7292 prescribes. Only the MAC reports whether it is damage.
 	Broken bool
 	// Unsupported names the first algorithm that Decode would refuse, whatever the password.
 	Unsupported string
@@ -120,7 +120,7 @@ func (c *container) unsupported() string {
 	return ""
 }
 
-// Protected tells whether anything in the file rests on a password.
+// Protected reports whether anything in the file rests on a password.
 func (f *Facts) Protected() bool {
 	encrypted := func(p Protection) bool { return p.Algorithm != Clear }
 	return f.MAC != NoMAC || slices.ContainsFunc(f.Safes, encrypted) || slices.ContainsFunc(f.KeyBags, encrypted)

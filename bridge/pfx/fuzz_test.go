@@ -38,7 +38,7 @@ func addSeeds(f *testing.F, add func(file []byte, password string)) {
 	}
 }
 
-// typed tells whether an error is one of those that are promised.
+// typed reports whether an error is one of those that are promised.
 func typed(err error) bool {
 	return errors.Is(err, ErrPassword) || errors.Is(err, ErrPrivacyPassword) || errors.Is(err, ErrPasswordNotBMP) ||
 		errors.Is(err, ErrPasswordNotUTF8) || errors.As(err, new(*DamagedError)) || errors.As(err, new(*LimitError)) ||

@@ -133,7 +133,7 @@ func recogniseText(text []byte) (Kind, bool) {
 	return found, is
 }
 
-// encryptedPEM tells whether a key under a label of clear keys is encrypted all the same (RFC 1421, section 4.6.1.1, and
+// encryptedPEM reports whether a key under a label of clear keys is encrypted all the same (RFC 1421, section 4.6.1.1, and
 // openssh-key-v1).
 func encryptedPEM(label string, body []byte) bool {
 	if label != "OPENSSH PRIVATE KEY" {

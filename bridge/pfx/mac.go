@@ -164,7 +164,7 @@ func (m *mac) sum(key, content []byte) []byte {
 	return h.Sum(nil)
 }
 
-// verify tells whether the key makes the MAC that the file bears.
+// verify reports whether the key makes the MAC that the file bears.
 func (m *mac) verify(key, content []byte) bool { return hmac.Equal(m.sum(key, content), m.value) }
 
 // add writes the MacData for the content.

@@ -121,7 +121,7 @@ func readAlgorithm(s *cryptobyte.String) (algorithm, bool) {
 	return a, sequence.ReadAnyASN1Element(&a.parameters, &tag) && sequence.Empty()
 }
 
-// plain tells whether the parameters are NULL or absent, as digest and HMAC algorithms want them.
+// plain reports whether the parameters are NULL or absent, as digest and HMAC algorithms want them.
 func (a algorithm) plain() bool {
 	return len(a.parameters) == 0 || (len(a.parameters) == 2 && a.parameters[0] == 5 && a.parameters[1] == 0)
 }

@@ -43,7 +43,7 @@ func Validity(certificate *pki.Certificate, now time.Time) []Reason {
 	return reasons
 }
 
-// importWentWrong tells whether an installation may have failed: the key is missing, or is here and locked, and the token does
+// importWentWrong reports whether an installation may have failed: the key is missing, or is here and locked, and the token does
 // not say that it was made here.
 func (v *Verdict) importWentWrong(identity token.Identity) bool {
 	return v.Has(CertificateWithoutKey) || v.Has(CertificateDoesNotMatchKey) ||

@@ -64,7 +64,7 @@ var families = []familyRow{
 	{manufacturer: "IBM", model: "Soft", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true}, source: "as above, where a proxy hides the module"},
 }
 
-// refuses tells whether tokens of the family that list these mechanisms will not wrap keys of a type.
+// refuses reports whether tokens of the family that list these mechanisms will not wrap keys of a type.
 func (f Family) refuses(keyType token.KeyType, listed []token.Mechanism) bool {
 	unlisted := f.RefusesUnlistedEC && keyType == token.CKKEC && !slices.ContainsFunc(listed, func(m token.Mechanism) bool { return m.Type.UsesEC() })
 	return unlisted || slices.Contains(f.RefusesToWrap, keyType)

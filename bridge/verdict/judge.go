@@ -27,12 +27,12 @@ type Verdict struct {
 	Reasons    []Reason
 }
 
-// Has tells whether the verdict gives the reason.
+// Has reports whether the verdict gives the reason.
 func (v Verdict) Has(code Code) bool {
 	return slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code == code })
 }
 
-// Known tells whether it could be found out whether the key can leave: it is not hidden, its object could be read, and the token
+// Known reports whether it could be found out whether the key can leave: it is not hidden, its object could be read, and the token
 // says what decides. The first reason is the one that the verdict rests on.
 func (v Verdict) Known() bool {
 	return v.Exportable || !v.first(ObjectUnreadable, KeysHiddenUntilLogin, AttributesNotTold)
@@ -42,7 +42,7 @@ func (v Verdict) Known() bool {
 // lists are incomplete behind remoting, and a wrap that was tried is the proof.
 func (v Verdict) Final() bool { return !v.Exportable && !v.first(NoWrappingMechanism) }
 
-// first tells whether the reason of most weight is one of these.
+// first reports whether the reason of most weight is one of these.
 func (v Verdict) first(codes ...Code) bool {
 	return len(v.Reasons) > 0 && slices.Contains(codes, v.Reasons[0].Code)
 }
@@ -229,7 +229,7 @@ func judgeWayOut(v *Verdict, inventory *token.Inventory, key *token.Object, sens
 	}
 }
 
-// ListsShroud tells whether a token offers to wrap under CKM_AES_CBC_PAD. Many list it for encryption only.
+// ListsShroud reports whether a token offers to wrap under CKM_AES_CBC_PAD. Many list it for encryption only.
 func ListsShroud(listed []token.Mechanism) bool {
 	return slices.ContainsFunc(listed, func(m token.Mechanism) bool { return m.Type == token.CKMAESCBCPad && m.Wrap })
 }
@@ -249,7 +249,7 @@ func typeKnown(key *token.Object) bool {
 	return given
 }
 
-// supported tells whether the key's type is one whose PKCS#8 form can be read and checked here.
+// supported reports whether the key's type is one whose PKCS#8 form can be read and checked here.
 func supported(key *token.Object, identity token.Identity) bool {
 	switch keyType, _ := key.KeyType(); keyType {
 	case token.CKKRSA, token.CKKEC:
@@ -260,7 +260,7 @@ func supported(key *token.Object, identity token.Identity) bool {
 	return false
 }
 
-// Hides tells whether private keys were not visible when the inventory was read.
+// Hides reports whether private keys were not visible when the inventory was read.
 func Hides(inventory *token.Inventory) bool {
 	return !inventory.LoggedIn && inventory.Token.Flags.Has(token.CKFLoginRequired)
 }

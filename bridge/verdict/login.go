@@ -65,7 +65,7 @@ func isBrowser(manufacturer foreign.Text) bool {
 	return strings.HasPrefix(string(manufacturer), "Mozilla Foundation")
 }
 
-// AsksForPassword tells whether what the token calls a PIN is the password of a browser's database.
+// AsksForPassword reports whether what the token calls a PIN is the password of a browser's database.
 func AsksForPassword(info *token.Info) bool { return isBrowser(info.Manufacturer) }
 
 // ofBrowser adds to facts about a PIN that it is the password of a browser's database: the words are others.

@@ -355,7 +355,7 @@ func Text(reasons []Reason) string {
 	return strings.Join(texts, "; ")
 }
 
-// Validate tells whether the code is in the table, and the evidence is what the table lists for it, each fact once.
+// Validate reports whether the code is in the table, and the evidence is what the table lists for it, each fact once.
 func (r Reason) Validate() error {
 	entry, known := Lookup(r.Code)
 	if !known {

@@ -137,7 +137,7 @@ func viewDoctor(a *frame.App, runs []verdict.ModuleRun, named bool, configuratio
 	return shown
 }
 
-// healthy tells whether a token can be used, the one that is meant where one was named, and no module that was named is
+// healthy reports whether a token can be used, the one that is meant where one was named, and no module that was named is
 // broken.
 func (v doctorView) healthy(named bool) bool {
 	found := false

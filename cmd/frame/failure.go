@@ -85,11 +85,3 @@ func (a *App) describe(err error) Failure {
 	}
 	return Failure{ID: "error.other", Args: messages.Args{"Problem": messages.Own(OneLine(err))}, Code: ExitFailed}
 }
-
-// FirstOf is the first of joined errors: what went wrong, before what the clearing up met.
-func FirstOf(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 {
-		return FirstOf(joined.Unwrap()[0])
-	}
-	return err
-}

@@ -129,7 +129,7 @@ func (w *Worker) openSound(ctx context.Context, observer *supervise.Observer, fa
 	return w.open(ctx, library, observer)
 }
 
-// counts notes a slot, and tells whether a token is in it that can be used.
+// counts notes a slot, and reports whether a token is in it that can be used.
 func (e *noTokenError) counts(library token.Library, slot token.Slot) bool {
 	switch {
 	case slot.Err != nil:

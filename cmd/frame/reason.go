@@ -108,7 +108,7 @@ func (a *App) ReasonsText(reasons ...verdict.Reason) string {
 	return out.String() + a.fewSteps(a.Steps(reasons...), mostReasonLines-terminal.Lines(out.String(), a.textWidth()))
 }
 
-// tellsWhich tells whether the evidence of a reason is for everybody: which file, which number, which object. Of a key's attributes, and
+// tellsWhich reports whether the evidence of a reason is for everybody: which file, which number, which object. Of a key's attributes, and
 // of a PIN, the reason itself says enough.
 func tellsWhich(reason verdict.Reason, kind verdict.Kind) bool {
 	ofPIN := strings.HasPrefix(string(reason.Code), "pin-") || reason.Code == verdict.ProtectedLoginFailed

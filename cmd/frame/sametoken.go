@@ -16,7 +16,7 @@ type shownSlot struct {
 	module token.ModuleInfo
 }
 
-// sameToken tells whether two modules show one token. A token without a serial number is not known again.
+// sameToken reports whether two modules show one token. A token without a serial number is not known again.
 func sameToken(one, other shownSlot) bool {
 	a, b := one.Token, other.Token
 	return one.module.Path != other.module.Path && a.Serial != "" && a.Serial == b.Serial && a.Label == b.Label && a.Manufacturer == b.Manufacturer && a.Model == b.Model

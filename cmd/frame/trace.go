@@ -48,7 +48,7 @@ func (a *App) checkTrace(c *cobra.Command, args []string) error {
 // notFiles are the placeholders of what is no file.
 var notFiles = []string{"LABEL", "LANG", "DURATION", "NAME", "N", "OBJECT"}
 
-// takesNoFile tells whether a command's arguments are the names of objects or codes.
+// takesNoFile reports whether a command's arguments are the names of objects or codes.
 func takesNoFile(c *cobra.Command) bool {
 	return strings.Contains(c.Use, "OBJECT") || strings.Contains(c.Use, "[CODE]")
 }
@@ -74,7 +74,7 @@ func pathsIn(name string) []string {
 	return paths
 }
 
-// sameFile tells whether two paths are one file, through links and by any of its names. Where no file is there, it goes by
+// sameFile reports whether two paths are one file, through links and by any of its names. Where no file is there, it goes by
 // name and directory.
 func sameFile(one, other string) bool {
 	first, err := os.Stat(one)

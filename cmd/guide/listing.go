@@ -138,15 +138,15 @@ func (i identity) fingerprint() string {
 	return "sha256:" + i.Certificate.SHA256[:digits]
 }
 
-// asksForPassword tells whether the token is a browser's database: what it asks for is no PIN, and it does not lock.
+// asksForPassword reports whether the token is a browser's database: what it asks for is no PIN, and it does not lock.
 func (t heldToken) asksForPassword() bool {
 	return verdict.AsksForPassword(&token.Info{Manufacturer: t.Manufacturer})
 }
 
-// speakable tells whether a name can be typed: nothing in it needs an escape to be shown.
+// speakable reports whether a name can be typed: nothing in it needs an escape to be shown.
 func speakable(name string) bool { return name != "" && terminal.Printable(name) == name }
 
-// locked tells whether private keys show after a login only.
+// locked reports whether private keys show after a login only.
 func (t heldToken) locked() bool {
 	return slices.Contains(t.Flags, "CKF_LOGIN_REQUIRED") && !t.LoggedIn
 }

@@ -14,7 +14,7 @@ import (
 	"p11bridge/cmd/terminal"
 )
 
-// step is one question of a task. It tells whether anything was asked: one that had a single answer is passed over on the
+// step is one question of a task. It reports whether anything was asked: one that had a single answer is passed over on the
 // way back, too.
 type step func(ctx context.Context) (asked bool, err error)
 

@@ -88,7 +88,7 @@ func placeholders(f forms) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// written tells whether there is a catalog file of the language at all.
+// written reports whether there is a catalog file of the language at all.
 func written(language string) bool {
 	return slices.ContainsFunc(messages.Files(), func(name string) bool { return strings.HasSuffix(name, "."+language+".json") })
 }

@@ -51,7 +51,7 @@ func identityOf(fd int) (identity, error) {
 // forget takes a descriptor off the list: it is this program's own.
 func (d Descriptors) forget(fd int) { delete(d.given, fd) }
 
-// Has tells whether the process was started with the descriptor. Standard output and error are no sources: in the process
+// Has reports whether the process was started with the descriptor. Standard output and error are no sources: in the process
 // that works they are the module's.
 func (d Descriptors) Has(fd int) bool {
 	_, given := d.given[fd]

@@ -52,7 +52,7 @@ type Line struct {
 	Problem     func(string) string // what is wrong with an answer, empty for nothing
 }
 
-// Interactive tells whether a person sits at the terminal that this program reads from and writes to.
+// Interactive reports whether a person sits at the terminal that this program reads from and writes to.
 func Interactive(in, out File) bool {
 	return term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())) && Present()
 }

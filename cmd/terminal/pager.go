@@ -21,7 +21,7 @@ type Pager struct {
 	held   []byte
 }
 
-// Hold keeps a text to be shown by Show, and tells whether it did: where the text goes to a terminal whose screen it does not fit on.
+// Hold keeps a text to be shown by Show, and reports whether it did: where the text goes to a terminal whose screen it does not fit on.
 func (p *Pager) Hold(text []byte) bool {
 	if p.Off || p.command() == "" || p.Getenv("TERM") == "dumb" || !term.IsTerminal(int(p.Out.Fd())) {
 		return false

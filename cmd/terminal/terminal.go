@@ -25,7 +25,7 @@ var ErrGone = errors.New("the terminal went away at the question")
 
 const Path = "/dev/tty"
 
-// Present tells whether there is somebody to ask.
+// Present reports whether there is somebody to ask.
 func Present() bool {
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
 	if err != nil {

@@ -42,7 +42,7 @@ func (e *NotACopyError) Code() int {
 	return frame.ExitNotACopy
 }
 
-// Has tells whether the code is among the reasons.
+// Has reports whether the code is among the reasons.
 func (e *NotACopyError) Has(code verdict.Code) bool {
 	return verdict.Verdict{Reasons: e.reasons}.Has(code)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// IsDirectory tells whether a path that is to be written names a directory, in which the file gets its proposed name.
+// IsDirectory reports whether a path that is to be written names a directory, in which the file gets its proposed name.
 func IsDirectory(path string) bool {
 	info, err := os.Lstat(path) // a link is none
 	return path != "" && (strings.HasSuffix(path, "/") || err == nil && info.IsDir())

@@ -183,7 +183,7 @@ func KeyOf(o *token.Object, public pki.PublicKey) Key {
 	return shown
 }
 
-// CanLeave tells whether it is known that the key can leave.
+// CanLeave reports whether it is known that the key can leave.
 func (v Verdict) CanLeave() bool { return v.Exportable != nil && *v.Exportable }
 
 func VerdictOf(v verdict.Verdict) Verdict {

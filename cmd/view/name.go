@@ -27,7 +27,7 @@ func ShortName(among *token.NameIndex, identity token.Identity, uri string) stri
 	return uri
 }
 
-// typeable tells whether a name can be given back as it is shown, and is not read as a flag.
+// typeable reports whether a name can be given back as it is shown, and is not read as a flag.
 func typeable(name string) bool {
 	return name != "" && !strings.HasPrefix(name, "-") && foreign.Text(name).String() == name
 }

@@ -7,7 +7,7 @@ import (
 	"p11bridge/cmd/frame"
 )
 
-// IsIssuer tells whether an identity is nothing but the certificate of an issuer, which needs no attention.
+// IsIssuer reports whether an identity is nothing but the certificate of an issuer, which needs no attention.
 func IsIssuer(identity Identity) bool {
 	return identity.PrivateKey == nil && len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.IssuerCertificate
 }

@@ -213,7 +213,7 @@ func breakable(text string) []string {
 	return []string{text}
 }
 
-// distinguished tells whether a text looks like a distinguished name: TYPE=value.
+// distinguished reports whether a text looks like a distinguished name: TYPE=value.
 func distinguished(text string) bool {
 	name, _, is := strings.Cut(text, "=")
 	return is && name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.") == ""

@@ -193,7 +193,7 @@ func checkNSSFile(directory, name string) error {
 	return &NSSFileError{path, ErrNSSDamaged, nil}
 }
 
-// wholeSQLite tells whether a file begins as an SQLite file and is as long as its header says (SQLite's file format, section 1.3:
+// wholeSQLite reports whether a file begins as an SQLite file and is as long as its header says (SQLite's file format, section 1.3:
 // page size at 16, pages at 28, which count where the two change counters at 24 and 92 are the same).
 func wholeSQLite(header []byte, size int64) bool {
 	if string(header[:len(sqliteMagic)]) != sqliteMagic {

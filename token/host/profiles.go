@@ -73,7 +73,7 @@ func distinctProfiles(among []Profile) []Profile {
 	return found
 }
 
-// holdsDatabase tells whether both files of a database are in the folder.
+// holdsDatabase reports whether both files of a database are in the folder.
 func holdsDatabase(folder string) bool {
 	for _, name := range []string{certificates9, keys4} {
 		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || !info.Mode().IsRegular() {

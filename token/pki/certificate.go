@@ -37,7 +37,7 @@ type Certificate struct {
 	Purposes []string `json:"purposes"`
 	// KeyUsage are the set bits by their names in RFC 5280 section 4.2.1.3.
 	KeyUsage []string `json:"key_usage"`
-	// HasEKU tells whether the extension is there at all: without it the key may serve any purpose.
+	// HasEKU reports whether the extension is there at all: without it the key may serve any purpose.
 	HasEKU bool `json:"has_eku"`
 	// IsCA is basicConstraints' cA.
 	IsCA bool `json:"is_ca"`
@@ -172,10 +172,10 @@ func readTime(s *cryptobyte.String) (time.Time, bool) {
 // SHA256 is the fingerprint in lower-case hexadecimal.
 func (c *Certificate) SHA256() string { return c.Fingerprint }
 
-// SelfIssued tells whether subject and issuer are the same name (RFC 5280 section 3.2). It says nothing of the signature.
+// SelfIssued reports whether subject and issuer are the same name (RFC 5280 section 3.2). It says nothing of the signature.
 func (c *Certificate) SelfIssued() bool { return sameName(c.RawSubject, c.RawIssuer) }
 
-// MayHaveIssued tells whether c's subject is child's issuer and, where c has a subject key identifier and child an
+// MayHaveIssued reports whether c's subject is child's issuer and, where c has a subject key identifier and child an
 // authority key identifier, these are equal. It checks no signature; Chain does.
 func (c *Certificate) MayHaveIssued(child *Certificate) bool {
 	if len(c.SubjectKeyID) > 0 && len(child.AuthorityKeyID) > 0 && !bytes.Equal(c.SubjectKeyID, child.AuthorityKeyID) {

@@ -8,7 +8,7 @@ import (
 // Chain finds the issuers of leaf among pool, nearest first and without leaf itself. A certificate counts as an issuer if its
 // name and key identifier fit and the signature holds; one that cannot be checked, for its algorithm is not known here, counts too.
 //
-// complete tells whether the chain ends in a self-issued certificate that may have signed itself; a self-issued leaf is complete with an
+// complete reports whether the chain ends in a self-issued certificate that may have signed itself; a self-issued leaf is complete with an
 // empty chain. Of several complete chains the shortest is taken, and among equals the one whose certificates are
 // valid longest. Without one, the longest there is. Duplicates, loops and hostile pools cost no more than one look at each pair.
 //

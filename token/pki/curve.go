@@ -72,7 +72,7 @@ func (c *curve) decode(point []byte) (x, y *big.Int, err error) {
 	return x, y, nil
 }
 
-// fits tells whether a raw point has the form octet and the length that this curve's points have.
+// fits reports whether a raw point has the form octet and the length that this curve's points have.
 func (c *curve) fits(point []byte) bool {
 	if len(point) == 0 {
 		return false

@@ -100,7 +100,7 @@ type algorithmIdentifier struct {
 
 var derNull = []byte{0x05, 0x00}
 
-// absent tells whether the parameters carry nothing: both ways of saying so occur in the wild for every algorithm.
+// absent reports whether the parameters carry nothing: both ways of saying so occur in the wild for every algorithm.
 func (a algorithmIdentifier) absent() bool {
 	return a.parameters == nil || slices.Equal(a.parameters, derNull)
 }

@@ -94,7 +94,7 @@ func SubjectAltNameExtension(names []byte, critical bool) ([]byte, error) {
 	return b.Bytes()
 }
 
-// IsSubjectAltName tells whether a DER Extension is a subjectAltName.
+// IsSubjectAltName reports whether a DER Extension is a subjectAltName.
 func IsSubjectAltName(extension []byte) bool {
 	s := cryptobyte.String(extension)
 	var content cryptobyte.String

@@ -8,7 +8,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Equal tells whether both are certainly the same key, whatever their encodings were: compressed or explicit points, RSA with
+// Equal reports whether both are certainly the same key, whatever their encodings were: compressed or explicit points, RSA with
 // or without the restriction to RSASSA-PSS (a token knows only CKK_RSA), parameters that are NULL or left out. A key without
 // SPKI equals nothing, not even itself. That two keys are not equal does not mean that they differ: see Differs.
 func (k PublicKey) Equal(other PublicKey) bool {
@@ -30,7 +30,7 @@ func (k PublicKey) Same() string {
 	return string(k.SPKI)
 }
 
-// Differs tells whether both are certainly different keys: both were understood, and are not equal. Where neither Equal nor
+// Differs reports whether both are certainly different keys: both were understood, and are not equal. Where neither Equal nor
 // Differs holds, one of them is in an encoding or of an algorithm that this package does not know, and nothing may rest on it.
 func (k PublicKey) Differs(other PublicKey) bool {
 	if len(k.SPKI) == 0 || len(other.SPKI) == 0 || k.Equal(other) {
@@ -46,7 +46,7 @@ func (k PublicKey) Differs(other PublicKey) bool {
 	return true
 }
 
-// understood tells whether SPKI is canonical, so that another key has other bytes.
+// understood reports whether SPKI is canonical, so that another key has other bytes.
 func (k PublicKey) understood() bool { return k.Algorithm != "" && k.Bits > 0 }
 
 // family is the algorithm, for a key that was not understood too. Keys of two families are different keys.

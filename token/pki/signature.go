@@ -123,7 +123,7 @@ func (k PublicKey) SignatureHash() (crypto.Hash, error) {
 	return hash, nil
 }
 
-// refuted tells whether it is certain that issuer did not sign child.
+// refuted reports whether it is certain that issuer did not sign child.
 func refuted(issuer, child *Certificate) bool {
 	return errors.Is(child.signedBy(issuer.PublicKey), ErrSignature)
 }

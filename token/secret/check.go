@@ -24,7 +24,7 @@ type FaultError struct{ Fault Fault }
 // Error names the fault.
 func (e *FaultError) Error() string { return "the secret has a fault: " + string(e.Fault) }
 
-// Check tells whether a text can be what a person typed, so that no attempt at a login is spent on it and no file gets a
+// Check reports whether a text can be what a person typed, so that no attempt at a login is spent on it and no file gets a
 // password that nobody can type. The text comes without the line end that may end a file. The error is a *FaultError.
 func Check(text []byte) error {
 	switch {
@@ -47,7 +47,7 @@ func Check(text []byte) error {
 	return nil
 }
 
-// alternatesWithZero tells whether every other byte is zero, as in ASCII that was written as UTF-16.
+// alternatesWithZero reports whether every other byte is zero, as in ASCII that was written as UTF-16.
 func alternatesWithZero(text []byte) bool {
 	if len(text) < 2 {
 		return false

@@ -2,7 +2,7 @@
 
 package secret
 
-// forgets tells whether this build erases anything.
+// forgets reports whether this build erases anything.
 const forgets = false
 
 func forget(f func()) { f() }

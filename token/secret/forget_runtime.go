@@ -4,7 +4,7 @@ package secret
 
 import "runtime/secret"
 
-// forgets tells whether this build erases anything.
+// forgets reports whether this build erases anything.
 const forgets = true
 
 func forget(f func()) { secret.Do(f) }

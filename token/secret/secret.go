@@ -36,13 +36,13 @@ func (t *Text) Bytes() []byte {
 // Reveal returns the secret as a string, for interfaces that take nothing else. That copy cannot be wiped.
 func (t *Text) Reveal() string { return string(t.Bytes()) }
 
-// Given tells whether there is a secret at all, be it an empty one.
+// Given reports whether there is a secret at all, be it an empty one.
 func (t *Text) Given() bool { return t != nil && t.given }
 
 // Len is the secret's length in bytes.
 func (t *Text) Len() int { return len(t.Bytes()) }
 
-// ValidUTF8 tells whether the secret is text.
+// ValidUTF8 reports whether the secret is text.
 func (t *Text) ValidUTF8() bool { return utf8.Valid(t.Bytes()) }
 
 // Wipe overwrites the secret with zeros.

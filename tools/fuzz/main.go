@@ -200,7 +200,7 @@ func readFloors(file string) (map[string]int, error) {
 	return floors, nil
 }
 
-// overran tells whether the engine took its own end for a failure, as it does at times on a machine that has much to do. An input
+// overran reports whether the engine took its own end for a failure, as it does at times on a machine that has much to do. An input
 // that fails is always written down.
 func overran(output []byte) bool {
 	return bytes.Contains(output, []byte("context deadline exceeded")) && !bytes.Contains(output, []byte("Failing input written")) && !bytes.Contains(output, []byte("panic:"))

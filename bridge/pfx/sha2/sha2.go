@@ -24,10 +24,10 @@ const (
 // Input is what one key is derived from.
 type Input struct{ Password, Salt []byte }
 
-// Available tells whether this build and this processor can do it.
+// Available reports whether this build and this processor can do it.
 func Available() bool { return available() }
 
-// Fits tells whether Derive can make a key of so many bytes of the input, in so many iterations.
+// Fits reports whether Derive can make a key of so many bytes of the input, in so many iterations.
 func Fits(in Input, iterations, size int) bool {
 	return available() && size <= Size && len(in.Salt) <= longestSalt && iterations >= 1 && iterations <= mostIterations
 }
