@@ -26,7 +26,7 @@ func TestDocumentsRun(t *testing.T) {
 		code         int
 		says         string
 	}{
-		{"no directory", nagios, 3, "Check the path"},
+		{"no directory", nagios, 3, "nowhere"},
 		{"before the backup", nagios, 1, `^Something needs a backup\. .*\n$`},
 		{"the backup", backup, 5, "key alone"},
 		{"after the backup", nagios, 1, `^Something needs a backup\. .*\n$`},
