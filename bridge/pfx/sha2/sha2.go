@@ -3,7 +3,7 @@
 // derived is proven.
 //
 // Call Fits before Derive, and Available before Repeat: without the instructions there is nothing here, and the caller takes another way.
-// The C code is called outside runtime/secret (secret.Outside): Go 1.26 crashes there otherwise.
+// The C code is called on goroutines of its own: under runtime/secret Go 1.26 crashes.
 package sha2
 
 import "crypto/sha256"

@@ -9,12 +9,21 @@ import "C"
 import (
 	"encoding/binary"
 	"sync"
-
-	"p11bridge/token/secret"
 )
 
+// apart calls C code on a goroutine of its own, and waits for it: Go 1.26 crashes where it is called under runtime/secret, which does not
+// follow to a new goroutine. Whoever calls this package may be under it.
+func apart(call func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		call()
+	}()
+	<-done
+}
+
 var available = sync.OnceValue(func() (is bool) {
-	secret.Outside(func() { is = C.p11b_sha2_available() != 0 })
+	apart(func() { is = C.p11b_sha2_available() != 0 })
 	return is
 })
 
@@ -29,7 +38,7 @@ func derive(iterations int, inputs []Input) [][]byte {
 		clear(key[:])
 		clear(message[:])
 	}
-	secret.Outside(func() { C.p11b_pbkdf2(&work[0], C.int(len(inputs)), C.uint32_t(iterations)) })
+	apart(func() { C.p11b_pbkdf2(&work[0], C.int(len(inputs)), C.uint32_t(iterations)) })
 	results := make([][]byte, len(inputs))
 	for i := range inputs {
 		results[i] = make([]byte, 0, Size)
@@ -46,7 +55,7 @@ func repeat(digest *[Size]byte, times int) {
 	for i := range words {
 		words[i] = C.uint32_t(binary.BigEndian.Uint32(digest[4*i:]))
 	}
-	secret.Outside(func() { C.p11b_sha256_repeat(&words[0], C.uint32_t(times)) })
+	apart(func() { C.p11b_sha256_repeat(&words[0], C.uint32_t(times)) })
 	for i, word := range words {
 		binary.BigEndian.PutUint32(digest[4*i:], uint32(word))
 	}
