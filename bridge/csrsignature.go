@@ -82,8 +82,11 @@ func assemble(info []byte, signer token.Signer, scheme requestScheme) ([]byte, e
 	return pki.AssembleRequest(info, scheme.Scheme, signature)
 }
 
-// cannotSign tells a token that does not sign so from one that failed.
+// cannotSign tells a token that does not sign so, and a signature that nobody can check here, from a token that failed.
 func cannotSign(err error) error {
+	if unsupported := (*pki.UnsupportedError)(nil); errors.As(err, &unsupported) {
+		return &CannotSignError{unsupported}
+	}
 	var answer *token.Error
 	if errors.As(err, &answer) && answer.Judges() {
 		return &CannotSignError{answer}
