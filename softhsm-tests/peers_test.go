@@ -37,12 +37,12 @@ func TestPeers(t *testing.T) {
 			"-destkeystore", "key.p12", "-deststoretype", "PKCS12", "-deststorepass", "secret1", "-noprompt"}, 0, "Entry for alias alice not imported.", "key.p12", true},
 		{"pk12util", []string{"sh", "-c", `modutil -force -dbdir sql:nss -add soft -libfile "$0" > modutil.txt 2>&1 && exec pk12util -o nss.p12 -n test:alice -d sql:nss -k nsspin -W secret1`, module}, 28, "Unable to export", "nss.p12", false},
 	} {
-		t.Run(row.name, func(t *testing.T) { row.isAsToldOf(t, p) })
+		t.Run(row.name, func(t *testing.T) { row.isAsDescribed(t, p) })
 	}
 }
 
-// isAsToldOf asks the program, and wants README.md to say what comes of it.
-func (row peer) isAsToldOf(t *testing.T, p *place) {
+// isAsDescribed asks the program, and wants README.md to say what comes of it.
+func (row peer) isAsDescribed(t *testing.T, p *place) {
 	t.Helper()
 	command := exec.Command(row.command[0], row.command[1:]...)
 	command.Dir, command.Env = p.directory, append(append(os.Environ(), "LC_ALL=C"), p.environment...)

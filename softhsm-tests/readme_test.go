@@ -251,8 +251,8 @@ func TestReadmesExplainAsTheProgram(t *testing.T) {
 // TestReadmeBeginsSoon: what comes before the first copy fits on two screens of 50 lines.
 func TestReadmeBeginsSoon(t *testing.T) {
 	t.Parallel()
-	before, _, found := strings.Cut(string(mustRead(t, readme)), "<!-- run: firefox")
-	if lines := strings.Count(before, "\n"); !found || lines > 100 {
+	opening, _, found := strings.Cut(string(mustRead(t, readme)), "<!-- run: firefox")
+	if lines := strings.Count(opening, "\n"); !found || lines > 100 {
 		t.Errorf("%d lines before the first copy", lines)
 	}
 }

@@ -43,15 +43,15 @@ func TestReceiptsReadRight(t *testing.T) {
 		ends, days := 0, 0
 		for _, id := range messages.IDs("") {
 			text := a.Text(id, marks)
-			if before, _, is := strings.Cut(text, "<until>"); is {
+			if leading, _, is := strings.Cut(text, "<until>"); is {
 				ends++
-				if !daysIn[a.Catalog.Language].end.MatchString(before) {
+				if !daysIn[a.Catalog.Language].end.MatchString(leading) {
 					t.Errorf("%s %s: %s", a.Catalog.Language, id, text)
 				}
 			}
-			if before, _, is := strings.Cut(text, "<day>"); is {
+			if leading, _, is := strings.Cut(text, "<day>"); is {
 				days++
-				if !daysIn[a.Catalog.Language].day.MatchString(before) {
+				if !daysIn[a.Catalog.Language].day.MatchString(leading) {
 					t.Errorf("%s %s: %s", a.Catalog.Language, id, text)
 				}
 			}

@@ -181,11 +181,11 @@ func certificateInstead(err error) error {
 }
 
 // noticeSecondOfLabel says that the label of a new key names another key of the token, too.
-func noticeSecondOfLabel(a *frame.App, before *token.Inventory, key *token.Object) {
+func noticeSecondOfLabel(a *frame.App, present *token.Inventory, key *token.Object) {
 	label := key.Label()
-	for _, identity := range before.Identities() {
+	for _, identity := range present.Identities() {
 		if o := identity.PrivateKey; o != nil && o.Label() == label && label != "" {
-			a.Notice("notice.label-twice", messages.Args{"Label": label, "Token": before.Token.Label})
+			a.Notice("notice.label-twice", messages.Args{"Label": label, "Token": present.Token.Label})
 			return
 		}
 	}

@@ -166,24 +166,24 @@ func TestChecksums(t *testing.T) {
 
 // TestOneVersion: the number in cmd/frame names the packages, and the changelog knows it.
 func TestOneVersion(t *testing.T) {
-	var told struct {
+	var document struct {
 		Version, Commit, Go string
 		Libraries           []struct{ Module, Version string }
 	}
-	if err := json.Unmarshal([]byte(output(t, binary(t), "version", "--json")), &told); err != nil {
+	if err := json.Unmarshal([]byte(output(t, binary(t), "version", "--json")), &document); err != nil {
 		t.Fatal(err)
 	}
-	if told.Commit == "unknown" || len(told.Libraries) < 20 {
-		t.Errorf("version tells %+v", told)
+	if document.Commit == "unknown" || len(document.Libraries) < 20 {
+		t.Errorf("version tells %+v", document)
 	}
-	one(t, "p11bridge_"+told.Version+"-1_*.deb")
-	one(t, "p11bridge-"+told.Version+"-1.*.rpm")
-	one(t, "p11bridge-"+told.Version+"-linux-*.tar.gz")
+	one(t, "p11bridge_"+document.Version+"-1_*.deb")
+	one(t, "p11bridge-"+document.Version+"-1.*.rpm")
+	one(t, "p11bridge-"+document.Version+"-linux-*.tar.gz")
 	changelog := read(t, repository+"/CHANGELOG.md")
-	if !regexp.MustCompile(`(?m)^## (Unreleased: )?` + regexp.QuoteMeta(told.Version) + `\b`).MatchString(changelog) {
-		t.Errorf("CHANGELOG.md has no heading for %s", told.Version)
+	if !regexp.MustCompile(`(?m)^## (Unreleased: )?` + regexp.QuoteMeta(document.Version) + `\b`).MatchString(changelog) {
+		t.Errorf("CHANGELOG.md has no heading for %s", document.Version)
 	}
-	if page := gunzip(t, repository+"/build/stage/share/man/man1/p11bridge.1.gz"); !strings.Contains(page, "p11bridge "+told.Version) {
+	if page := gunzip(t, repository+"/build/stage/share/man/man1/p11bridge.1.gz"); !strings.Contains(page, "p11bridge "+document.Version) {
 		t.Error("the man page tells another version")
 	}
 }
@@ -293,8 +293,8 @@ func TestTwoBuildsAreTheSameLong(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	output(t, "tar", "--extract", "--directory="+elsewhere, "--file="+elsewhere+"/../sources.tar")
-	var told struct{ Commit string }
-	if err := json.Unmarshal([]byte(output(t, binary(t), "version", "--json")), &told); err != nil {
+	var document struct{ Commit string }
+	if err := json.Unmarshal([]byte(output(t, binary(t), "version", "--json")), &document); err != nil {
 		t.Fatal(err)
 	}
 	epoch := exec.Command("git", "log", "-1", "--format=%ct")
@@ -303,7 +303,7 @@ func TestTwoBuildsAreTheSameLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = makePackages(elsewhere, elsewhere+"/out", "GOCACHE="+t.TempDir(), "TOOLS_CACHE="+strings.TrimSpace(output(t, "go", "env", "GOCACHE")), "COMMIT="+told.Commit, "SOURCE_DATE_EPOCH="+strings.TrimSpace(string(seconds)), "TZ=Asia/Tokyo", "LC_ALL=C")
+	err = makePackages(elsewhere, elsewhere+"/out", "GOCACHE="+t.TempDir(), "TOOLS_CACHE="+strings.TrimSpace(output(t, "go", "env", "GOCACHE")), "COMMIT="+document.Commit, "SOURCE_DATE_EPOCH="+strings.TrimSpace(string(seconds)), "TZ=Asia/Tokyo", "LC_ALL=C")
 	if err != nil {
 		t.Fatal(err)
 	}

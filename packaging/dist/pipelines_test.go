@@ -107,9 +107,9 @@ func TestActionGivesAToken(t *testing.T) {
 	if files, err := filepath.Glob(r.directory + "/backups/*.pfx"); err != nil || len(files) < 10 {
 		t.Errorf("%q, %v", files, err)
 	}
-	told := read(t, r.directory+"/output")
-	if directory := strings.TrimSpace(strings.TrimPrefix(told, "directory=")); read(t, directory+"/pin.txt") == "" {
-		t.Errorf("the output is %q", told)
+	document := read(t, r.directory+"/output")
+	if directory := strings.TrimSpace(strings.TrimPrefix(document, "directory=")); read(t, directory+"/pin.txt") == "" {
+		t.Errorf("the output is %q", document)
 	}
 }
 

@@ -26,11 +26,11 @@ func TestUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	placed, err := filepath.Glob(directory + "/*")
+	units, err := filepath.Glob(directory + "/*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	verify := exec.Command("systemd-analyze", append([]string{"verify", "--man=no"}, placed...)...)
+	verify := exec.Command("systemd-analyze", append([]string{"verify", "--man=no"}, units...)...)
 	verify.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+directory+":")
 	if said, err := verify.CombinedOutput(); err != nil || len(said) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
