@@ -16,6 +16,7 @@ import (
 	"p11bridge/cmd/guide"
 	"p11bridge/cmd/install"
 	"p11bridge/cmd/list"
+	"p11bridge/cmd/report"
 	"p11bridge/cmd/request"
 	"p11bridge/cmd/restore"
 	"p11bridge/cmd/snapshot"
@@ -45,6 +46,7 @@ func commands(a *frame.App) []*cobra.Command {
 		restore.NewCommand(a),
 		delete.NewCommand(a),
 		status.NewCommand(a),
+		report.NewCommand(a),
 		doctor.NewCommand(a),
 		request.NewCommand(a),
 		install.NewCommand(a),

@@ -34,6 +34,7 @@ var otherCommands = map[string]string{
 	"drill":      "takes SoftHSM2 itself and tokens of its own, no module that is named",
 	"guide":      "fills the options of the commands above",
 	"explain":    "opens no module",
+	"report":     "opens no module",
 	"completion": "opens no module",
 	"version":    "opens no module",
 }

@@ -17,13 +17,13 @@ const (
 // usageErrors are the ids of the errors that end with exit code 2.
 var usageErrors = []string{
 	"error.all-delete-needs-yes", "error.all-for-one", "error.all-without-dir", "error.ambiguous", "error.argument-missing",
-	"error.by", "error.color", "error.delete-certificate-only", "error.delete-needs-yes", "error.delete-unconfirmed",
+	"error.by", "error.color", "error.csv", "error.delete-certificate-only", "error.delete-needs-yes", "error.delete-unconfirmed",
 	"error.demo-json", "error.dir-without-all", "error.file.named-backup", "error.file.named-certificate", "error.file.named-dash",
 	"error.fingerprint", "error.flag", "error.format", "error.format-name", "error.format-without-certificate-only", "error.flag-unknown", "error.flag-value", "error.flag-value-missing", "error.generate-without-terminal",
-	"error.expires-within", "error.metrics-name",
+	"error.metrics-name",
 	"error.guide-json", "error.if-needed", "error.iterations", "error.keep-without-dir", "error.key-type", "error.language",
 	"error.like-object", "error.method", "error.module-and-nss-db", "error.no-arguments", "error.out-missing", "error.password", "error.password-without-like",
-	"error.pin-value", "error.probe-snapshot", "error.profile", "error.proof", "error.request-of-nothing", "error.require-shroud",
+	"error.period", "error.pin-value", "error.probe-snapshot", "error.profile", "error.proof", "error.request-of-nothing", "error.require-shroud",
 	"error.restore-key-all", "error.same-key", "error.same-source", "error.san", "error.several-tokens", "error.shell", "error.shell-missing", "error.shroud-legacy",
 	"error.source", "error.status-dir", "error.subject", "error.timeout", "error.too-many-arguments", "error.unknown-code",
 	"error.unknown-command", "error.uri", "error.verify-dir-file",

@@ -10,7 +10,7 @@ import (
 // placeholders name what a flag takes, as the help shows it. They are the same in every language.
 var placeholders = map[string]string{
 	"module": "PATH", "nss-db": "DIR", "token": "LABEL", "pin-source": "SRC", "lang": "LANG", "timeout": "DURATION", "trace": "FILE",
-	"out": "FILE", "format": "NAME", "profile": "NAME", "iterations": "N", "chain": "FILE", "certificate": "FILE", "method": "NAME", "proof": "NAME",
+	"out": "FILE", "format": "NAME", "silent-for": "DURATION", "profile": "NAME", "iterations": "N", "chain": "FILE", "certificate": "FILE", "method": "NAME", "proof": "NAME",
 	"password-source": "SRC", "dir": "DIR", "html": "FILE", "from": "FILE", "by": "NAME", "against": "OBJECT", "key-type": "NAME",
 	"metrics": "FILE", "expires-within": "DURATION",
 	"subject": "NAME", "color": "WHEN", "san": "NAME", "label": "LABEL",

@@ -1,8 +1,6 @@
 package status
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"p11bridge/bridge/archive"
@@ -18,21 +16,12 @@ type expiringView struct {
 	Expired           bool   `json:"expired"`
 }
 
-// window is the time of --expires-within, 0 where it was not given. Days are what people mean, and Go's durations have none.
+// window is the time of --expires-within, 0 where it was not given.
 func (o *statusOptions) window() (time.Duration, error) {
 	if o.expiresWithin == "" {
 		return 0, nil
 	}
-	within, err := time.ParseDuration(o.expiresWithin)
-	if days, isDays := strings.CutSuffix(o.expiresWithin, "d"); isDays {
-		var n uint64
-		n, err = strconv.ParseUint(days, 10, 16)
-		within = time.Duration(n) * 24 * time.Hour
-	}
-	if err != nil || within <= 0 {
-		return 0, frame.Usage("error.expires-within", nil)
-	}
-	return within, nil
+	return frame.Period("--expires-within", o.expiresWithin)
 }
 
 func viewExpiring(keys []archive.KeyStatus, now time.Time) []expiringView {

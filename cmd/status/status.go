@@ -3,6 +3,7 @@ package status
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,7 @@ type statusOptions struct {
 // statusView is what status --json shows.
 type statusView struct {
 	Schema     string             `json:"schema"`
+	Created    string             `json:"created"`
 	Directory  string             `json:"directory"`
 	Complete   bool               `json:"complete"`
 	Tokens     []statusTokenView  `json:"tokens"`
@@ -115,7 +117,7 @@ func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Re
 	}
 	now := w.Now()
 	status := archive.Status(inventories, backups, now)
-	shown := viewStatus(o, inventories, status)
+	shown := viewStatus(o, inventories, status, now)
 	if within > 0 {
 		shown.Expiring = viewExpiring(status.Expiring(now.Add(within)), now)
 		shown.Complete = shown.Complete && len(shown.Expiring) == 0
@@ -144,9 +146,9 @@ func exitOf(status *archive.BackupStatus) int {
 	return frame.ExitDone
 }
 
-func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archive.BackupStatus) statusView {
+func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archive.BackupStatus, now time.Time) statusView {
 	shown := statusView{
-		Schema: "p11bridge.status/1", Directory: o.dir, Complete: exitOf(status) == frame.ExitDone, Tokens: []statusTokenView{}, Keys: []keyStatusView{},
+		Schema: view.StatusSchema, Created: now.UTC().Format(time.RFC3339), Directory: o.dir, Complete: exitOf(status) == frame.ExitDone, Tokens: []statusTokenView{}, Keys: []keyStatusView{},
 		WithoutKey: []view.Refused{}, Earlier: viewBackups(status.Earlier), Gone: viewBackups(status.Gone), Elsewhere: viewBackups(status.Elsewhere), Unreadable: []unreadableView{},
 		Counts: map[string]int{},
 	}

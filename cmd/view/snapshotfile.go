@@ -18,6 +18,9 @@ import (
 // SnapshotSchema is the version of snapshots that is written, and the only one that is read.
 const SnapshotSchema = "p11bridge.snapshot/1"
 
+// StatusSchema is the version of status documents that is written, and the only one that is read.
+const StatusSchema = "p11bridge.status/1"
+
 // Snapshot is a snapshot: what diagnose needs, and no secret.
 type Snapshot struct {
 	Schema   string             `json:"schema"`
@@ -71,10 +74,15 @@ func ReadSnapshot(path string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	bad := func(fault SnapshotFault) error { return &SnapshotError{Path: path, Fault: fault} }
 	if len(text) > MaxSnapshot {
 		return nil, &SnapshotError{Path: path, Fault: SnapshotTooLarge, Part: LargestSnapshot}
 	}
+	return ParseSnapshot(path, text)
+}
+
+// ParseSnapshot is ReadSnapshot for what was read already. path is what errors name.
+func ParseSnapshot(path string, text []byte) (*Snapshot, error) {
+	bad := func(fault SnapshotFault) error { return &SnapshotError{Path: path, Fault: fault} }
 	var members map[string]json.RawMessage
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(&members); err != nil {

@@ -1,0 +1,231 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/fleet"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+	"p11bridge/token/foreign"
+)
+
+// fault is what is wrong with a document. The catalogs have words for each.
+type fault string
+
+const (
+	faultUnreadable fault = "unreadable"    // the file cannot be read
+	faultNotJSON    fault = "not-json"      // no JSON from here on
+	faultTooLarge   fault = "too-large"     // larger than a document may be
+	faultOther      fault = "other"         // JSON of another kind
+	faultNewer      fault = "other-version" // of another version of p11bridge
+	faultForm       fault = "form"          // it has not the form of its schema
+)
+
+// unread is a document that is not in the report.
+type unread struct {
+	File     string `json:"file"`
+	Document int    `json:"document"` // which one of the file, from 1 on
+	Problem  fault  `json:"problem"`
+}
+
+// reader reads documents one after the other: whole files, and lines of JSON. One is in memory at a time.
+type reader struct {
+	fleet     *fleet.Fleet
+	documents int
+	unread    []unread
+}
+
+// standardInput is the name for it.
+const standardInput = "-"
+
+// readFile reads every document of a file.
+func (r *reader) readFile(path string) {
+	if path == standardInput {
+		r.readAll(path, os.Stdin)
+		return
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO without a writer ends at once
+	if err == nil {
+		defer file.Close()
+		var info os.FileInfo
+		if info, err = file.Stat(); err == nil && info.IsDir() {
+			err = unix.EISDIR
+		}
+	}
+	if err != nil {
+		r.unread = append(r.unread, unread{path, 1, faultUnreadable})
+		return
+	}
+	r.readAll(path, file)
+}
+
+func (r *reader) readAll(path string, in io.Reader) {
+	bounded := &io.LimitedReader{R: in}
+	decoder := json.NewDecoder(bounded)
+	for n := 1; ; n++ {
+		bounded.N = view.MaxSnapshot
+		var document json.RawMessage
+		err := decoder.Decode(&document)
+		var syntax *json.SyntaxError
+		switch {
+		case errors.Is(err, io.EOF) && n > 1:
+			return
+		case err == nil:
+			if problem := r.take(path, document); problem != "" {
+				r.unread = append(r.unread, unread{path, n, problem})
+			} else {
+				r.documents++
+			}
+			continue
+		case bounded.N == 0:
+			r.unread = append(r.unread, unread{path, n, faultTooLarge})
+		case errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			r.unread = append(r.unread, unread{path, n, faultNotJSON})
+		default:
+			r.unread = append(r.unread, unread{path, n, faultUnreadable})
+		}
+		return // what comes behind cannot be known from the rest of it
+	}
+}
+
+// take reads one document.
+func (r *reader) take(path string, document json.RawMessage) fault {
+	var named struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(document, &named); err != nil {
+		return faultOther
+	}
+	switch {
+	case named.Schema == view.SnapshotSchema:
+		return r.takeSnapshot(path, document)
+	case named.Schema == view.StatusSchema:
+		return r.takeStatus(path, document)
+	case strings.HasPrefix(named.Schema, "p11bridge.snapshot/") || strings.HasPrefix(named.Schema, "p11bridge.status/"):
+		return faultNewer
+	}
+	return faultOther
+}
+
+// status is what is read of a status document. What else it says is left alone.
+type status struct {
+	Created time.Time `json:"created"`
+	Tokens  []struct {
+		URI   string       `json:"uri"`
+		Label foreign.Text `json:"label"`
+	} `json:"tokens"`
+	Keys []struct {
+		URI     string              `json:"uri"`
+		Label   foreign.Text        `json:"label"`
+		ID      string              `json:"id"`
+		State   archive.BackupState `json:"state"`
+		Reasons []struct {
+			Code verdict.Code `json:"code"`
+		} `json:"reasons"`
+		Certificate *struct {
+			Subject  foreign.Text `json:"subject"`
+			NotAfter time.Time    `json:"not_after"`
+		} `json:"certificate"`
+	} `json:"keys"`
+}
+
+func (r *reader) takeStatus(path string, document json.RawMessage) fault {
+	var parsed status
+	if err := json.Unmarshal(document, &parsed); err != nil || parsed.Created.IsZero() {
+		return faultForm
+	}
+	tokens := map[string]*fleet.Statement{}
+	var order []*fleet.Statement
+	for _, t := range parsed.Tokens {
+		one := &fleet.Statement{URI: t.URI, Label: string(t.Label), At: parsed.Created, Source: path, Backups: true}
+		tokens[t.URI], order = one, append(order, one)
+	}
+	for _, k := range parsed.Keys {
+		key := fleet.Key{URI: k.URI, Label: string(k.Label), ID: k.ID, State: k.State}
+		if len(k.Reasons) > 0 {
+			key.Code = k.Reasons[0].Code
+		}
+		if k.Certificate != nil {
+			key.Subject, key.NotAfter = string(k.Certificate.Subject), k.Certificate.NotAfter
+		}
+		of := tokens[tokenOf(k.URI)]
+		if of == nil { // a key of no token that it lists
+			return faultForm
+		}
+		of.Keys = append(of.Keys, key)
+	}
+	for _, one := range order {
+		r.fleet.Add(*one)
+	}
+	return ""
+}
+
+// tokenOf is the URI of an object's token: without the attributes of the object (RFC 7512 section 2.3).
+func tokenOf(uri string) string {
+	rest, is := strings.CutPrefix(uri, "pkcs11:")
+	if !is {
+		return ""
+	}
+	path, _, _ := strings.Cut(rest, "?")
+	var kept []string
+	for attribute := range strings.SplitSeq(path, ";") {
+		switch name, _, _ := strings.Cut(attribute, "="); name {
+		case "object", "type", "id":
+		default:
+			kept = append(kept, attribute)
+		}
+	}
+	return "pkcs11:" + strings.Join(kept, ";")
+}
+
+func (r *reader) takeSnapshot(path string, document json.RawMessage) fault {
+	snapshot, err := view.ParseSnapshot(path, document)
+	if err != nil {
+		return faultForm
+	}
+	for _, inventory := range snapshot.Tokens {
+		statement := fleet.Statement{URI: inventory.Token.URI().String(), Label: string(inventory.Token.Label), At: snapshot.Created, Source: path}
+		names := view.Names{}
+		for _, identity := range inventory.Identities() {
+			if key, is := keyOf(inventory, identity, snapshot.Created); is {
+				key.URI = names.Name(inventory, identity).URI
+				statement.Keys = append(statement.Keys, key)
+			}
+		}
+		r.fleet.Add(statement)
+	}
+	return ""
+}
+
+// keyOf judges one identity of a snapshot. It is false for what is no key.
+func keyOf(inventory *token.Inventory, identity token.Identity, at time.Time) (fleet.Key, bool) {
+	hidden := identity.PrivateKey == nil && verdict.Hides(inventory)
+	if identity.PrivateKey == nil && !hidden {
+		return fleet.Key{}, false
+	}
+	judged := verdict.Judge(inventory, identity, at)
+	key := fleet.Key{Label: string(identity.Label()), ID: verdict.HexText(identity.Objects()[0].ID())}
+	if len(judged.Reasons) > 0 {
+		key.Code = judged.Reasons[0].Code
+	}
+	if c := identity.Certificate; c != nil && c.Parsed != nil {
+		key.Subject, key.NotAfter = string(c.Parsed.Subject), c.Parsed.NotAfter
+	}
+	switch {
+	case judged.Exportable:
+	case hidden || !judged.Known():
+		key.State = archive.StateUnknown
+	default:
+		key.State = archive.StateCannotLeave
+	}
+	return key, true
+}

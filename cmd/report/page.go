@@ -1,0 +1,79 @@
+package report
+
+import (
+	"time"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
+	"p11bridge/cmd/view"
+	"p11bridge/token/foreign"
+)
+
+// ratings are the lights of the parts.
+var ratings = map[string]string{"needs-backup": view.RatingBad, "expiring": view.RatingDoubt, "not-known": view.RatingDoubt, "cannot-leave": view.RatingNone}
+
+// writePage writes the report as a page: the sum first, then a part for each kind of what is to be done.
+func writePage(a *frame.App, target archive.Target, v *reportView) error {
+	summary := view.PageSummary{Rating: view.RatingGood, Title: a.Text("report.page.period", nil), Sentences: []string{a.Text("report.summary", v.args())}}
+	if !v.Complete {
+		summary.Rating = view.RatingDoubt
+	}
+	if len(v.NeedsBackup) > 0 {
+		summary.Rating = view.RatingBad
+	}
+	summary.Message.Text = a.Text("report.page.counted", messages.Args{"Expires": messages.Own(a.DateOf(v.ExpiryLimit)), "Silent": messages.Own(a.DateOf(v.SilentSince))})
+	page := view.Page{Title: a.Text("report.page.title", nil)}
+	for _, part := range v.lists() {
+		title := a.Text("report.part."+part.id, messages.Args{"Count": messages.Number(len(part.rows))})
+		summary.Ratings = append(summary.Ratings, view.PageRating{Rating: ratings[part.id], Count: len(part.rows), Text: a.Text("report.rating."+part.id, nil)})
+		if len(part.rows) == 0 {
+			continue
+		}
+		group := view.PageGroup{Rating: ratings[part.id], Verdict: title}
+		for _, row := range part.rows[:min(len(part.rows), mostShown)] {
+			group.Cards = append(group.Cards, view.PageCard{Items: []view.PageItem{itemOf(a, part.id, row)}})
+		}
+		section := view.PageSection{Heading: title, Groups: []view.PageGroup{group}}
+		if more := len(part.rows) - mostShown; more > 0 {
+			section.Facts = []string{a.Text("report.more", messages.Args{"Count": messages.Number(more)})}
+		}
+		page.Sections = append(page.Sections, section)
+	}
+	page.Sections = append(page.Sections, restOf(a, v)...)
+	page.Summary = summary
+	return view.WritePage(a, target, page, time.Time{})
+}
+
+func itemOf(a *frame.App, part string, row rowView) view.PageItem {
+	item := view.PageItem{Heading: foreign.Text(row.Label).String(), Note: what(a, part, row)}
+	for _, fact := range []struct{ id, value string }{
+		{"report.column.what", what(a, part, row)}, {"report.column.token", row.Token}, {"report.column.uri", row.URI}, {"report.column.subject", row.Subject},
+		{"report.column.told", a.DateOf(row.Reported)}, {"report.column.source", row.Source},
+	} {
+		if fact.value != "" {
+			item.Facts = append(item.Facts, view.PageFact{Label: a.Text(fact.id, nil), Value: foreign.Text(fact.value).String()})
+		}
+	}
+	return item
+}
+
+// restOf are the tokens that nobody heard of, and the documents that nobody could read.
+func restOf(a *frame.App, v *reportView) []view.PageSection {
+	var sections []view.PageSection
+	if len(v.Silent) > 0 {
+		section := view.PageSection{Heading: a.Text("report.part.silent", messages.Args{"Count": messages.Number(len(v.Silent))})}
+		for _, t := range v.Silent[:min(len(v.Silent), mostShown)] {
+			section.Facts = append(section.Facts, a.Text("report.silent", messages.Args{"Token": foreign.Text(t.Token), "Date": messages.Own(a.DateOf(t.Reported)), "Source": foreign.Text(t.Source)}))
+		}
+		sections = append(sections, section)
+	}
+	if len(v.Unread) > 0 {
+		section := view.PageSection{Heading: a.Text("report.part.unread", messages.Args{"Count": messages.Number(len(v.Unread))})}
+		for _, u := range v.Unread[:min(len(v.Unread), mostShown)] {
+			section.Facts = append(section.Facts, a.Text("report.unread", messages.Args{"File": foreign.Text(u.File), "Document": messages.Number(u.Document), "Problem": messages.Own(a.Text("report.fault."+string(u.Problem), nil))}))
+		}
+		sections = append(sections, section)
+	}
+	return sections
+}
