@@ -26,7 +26,7 @@ func TestUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	units, err := filepath.Glob(directory + "/*")
+	units, err = filepath.Glob(directory + "/*")
 	if err != nil {
 		t.Fatal(err)
 	}
