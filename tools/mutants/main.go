@@ -87,10 +87,13 @@ func tryAll(ctx context.Context, list []mutation, out io.Writer) (survived int, 
 		trees <- t
 	}
 	whole := <-trees
+	limits := map[test]time.Duration{}
 	for _, test := range testsOf(list) {
-		if said, err := whole.test(ctx, test); err != nil {
+		begun := time.Now()
+		if said, err := whole.test(ctx, test, longest); err != nil {
 			return 0, fmt.Errorf("without a mutation: %s: %w\n%s", test, err, said)
 		}
+		limits[test] = limit(time.Since(begun))
 	}
 	trees <- whole
 	var group sync.WaitGroup
@@ -99,7 +102,7 @@ func tryAll(ctx context.Context, list []mutation, out io.Writer) (survived int, 
 		t := <-trees
 		group.Go(func() {
 			begun := time.Now()
-			problem := t.try(ctx, m)
+			problem := t.try(ctx, m, limits[m.test])
 			trees <- t
 			mutex.Lock()
 			defer mutex.Unlock()
@@ -114,6 +117,13 @@ func tryAll(ctx context.Context, list []mutation, out io.Writer) (survived int, 
 	group.Wait()
 	return survived, ctx.Err()
 }
+
+// longest is what a test may take on the tree as it is.
+const longest = 10 * time.Minute
+
+// limit is what a test may take with a mutation, where it took this long without one. Beside another test it is slower. A
+// test that waits for what a mutation keeps from it is not to wait for minutes.
+func limit(took time.Duration) time.Duration { return min(longest, time.Minute+3*took) }
 
 // testsOf lists each test of the list once, in order.
 func testsOf(list []mutation) []test {

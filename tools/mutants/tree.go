@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // tree is a copy of the source tree, in which lines may be broken.
@@ -66,8 +67,8 @@ func (t *tree) write(name string) error {
 
 func (t *tree) remove() error { return os.RemoveAll(t.directory) }
 
-// try breaks the line, runs the test, and mends the line. No error means that the test noticed.
-func (t *tree) try(ctx context.Context, m mutation) (err error) {
+// try breaks the line, runs the test, and mends the line. No error means that the test noticed, be it by waiting beyond the limit.
+func (t *tree) try(ctx context.Context, m mutation, limit time.Duration) (err error) {
 	path := filepath.Join(t.directory, m.file)
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -81,7 +82,7 @@ func (t *tree) try(ctx context.Context, m mutation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.WriteFile(path, source, 0o644)) }()
-	said, err := t.test(ctx, m.test)
+	said, err := t.test(ctx, m.test, limit)
 	switch {
 	case err == nil:
 		return fmt.Errorf("%s passes", m.test)
@@ -91,13 +92,15 @@ func (t *tree) try(ctx context.Context, m mutation) (err error) {
 	return nil
 }
 
-// errNoticed means that a test ran, and failed.
+// errNoticed means that a test ran, and failed or did not end within its limit.
 var errNoticed = errors.New("the test fails")
 
-// test runs a test in the tree. The error is errNoticed where it ran and failed; anything else shows nothing.
-func (t *tree) test(ctx context.Context, which test) (said string, err error) {
-	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-trimpath", "-vet=off", "-timeout=10m", "-v", "-run", which.pattern, which.pkg)
+// test runs a test in the tree, and ends it where it takes longer than the limit. The error is errNoticed where it ran and
+// failed; anything else shows nothing.
+func (t *tree) test(ctx context.Context, which test, limit time.Duration) (said string, err error) {
+	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-trimpath", "-vet=off", "-timeout", limit.String(), "-v", "-run", which.pattern, which.pkg)
 	command.Dir = t.directory
+	command.WaitDelay = 10 * time.Second // a process that such a test leaves behind holds its output open
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
 	err = command.Run()
@@ -109,7 +112,7 @@ func (t *tree) test(ctx context.Context, which test) (said string, err error) {
 		return said, errors.New("no test ran")
 	case strings.Contains(said, "--- SKIP"):
 		return said, errors.New("a test was skipped")
-	case err != nil && strings.Contains(said, "--- FAIL"):
+	case err != nil && (strings.Contains(said, "--- FAIL") || strings.Contains(said, "panic: test timed out after")):
 		return said, errNoticed
 	}
 	return said, err
