@@ -76,9 +76,8 @@ func matching(list []mutation, pattern *regexp.Regexp) []mutation {
 // tryAll shows that the tests pass as the tree is, and then tries each mutation, as many at a time as there are
 // processors, each in a tree of its own.
 func tryAll(ctx context.Context, list []mutation, out io.Writer) (survived int, err error) {
-	workers := min(runtime.NumCPU(), len(list))
-	trees := make(chan *tree, workers)
-	for range workers {
+	trees := make(chan *tree, min(runtime.NumCPU(), len(list)))
+	for range cap(trees) {
 		t, err := copyTree(ctx)
 		if err != nil {
 			return 0, err
@@ -86,36 +85,55 @@ func tryAll(ctx context.Context, list []mutation, out io.Writer) (survived int, 
 		defer t.remove()
 		trees <- t
 	}
-	whole := <-trees
-	limits := map[test]time.Duration{}
-	for _, test := range testsOf(list) {
-		begun := time.Now()
-		if said, err := whole.test(ctx, test, longest); err != nil {
-			return 0, fmt.Errorf("without a mutation: %s: %w\n%s", test, err, said)
-		}
-		limits[test] = limit(time.Since(begun))
+	limits, err := passAsIs(ctx, trees, testsOf(list))
+	if err != nil {
+		return 0, err
 	}
-	trees <- whole
-	var group sync.WaitGroup
 	var mutex sync.Mutex
-	for _, m := range list {
+	inTrees(trees, list, func(t *tree, m mutation) {
+		begun := time.Now()
+		problem := t.try(ctx, m, limits[m.test])
+		mutex.Lock()
+		defer mutex.Unlock()
+		if problem == nil {
+			fmt.Fprintf(out, "noticed   %-60s %5.1f s\n", m.title, time.Since(begun).Seconds())
+			return
+		}
+		survived++
+		fmt.Fprintf(out, "SURVIVED  %s: %v\n", m.title, problem)
+	})
+	return survived, ctx.Err()
+}
+
+// passAsIs shows that the tests pass on the tree as it is, and gives each its limit for the mutations.
+func passAsIs(ctx context.Context, trees chan *tree, tests []test) (map[test]time.Duration, error) {
+	limits := map[test]time.Duration{}
+	var failed error
+	var mutex sync.Mutex
+	inTrees(trees, tests, func(t *tree, which test) {
+		begun := time.Now()
+		said, err := t.test(ctx, which, longest)
+		mutex.Lock()
+		defer mutex.Unlock()
+		limits[which] = limit(time.Since(begun))
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("without a mutation: %s: %w\n%s", which, err, said))
+		}
+	})
+	return limits, failed
+}
+
+// inTrees does the same with each item, as many at a time as there are trees, and one in each.
+func inTrees[T any](trees chan *tree, items []T, do func(*tree, T)) {
+	var group sync.WaitGroup
+	for _, item := range items {
 		t := <-trees
 		group.Go(func() {
-			begun := time.Now()
-			problem := t.try(ctx, m, limits[m.test])
+			do(t, item)
 			trees <- t
-			mutex.Lock()
-			defer mutex.Unlock()
-			if problem == nil {
-				fmt.Fprintf(out, "noticed   %-60s %5.1f s\n", m.title, time.Since(begun).Seconds())
-				return
-			}
-			survived++
-			fmt.Fprintf(out, "SURVIVED  %s: %v\n", m.title, problem)
 		})
 	}
 	group.Wait()
-	return survived, ctx.Err()
 }
 
 // longest is what a test may take on the tree as it is.
