@@ -146,16 +146,10 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 
 func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time, next nextCommands) diagnosedTokenView {
 	shown := diagnosedTokenView{Token: view.TokenOf(inventory, selector, now), Diagnoses: []diagnosedView{}}
-	all := inventory.Identities()
-	meant := all
-	if selector != nil {
-		meant = selector.Select(all)
-	}
-	names := token.NewNameIndex(all)
 	for i, identity := range shown.Identities {
 		name := identity.URI
 		if next.short {
-			name = view.ShortName(names, meant[i], identity.URI)
+			name = identity.Typed
 		}
 		shown.Diagnoses = append(shown.Diagnoses, diagnosedView{URI: identity.URI, name: name})
 		shown.Diagnoses[i].setNext(next, identity)

@@ -18,20 +18,24 @@ const (
 	mostName   = 24
 )
 
-// printLines writes two lines a key: what it is called, whether it can leave and why, and then whose it is and for how long.
+// printLines writes two lines a key: what it is called, whether it can leave and why, and then whose it is and for how long. A third
+// one has the name to type, where the one that is shown would not do: another identity has it, it was cut, or it cannot be typed.
 func printLines(p *frame.Printer, identities []view.Identity) {
 	colour := p.Colours()
 	column := 0
 	for _, identity := range identities {
-		if wide := terminal.Columns(view.Name(identity)); wide <= mostName && !view.IsIssuer(identity) {
+		if wide := terminal.Columns(nameShown(p, identity)); wide <= mostName && !view.IsIssuer(identity) {
 			column = max(column, wide)
 		}
 	}
 	column = max(column, 8)
 	for _, identity := range view.Sorted(identities) {
-		name := view.Name(identity)
+		name := nameShown(p, identity)
 		if view.IsIssuer(identity) {
 			fmt.Fprintln(p.Out, colour.Dim(nameIndent+name+" – "+p.ReasonText(verdict.Reason{Code: verdict.IssuerCertificate}, "short")))
+			if name != view.Name(identity) {
+				printTyped(p, identity, len(nameIndent)+2)
+			}
 			continue
 		}
 		under := nameIndent + strings.Repeat(" ", column+2)
@@ -42,8 +46,47 @@ func printLines(p *frame.Printer, identities []view.Identity) {
 		}
 		paint, word := verdictWord(p.App, identity, colour)
 		fmt.Fprintln(p.Out, terminal.Hanging(start, len(under), paint(word)+": "+strings.Join(view.Shorts(p.App, identity.Verdict), ", "), p.Width()))
-		fmt.Fprintln(p.Out, terminal.Hanging(under, len(under), certificateText(p.App, identity), p.Width()))
+		fmt.Fprintln(p.Out, terminal.Hanging(under, len(under), certificateText(p, identity, room(p, len(under)+len(","))), p.Width()))
+		if name != identity.Typed {
+			printTyped(p, identity, len(under))
+		}
 	}
+}
+
+// printTyped writes the name to type behind so many blanks.
+func printTyped(p *frame.Printer, identity view.Identity, indent int) {
+	name := messages.Own(terminal.Whole(view.ShellWord(identity.Typed)))
+	fmt.Fprintln(p.Out, terminal.Hanging(strings.Repeat(" ", indent), indent, p.Text("list.line.typed", messages.Args{"Name": name}), p.Width()))
+}
+
+// nameShown is the name of an identity. It is cut where it has a word that no line holds, and only where another name is shown to type.
+func nameShown(p *frame.Printer, identity view.Identity) string {
+	name := view.Name(identity)
+	if name == identity.Typed {
+		return name
+	}
+	return fitting(name, room(p, len(nameIndent)))
+}
+
+// room is the width of a line behind an indent, 0 where lines have no end.
+func room(p *frame.Printer, indent int) int {
+	const least = 20
+	if p.Width() == 0 {
+		return 0
+	}
+	return max(least, p.Width()-indent)
+}
+
+// fitting cuts the words of a text that are wider than a line. A width of 0 cuts nothing.
+func fitting(text string, width int) string {
+	if width == 0 {
+		return text
+	}
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		words[i] = terminal.Shorten(word, width)
+	}
+	return strings.Join(words, " ")
 }
 
 func verdictWord(a *frame.App, identity view.Identity, colour terminal.Colours) (func(string) string, string) {
@@ -58,13 +101,15 @@ func verdictWord(a *frame.App, identity view.Identity, colour terminal.Colours) 
 	return colour.Bad, a.Text("list.line.no", nil)
 }
 
-// certificateText is whose a key is, by whose word and until when.
-func certificateText(a *frame.App, identity view.Identity) string {
+// certificateText is whose a key is, by whose word and until when. No word of a name is wider than a width.
+func certificateText(p *frame.Printer, identity view.Identity, width int) string {
 	c := identity.Certificate
 	if c == nil {
-		return terminal.Printable(view.KeyText(identity)) + ", " + a.Text("list.no-certificate", nil)
+		return terminal.Printable(view.KeyText(identity)) + ", " + p.Text("list.no-certificate", nil)
 	}
-	return a.Text("list.certificate", messages.Args{"Subject": c.Subject, "Issuer": foreign.Text(shortName(c.Issuer)), "Until": messages.Own(a.UntilOf(c.NotAfter))})
+	return p.Text("list.certificate", messages.Args{
+		"Subject": foreign.Text(fitting(c.Subject.String(), width)), "Issuer": foreign.Text(fitting(shortName(c.Issuer), width)), "Until": messages.Own(p.UntilOf(c.NotAfter)),
+	})
 }
 
 // shortName is the common name of a distinguished name, which is enough to know an issuer by; the whole where it has none.

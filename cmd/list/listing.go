@@ -100,7 +100,7 @@ func identityRows(a *frame.App, identities []view.Identity, colour terminal.Colo
 		heading = append(heading, terminal.Cell{Text: a.Text("list.column."+column, nil), Paint: colour.Bold})
 	}
 	rows := [][]terminal.Cell{heading}
-	for _, identity := range identities {
+	for _, identity := range view.Sorted(identities) {
 		subject, until := "–", "–"
 		if c := identity.Certificate; c != nil {
 			subject, until = terminal.Shorten(c.Subject.String(), 40), c.NotAfter[:len("2006-01-02")]

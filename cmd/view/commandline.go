@@ -6,17 +6,22 @@ func ShellQuote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
+// ShellWord writes an argument as it can be typed.
+func ShellWord(arg string) string {
+	switch {
+	case strings.HasPrefix(arg, "$HOME/"):
+		return `"` + arg + `"`
+	case strings.ContainsAny(arg, " '\"$\\()*?[]{}<>|&;`!#~") || strings.HasPrefix(arg, "file:"):
+		return ShellQuote(arg)
+	}
+	return arg
+}
+
 // CommandLine writes a command as it can be typed.
 func CommandLine(args []string) string {
 	words := []string{"p11bridge"}
 	for _, arg := range args {
-		switch {
-		case strings.HasPrefix(arg, "$HOME/"):
-			arg = `"` + arg + `"`
-		case strings.ContainsAny(arg, " '\"$\\()*?[]{}<>|&;`!#~") || strings.HasPrefix(arg, "file:"):
-			arg = ShellQuote(arg)
-		}
-		words = append(words, arg)
+		words = append(words, ShellWord(arg))
 	}
 	return strings.Join(words, " ")
 }

@@ -40,6 +40,9 @@ type Identity struct {
 	PublicKey   *PublicKey   `json:"public_key"`
 	Copies      []string     `json:"copies"`
 	Verdict     Verdict      `json:"verdict"`
+
+	// Typed is the shortest name that means this identity alone on its token. TokenOf fills it.
+	Typed string `json:"-"`
 }
 
 type Certificate struct {
@@ -96,7 +99,7 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 		Identities: []Identity{}, Objects: []Object{},
 	}
 	all := inventory.Identities()
-	uris := uriOf(inventory, all)
+	uris, names := uriOf(inventory, all), token.NewNameIndex(all)
 	identities := all
 	if selector != nil {
 		identities = selector.Select(all)
@@ -104,6 +107,7 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 	for _, identity := range identities {
 		row := IdentityOf(inventory, identity, verdict.Judge(inventory, identity, now))
 		row.URI = uris(identity)
+		row.Typed = ShortName(names, identity, row.URI)
 		shown.Identities = append(shown.Identities, row)
 	}
 	for _, o := range inventory.Objects {

@@ -4,23 +4,36 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"p11bridge/cmd/terminal"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
 
+// mostTyped is the longest name that is offered to be typed where there is a shorter one.
+const mostTyped = 40
+
 // ShortName is the shortest name that means one identity of a token alone: its label, its CKA_ID, the beginning of
-// its certificate's fingerprint, or else the URI.
+// its certificate's fingerprint, or else the URI. A label or a CKA_ID that is long stands behind a fingerprint.
 func ShortName(among *token.NameIndex, identity token.Identity, uri string) string {
+	var labels, ids, short, long []string
 	for _, o := range identity.Objects() {
-		for _, name := range []string{string(o.Label()), hex.EncodeToString(o.ID())} {
-			if typeable(name) && namesAlone(name, among, identity) {
-				return name
-			}
+		labels, ids = append(labels, string(o.Label())), append(ids, hex.EncodeToString(o.ID()))
+	}
+	for _, name := range append(labels, ids...) {
+		switch {
+		case !typeable(name):
+		case terminal.Columns(name) > mostTyped:
+			long = append(long, name)
+		default:
+			short = append(short, name)
 		}
 	}
 	if c := identity.Certificate; c != nil && c.Parsed != nil {
 		const digits = 16
-		if name := "sha256:" + c.Parsed.SHA256()[:digits]; namesAlone(name, among, identity) {
+		short = append(short, "sha256:"+c.Parsed.SHA256()[:digits])
+	}
+	for _, name := range append(short, long...) {
+		if namesAlone(name, among, identity) {
 			return name
 		}
 	}
