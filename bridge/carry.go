@@ -74,7 +74,8 @@ func (r ExportRequest) refusal(failures []*methodFailure) error {
 		facts := []verdict.Fact{{Name: "method", Value: string(failures[0].method)}, {Name: "answers", Value: answers}}
 		return &MethodRefusedError{verdict.Because(verdict.MethodRefused, facts...)}
 	}
-	return &RefusedError{r.Verdict.Refuse(verdict.Because(code, verdict.Fact{Name: "answers", Value: answers}))}
+	refused := r.Verdict.Refuse(verdict.Because(code, verdict.Fact{Name: "answers", Value: answers}))
+	return &RefusedError{Verdict: refused, Listed: r.Verdict.Exportable && code == verdict.NoWrappingMechanism}
 }
 
 // UnprovenError means that the token let the key go, and that the file could not be proven: by the token itself, since it was
@@ -160,7 +161,7 @@ func (r ExportRequest) notCarried(method verdict.Method, err error) error {
 		}
 		return failure
 	case errors.As(err, &unsupported):
-		return &RefusedError{r.Verdict.Refuse(verdict.Because(verdict.KeyTypeUnsupported, verdict.TypeFacts(r.Identity.PrivateKey)...))}
+		return &RefusedError{Verdict: r.Verdict.Refuse(verdict.Because(verdict.KeyTypeUnsupported, verdict.TypeFacts(r.Identity.PrivateKey)...))}
 	}
 	if code, known := token.CodeOf(err); known && code.Withheld() {
 		return &methodFailure{method: method, answers: []string{"C_GetAttributeValue: " + code.String()}, key: true, err: err}

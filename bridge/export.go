@@ -17,8 +17,11 @@ import (
 	"p11bridge/token/secret"
 )
 
-// RefusedError means that the key cannot leave the token. It carries the verdict.
-type RefusedError struct{ Verdict verdict.Verdict }
+// RefusedError means that the key cannot leave the token, or that nothing here can bring it out. It carries the verdict.
+type RefusedError struct {
+	Verdict verdict.Verdict
+	Listed  bool // the token lists a way out and refused it, and that not for the key's sake: nobody knows that it cannot leave
+}
 
 // Error gives the first reason's code.
 func (e *RefusedError) Error() string {
@@ -46,7 +49,7 @@ func Export(ctx context.Context, r ExportRequest) (*ExportResult, error) {
 		return nil, fault.Err()
 	}
 	if r.Verdict.Final() {
-		return nil, &RefusedError{r.Verdict}
+		return nil, &RefusedError{Verdict: r.Verdict}
 	}
 	if err := r.Target.Check(); err != nil {
 		return nil, err
@@ -57,7 +60,7 @@ func Export(ctx context.Context, r ExportRequest) (*ExportResult, error) {
 	}
 	if _, known := token.PublicKeyOf(r.Identity.PrivateKey); known && r.Identity.Certificate == nil && r.Certificate == nil {
 		if !r.Verdict.Exportable { // a certificate would not help
-			return nil, &RefusedError{r.Verdict}
+			return nil, &RefusedError{Verdict: r.Verdict}
 		}
 		return nil, ErrNoCertificate
 	}
@@ -200,7 +203,7 @@ func (r ExportRequest) certificateFor(c *carriedKey) (*pki.Certificate, error) {
 }
 
 func (r ExportRequest) mismatch(certificate, private pki.PublicKey) error {
-	return &RefusedError{r.Verdict.Refuse(verdict.Because(verdict.CertificateDoesNotMatchKey, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(r.Identity.PrivateKey.ID())},
+	return &RefusedError{Verdict: r.Verdict.Refuse(verdict.Because(verdict.CertificateDoesNotMatchKey, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(r.Identity.PrivateKey.ID())},
 		verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(certificate)}, verdict.Fact{Name: "private_key", Value: verdict.KeyText(private)}))}
 }
 

@@ -367,6 +367,10 @@ func TestRestrictedExportAll(t *testing.T) {
 	if got := r.run(t, "error:C_WrapKey:0x70", "export", "--all", "--dir", r.path("backups"), "--iterations", "1000"); got.code != 5 || !strings.Contains(got.stdout, "[no-wrapping-mechanism]") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
+	got := r.run(t, "error:C_WrapKey:0x70", "export", "alice", "-o", r.path("alice.pfx"), "--iterations", "1000")
+	if got.code != 5 || !strings.Contains(got.stderr, "every way out that it lists") || strings.Contains(got.stderr, "cannot leave the token") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
 	for _, way := range [][]string{{"--require-shroud"}, {"--method", "shroud"}} {
 		got := r.run(t, "error:C_WrapKey:0x70", append([]string{"export", "--all", "--dir", r.path("backups"), "--iterations", "1000"}, way...)...)
 		if got.code != 5 || !strings.Contains(got.stdout, "No other way was tried") || !strings.Contains(got.stdout, "[method-refused]") {

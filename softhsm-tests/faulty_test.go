@@ -132,6 +132,9 @@ func (f *faulty) testError(t *testing.T) {
 	wrap := func(function, number, reason string) faultyCase {
 		return faultyCase{faults: "error:" + function + ":" + number, export: "alice", code: 3, reason: reason}
 	}
+	refusedAll := func(function, number string) faultyCase { // not for the key's sake: nobody knows that it cannot leave
+		return faultyCase{faults: "error:" + function + ":" + number, export: "alice", code: 5, unwritten: true, reason: "no-wrapping-mechanism"}
+	}
 	cases := []faultyCase{
 		answer("C_Initialize", "0x5", "CKR_GENERAL_ERROR"),
 		answer("C_GetInfo", "0x6", "CKR_FUNCTION_FAILED"),
@@ -153,11 +156,11 @@ func (f *faulty) testError(t *testing.T) {
 		login("0xA0", "pin-incorrect"), login("0xA2", "pin-incorrect"), login("0xA3", "pin-must-change"),
 		login("0xA4", "pin-locked"), login("0x102", "pin-not-set"),
 		wrap("C_WrapKey", "0x6A", "wrap-refused"), wrap("C_WrapKey", "0x69", "wrap-refused"),
-		wrap("C_WrapKey", "0x70", "no-wrapping-mechanism"), wrap("C_WrapKey", "0x54", "no-wrapping-mechanism"),
-		wrap("C_WrapKey", "0x115", "no-wrapping-mechanism"),
-		wrap("C_CreateObject", "0xD1", "no-wrapping-mechanism"), wrap("C_CreateObject", "0x54", "no-wrapping-mechanism"),
-		wrap("C_CreateObject", "0xE2", "no-wrapping-mechanism"), // CKR_TOKEN_WRITE_PROTECTED says nothing about the private key
-		{faults: "error:C_WrapKey:0x70", export: "frank"},       // may be read instead
+		refusedAll("C_WrapKey", "0x70"), refusedAll("C_WrapKey", "0x54"),
+		refusedAll("C_WrapKey", "0x115"),
+		refusedAll("C_CreateObject", "0xD1"), refusedAll("C_CreateObject", "0x54"),
+		refusedAll("C_CreateObject", "0xE2"),              // CKR_TOKEN_WRITE_PROTECTED says nothing about the private key
+		{faults: "error:C_WrapKey:0x70", export: "frank"}, // may be read instead
 		{faults: "error:C_WrapKey:0x54", export: "frank"},
 		{faults: "error:C_Sign:0x5", export: "alice"},
 		{faults: "error:C_GetMechanismInfo:0x5", export: "alice"},
@@ -288,19 +291,19 @@ func keyFaults() []faultyCase {
 		untold := neverReason("key-type-unsupported") // what was not told is not unsupported
 		modulus, keyType := 3, 1                      // without its type nobody knows whether the key may leave
 		if kind == "garbage" {
-			untold, modulus, keyType = nil, anyCode, 3 // by chance it is the modulus of some key or of none; the type is one that is unknown
+			untold, modulus, keyType = nil, anyCode, 5 // by chance it is the modulus of some key or of none; the type is one that is unknown
 		}
 		impossible := 0 // a length that no answer has is the token's failure
 		if kind == "huge" {
 			impossible, modulus = 1, 1
 		}
 		cases = append(cases,
-			faultyCase{faults: kind + ":0x102", export: "alice", code: impossible},                                // CKA_ID: the public key links
-			faultyCase{faults: kind + ":0x11", export: rsaKey, code: 1, orCode: 3},                                // CKA_VALUE: no certificate
-			faultyCase{faults: kind + ":0x100", export: rsaKey, code: keyType, check: untold},                     // CKA_KEY_TYPE
-			faultyCase{faults: kind + ":0x120", export: rsaKey, code: impossible, orCode: modulus, check: untold}, // CKA_MODULUS
-			faultyCase{faults: kind + ":0x180", export: ecKey},                                                    // CKA_EC_PARAMS
-			faultyCase{faults: kind + ":0x181", export: ecKey},                                                    // CKA_EC_POINT
+			faultyCase{faults: kind + ":0x102", export: "alice", code: impossible},                                     // CKA_ID: the public key links
+			faultyCase{faults: kind + ":0x11", export: rsaKey, code: 1, orCode: 3},                                     // CKA_VALUE: no certificate
+			faultyCase{faults: kind + ":0x100", export: rsaKey, code: keyType, unwritten: keyType == 5, check: untold}, // CKA_KEY_TYPE
+			faultyCase{faults: kind + ":0x120", export: rsaKey, code: impossible, orCode: modulus, check: untold},      // CKA_MODULUS
+			faultyCase{faults: kind + ":0x180", export: ecKey},                                                         // CKA_EC_PARAMS
+			faultyCase{faults: kind + ":0x181", export: ecKey},                                                         // CKA_EC_POINT
 		)
 	}
 	return cases
@@ -319,8 +322,8 @@ func (f *faulty) testWrap(t *testing.T) {
 	for _, object := range []string{"alice", "dave"} {
 		cases = append(cases,
 			faultyCase{faults: "no-wrap", export: object, code: 3, reason: "no-wrapping-mechanism"},
-			faultyCase{faults: "only:0x210B", export: object, code: 3, reason: "no-wrapping-mechanism"},
-			faultyCase{faults: "only:0x1054", export: object, code: 3, reason: "no-wrapping-mechanism"},
+			faultyCase{faults: "only:0x210B", export: object, code: 5, unwritten: true, reason: "no-wrapping-mechanism"},
+			faultyCase{faults: "only:0x1054", export: object, code: 5, unwritten: true, reason: "no-wrapping-mechanism"},
 			faultyCase{faults: "wrong-wrap", export: object, code: 1, orCode: 3},
 			faultyCase{faults: "rsa-aes,corrupt-wrap", export: object, code: 1, orCode: 3},
 			faultyCase{faults: "kwp,corrupt-wrap", export: object, code: 1, orCode: 3},

@@ -24,7 +24,7 @@ const (
 	StateNotShown    BackupState = "key-not-shown" // whether the key on the token is the one in the file is not known
 	StateKeyGone     BackupState = "key-gone"      // the key is no longer on the token: there is nothing to back up
 	StateCannotLeave BackupState = "cannot-leave"  // so it cannot need a backup either
-	StateUnknown     BackupState = "unknown"       // whether there is a private key, and which, or whether it may leave: a login is missing, or the token does not say
+	StateUnknown     BackupState = "unknown"       // whether there is a private key, and which, or whether it may leave: a login is missing, the token does not say, or no file can be made of a key of its kind
 )
 
 // BackupStates lists the states.
@@ -49,9 +49,9 @@ type KeyStatus struct {
 	Reasons   []verdict.Reason
 }
 
-// Unknown tells that it could not be found out what a key needs.
+// Unknown tells that the tokens did not let it be found out what a key needs. A key of a kind that is not supported here is not meant.
 func (s *BackupStatus) Unknown() bool {
-	return len(s.Hidden) > 0 || slices.ContainsFunc(s.Keys, func(key KeyStatus) bool { return key.State == StateUnknown })
+	return len(s.Hidden) > 0 || slices.ContainsFunc(s.Keys, func(key KeyStatus) bool { return key.State == StateUnknown && !key.Verdict.Unsupported() })
 }
 
 // NeedsAttention tells that something is to be done: a backup to be made, or a login to find out whether one is.

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -32,13 +33,16 @@ func (v Verdict) Has(code Code) bool {
 	return slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code == code })
 }
 
-// Known reports whether it could be found out whether the key can leave: it is not hidden, its object could be read, and the token
-// says what decides. The first reason is the one that the verdict rests on.
+// Known reports whether it could be found out whether the key can leave: it is not hidden, its object could be read, the token
+// says what decides, and the key is of a kind that is known here. The first reason is the one that the verdict rests on.
 func (v Verdict) Known() bool {
-	return v.Exportable || !v.first(ObjectUnreadable, KeysHiddenUntilLogin, AttributesNotTold)
+	return v.Exportable || !v.first(ObjectUnreadable, KeysHiddenUntilLogin, AttributesNotTold, KeyTypeUnsupported)
 }
 
-// Final tells that the key cannot leave, whatever would be tried. A token that only lists no mechanism may still wrap:
+// Unsupported tells that the token may let the key leave, and that it is of a kind that no file can be made of here.
+func (v Verdict) Unsupported() bool { return !v.Exportable && v.first(KeyTypeUnsupported) }
+
+// Final tells that no way out is to be tried. A token that only lists no mechanism may still wrap:
 // lists are incomplete behind remoting, and a wrap that was tried is the proof.
 func (v Verdict) Final() bool { return !v.Exportable && !v.first(NoWrappingMechanism) }
 
@@ -252,12 +256,24 @@ func typeKnown(key *token.Object) bool {
 // supported reports whether the key's type is one whose PKCS#8 form can be read and checked here.
 func supported(key *token.Object, identity token.Identity) bool {
 	switch keyType, _ := key.KeyType(); keyType {
-	case token.CKKRSA, token.CKKEC:
+	case token.CKKRSA:
 		return true
+	case token.CKKEC:
+		return curveSupported(key)
 	case token.CKKECEdwards:
 		return identity.Public.Algorithm == "" || identity.Public.Algorithm == "Ed25519"
 	}
 	return false
+}
+
+// curveSupported is false only where the token names a curve that is not known here. What it does not name, or garbles, the key itself shows
+// once it is carried out.
+func curveSupported(key *token.Object) bool {
+	algorithm, _, bits, err := pki.ECParams(key.Attributes.Bytes(token.CKAECParams))
+	if err != nil {
+		return !errors.As(err, new(*pki.UnsupportedError))
+	}
+	return algorithm != "EC" || bits > 0
 }
 
 // Hides reports whether private keys were not visible when the inventory was read.

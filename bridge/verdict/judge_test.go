@@ -55,6 +55,14 @@ func loggedOut(i *token.Inventory) { i.LoggedIn = false }
 // edwards is a key of CKK_EC_EDWARDS that tells nothing of its curve.
 var edwards = tokentest.Values{token.CKAKeyType: uint(token.CKKECEdwards)}
 
+// sect283k1 is the CKA_EC_PARAMS of a curve over a binary field.
+const sect283k1 = "\x06\x05\x2b\x81\x04\x00\x10"
+
+// onCurve is a key of CKK_EC that names its curve.
+func onCurve(params string) tokentest.Values {
+	return tokentest.Values{token.CKAKeyType: uint(token.CKKEC), token.CKAECParams: []byte(params)}
+}
+
 func ofAlgorithm(algorithm string) func(*pki.Certificate) {
 	return func(c *pki.Certificate) {
 		c.PublicKey = pki.PublicKey{Algorithm: algorithm, SPKI: []byte("a key of " + algorithm)}
@@ -153,6 +161,10 @@ var typeRows = []judgeRow{
 	{"RSA", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKRSA)}), "RSA"), nil, []string{yesByWrap + byID}},
 	{"X25519", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(0x41)}), "X25519"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_MONTGOMERY"}` + byID}},
 	{"DSA", unprovenPair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: uint(1)}), "DSA"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_DSA"}` + byID}},
+	{"a curve that is not known", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve(sect283k1)))}, nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC"}` + `; key-without-certificate {"CKA_ID":"01"}`}},
+	{"a curve by a name that is not known", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve("\x13\x03abc")))}, nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC"}` + `; key-without-certificate {"CKA_ID":"01"}`}},
+	{"a curve that is garbled", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve("\x06\x05")))}, nil, []string{yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`}},
+	{"a curve that is known", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve("\x06\x05\x2b\x81\x04\x00\x0a")))}, nil, []string{yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`}},
 	{"a vendor's own", unprovenPair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: uint(0x80000001)}), ""), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_0x80000001"}` + byID}},
 }
 

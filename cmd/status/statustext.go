@@ -99,6 +99,8 @@ func stateText(a *frame.App, key archive.KeyStatus) string {
 		text = a.Text("status.state.unread", nil)
 	} else if key.State == archive.StateUnknown && key.Verdict.Has(verdict.AttributesNotTold) {
 		text = a.Text("status.state.untold", nil)
+	} else if key.State == archive.StateUnknown && key.Verdict.Unsupported() {
+		text = a.Text("status.state.unsupported", nil)
 	}
 	if key.State == archive.StateCannotLeave || key.State == archive.StateUnknown {
 		text += " [" + view.FirstCode(key.Verdict) + "]"
