@@ -98,9 +98,10 @@ var errNoticed = errors.New("the test fails")
 // test runs a test in the tree, and ends it where it takes longer than the limit. The error is errNoticed where it ran and
 // failed; anything else shows nothing.
 func (t *tree) test(ctx context.Context, which test, limit time.Duration) (said string, err error) {
-	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-trimpath", "-vet=off", "-timeout", limit.String(), "-v", "-run", which.pattern, which.pkg)
+	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-timeout", limit.String(), "-v", "-run", which.pattern, which.pkg)
 	command.Dir = t.directory
-	command.WaitDelay = 10 * time.Second // a process that such a test leaves behind holds its output open
+	command.Env = append(os.Environ(), "GOFLAGS=-trimpath "+os.Getenv("GOFLAGS")) // for what a test builds, too: the trees share what is compiled
+	command.WaitDelay = 10 * time.Second                                          // a process that such a test leaves behind holds its output open
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
 	err = command.Run()
