@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -44,6 +46,27 @@ func TestApply(t *testing.T) {
 	for _, source := range []string{"", "\tif x == y {\n\tif x == y {\n", "if x == y { // so\n"} {
 		if _, err := m.apply(source); err == nil || !strings.Contains(err.Error(), "times in a.go") {
 			t.Errorf("%q: %v", source, err)
+		}
+	}
+}
+
+// TestListIsUpToDate sees in a second what a run of the list tells at its end.
+func TestListIsUpToDate(t *testing.T) {
+	text, err := os.ReadFile("list.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := parse(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		source, err := os.ReadFile(filepath.Join("..", "..", m.file))
+		if err == nil {
+			_, err = m.apply(string(source))
+		}
+		if err != nil {
+			t.Errorf("%s: %v", m.title, err)
 		}
 	}
 }
