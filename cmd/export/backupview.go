@@ -136,7 +136,7 @@ func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, i
 		args := messages.Args{"File": foreign.Text(file), "Label": item.Identity.Label()}
 		switch item.Outcome {
 		case bridge.Exported:
-			args["Subject"] = item.Result.Certificate.Subject
+			args["Subject"] = view.NameText(p.App, item.Result.Certificate.Subject)
 			switch {
 			case item.Result.KeyDeleted:
 				fmt.Fprintln(p.Out, colour.Good(p.Text("export-all.deleted", args)))

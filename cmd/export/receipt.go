@@ -8,6 +8,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
@@ -53,8 +54,8 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 		method += " (" + receipt.Mechanism + ")"
 	}
 	args := messages.Args{
-		"File": foreign.Text(receipt.File), "Subject": receipt.Certificate.Subject, "Method": messages.Own(method), "SHA256": messages.Own(receipt.SHA256),
-		"Profile": messages.Own(string(receipt.Profile)), "Iterations": messages.Number(receipt.Iterations), "Chain": messages.Number(receipt.ChainLength), "Name": messages.Own(string(receipt.FriendlyName)),
+		"File": foreign.Text(receipt.File), "Subject": view.NameText(p.App, receipt.Certificate.Subject), "Method": messages.Own(method), "SHA256": messages.Own(receipt.SHA256),
+		"Profile": messages.Own(string(receipt.Profile)), "Count": messages.Number(receipt.Iterations), "Chain": messages.Number(receipt.ChainLength), "Name": messages.Own(string(receipt.FriendlyName)),
 		"Until": messages.Own(p.Until(receipt.Certificate.NotAfter)),
 	}
 	colour := p.Colours()

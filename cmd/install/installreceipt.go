@@ -68,7 +68,7 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 	c := plan.Certificate
 	state := stateOf(plan.NamedCertificate, o.dryRun)
 	args := messages.Args{
-		"Subject": c.Subject, "Issuer": c.Issuer, "Until": messages.Own(p.Until(c.NotAfter)), "Token": info.Label,
+		"Subject": view.NameText(p.App, c.Subject), "Issuer": c.Issuer, "Until": messages.Own(p.Until(c.NotAfter)), "Token": info.Label,
 		"Label": foreign.Text(plan.Name.Label), "ID": messages.Own(hex.EncodeToString(plan.Name.ID)), "LeftOut": messages.Number(plan.LeftOut),
 		"OtherID": messages.Own(""), "Fingerprint": messages.Own("sha256:" + c.SHA256()[:16]),
 	}

@@ -108,7 +108,7 @@ func certificateText(p *frame.Printer, identity view.Identity, width int) string
 		return terminal.Printable(view.KeyText(identity)) + ", " + p.Text("list.no-certificate", nil)
 	}
 	return p.Text("list.certificate", messages.Args{
-		"Subject": foreign.Text(fitting(c.Subject.String(), width)), "Issuer": foreign.Text(fitting(shortName(c.Issuer), width)), "Until": messages.Own(p.UntilOf(c.NotAfter)),
+		"Subject": foreign.Text(fitting(view.NameText(p.App, c.Subject).Printable(), width)), "Issuer": foreign.Text(fitting(shortName(c.Issuer), width)), "Until": messages.Own(p.UntilOf(c.NotAfter)),
 	})
 }
 

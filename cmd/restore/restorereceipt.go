@@ -65,7 +65,7 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 	info := &r.Inventory.Token
 	uri := info.URI().With(done.Key).String()
 	args := messages.Args{
-		"File": foreign.Text(o.file), "Subject": done.Certificate.Subject, "Token": info.Label, "URI": foreign.Text(uri),
+		"File": foreign.Text(o.file), "Subject": view.NameText(p.App, done.Certificate.Subject), "Token": info.Label, "URI": foreign.Text(uri),
 		"Method": messages.Own(string(done.Method)), "Mechanism": messages.Own(done.Mechanism), "Chain": messages.Number(done.ChainLength), "Label": done.Key.Label(),
 		"ID": messages.Own(hex.EncodeToString(done.Key.ID())), "Until": messages.Own(p.Until(done.Certificate.NotAfter)),
 	}
@@ -130,7 +130,7 @@ func planResult(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.Restore
 func printPlan(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePlan) {
 	info := &r.Inventory.Token
 	fmt.Fprintln(p.Out, p.Text("restore.dry-run", messages.Args{
-		"File": foreign.Text(o.file), "Subject": r.Copy.Certificate.Subject, "Token": info.Label, "Method": messages.Own(string(plan.Method)),
+		"File": foreign.Text(o.file), "Subject": view.NameText(p.App, r.Copy.Certificate.Subject), "Token": info.Label, "Method": messages.Own(string(plan.Method)),
 		"Label": foreign.Text(plan.Name.Label), "ID": messages.Own(hex.EncodeToString(plan.Name.ID)), "Chain": messages.Number(len(r.Copy.Chain)),
 	}))
 	fmt.Fprint(p.Out, p.ReasonsText(r.Copy.Notices...))

@@ -151,16 +151,16 @@ func printKeys(p *frame.Printer, keys []*bridge.FileKey) {
 		args := messages.Args{"Name": foreign.Text(key.Title())}
 		id := "verify.key-alone"
 		if key.Certificate != nil {
-			id, args["Subject"], args["Fingerprint"] = "verify.key", key.Certificate.Subject, messages.Own(key.Certificate.SHA256())
+			id, args["Subject"], args["Fingerprint"] = "verify.key", view.NameText(p.App, key.Certificate.Subject), messages.Own(key.Certificate.SHA256())
 		}
 		p.Line("  ", args, id)
 	}
 }
 
 func printValid(p *frame.Printer, file string, v *bridge.VerifyResult, against *againstView) {
-	args := messages.Args{"File": foreign.Text(file), "Profile": messages.Own(v.Profile), "Iterations": messages.Number(v.Iterations), "Chain": messages.Number(v.OtherCertificates), "Name": v.FriendlyName, "Subject": messages.Own("–"), "Until": messages.Own("–")}
+	args := messages.Args{"File": foreign.Text(file), "Profile": messages.Own(v.Profile), "Count": messages.Number(v.Iterations), "Chain": messages.Number(v.OtherCertificates), "Name": v.FriendlyName, "Subject": messages.Own("–"), "Until": messages.Own("–")}
 	if v.Certificate != nil {
-		args["Subject"], args["Until"] = v.Certificate.Subject, messages.Own(p.Until(v.Certificate.NotAfter))
+		args["Subject"], args["Until"] = view.NameText(p.App, v.Certificate.Subject), messages.Own(p.Until(v.Certificate.NotAfter))
 	}
 	fmt.Fprintln(p.Out, p.Colours().Good(p.Text("verify.valid", args)))
 	if against != nil {
