@@ -3,7 +3,6 @@ package softhsmtests
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -70,9 +69,8 @@ func TestGuideFindsProfile(t *testing.T) {
 	g.pick(t, "guide.delete.title", "guide.delete.yes")
 	g.wait(t, g.texts.Text("guide.close", messages.Args{"Program": messages.Own("Firefox")}))
 	g.secret(t, "prompt.primary-password", nssPIN)
-	name := regexp.MustCompile(`\(([0-9a-f]{40})\)`)
-	until(t, "the name of the key is asked for", func() bool { return name.MatchString(g.seen()) })
-	g.typed(t, name.FindStringSubmatch(g.seen())[1]+"\n")
+	until(t, "the name of the key is asked for", func() bool { return strings.Contains(g.seen(), "(anna)") })
+	g.typed(t, "anna\n")
 	g.secret(t, "prompt.new-password", testPassword)
 	g.secret(t, "prompt.new-password.again", testPassword)
 	if command := g.command(t); command != "p11bridge export anna -o anna.pfx --delete-key --nss-db "+db.database {
@@ -82,7 +80,7 @@ func TestGuideFindsProfile(t *testing.T) {
 	g.choose(t, g.word("guide.copy.title"), "anna.pfx")
 	g.secret(t, "prompt.password", testPassword)
 	g.token(t, "guide.token.onto", profile)
-	g.pick(t, "guide.exportable.title", "guide.exportable.yes")
+	g.pick(t, "guide.exportable.title", "guide.exportable.yes.nss")
 	g.secret(t, "prompt.primary-password", nssPIN)
 	if command := g.command(t); command != "p11bridge restore anna.pfx --exportable --nss-db "+db.database {
 		t.Errorf("the command is %q", command)

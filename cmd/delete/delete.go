@@ -82,7 +82,7 @@ func runDelete(ctx context.Context, w *frame.Worker, o *deleteOptions) (frame.Re
 	}
 	if known == nil && !o.yes {
 		args := messages.Args{"Token": r.Inventory.Token.Label}
-		if err := w.ConfirmByName(ctx, "prompt.delete", args, r.Identity.PrivateKey); err != nil {
+		if err := w.ConfirmByName(ctx, "prompt.delete", args, r.Inventory, r.Identity); err != nil {
 			return frame.Result{}, err
 		}
 	}

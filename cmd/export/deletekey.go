@@ -24,7 +24,7 @@ func confirmDeletion(ctx context.Context, a *frame.App, o *exportOptions, r brid
 	if !terminal.Present() {
 		return frame.Usage("error.delete-needs-yes", nil)
 	}
-	return a.ConfirmByName(ctx, "prompt.delete-key", messages.Args{"Token": r.Inventory.Token.Label, "File": foreign.Text(o.out)}, r.Identity.PrivateKey)
+	return a.ConfirmByName(ctx, "prompt.delete-key", messages.Args{"Token": r.Inventory.Token.Label, "File": foreign.Text(o.out)}, r.Inventory, r.Identity)
 }
 
 // exportErrors are the words for a deletion that was not made, or not whole.

@@ -24,7 +24,7 @@ type question struct {
 	asking *unix.Termios // those while it stands
 }
 
-// Ask puts a question and reads a line. With hidden set the answer is not shown. The error is ErrNone, ErrGone or the
+// Ask puts a question, wrapped to the terminal, and reads a line. With hidden set the answer is not shown. The error is ErrNone, ErrGone or the
 // cause of ctx.
 func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
@@ -32,7 +32,8 @@ func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
 		return nil, ErrNone
 	}
 	defer tty.Close()
-	q := &question{tty: tty, text: text}
+	width, _ := size(tty)
+	q := &question{tty: tty, text: Wrap(text, min(width, MostColumns))}
 	if q.saved, err = unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS); err != nil {
 		return nil, ErrNone
 	}

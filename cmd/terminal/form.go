@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -130,13 +129,7 @@ func (f Form) askLine(ctx context.Context, q Line) (string, error) {
 
 // typed reads a line. Ctrl-C and Ctrl-D leave, and so does a terminal that goes away.
 func (f Form) typed(ctx context.Context, question string) (string, error) {
-	tty, err := os.OpenFile(Path, os.O_WRONLY, 0)
-	if err != nil {
-		return "", ErrNone
-	}
-	width, _ := size(tty)
-	tty.Close()
-	answer, err := Ask(ctx, Wrap(question, min(width, MostColumns)), false)
+	answer, err := Ask(ctx, question, false)
 	if errors.Is(err, ErrGone) {
 		return "", ErrLeft
 	}

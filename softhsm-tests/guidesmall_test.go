@@ -1,0 +1,83 @@
+package softhsmtests
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"p11bridge/cmd/messages"
+)
+
+// newSmallGuided is newGuided on a terminal of 80 columns and 24 rows.
+func newSmallGuided(t *testing.T, language string, p *place) *guided {
+	t.Helper()
+	g := newGuidedAt(t, screenColumns, language, false, p.directory, p.environment)
+	if err := unix.IoctlSetWinsize(int(g.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: screenColumns}); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// fits wants no line that is wider than the terminal.
+func (g *guided) fits(t *testing.T) {
+	t.Helper()
+	apart := drawing.ReplaceAllString(colour.ReplaceAllString(g.text(), ""), "\n") // where the cursor went, a line may end
+	for line := range strings.Lines(apart) {
+		if columns := wide(strings.TrimRight(line, "\n")); columns > screenColumns {
+			t.Errorf("%d columns: %q", columns, line)
+		}
+	}
+}
+
+// TestGuideOnSmallTerminal has several keys on one token: one is chosen and backed up, of one that cannot leave a report is saved, and
+// the password of the copy is mistyped until no try is left.
+func TestGuideOnSmallTerminal(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, _ bool) {
+		p := newPlace(t, leavingAndHeld+"\n"+`label="erin" id=05 key=p256 policy=wrappable certificate=valid`)
+		g := newSmallGuided(t, language, p)
+		g.toKeys(t)
+		cannot := g.texts.Text("guide.cannot.title", messages.Args{"Label": messages.Own("bob")})
+		g.choose(t, g.word("guide.key.title"), "bob – "+g.word("guide.key.cannot"))
+		if list := g.list(t, cannot); strings.Count(cannot+list, "\n") >= 24 {
+			t.Errorf("more than the screen holds:\n%s", list)
+		}
+		g.choose(t, cannot, g.word("guide.cannot.report"))
+		g.accept(t, "guide.file.title")
+		g.secret(t, "prompt.pin-optional", testPIN)
+		g.wait(t, g.texts.Text("guide.report.done", messages.Args{"File": messages.Own("bob-report.json"), "Page": messages.Own("bob-report.html")}))
+		for _, name := range []string{"bob-report.json", "bob-report.html"} {
+			if info, err := os.Stat(p.path(name)); err != nil || info.Size() == 0 {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+
+		g.toKeys(t)
+		g.choose(t, g.word("guide.key.title"), "erin – "+g.word("guide.key.can"))
+		g.pick(t, "guide.chain.title", "guide.chain.token")
+		g.pick(t, "guide.readers.title", "guide.readers.modern")
+		g.accept(t, "guide.file.title")
+		g.pick(t, "guide.delete.title", "guide.delete.no")
+		g.secret(t, "prompt.pin", testPIN)
+		g.secret(t, "prompt.new-password", testPassword)
+		g.secret(t, "prompt.new-password.again", testPassword)
+		if command := g.command(t); command != "p11bridge export erin -o erin.pfx" {
+			t.Errorf("the command is %q", command)
+		}
+
+		g.pick(t, "guide.menu.title", "guide.menu.check")
+		g.choose(t, g.word("guide.copy.title"), "erin.pfx")
+		for left := 2; left >= 0; left-- {
+			g.secret(t, "prompt.password", "not the password")
+			if left > 0 {
+				g.wait(t, g.texts.Text("guide.password.wrong", messages.Args{"Count": messages.Number(left)}))
+			}
+		}
+		g.wait(t, g.texts.Text("reason.password-incorrect.summary", nil), g.word("guide.command"))
+		g.leave(t)
+		g.kept(t)
+		g.fits(t)
+		p.absent(t, "bob.pfx")
+	})
+}
