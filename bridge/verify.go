@@ -186,7 +186,11 @@ func (v *VerifyResult) judgeOpening(facts pfx.Facts) {
 		v.add(verdict.PasswordEncoding, verdict.Fact{Name: "encoding", Value: string(encoding)})
 	}
 	if facts.Trailing > 0 {
-		v.add(verdict.TrailingData, verdict.Fact{Name: "bytes", Value: facts.Trailing})
+		evidence := []verdict.Fact{{Name: "bytes", Value: facts.Trailing}}
+		if facts.Another {
+			evidence = append(evidence, verdict.Fact{Name: "format", Value: FormatPFX})
+		}
+		v.add(verdict.TrailingData, evidence...)
 	}
 }
 

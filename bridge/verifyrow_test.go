@@ -14,6 +14,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -164,6 +165,7 @@ func makeVerifyRows(t *testing.T) []verifyRow {
 			`password-encoding {"encoding":"UTF-8, widened"}; weak-protection {"algorithm":"pbeWithSHAAnd3-KeyTripleDES-CBC","iterations":100000}`},
 		{"a key with a password of its own", reshrouded(t, good, encodeUnder("other", pfx.Modern, one)), false, `inner-password-differs {"part":"key"}`},
 		{"a line end behind it", append(bytes.Clone(good), '\n'), true, `trailing-data {"bytes":1}`},
+		{"another one behind it", append(bytes.Clone(good), good...), true, fmt.Sprintf(`trailing-data {"bytes":%d,"format":"PKCS#12"}`, len(good))},
 		{"in PEM", block("PKCS12", good), true, `file-as-text {"encoding":"PEM"}`},
 		{"in Base64", []byte(base64.StdEncoding.EncodeToString(good)), true, `file-as-text {"encoding":"Base64"}`},
 		{"too much salt", outside(t, 1<<16+1, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}), false, `file-beyond-limits {"what":"salt length","value":65537,"limit":65536}`},

@@ -39,7 +39,9 @@ type container struct {
 	wasDER  bool
 	// trailing counts the bytes behind the file.
 	trailing int
-	count    bagCount
+	// another tells that they begin as a PFX does.
+	another bool
+	count   bagCount
 	// broken is what is wrong with the content that the MAC is made over: only the MAC reports whether it is damage.
 	broken error
 	// copies hold everything that the structures above point into. They may hold a key in clear.
@@ -82,7 +84,7 @@ func readContainer(file []byte) (*container, error) {
 	if err != nil {
 		return c, err
 	}
-	c.trailing = rest
+	c.trailing, c.another = rest, LooksLikePFX(file[len(file)-rest:])
 	var sequence, info, content cryptobyte.String
 	var version int64
 	if !der.ReadASN1(&sequence, asn1.SEQUENCE) || !sequence.ReadASN1Integer(&version) || version != 3 ||

@@ -44,6 +44,8 @@ type Facts struct {
 	BER bool
 	// Trailing counts the bytes behind the file, which nothing protects.
 	Trailing int
+	// Another tells that the bytes behind the file begin as a PFX does. They are not read.
+	Another bool
 	// Broken tells that something within is not as RFC 7292 prescribes. Only the MAC reports whether it is damage.
 	Broken bool
 	// Unsupported names the first algorithm that Decode would refuse, whatever the password.
@@ -67,7 +69,7 @@ func Inspect(file []byte) (*Facts, error) {
 
 // facts describes the container as far as it is open.
 func (c *container) facts() Facts {
-	f := Facts{MAC: NoMAC, Counted: c.broken == nil, BER: !c.wasDER, Trailing: c.trailing, Broken: c.broken != nil}
+	f := Facts{MAC: NoMAC, Counted: c.broken == nil, BER: !c.wasDER, Trailing: c.trailing, Another: c.another, Broken: c.broken != nil}
 	if c.mac != nil {
 		f.MAC, f.MACIterations = c.mac.name, c.mac.iterations
 		f.lower(c.mac.iterations)

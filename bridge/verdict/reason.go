@@ -251,7 +251,7 @@ var table = []Entry{
 	{FileEmpty, Spoils, nil, "RFC 7292 §4"},
 	{FileBeyondLimits, Unjudged, []string{"what", "value", "limit"}, "RFC 7292 §4"},
 	{FileAsText, Notices, []string{"encoding"}, "RFC 7292 §4; RFC 7468; RFC 4648 §4"},
-	{TrailingData, Notices, []string{"bytes"}, "RFC 7292 §4"},
+	{TrailingData, Notices, []string{"bytes", "format"}, "RFC 7292 §4"},
 	{JavaKeyStore, Spoils, []string{"format"}, "keytool(1)"},
 	{PrivateKeyUnprotected, Spoils, []string{"format"}, "RFC 5958 §2; RFC 7468 §10"},
 	{PrivateKeyAlone, Spoils, []string{"format"}, "RFC 5958 §3; RFC 7468 §11"},
