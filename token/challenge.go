@@ -16,12 +16,12 @@ import (
 // challengeSize is the length in bytes of a message that is signed only to prove which key signs.
 const challengeSize = 32
 
-// ErrOtherKey means that a private key response a challenge, and is another one than that of the public key.
+// ErrOtherKey means that a private key answered a challenge, and is another one than that of the public key.
 var ErrOtherKey = errors.New("the private key is not the one of this public key")
 
 // CannotShowError means that a private key could not be asked whose it is. That says nothing about whose it is.
 type CannotShowError struct {
-	Answers []string // what the token response to each way: "C_SignInit with CKM_ECDSA: CKR_MECHANISM_INVALID"
+	Answers []string // what the token answered to each way: "C_SignInit with CKM_ECDSA: CKR_MECHANISM_INVALID"
 	PIN     bool     // the key wants the PIN for each use (CKA_ALWAYS_AUTHENTICATE), and there is none at hand
 	Err     error    // the first answer; nil where the token was not asked
 }

@@ -27,6 +27,9 @@ func (a *App) Problem(err error) string {
 	if err == nil {
 		return ""
 	}
+	if errors.As(err, new(*archive.SavedError)) { // that the file stands says more than why it may not
+		return strings.TrimSuffix(a.describe(err).Text(a), ".")
+	}
 	if words := a.causeWords(err); words != OneLine(err) {
 		return words
 	}
