@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"time"
 
 	"p11bridge/bridge/archive"
@@ -100,7 +101,9 @@ func (item *Item) plan(backups *archive.Archive, remake bool) {
 		item.Outcome = Refused
 	case identity.Certificate == nil:
 		item.Outcome = WithoutCertificate
-		item.Verdict = item.Verdict.Refuse(verdict.Because(verdict.KeyWithoutCertificate, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(identity.PrivateKey.ID())}))
+		missing := verdict.Because(verdict.KeyWithoutCertificate, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(identity.PrivateKey.ID())})
+		others := slices.DeleteFunc(slices.Clone(item.Verdict.Reasons), func(r verdict.Reason) bool { return r.Code == missing.Code })
+		item.Verdict.Reasons = append([]verdict.Reason{missing}, others...) // it may leave as before
 	default:
 		item.Outcome = Pending
 		item.Name, item.replaces = backups.NameFor(string(identity.Label()), identity.Certificate.Parsed.SHA256())

@@ -157,7 +157,11 @@ func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, i
 func printRefused(p *frame.Printer, colour terminal.Colours, items []*bridge.Item) {
 	for _, item := range items {
 		if item.Outcome == bridge.Refused || item.Outcome == bridge.WithoutCertificate {
-			fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.refused", itemArgs(item))))
+			id := "export-all.refused"
+			if item.Verdict.Exportable && item.Outcome == bridge.WithoutCertificate {
+				id = "export-all.without-certificate"
+			}
+			fmt.Fprintln(p.Out, colour.Bad(p.Text(id, itemArgs(item))))
 			printReasons(p, item.Verdict.Reasons)
 			if item.Untried {
 				p.Line("  ", nil, "export-all.untried")
