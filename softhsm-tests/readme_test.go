@@ -124,10 +124,8 @@ func answered(t *testing.T, b block, directory, pin string, environment ...strin
 		default:
 		}
 		text := term.text()
-		question := text[at:]
-		if i := strings.LastIndex(question, "\n"); i >= 0 {
-			question = question[i+1:]
-		}
+		lines := strings.Split(text[at:], "\n")
+		question := strings.Join(lines[max(0, len(lines)-2):], "\n") // a long one is of two lines
 		if strings.HasSuffix(question, ": ") && !term.echoes(t) {
 			at = len(text)
 			answer := testPassword
