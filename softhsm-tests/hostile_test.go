@@ -38,7 +38,7 @@ func (s *stage) performHostile(t *testing.T, module string, c *sweptCommand, dir
 	args := append(slices.Clone(c.args), "--module="+module, tokenArgument, pinArgument)
 	r := s.run(directory, environment, append(args, more...)...)
 	if strings.HasPrefix(mode, "close:") { // SoftHSM's own file as well, in the middle of C_Login
-		mendToken(t, s.scenes[c.scene], directory)
+		mendToken(t, s.scenes[c.scene], directory, true)
 	}
 	a := s.lookAfter(s.scenes[c.scene], directory, r)
 	if strings.Contains(r.stdout, "P11HOSTILE") {

@@ -144,7 +144,7 @@ func (s *stage) performFailing(t *testing.T, failing string, f failedCall, direc
 		t.Errorf("%v\n%s", err, r.stderr)
 	}
 	if f.below != "" {
-		mendToken(t, s.scenes[f.command.scene], directory)
+		mendToken(t, s.scenes[f.command.scene], directory, false)
 	}
 	return s.lookAfter(s.scenes[f.command.scene], directory, r)
 }
