@@ -16,7 +16,6 @@ import (
 	"p11bridge/bridge/demo"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
@@ -72,11 +71,7 @@ func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Resu
 	for _, t := range tokens {
 		request.Tokens = append(request.Tokens, t.Empty)
 	}
-	p := terminal.NewProgress(w.Progress(), w.Text, len(copies))
-	request.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
-	request.Ended = func(c *bridge.CheckedCopy) { p.Ended(view.CheckedLine(w.App, c)) }
-	err = bridge.CheckAll(ctx, request, copies)
-	p.End()
+	err = view.CheckAll(ctx, w.App, request, copies)
 	noted := bridge.NoteDrill(o.dir, copies, request.Now) // of an interrupted drill, too: what was restored was restored
 	if err != nil {
 		return frame.Result{}, err

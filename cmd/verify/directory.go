@@ -2,11 +2,9 @@ package verify
 
 import (
 	"context"
-	"path/filepath"
 
 	"p11bridge/bridge"
 	"p11bridge/cmd/frame"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token/secret"
 )
@@ -27,12 +25,7 @@ func verifyDirectory(ctx context.Context, a *frame.App, o *verifyOptions) (frame
 	}
 	defer password.Wipe()
 	request := bridge.CheckAllRequest{Password: func() (*secret.Text, error) { return password, nil }, Now: a.Now()}
-	p := terminal.NewProgress(a.Progress(), a.Text, len(copies))
-	request.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
-	request.Ended = func(c *bridge.CheckedCopy) { p.Ended(view.CheckedLine(a, c)) }
-	err = bridge.CheckAll(ctx, request, copies)
-	p.End()
-	if err != nil {
+	if err := view.CheckAll(ctx, a, request, copies); err != nil {
 		return frame.Result{}, err
 	}
 	shown := view.CheckedCopiesOf("p11bridge.verify-all/1", backups, copies, nil)

@@ -218,7 +218,13 @@ func outcomeText(a *frame.App, c *bridge.CheckedCopy) string {
 	return text
 }
 
-// CheckedLine says in one line what became of a copy, for a log.
-func CheckedLine(a *frame.App, c *bridge.CheckedCopy) string {
-	return terminal.Printable(filepath.Base(c.Path)) + ": " + outcomeText(a, c)
+// CheckAll checks the copies and tells how far it is.
+func CheckAll(ctx context.Context, a *frame.App, r bridge.CheckAllRequest, copies []*bridge.CheckedCopy) error {
+	p := terminal.NewProgress(a.Progress(), a.Text, len(copies))
+	defer p.End()
+	r.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
+	r.Ended = func(c *bridge.CheckedCopy) {
+		p.Ended(terminal.Printable(filepath.Base(c.Path)) + ": " + outcomeText(a, c))
+	}
+	return bridge.CheckAll(ctx, r, copies)
 }
