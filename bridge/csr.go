@@ -293,8 +293,8 @@ func (r CSRRequest) sameKey() pki.PublicKey {
 	return r.Identity.Public
 }
 
-// Request makes the signing request (PKCS#10, RFC 2986) that the plan describes, or that it plans itself where that is nil, has it signed on the token, verifies the
-// signature with the public key that was read here, and gives it out. Whatever fails after a new key pair was made removes
+// CreateCSR makes the signing request (PKCS#10, RFC 2986) that the plan describes, or that it plans itself where that is nil, has it
+// signed on the token, verifies the signature with the public key that was read here, and gives it out. Whatever fails after a new key pair was made removes
 // that again. The error is one of those above, a *GenerateError, a *FileError, a *token.LoginError for a key that wants its
 // PIN for each signature, a *token.RemainsError, or comes from the token or the context.
 func CreateCSR(ctx context.Context, r CSRRequest, plan *CSRPlan) (*CSRResult, error) {

@@ -90,44 +90,48 @@ func (e *KeyRemainsError) Error() string {
 // Unwrap gives what the token answered.
 func (e *KeyRemainsError) Unwrap() error { return e.Err }
 
+// Deletion is a request that was checked. Nothing else can destroy a key.
+type Deletion struct{ request DeleteRequest }
+
 // Check finds out whether the key may be destroyed, and whether the copy is one of this very key; it destroys nothing. A copy
-// that is none is in its Verification, and no error. The error is a *NoKeyError, ErrWriteProtected, ErrNotDestroyable, a
+// that is none is in its VerifyResult, and no error: Delete refuses it. The error is a *NoKeyError, ErrWriteProtected, ErrNotDestroyable, a
 // *token.CannotShowError, a *archive.FileError for a copy on a medium that does not last, or comes from the token.
-func (r DeleteRequest) Check(ctx context.Context) error {
+func (r DeleteRequest) Check(ctx context.Context) (*Deletion, error) {
 	r, err := r.validate()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	key := r.Identity.PrivateKey
 	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) {
-		return ErrWriteProtected
+		return nil, ErrWriteProtected
 	}
 	may, err := r.Session.Destroyable(key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if may == token.False {
-		return ErrNotDestroyable
+		return nil, ErrNotDestroyable
 	}
 	if r.Copy == nil || !r.Copy.Result.Valid {
-		return nil
+		return &Deletion{r}, nil
 	}
 	if !r.Copy.AllowVolatile {
 		if _, err := archive.CheckLasting(r.Copy.Path); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Verdict, r.Inventory.Token.URI().With(key).String())
+	if err := r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Verdict, r.Inventory.Token.URI().With(key).String()); err != nil {
+		return nil, err
+	}
+	return &Deletion{r}, nil
 }
 
-// Delete destroys the key in a session of its own, after Check, as an export does that deletes: the object is read anew; a copy must
+// Delete destroys the key in a session of its own, as an export does that deletes: the object is read anew; a copy must
 // be the file that was judged right before C_DestroyObject and after it, or is written again; the token is listed anew. The error is
-// a *KeyRemainsError where the token was asked, or where the copy kept it from that; any other means that nothing was done to the
-// key.
-func (r DeleteRequest) Delete(ctx context.Context) (err error) {
-	if r, err = r.validate(); err != nil {
-		return err
-	}
+// archive.ErrNotProven for a copy that is none, a *KeyRemainsError where the token was asked, or where the copy kept it from that; any
+// other means that nothing was done to the key.
+func (d *Deletion) Delete(ctx context.Context) (err error) {
+	r := d.request
 	if r.Copy != nil && !r.Copy.Result.Valid {
 		return archive.NotProven("the file that was named as a copy")
 	}

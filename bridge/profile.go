@@ -1,7 +1,7 @@
 // Package bridge carries keys and certificates over from tokens to PFX files and back.
 //
 // Fill a request and call the operation: Export and ExportAll out of a token, Verify for a file, OpenCopies and Restore back onto a
-// token, CreateCSR and Install for a renewal, DeleteRequest.Check and DeleteRequest.Delete to destroy a key. An operation X takes an
+// token, CreateCSR and Install for a renewal, DeleteRequest.Check and Deletion.Delete to destroy a key. An operation X takes an
 // XRequest, may work out an XPlan before it does anything, and gives an XResult.
 //
 // A PFX is DER; a password is UTF-8; digests are SHA-256 in lower-case hexadecimal; times of records are RFC 3339 in UTC. Whatever a

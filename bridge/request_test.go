@@ -26,8 +26,7 @@ var zeroRequests = map[string]func(context.Context) error{
 	"plan an installation": func(ctx context.Context) error { _, err := InstallRequest{}.Plan(ctx); return err },
 	"request":              func(ctx context.Context) error { _, err := CreateCSR(ctx, CSRRequest{}, nil); return err },
 	"plan a request":       func(context.Context) error { _, err := CSRRequest{}.Plan(); return err },
-	"delete":               func(ctx context.Context) error { return DeleteRequest{}.Delete(ctx) },
-	"check a deletion":     func(ctx context.Context) error { return DeleteRequest{}.Check(ctx) },
+	"check a deletion":     func(ctx context.Context) error { _, err := DeleteRequest{}.Check(ctx); return err },
 }
 
 // incompleteRequests leave out one thing that is needed.
@@ -61,7 +60,8 @@ func incompleteRequests(t *testing.T) map[string]func(context.Context) error {
 			return err
 		},
 		"delete, a copy not judged": func(ctx context.Context) error {
-			return DeleteRequest{Session: session, Inventory: inventory, Copy: &KnownCopy{}}.Delete(ctx)
+			_, err := DeleteRequest{Session: session, Inventory: inventory, Copy: &KnownCopy{}}.Check(ctx)
+			return err
 		},
 		"verify, no password": func(ctx context.Context) error { _, err := Verify(ctx, VerifyRequest{File: file}); return err },
 		"open, no password":   func(ctx context.Context) error { _, err := OpenCopies(ctx, VerifyRequest{File: file}); return err },
@@ -99,7 +99,7 @@ func TestRequestsTakeWhatIsNotNamed(t *testing.T) {
 		t.Errorf("delete, judged before: %+v, %v", r.Verdict, err)
 	}
 	var noKey *NoKeyError
-	if err := (DeleteRequest{Session: session, Inventory: inventory}).Delete(t.Context()); !errors.As(err, &noKey) || noKey.Verdict.Empty() {
+	if _, err := (DeleteRequest{Session: session, Inventory: inventory}).Check(t.Context()); !errors.As(err, &noKey) || noKey.Verdict.Empty() {
 		t.Errorf("delete without a key: %v", err)
 	}
 	each := ExportRequest{Password: secret.New([]byte("Sturm und Drang 1774"))}

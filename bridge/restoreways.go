@@ -152,7 +152,7 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 func (r RestoreRequest) prove(ctx context.Context, in *entered, added *token.Additions, key *token.Object) error {
 	err := r.Session.Prove(ctx, key, in.template.Public)
 	var answer *token.Error
-	if !errors.As(err, &answer) || !answer.SignsLater() || in.plan.certificate != nil {
+	if !errors.As(err, &answer) || !answer.SignsLater() || in.plan.certificate != nil || in.certificate != nil {
 		return err
 	}
 	certificate, refusedCertificate := added.StoreCertificate(in.plan.Name, r.Copy.Certificate)

@@ -105,7 +105,7 @@ func (a *Additions) make(function, detail string, wanted []*addition, call func(
 	return nil
 }
 
-// tell names what was added, and what is about to be, to an observer that wants to know. It names none at the end.
+// noteWanted names what was added, and what is about to be, to an observer that wants to know. It names none at the end.
 func (a *Additions) noteWanted(wanted []*addition) {
 	observer, wants := a.session.module.observer.(AdditionObserver)
 	if !wants {

@@ -27,7 +27,7 @@ type Incident struct {
 // Health is a module's state in one word.
 type Health string
 
-// The lights.
+// The states of a module.
 const (
 	HealthOK     Health = "ok"     // a token can be used and nothing stands in the way
 	HealthLook   Health = "look"   // the module works, and something keeps from a token
@@ -213,7 +213,7 @@ func NoModuleReason(configurations []host.Configuration) Reason {
 	return Because(NoModuleFound, Fact{"configurations", len(configurations)})
 }
 
-// beginning bounds what a module printed.
+// opening bounds what a module printed.
 func opening(text string) string {
 	const most = 1000
 	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))

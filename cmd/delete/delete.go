@@ -71,7 +71,8 @@ func runDelete(ctx context.Context, w *frame.Worker, o *deleteOptions) (frame.Re
 		Session: found.Session, Inventory: found.Inventory, Identity: found.Identity,
 		Verdict: judged, Copy: known,
 	}
-	if err := r.Check(ctx); err != nil {
+	checked, err := r.Check(ctx)
+	if err != nil {
 		return frame.Result{}, err
 	}
 	if known != nil && !known.Result.Valid {
@@ -86,7 +87,7 @@ func runDelete(ctx context.Context, w *frame.Worker, o *deleteOptions) (frame.Re
 			return frame.Result{}, err
 		}
 	}
-	if err := r.Delete(ctx); err != nil {
+	if err := checked.Delete(ctx); err != nil {
 		return frame.Result{}, err
 	}
 	return result(o, r), nil
