@@ -45,24 +45,12 @@ func Export(ctx context.Context, r ExportRequest) (*ExportResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fault := r.Identity.PrivateKey.Fault(); fault != nil { // no verdict rests on what could not be read
-		return nil, fault.Err()
-	}
-	if r.Verdict.Final() {
-		return nil, &RefusedError{Verdict: r.Verdict}
-	}
-	if err := r.Target.Check(); err != nil {
+	if err := r.Check(); err != nil {
 		return nil, err
 	}
 	medium, err := archive.CheckLasting(r.Target.Path)
 	if err != nil && r.DeleteKey && !r.AllowVolatile {
 		return nil, err
-	}
-	if _, known := token.PublicKeyOf(r.Identity.PrivateKey); known && r.Identity.Certificate == nil && r.Certificate == nil {
-		if !r.Verdict.Exportable { // a certificate would not help
-			return nil, &RefusedError{Verdict: r.Verdict}
-		}
-		return nil, ErrNoCertificate
 	}
 	var failures []*methodFailure
 	for _, method := range r.methods() {
@@ -78,6 +66,31 @@ func Export(ctx context.Context, r ExportRequest) (*ExportResult, error) {
 		failures = append(failures, failure)
 	}
 	return nil, r.refusal(failures)
+}
+
+// Check finds what stands against the export before anything is tried, and does nothing: Export begins with it, and a dry run is
+// it alone. The error is one of Export's.
+func (r ExportRequest) Check() error {
+	if fault := r.Identity.PrivateKey.Fault(); fault != nil { // no verdict rests on what could not be read
+		return fault.Err()
+	}
+	if r.Verdict.Final() {
+		return &RefusedError{Verdict: r.Verdict}
+	}
+	if err := r.Target.Check(); err != nil {
+		return err
+	}
+	public, known := token.PublicKeyOf(r.Identity.PrivateKey)
+	switch {
+	case !known:
+	case r.Identity.Certificate == nil && r.Certificate == nil && !r.Verdict.Exportable: // a certificate would not help
+		return &RefusedError{Verdict: r.Verdict}
+	case r.Identity.Certificate == nil && r.Certificate == nil:
+		return ErrNoCertificate
+	case r.Certificate != nil && !r.Certificate.PublicKey.Equal(public):
+		return r.mismatch(r.Certificate.PublicKey, public)
+	}
+	return nil
 }
 
 // exportBy makes, proves and places the file by one method. A *methodFailure leaves the next method its chance.

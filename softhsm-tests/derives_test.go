@@ -21,9 +21,7 @@ func TestKeyThatDoesNotSign(t *testing.T) {
 		private := plantedKey(t, label, id, key, false).is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKADerive, true)
 		objects = append(objects, private.is(token.CKASign, false), plantedCertificate(t, label, id, issue(t, p.directory, label, key).certificatePEM))
 	}
-	if answers := plant(t, p.environment, softHSM(t), "matrix", testPIN, "", objects); strings.Join(answers, "") != "0000" {
-		t.Fatalf("the token takes them not: %q", answers)
-	}
+	p.plant(t, objects...)
 	if r := p11bridge(t, p.environment, p.export("derives", "--iterations", "1000")...); r.code != 0 {
 		t.Fatalf("export: exit code %d\n%s", r.code, r.stderr)
 	}
@@ -84,9 +82,7 @@ func TestKeyOfAnotherDigest(t *testing.T) {
 		key, id := newRSA(t), byte(i+1)
 		private := plantedKey(t, row.label, id, key, false).is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKASign, true).bytes(0x40000600, allowed)
 		certificate := plantedCertificate(t, row.label, id, issue(t, p.directory, row.label, key).certificatePEM)
-		if answers := plant(t, p.environment, softHSM(t), "matrix", testPIN, "", []*object{private, certificate}); strings.Join(answers, "") != "00" {
-			t.Fatalf("the token takes them not: %q", answers)
-		}
+		p.plant(t, private, certificate)
 		if r := p11bridge(t, p.environment, p.export(row.label, "--iterations", "1000")...); r.code != 0 {
 			t.Fatalf("export %s: exit code %d\n%s", row.label, r.code, r.stderr)
 		}
@@ -101,5 +97,48 @@ func TestKeyOfAnotherDigest(t *testing.T) {
 		if out, err := exec.Command("openssl", "req", "-in", p.path(row.label+".csr"), "-noout", "-verify").CombinedOutput(); row.algorithm != "" && err != nil {
 			t.Errorf("%s: %v\n%s", row.label, err, out)
 		}
+	}
+}
+
+// TestKeyThatDecryptsOnly has keys that may do nothing but decrypt, each by one mechanism alone: they show whose they are.
+func TestKeyThatDecryptsOnly(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "matrix"`)
+	for i, row := range []struct {
+		label     string
+		mechanism uint64
+	}{{"pkcs1", 0x01}, {"oaep", 0x09}} {
+		key, id := newRSA(t), byte(i+1)
+		private := plantedKey(t, row.label, id, key, false).is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKASign, false).
+			is(token.CKADecrypt, true).bytes(0x40000600, binary.NativeEndian.AppendUint64(nil, row.mechanism))
+		p.plant(t, private, plantedCertificate(t, row.label, id, issue(t, p.directory, row.label, key).certificatePEM))
+		if r := p11bridge(t, p.environment, p.export(row.label, "--iterations", "1000")...); r.code != 0 {
+			t.Fatalf("export %s: exit code %d\n%s", row.label, r.code, r.stderr)
+		}
+		against := p11bridge(t, p.environment, "verify", p.file(row.label+".pfx"), "--against", row.label, "--pin-source", p.pin, "--password-source", p.password, "--json")
+		if against.code != 0 || !against.document.Valid {
+			t.Errorf("%s: exit code %d\n%s%s", row.label, against.code, against.stdout, against.stderr)
+		}
+	}
+}
+
+// TestKeyThatTellsAnotherModulus has a key with the public attributes of another one, which could leave more easily: it takes neither
+// the certificate nor the backup of the one that it is not.
+func TestKeyThatTellsAnotherModulus(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "matrix"`)
+	key := newRSA(t)
+	other := *newRSA(t)
+	other.N = key.N
+	p.plant(t,
+		plantedKey(t, "liar", 1, &other, false).is(token.CKASensitive, false).is(token.CKAExtractable, true).is(token.CKASign, true),
+		plantedKey(t, "good", 2, key, false).is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKASign, true),
+		plantedCertificate(t, "certificate", 1, issue(t, p.directory, "good", key).certificatePEM))
+	list := p11bridge(t, p.environment, "list", "--json", "--pin-source", p.pin)
+	if good, liar := list.identity(t, "good"), list.identity(t, "liar"); good.Certificate == nil || good.PrivateKey == nil || liar.Certificate != nil {
+		t.Errorf("the certificate is not the good key's:\n%s", list.stdout)
+	}
+	if r := p11bridge(t, p.environment, p.export("good", "--iterations", "1000")...); r.code != 0 {
+		t.Errorf("export: exit code %d\n%s", r.code, r.stderr)
 	}
 }

@@ -126,3 +126,13 @@ func plant(t *testing.T, environment []string, module, label, pin, reserved stri
 	}
 	return answers
 }
+
+// plant puts objects on the place's token, which has to take them all.
+func (p *place) plant(t *testing.T, objects ...*object) {
+	t.Helper()
+	for i, answer := range plant(t, p.environment, softHSM(t), "matrix", testPIN, "", objects) {
+		if answer != "0" {
+			t.Fatalf("the token does not take object %d: 0x%s", i, answer)
+		}
+	}
+}

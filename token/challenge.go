@@ -1,15 +1,11 @@
 package token
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 
-	"github.com/miekg/pkcs11"
-
-	"p11bridge/token/cryptoki"
 	"p11bridge/token/pki"
 )
 
@@ -133,36 +129,6 @@ func (c *signedChallenge) verify(public pki.PublicKey) error {
 		return fmt.Errorf("%w: %w", ErrOtherKey, err)
 	}
 	return &CannotShowError{Answers: []string{err.Error()}, Err: err}
-}
-
-// proveByDecryption has an RSA key decrypt a challenge (PKCS#11 v3.1 §5.10, §6.1.6). An error of the token shows nothing: many
-// keys that are not the right one answer CKR_ENCRYPTED_DATA_INVALID, and so does a token that is at a loss.
-func (s *Session) proveByDecryption(key *Object, public pki.PublicKey, cannot *CannotShowError) error {
-	message := make([]byte, challengeSize)
-	if _, err := rand.Read(message); err != nil {
-		return fmt.Errorf("make a challenge: %w", err)
-	}
-	ciphertext, err := public.Encrypt(rand.Reader, message)
-	if err != nil {
-		return fmt.Errorf("make a challenge: %w", err)
-	}
-	const mechanism = CKM(pkcs11.CKM_RSA_PKCS)
-	var clear []byte
-	err = s.use(key, "C_DecryptInit", "C_Decrypt", mechanism,
-		func() error {
-			return s.module.functions.DecryptInit(s.handle, cryptoki.Mechanism{Type: uint(mechanism)}, key.handle)
-		},
-		func() (err error) { clear, err = s.module.functions.Decrypt(s.handle, ciphertext); return err })
-	var answer *Error
-	switch {
-	case err == nil && bytes.Equal(clear, message):
-		return nil
-	case err == nil:
-		return fmt.Errorf("%w: it decrypts to something else", ErrOtherKey)
-	case errors.As(err, &answer) && (answer.Judges() || answer.Code == pkcs11.CKR_ENCRYPTED_DATA_INVALID):
-		return cannot.with(mechanism, answer)
-	}
-	return err
 }
 
 // with adds the answer to one more way.

@@ -83,7 +83,7 @@ func certificates(objects []*Object) []*Certificate {
 }
 
 // PublicKeyOf gives the public key that a key object tells of itself. It is false where the object does not tell enough,
-// as EC private keys mostly do.
+// as EC private keys mostly do, or where a signature has shown that it tells another one's.
 func PublicKeyOf(o *Object) (pki.PublicKey, bool) {
 	if o.ownKey != nil {
 		return o.ownKey.public, o.ownKey.known
@@ -97,6 +97,14 @@ func readPublicKey(o *Object) (pki.PublicKey, bool) {
 		key, err := pki.ParsePublicKey(o.ProvenPublicKey)
 		return key, err == nil
 	}
+	if told, known := toldPublicKey(o); known && !o.refuted(told) {
+		return told, true
+	}
+	return pki.PublicKey{}, false
+}
+
+// toldPublicKey is what the object's attributes say.
+func toldPublicKey(o *Object) (pki.PublicKey, bool) {
 	if info := o.Attributes.Bytes(CKAPublicKeyInfo); len(info) > 0 {
 		if key, err := pki.ParsePublicKey(info); err == nil {
 			return key, true

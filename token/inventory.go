@@ -42,6 +42,9 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 		return nil, err
 	}
 	l := newLinker(objects)
+	if err := s.compareTwins(ctx, l); err != nil {
+		return nil, err
+	}
 	if err := s.settle(ctx, l); err != nil {
 		return nil, err
 	}

@@ -95,6 +95,7 @@ func (l *linker) addPrivateKeys() {
 	alike := map[likeness]bool{}
 	for _, o := range l.privateKeys {
 		public, known := PublicKeyOf(o)
+		delete(l.own, o)
 		if known {
 			l.own[o] = public
 			h := l.hold(public)

@@ -147,6 +147,8 @@ var identityRows = []struct {
 	{"a public key twice, and no private key", []specimen{{public, "p", "1", "A", nil}, {public, "q", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none =q"}},
 	{"two certificates of one key, and no private key", []specimen{{cert, "c", "1", "A", nil}, {cert, "d", "1", "A", nil}}, []string{"c none", "d none"}},
 	{"a private key twice", []specimen{{private, "k", "1", "A", nil}, {private, "l", "2", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key =l"}},
+	{"a key whose own public half a signature refuted", []specimen{{private, "k", "1", "A", refuted("A")}, {private, "l", "2", "A", nil}, {cert, "c", "1", "A", nil}},
+		[]string{"k none", "l+c public-key"}},
 	{"an unreadable certificate", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "", nil}}, []string{"k none", "c none"}},
 	{"other objects are no identities", []specimen{{CKOSecretKey, "s", "1", "", nil}, {CKOData, "d", "1", "", nil}, {private, "k", "1", "A", nil}}, []string{"k none"}},
 }

@@ -108,6 +108,9 @@ func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.Export
 	if r.Verdict.Final() {
 		return frame.Result{}, &bridge.RefusedError{Verdict: r.Verdict}
 	}
+	if err := r.Check(); err != nil {
+		return frame.Result{}, err
+	}
 	if o.dryRun {
 		return dryRunResult(r), nil
 	}

@@ -214,15 +214,20 @@ void p11b_set_ecdh1_derive(CK_ECDH1_DERIVE_PARAMS *parameters, void *public, CK_
 	parameters->public = public;
 }
 
+void p11b_set_oaep(CK_RSA_PKCS_OAEP_PARAMS *parameters, CK_ULONG hash, CK_ULONG mgf)
+{
+	parameters->hash = hash;
+	parameters->mgf = mgf;
+	parameters->source = 1; /* CKZ_DATA_SPECIFIED */
+	parameters->data = NULL;
+	parameters->length = 0;
+}
+
 void p11b_set_rsa_aes_key_wrap(CK_RSA_AES_KEY_WRAP_PARAMS *parameters, CK_RSA_PKCS_OAEP_PARAMS *oaep, CK_ULONG bits, CK_ULONG hash, CK_ULONG mgf)
 {
 	parameters->bits = bits;
 	parameters->oaep = oaep;
-	oaep->hash = hash;
-	oaep->mgf = mgf;
-	oaep->source = 1; /* CKZ_DATA_SPECIFIED */
-	oaep->data = NULL;
-	oaep->length = 0;
+	p11b_set_oaep(oaep, hash, mgf);
 }
 
 /* p11b_wipe calls through volatile, so that no compiler leaves it out before a free. */

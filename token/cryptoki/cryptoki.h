@@ -136,6 +136,7 @@ void p11b_set_attribute(CK_ATTRIBUTE *template, size_t at, CK_ULONG type, void *
 CK_ULONG p11b_attribute_length(const CK_ATTRIBUTE *template, size_t at);
 void p11b_set_mechanism(CK_MECHANISM *mechanism, CK_ULONG type, void *parameter, CK_ULONG length);
 void p11b_set_ecdh1_derive(CK_ECDH1_DERIVE_PARAMS *parameters, void *public, CK_ULONG length);
+void p11b_set_oaep(CK_RSA_PKCS_OAEP_PARAMS *parameters, CK_ULONG hash, CK_ULONG mgf);
 void p11b_set_rsa_aes_key_wrap(CK_RSA_AES_KEY_WRAP_PARAMS *parameters, CK_RSA_PKCS_OAEP_PARAMS *oaep, CK_ULONG bits, CK_ULONG hash, CK_ULONG mgf);
 void p11b_wipe(void *memory, size_t size);
 

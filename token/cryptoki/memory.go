@@ -90,8 +90,15 @@ type Mechanism struct {
 	Parameter []byte
 	// RSAAESKeyWrap is the parameter of CKM_RSA_AES_KEY_WRAP, which has pointers in it.
 	RSAAESKeyWrap *RSAAESKeyWrap
+	// OAEP is the parameter of CKM_RSA_PKCS_OAEP, which may have a pointer in it.
+	OAEP *OAEP
 	// ECDH1Public is the other side's public point in CK_ECDH1_DERIVE_PARAMS, with CKD_NULL (PKCS#11 v3.1 §6.3.17).
 	ECDH1Public []byte
+}
+
+// OAEP is CK_RSA_PKCS_OAEP_PARAMS with a label that is empty (PKCS#11 v3.1 §6.1.8).
+type OAEP struct {
+	Hash, MGF uint
 }
 
 // RSAAESKeyWrap is CK_RSA_AES_KEY_WRAP_PARAMS with an OAEP label that is empty (PKCS#11 v3.1 §6.1.23).
@@ -109,6 +116,13 @@ func (m *memory) mechanism(mechanism Mechanism) *C.CK_MECHANISM {
 		secret.Outside(func() {
 			C.p11b_set_rsa_aes_key_wrap((*C.CK_RSA_AES_KEY_WRAP_PARAMS)(parameter), (*C.CK_RSA_PKCS_OAEP_PARAMS)(oaep),
 				C.CK_ULONG(wrap.AESKeyBits), C.CK_ULONG(wrap.Hash), C.CK_ULONG(wrap.MGF))
+		})
+	}
+	if oaep := mechanism.OAEP; oaep != nil {
+		length = int(unsafe.Sizeof(C.CK_RSA_PKCS_OAEP_PARAMS{}))
+		parameter = m.room(length, 0)
+		secret.Outside(func() {
+			C.p11b_set_oaep((*C.CK_RSA_PKCS_OAEP_PARAMS)(parameter), C.CK_ULONG(oaep.Hash), C.CK_ULONG(oaep.MGF))
 		})
 	}
 	if len(mechanism.ECDH1Public) > 0 {

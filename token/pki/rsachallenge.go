@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"fmt"
 	"io"
 	"math/big"
@@ -44,4 +45,21 @@ func (k PublicKey) Encrypt(random io.Reader, message []byte) ([]byte, error) {
 	copy(block[size-len(message):], message)
 	c := new(big.Int).SetBytes(block)
 	return c.Exp(c, e, n).FillBytes(make([]byte, size)), nil
+}
+
+// EncryptOAEP is RSAES-OAEP (RFC 8017 section 7.1.1) with an empty label and the hash for its mask as well, for keys and tokens that
+// decrypt in no other way. The errors are those of Encrypt; *UnsupportedError too for a key that crypto/rsa takes for too short.
+func (k PublicKey) EncryptOAEP(random io.Reader, hash crypto.Hash, message []byte) ([]byte, error) {
+	n, e, err := k.rsaNumbers()
+	if err != nil {
+		return nil, err
+	}
+	if !e.IsInt64() || int64(int(e.Int64())) != e.Int64() {
+		return nil, &UnsupportedError{Algorithm: "RSA with a public exponent of " + fmt.Sprint(e.BitLen()) + " bits"}
+	}
+	ciphertext, err := rsa.EncryptOAEP(hash.New(), random, &rsa.PublicKey{N: n, E: int(e.Int64())}, message, nil)
+	if err != nil {
+		return nil, &UnsupportedError{Algorithm: fmt.Sprintf("RSA of %d bits with RSAES-OAEP and %s", n.BitLen(), hash)}
+	}
+	return ciphertext, nil
 }
