@@ -54,6 +54,7 @@ func Main(commands func(*App) []*cobra.Command) int {
 	given := supervise.FindDescriptors() // before anything is opened
 	worker, err := supervise.BecomeChild(given)
 	a := &App{Getenv: os.Getenv, Now: time.Now, out: terminal.File{File: os.Stdout}, Err: terminal.File{File: os.Stderr}, child: worker, given: given}
+	terminal.Prepare(os.Stdout, os.Stderr)
 	if worker != nil {
 		a.out, a.Err = worker.Out, worker.Err
 	}

@@ -3,7 +3,6 @@ package frame
 import (
 	"crypto/rand"
 	"fmt"
-	"os"
 
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
@@ -16,7 +15,7 @@ const generatedAlphabet = "abcdefghijkmnpqrstuvwxyz23456789"
 // generate makes a password of 125 bits in five groups of five characters and shows it once, on the terminal and nowhere
 // else: standard error may be a log.
 func (a *App) generate() (*secret.Text, error) {
-	tty, err := os.OpenFile(terminal.Path, os.O_WRONLY, 0)
+	tty, err := terminal.OpenOutput()
 	if err != nil {
 		return nil, Usage("error.generate-without-terminal", nil)
 	}

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-
-	"golang.org/x/sys/unix"
 
 	"p11bridge/token/secret"
 )
@@ -18,40 +15,26 @@ const maxTyped = 4096
 
 // question is one that stands on the terminal.
 type question struct {
-	tty    *os.File
-	text   string
-	saved  *unix.Termios // the terminal's settings, to be put back
-	asking *unix.Termios // those while it stands
+	*console
+	text string
 }
 
 // Ask puts a question, wrapped to the terminal, and reads a line. With hidden set the answer is not shown. The error is ErrNone, ErrGone or the
 // cause of ctx.
 func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
-	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
+	tty, err := openConsole(hidden)
 	if err != nil {
 		return nil, ErrNone
 	}
 	defer tty.Close()
-	width, _ := size(tty)
-	q := &question{tty: tty, text: Wrap(text, min(width, MostColumns))}
-	if q.saved, err = unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS); err != nil {
-		return nil, ErrNone
-	}
-	asking := *q.saved
-	asking.Lflag |= unix.ICANON | unix.ISIG
-	asking.Iflag |= unix.ICRNL
-	if hidden {
-		asking.Lflag &^= unix.ECHO
-	}
-	q.asking = &asking
-	stops := make(chan os.Signal, 1)
-	signal.Notify(stops, unix.SIGTSTP)
-	defer signal.Stop(stops)
+	q := &question{tty, Wrap(text, min(tty.width(), MostColumns))}
+	stops, unnotify := notifyStops()
+	defer unnotify()
 	if err := q.put(); err != nil {
 		return nil, ErrGone
 	}
 	answer, err := q.wait(ctx, stops)
-	if restored := q.set(q.saved); restored != nil && err == nil {
+	if restored := q.restore(); restored != nil && err == nil {
 		answer.Wipe()
 		return nil, ErrGone
 	}
@@ -61,16 +44,12 @@ func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
 	return answer, err
 }
 
-func (q *question) set(modes *unix.Termios) error {
-	return unix.IoctlSetTermios(int(q.tty.Fd()), unix.TCSETS, modes)
-}
-
 // put sets the terminal and writes the question.
 func (q *question) put() error {
-	if err := q.set(q.asking); err != nil {
+	if err := q.ask(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprint(q.tty, q.text)
+	_, err := fmt.Fprint(q, q.text)
 	return err
 }
 
@@ -82,7 +61,7 @@ func (q *question) wait(ctx context.Context, stops <-chan os.Signal) (*secret.Te
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		text, err := readLine(q.tty)
+		text, err := readLine(q)
 		answers <- answer{text, err}
 	}()
 	for {
@@ -104,10 +83,10 @@ func (q *question) wait(ctx context.Context, stops <-chan os.Signal) (*secret.Te
 
 // stop gives the terminal back, stops the process, and puts the question again once it goes on.
 func (q *question) stop() error {
-	if err := q.set(q.saved); err != nil {
+	if err := q.restore(); err != nil {
 		return err
 	}
-	fmt.Fprintln(q.tty)
+	fmt.Fprintln(q)
 	if err := Stop(); err != nil {
 		return err
 	}
@@ -115,7 +94,7 @@ func (q *question) stop() error {
 }
 
 // readLine reads one line. The terminal's end of file, by Ctrl-D or because it hung up, is io.EOF.
-func readLine(tty *os.File) ([]byte, error) {
+func readLine(tty io.Reader) ([]byte, error) {
 	line := make([]byte, 0, maxTyped)
 	var one [1]byte
 	for len(line) < maxTyped {

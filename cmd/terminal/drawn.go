@@ -79,12 +79,13 @@ func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 
 // draw runs one field, made for a number of rows, as a form of its own.
 func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys string) error {
-	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
+	tty, err := openConsole(false)
 	if err != nil {
 		return ErrNone
 	}
 	defer tty.Close()
-	width, height := size(tty)
+	in, out := tty.files()
+	width, height := size(out)
 	left := false
 	filter := func(_ tea.Model, message tea.Msg) tea.Msg {
 		pressed, is := message.(tea.KeyPressMsg)
@@ -106,7 +107,7 @@ func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys str
 	}
 	form := huh.NewForm(huh.NewGroup(field(height), huh.NewNote().Description(keys))).WithWidth(min(width, MostColumns)).
 		WithTheme(huh.ThemeFunc(f.theme)).WithKeyMap(formKeys()).WithShowHelp(false).WithAccessible(false).
-		WithProgramOptions(tea.WithInput(tty), tea.WithOutput(quiet{tty}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler(), tea.WithWindowSize(width, height)).
+		WithProgramOptions(tea.WithInput(in), tea.WithOutput(quiet{out}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler(), tea.WithWindowSize(width, height)).
 		WithViewHook(func(v tea.View) tea.View {
 			v.ReportFocus = false
 			return v
@@ -174,7 +175,7 @@ func (f Form) theme(dark bool) *huh.Styles {
 
 // leave writes the answer where the question stood.
 func (f Form) leave(title, answer string) error {
-	tty, err := os.OpenFile(Path, os.O_WRONLY, 0)
+	tty, err := OpenOutput()
 	if err != nil {
 		return ErrNone
 	}

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"strings"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -38,7 +37,7 @@ func (p *Pager) Hold(text []byte) bool {
 func (p *Pager) command() string {
 	command, set := os.LookupEnv("PAGER")
 	if !set {
-		command = "less"
+		command = usualPager
 	}
 	if strings.TrimSpace(command) == "cat" {
 		return ""
@@ -52,9 +51,10 @@ func (p *Pager) Show() error {
 	if len(p.held) == 0 {
 		return nil
 	}
-	signal.Ignore(unix.SIGINT, unix.SIGQUIT)
-	defer signal.Reset(unix.SIGINT, unix.SIGQUIT)
-	command := exec.Command("sh", "-c", p.command())
+	signal.Ignore(pagerSignals...)
+	defer signal.Reset(pagerSignals...)
+	arguments := pagerCommand(p.command())
+	command := exec.Command(arguments[0], arguments[1:]...)
 	command.Env = os.Environ()
 	for _, setting := range []string{"LESS=FRX", "LV=-c"} { // as git sets them
 		if name, _, _ := strings.Cut(setting, "="); p.Getenv(name) == "" {

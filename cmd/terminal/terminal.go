@@ -23,8 +23,6 @@ var ErrNone = errors.New("no terminal to ask on")
 // ErrGone means that the terminal went away while a question was open.
 var ErrGone = errors.New("the terminal went away at the question")
 
-const Path = "/dev/tty"
-
 // Present reports whether there is somebody to ask.
 func Present() bool {
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)

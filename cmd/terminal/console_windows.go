@@ -1,0 +1,99 @@
+package terminal
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// Path is where the console's input is read, by Windows' own name for it.
+const Path = "CONIN$"
+
+// outputPath is where the console is written to.
+const outputPath = "CONOUT$"
+
+// OpenOutput opens the console to write on it. It is UTF-8: Go's runtime writes UTF-16 to a console.
+func OpenOutput() (*os.File, error) { return os.OpenFile(outputPath, os.O_RDWR, 0) }
+
+// console is the process's console, to ask on: its input is read, its output is written.
+type console struct {
+	in, out *os.File
+	saved   uint32 // the mode that the input had, to be put back
+	asking  uint32 // that while a question stands
+}
+
+// openConsole opens the console for a question whose answer is hidden, or shown.
+func openConsole(hidden bool) (*console, error) {
+	in, err := os.OpenFile(Path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	out, err := OpenOutput()
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	c := &console{in: in, out: out}
+	if err := windows.GetConsoleMode(windows.Handle(in.Fd()), &c.saved); err != nil {
+		return nil, errors.Join(ErrNone, c.Close())
+	}
+	c.asking = c.saved | windows.ENABLE_LINE_INPUT | windows.ENABLE_PROCESSED_INPUT | windows.ENABLE_ECHO_INPUT
+	c.asking &^= windows.ENABLE_VIRTUAL_TERMINAL_INPUT
+	if hidden {
+		c.asking &^= windows.ENABLE_ECHO_INPUT
+	}
+	return c, nil
+}
+
+// Read reads what is typed, as UTF-8.
+func (c *console) Read(to []byte) (int, error) { return c.in.Read(to) }
+
+// Write shows a text in UTF-8.
+func (c *console) Write(text []byte) (int, error) { return c.out.Write(text) }
+
+// Close closes both ends.
+func (c *console) Close() error { return errors.Join(c.in.Close(), c.out.Close()) }
+
+// files are the ends that a form reads and draws on.
+func (c *console) files() (in, out *os.File) { return c.in, c.out }
+
+func (c *console) width() int {
+	width, _ := size(c.out)
+	return width
+}
+
+// ask sets the console for the question.
+func (c *console) ask() error { return windows.SetConsoleMode(windows.Handle(c.in.Fd()), c.asking) }
+
+// restore puts the mode back.
+func (c *console) restore() error { return windows.SetConsoleMode(windows.Handle(c.in.Fd()), c.saved) }
+
+// notifyStops tells of nothing: a console has no Ctrl-Z that stops a program.
+func notifyStops() (stops <-chan os.Signal, unnotify func()) { return nil, func() {} }
+
+// Stop does nothing, for the same reason.
+func Stop() error { return nil }
+
+// orphaned reports that nothing here may stop the program.
+func orphaned() bool { return true }
+
+// pagerSignals are the pager's while it runs.
+var pagerSignals = []os.Signal{os.Interrupt}
+
+// usualPager is empty: Windows has no pager that shows colours, and its console scrolls back.
+const usualPager = ""
+
+// pagerCommand runs what PAGER holds.
+func pagerCommand(command string) []string { return []string{"cmd", "/c", command} }
+
+// Prepare has the consoles that the files lead to understand colours (virtual terminal sequences), as every Windows does that Go
+// supports. A file that leads to no console is left alone.
+func Prepare(files ...*os.File) {
+	for _, file := range files {
+		var mode uint32
+		console := windows.Handle(file.Fd())
+		if windows.GetConsoleMode(console, &mode) == nil {
+			_ = windows.SetConsoleMode(console, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) // without it, colours show as text
+		}
+	}
+}
