@@ -19,8 +19,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"p11bridge/token"
 	"p11bridge/token/pki"
@@ -86,9 +85,9 @@ func Read(ctx context.Context, directory string) (*Archive, error) {
 	a := &Archive{Directory: directory, byCertificate: map[string][]*Backup{}, byPublicKey: map[string][]*Backup{}, loose: map[string][]string{}}
 	entries, err := os.ReadDir(directory)
 	switch {
-	case errors.Is(err, unix.ENOTDIR):
+	case err != nil && isFile(directory):
 		return nil, &FileError{Path: directory, Fault: NotADirectory}
-	case errors.Is(err, unix.ENOENT):
+	case errors.Is(err, os.ErrNotExist):
 		return nil, &FileError{Path: directory, Fault: DirectoryMissing}
 	case err != nil:
 		return nil, &FileError{Path: directory, Fault: NotReadable, Err: err}
@@ -147,7 +146,7 @@ func (a *Archive) read(name string, there map[string]bool) {
 	}
 	backup := Backup{RecordPath: path, Record: record, File: FileIntact}
 	switch digest, err := digestOfFile(backup.Path()); {
-	case errors.Is(err, unix.ENOENT):
+	case errors.Is(err, os.ErrNotExist):
 		backup.File = FileMissing
 	case err != nil:
 		backup.File, backup.Problem = FileChanged, err.Error()
@@ -217,46 +216,39 @@ func (a *Archive) NameFor(label, certificateSHA256 string) (name string, replace
 func Reserve(directory string) (release func() error, err error) {
 	fault := func(kind FileFault, err error) error { return &FileError{Path: directory, Fault: kind, Err: err} }
 	made := false
-	switch err := os.Mkdir(directory, 0o700); {
+	switch err := makeFolder(directory); {
 	case err == nil:
 		made = true
-	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 		return nil, fault(NoDirectory, nil)
-	case !errors.Is(err, unix.EEXIST):
+	case !errors.Is(err, os.ErrExist):
 		return nil, fault(NotWritable, err)
 	}
-	held, err := os.Open(directory)
-	if err != nil {
-		return nil, fault(NotReadable, err)
-	}
-	release = func() error {
-		err := held.Close()
+	held, err := holdFolder(directory)
+	release = func() (err error) {
+		if held != nil {
+			err = held.Close()
+		}
 		if made {
-			if removed := os.Remove(directory); removed != nil && !errors.Is(removed, unix.ENOTEMPTY) && !errors.Is(removed, unix.EEXIST) {
+			if removed := os.Remove(directory); removed != nil && !errors.Is(removed, errNotEmpty) && !errors.Is(removed, os.ErrExist) {
 				err = errors.Join(err, removed)
 			}
 		}
 		return err
 	}
-	info, err := held.Stat()
-	switch {
-	case err != nil:
-		err = fault(NotReadable, err)
-	case !info.IsDir():
-		err = fault(NotADirectory, nil)
-	default:
-		if err = unix.Access(directory, unix.W_OK|unix.X_OK); err != nil {
-			err = fault(NotWritable, err)
-		} else if err = unix.Flock(int(held.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
-			err = fault(DirectoryBusy, nil)
-		} else {
-			err = sweep(directory) // a file system without locks is used without
-		}
+	if err == nil {
+		err = sweep(directory)
 	}
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
 	return release, nil
+}
+
+// isFile reports whether something else than a directory stands under the path.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
 }
 
 // sweep removes the unfinished files that a killed process left. A writer that lives holds a lock on its own.
@@ -282,7 +274,7 @@ func removeAbandoned(path string) error {
 		return nil // not a file of ours, or gone meanwhile
 	}
 	defer file.Close()
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := lock(file); err != nil {
 		return nil // its writer lives, or nobody can tell
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -13,8 +13,6 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"golang.org/x/sys/unix"
-
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
@@ -202,13 +200,13 @@ func parseRecord(text []byte) (*Record, error) {
 // errNotRegular means that a path is a device, a pipe, a directory or the like.
 var errNotRegular = errors.New("not a regular file")
 
-// openRegular opens a regular file that is not behind a symbolic link, without waiting for anybody.
+// openRegular opens a regular file that is not behind a symbolic link, without waiting for anybody. The error is errIsLink or
+// errNotRegular, or the system's.
 func openRegular(path string) (*os.File, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	file, err := openNoFollow(path)
 	if err != nil {
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), path)
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = errNotRegular

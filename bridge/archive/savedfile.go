@@ -8,8 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // SavedFault is what is wrong with a file that was given its final name.
@@ -48,9 +47,9 @@ func (e *SavedError) Unwrap() error { return e.Err }
 
 // SavedFile is a file that has its final name. It knows which file that is, by device, inode and SHA-256.
 type SavedFile struct {
-	target        Target
-	device, inode uint64
-	digest        [sha256.Size]byte
+	target Target
+	id     identity
+	digest [sha256.Size]byte
 }
 
 // Remember notes which file stands under a path, for contents that were read from there. The error is that of SavedFile.Check: the
@@ -59,9 +58,8 @@ func Remember(path string, contents []byte) (*SavedFile, error) {
 	p := &SavedFile{target: Target{Path: path}, digest: sha256.Sum256(contents)}
 	file, err := openRegular(path)
 	if err == nil {
-		var info unix.Stat_t
-		err = errors.Join(unix.Fstat(int(file.Fd()), &info), file.Close())
-		p.device, p.inode = uint64(info.Dev), info.Ino
+		p.id, err = identityOf(file)
+		err = errors.Join(err, file.Close())
 	}
 	if checked := p.Check(); checked != nil {
 		return nil, checked
@@ -80,22 +78,22 @@ func (p *SavedFile) Check() error {
 	}
 	file, err := openRegular(p.target.Path)
 	switch {
-	case errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 		return fault(SavedGone, nil)
-	case errors.Is(err, unix.ELOOP) || errors.Is(err, errNotRegular):
+	case errors.Is(err, errIsLink) || errors.Is(err, errNotRegular):
 		return fault(SavedReplaced, err)
 	case err != nil:
 		return fault(SavedUncertain, err)
 	}
 	defer file.Close()
-	var info unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &info); err != nil {
+	id, err := identityOf(file)
+	if err != nil {
 		return fault(SavedUncertain, err)
 	}
 	digest := sha256.New()
 	_, err = io.Copy(digest, file)
 	switch {
-	case uint64(info.Dev) != p.device || info.Ino != p.inode:
+	case id != p.id:
 		return fault(SavedReplaced, nil)
 	case err != nil:
 		return fault(SavedUncertain, err)

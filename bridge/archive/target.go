@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 )
 
 // FileFault is the kind of reason for which a file cannot be written where it was wanted.
@@ -76,7 +74,7 @@ func CheckDirectory(path string) error {
 	case !info.IsDir():
 		return &FileError{Path: path, Fault: NotADirectory}
 	}
-	if err := unix.Access(path, unix.W_OK|unix.X_OK); err != nil {
+	if err := checkWritable(path); err != nil {
 		return &FileError{Path: path, Fault: NotWritable, Err: err}
 	}
 	return nil
@@ -102,7 +100,7 @@ func (t Target) Check() error {
 	case !t.Force:
 		return fault(FileExists, nil)
 	}
-	if err := unix.Access(filepath.Dir(t.Path), unix.W_OK|unix.X_OK); err != nil {
+	if err := checkWritable(filepath.Dir(t.Path)); err != nil {
 		return fault(NotWritable, err)
 	}
 	return nil
