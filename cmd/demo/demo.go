@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/demo"
@@ -70,7 +70,7 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 		return frame.Result{}, fmt.Errorf("make a directory: %w", err)
 	}
 	there, err := os.ReadDir(dir)
-	if errors.Is(err, unix.ENOTDIR) {
+	if errors.Is(err, syscall.ENOTDIR) {
 		return frame.Result{}, &archive.FileError{Path: o.dir, Fault: archive.NotADirectory}
 	}
 	ours := errors.Is(err, os.ErrNotExist) || err == nil && len(there) == 0

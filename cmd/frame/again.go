@@ -9,10 +9,8 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
-	"syscall"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
 
 	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
@@ -38,14 +36,12 @@ type GivenSecret struct {
 // RunAgain runs the command and gives its exit code. A signal to this process alone is handed on; the error is then the
 // cause of ctx. What the terminal sends, it sends to the command as well.
 func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
-	command := exec.Command("/proc/self/exe", r.Arguments...)
-	command.Args[0] = os.Args[0]
+	command := supervise.Again(r.Arguments...)
 	command.Env = append(os.Environ(), r.Environment...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, directly(a.out, r.Out), directly(a.Err, nil)
 	if r.Joined {
 		command.Stderr = command.Stdout
 	}
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
 	for _, given := range r.Secrets {
 		reader, err := pipeOf(given.Text)
 		if err != nil {

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"p11bridge/cmd/supervise"
 	"p11bridge/token"
 )
@@ -183,12 +181,15 @@ func (w *Worker) loginAgain(session *token.Session, login supervise.Login) error
 
 // loginBy describes the login with a PIN from a source; it is none where the source is no regular file.
 func loginBy(sourceText string) supervise.Login {
-	var info unix.Stat_t
 	s, err := parseSource("--pin-source", sourceText, pinSources...)
-	if err != nil || s.kind != "file" || unix.Stat(s.value, &info) != nil || info.Mode&unix.S_IFMT != unix.S_IFREG {
+	if err != nil || s.kind != "file" {
 		return supervise.Login{}
 	}
-	return supervise.Login{Path: s.value, Stamp: [5]uint64{uint64(info.Dev), info.Ino, uint64(info.Size), uint64(unix.TimespecToNsec(info.Mtim)), uint64(unix.TimespecToNsec(info.Ctim))}}
+	stamp, regular := supervise.StampOf(s.value)
+	if !regular {
+		return supervise.Login{}
+	}
+	return supervise.Login{Path: s.value, Stamp: stamp}
 }
 
 // noteLogin tells the parent of a login that may be made again, where the PIN's file is the one that it was before.

@@ -5,9 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // errNobodyWrites means that a FIFO was named as a file and nothing came through it.
@@ -24,7 +23,7 @@ func readFile(path string, most int64, patience time.Duration) ([]byte, fs.FileI
 		return nil, nil, err
 	}
 	if info.Mode().IsRegular() || info.IsDir() {
-		file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be another file by now
+		file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may be another file by now
 		if err != nil {
 			return nil, nil, err
 		}

@@ -6,9 +6,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/fleet"
@@ -53,12 +52,12 @@ func (r *reader) readFile(path string) {
 		r.readAll(path, os.Stdin)
 		return
 	}
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO without a writer ends at once
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO without a writer ends at once
 	if err == nil {
 		defer file.Close()
 		var info os.FileInfo
 		if info, err = file.Stat(); err == nil && info.IsDir() {
-			err = unix.EISDIR
+			err = syscall.EISDIR
 		}
 	}
 	if err != nil {

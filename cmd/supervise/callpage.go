@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // Page is a page of memory that the supervising parent and the working child share. The child leaves there which C_*
@@ -44,32 +42,20 @@ const (
 
 // newCallPage makes the page; the file hands it to the child.
 func newCallPage() (*Page, *os.File, error) {
-	file, err := MemoryFile("p11bridge-calls")
+	memory, file, err := shareMemory(pageSize)
 	if err != nil {
-		return nil, nil, err
-	}
-	if err := file.Truncate(pageSize); err != nil {
 		return nil, nil, fmt.Errorf("share a page with the child: %w", err)
 	}
-	page, err := mapCallPage(file)
-	return page, file, err
+	return &Page{memory: memory}, file, nil
 }
 
-func mapCallPage(file *os.File) (*Page, error) {
-	memory, err := unix.Mmap(int(file.Fd()), 0, pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+// takeCallPage takes over the page in the child.
+func takeCallPage(file *os.File) (*Page, error) {
+	memory, err := mapMemory(file, pageSize)
 	if err != nil {
-		return nil, fmt.Errorf("share a page with the child: %w", err)
+		return nil, fmt.Errorf("share a page with the parent: %w", err)
 	}
 	return &Page{memory: memory}, nil
-}
-
-// MemoryFile makes a file that lives in memory only and has no name.
-func MemoryFile(name string) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("make a file in memory: %w", err)
-	}
-	return os.NewFile(uintptr(fd), name), nil
 }
 
 func (p *Page) word(offset int) *uint64 { return (*uint64)(unsafe.Pointer(&p.memory[offset])) }
@@ -77,14 +63,6 @@ func (p *Page) word(offset int) *uint64 { return (*uint64)(unsafe.Pointer(&p.mem
 func (p *Page) half(offset int) *uint32 { return (*uint32)(unsafe.Pointer(&p.memory[offset])) }
 
 func (p *Page) slot(i int) int { return slotsAt + i*slotSize }
-
-func monotonic() uint64 {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		return 1
-	}
-	return uint64(t.Nano())
-}
 
 // begin notes a call, end that it returned.
 func (p *Page) begin(i int, module, function string) {

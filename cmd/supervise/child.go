@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"p11bridge/token/secret"
 )
 
@@ -37,17 +35,12 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	if err := os.Unsetenv(childVariable); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)
 	}
-	first, err := strconv.Atoi(descriptors)
-	if err != nil || first < 3 {
-		return nil, fmt.Errorf("child process: %s is set by hand", childVariable)
+	pageFile, crash, err := takeOver(descriptors, given)
+	if err != nil {
+		return nil, err
 	}
-	for fd := first; fd < first+ownFiles; fd++ {
-		unix.CloseOnExec(fd)
-		given.forget(fd)
-	}
-	file := os.NewFile(uintptr(first), "calls")
-	page, err := mapCallPage(file)
-	if err = errors.Join(err, file.Close()); err != nil {
+	page, err := takeCallPage(pageFile)
+	if err = errors.Join(err, pageFile.Close()); err != nil {
 		return nil, err
 	}
 	streams := &sync.Mutex{}
@@ -59,7 +52,6 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	// What Go's runtime says of a fault in the module goes where the module cannot add to it: the parent finds the signal in
 	// it. To tell of all threads, as GOTRACEBACK=crash does, takes seconds.
 	debug.SetTraceback("single")
-	crash := os.NewFile(uintptr(first+1), "crash")
 	if err := errors.Join(debug.SetCrashOutput(crash, debug.CrashOptions{}), crash.Close()); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)
 	}
@@ -67,22 +59,10 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	return c, nil
 }
 
-// ForbidCoreDumps keeps PINs and keys out of core files, and other processes of the same user from attaching.
-func ForbidCoreDumps() error {
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("forbid core dumps: %w", err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("forbid core dumps: %w", err)
-	}
-	return nil
-}
-
 // EndUnheeded ends this process where a signal was not heeded: the module may not return, and the parent, who would end
 // it, may be gone.
 func EndUnheeded(ctx context.Context) {
 	<-ctx.Done()
 	time.Sleep(2 * graceAfterSignal)
-	// Nobody can refuse this signal, so there is no error to look at.
-	_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+	endAtOnce()
 }

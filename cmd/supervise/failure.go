@@ -3,12 +3,8 @@ package supervise
 import (
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Cause is how a module took the child with it.
@@ -72,20 +68,6 @@ func failureOf(page *Page, state *os.ProcessState, said string) *ModuleFailure {
 		failure.Module, failure.Function = page.last()
 	}
 	return failure
-}
-
-var runtimeSignal = regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z]+)[: ]`)
-
-// deathSignal names the signal that the child died of. Go's runtime catches a fault in C code, says so and ends with
-// another signal, so its own words come first.
-func deathSignal(state *os.ProcessState, said string) string {
-	if match := runtimeSignal.FindStringSubmatch(said); match != nil {
-		return match[1]
-	}
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return unix.SignalName(status.Signal())
-	}
-	return ""
 }
 
 // printedBeforeCrash is what the module printed before Go's runtime told of the crash on the same stream.

@@ -4,13 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
-
-	"golang.org/x/sys/unix"
 )
-
-// endSignals ask the program to end. SIGQUIT is among them: Go's runtime would print registers, and leave a terminal
-// without its echo.
-var endSignals = []os.Signal{unix.SIGQUIT, unix.SIGINT, unix.SIGTERM, unix.SIGHUP}
 
 // Interruption is the cause of a context that a signal ended. It is context.Canceled to errors.Is: what the standard
 // library's own cause is to it depends on the patch level of Go 1.26.

@@ -1,15 +1,11 @@
 package supervise
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 
 	"p11bridge/cmd/terminal"
 )
@@ -104,15 +100,15 @@ func (s *Stream) tellPiece(piece []byte, more bool, mark Mark) error {
 	atomic.StoreUint32(state, outputFull)
 	wake(state)
 	for atomic.LoadUint32(state) != outputWritten {
-		if os.Getppid() != s.parent {
-			return fmt.Errorf("write to the parent process: %w", unix.EPIPE)
+		if parentGone(s.parent) {
+			return fmt.Errorf("write to the parent process: %w", syscall.EPIPE)
 		}
 		wait(state, outputFull)
 	}
 	number := atomic.LoadUint32(p.half(outputAt + 12))
 	atomic.StoreUint32(state, outputFree)
 	if number != 0 {
-		return unix.Errno(number)
+		return syscall.Errno(number)
 	}
 	return nil
 }
@@ -147,7 +143,7 @@ func (s streams) write(p *Page, hold func([]byte) bool) {
 			wait(state, now)
 			continue
 		}
-		failure := unix.Errno(unix.EINVAL) // who writes so is not our child's code
+		failure := syscall.EINVAL // who writes so is not our child's code
 		number, length := atomic.LoadUint32(p.half(outputAt+4)), atomic.LoadUint32(p.half(outputAt+8))
 		if number < uint32(len(s)) && length <= pieceMax && len(kept[number]) < mostKept {
 			failure = 0
@@ -168,7 +164,7 @@ func (s streams) write(p *Page, hold func([]byte) bool) {
 
 // writeMarked writes a text. That it is told is noted before, and taken back where it could not be written: whoever looks
 // meanwhile knows that it is on its way.
-func (s streams) writeMarked(p *Page, number int, text []byte, hold func([]byte) bool) unix.Errno {
+func (s streams) writeMarked(p *Page, number int, text []byte, hold func([]byte) bool) syscall.Errno {
 	told, document := atomic.LoadUint32(p.half(outputAt+32)), atomic.LoadUint32(p.half(outputAt+28)) == 1
 	if told != 0 {
 		p.SetTold(int(told) - 1)
@@ -176,7 +172,7 @@ func (s streams) writeMarked(p *Page, number int, text []byte, hold func([]byte)
 	if number == 0 && told != 0 && !document && hold != nil && hold(text) {
 		return 0
 	}
-	failure := writeAll(int(s[number].Fd()), text)
+	failure := writeAll(s[number].File, text)
 	switch {
 	case failure == 0 && document:
 		p.setDocumented()
@@ -201,43 +197,3 @@ func endOutput(p *Page) {
 	atomic.StoreUint32(state, outputEnded)
 	wake(state)
 }
-
-// writeAll writes by the system call alone: os.File would end the process where a pipe's reader has gone.
-func writeAll(fd int, text []byte) unix.Errno {
-	for len(text) > 0 {
-		n, err := unix.Write(fd, text)
-		var number unix.Errno
-		switch {
-		case err == nil && n > 0:
-			text = text[n:]
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EAGAIN):
-			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1); err != nil && !errors.Is(err, unix.EINTR) {
-				return unix.EIO
-			}
-		case errors.As(err, &number):
-			return number
-		default:
-			return unix.EIO
-		}
-	}
-	return 0
-}
-
-// wait sleeps until word is no longer value and somebody wakes it, or for a moment. It may return early.
-func wait(word *uint32, value uint32) {
-	limit := unix.NsecToTimespec(waiting.Nanoseconds())
-	// Whatever it ends with, the caller looks at the word again.
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(value), uintptr(unsafe.Pointer(&limit)), 0, 0)
-}
-
-func wake(word *uint32) {
-	// Nobody may be waiting, which is no error.
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake, 1, 0, 0, 0)
-}
-
-// The operations of futex(2), between processes.
-const (
-	futexWait = 0
-	futexWake = 1
-)

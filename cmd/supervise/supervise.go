@@ -10,30 +10,17 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A PKCS#11 module is other people's C code in our process: it may crash, hang, print, or end the process. So a command
 // that opens one runs twice. The parent starts this program once more, with the same arguments, files and terminal, and
 // only watches; the child does all the work and leaves the name of each C_* call in the shared page.
 
-// childVariable tells the child the first of the file descriptors that are ours: the call page, and the file for what Go's
-// runtime says of a crash. It is for this program's own use.
+// childVariable tells the child where what is ours is: the call page, and the file for what Go's runtime says of a crash. It is
+// for this program's own use.
 const childVariable = "P11BRIDGE_CHILD"
-
-// ownFiles is the number of those file descriptors.
-const ownFiles = 2
-
-// self is this very program, even where its file was replaced or removed meanwhile.
-const self = "/proc/self/exe"
-
-// ErrNoProc means that the process file system is not mounted, by which this program starts itself again.
-var ErrNoProc = errors.New("/proc is not mounted")
 
 // NotReported is no exit code: the child had told no result when it died.
 const NotReported = -1
@@ -96,7 +83,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 		return end, err
 	}
 	defer crash.Close()
-	child, err := childCommand([]*os.File{pageFile, crash}, e)
+	child, err := childCommand(pageFile, crash, e)
 	if err != nil {
 		return end, err
 	}
@@ -134,20 +121,16 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 func watchChild(ctx context.Context, e Task, page *Page, child *exec.Cmd) (*ModuleFailure, error) {
 	ours := streams{{File: e.Out}, {File: os.Stderr}}
 	ours.setColumns(page)
-	// Pdeathsig belongs to the thread that starts the child.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	signals, stops := make(chan os.Signal, 8), make(chan os.Signal, 1)
 	signal.Notify(signals, endSignals...)
 	defer signal.Stop(signals)
-	signal.Notify(stops, unix.SIGTSTP)
+	notifyStops(stops)
 	defer signal.Stop(stops)
-	if err := child.Start(); err != nil {
-		if _, missing := os.Stat(self); missing != nil {
-			return nil, ErrNoProc
-		}
-		return nil, fmt.Errorf("start the child process: %w", err)
+	bound, err := startBound(child)
+	if err != nil {
+		return nil, err
 	}
+	defer bound()
 	watch := watchdog{page: page, process: child.Process, timeout: e.Timeout, signals: signals, stops: stops, done: make(chan struct{}), verdict: make(chan *ModuleFailure, 1)}
 	go watch.run(ctx)
 	written := make(chan struct{})
@@ -155,7 +138,7 @@ func watchChild(ctx context.Context, e Task, page *Page, child *exec.Cmd) (*Modu
 		defer close(written)
 		ours.write(page, e.Hold)
 	}()
-	err := child.Wait()
+	err = child.Wait()
 	close(watch.done)
 	failure := <-watch.verdict
 	endOutput(page)
@@ -197,22 +180,6 @@ func removeUnfinished(path string) error {
 		}
 	}
 	return err
-}
-
-// childCommand is this program again. The file descriptors that the user named as a source keep their numbers; our own
-// come behind them.
-func childCommand(own []*os.File, e Task) (*exec.Cmd, error) {
-	files, next, err := handDown(e.Inherited)
-	if err != nil {
-		return nil, err
-	}
-	child := exec.Command(self, e.Arguments...)
-	child.Args[0] = os.Args[0]
-	child.Stdin = e.In
-	child.ExtraFiles = append(files, own...)
-	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childVariable, next))
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGTERM}
-	return child, nil
 }
 
 // startOf reads the first of what was written to a file in memory.

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
 )
@@ -91,11 +89,11 @@ func newTrace(path string, create int, begin func(*os.File) error) (*Trace, erro
 
 // openTrace opens a file that is a trace or may become one. Nothing in it is changed.
 func openTrace(path string, create int) (*os.File, os.FileInfo, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK|create, 0o600)
+	file, err := openToAppend(path, create)
 	switch {
-	case errors.Is(err, unix.ELOOP):
+	case isLink(err):
 		return nil, nil, &TraceError{Path: path, Fault: TraceIsLink}
-	case errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
+	case isSpecial(err):
 		return nil, nil, &TraceError{Path: path, Fault: TraceIsSpecial}
 	case err != nil:
 		return nil, nil, err

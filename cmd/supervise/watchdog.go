@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"p11bridge/cmd/terminal"
 )
 
@@ -71,11 +69,11 @@ func (w *watchdog) run(ctx context.Context) {
 		case <-w.stops:
 			w.stop()
 		case <-ctx.Done():
-			w.pass(unix.SIGTERM)
+			w.pass(pleaseEnd)
 			ctx = context.Background()
 		case <-ticker.C:
 			if failure := w.look(time.Now()); failure != nil {
-				w.send(unix.SIGKILL)
+				w.send(os.Kill)
 				w.verdict <- failure
 				return
 			}
@@ -119,18 +117,12 @@ func (w *watchdog) look(now time.Time) *ModuleFailure {
 // soon as this process stops.
 func (w *watchdog) stop() {
 	const patience = 2 * time.Second
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !w.childStopped(); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !childStopped(w.process); {
 		time.Sleep(tick / 10)
 	}
 	if err := terminal.Stop(); err != nil {
 		fmt.Fprintf(os.Stderr, "p11bridge: stop: %v\n", err)
 	}
-}
-
-func (w *watchdog) childStopped() bool {
-	var info unix.Siginfo
-	err := unix.Waitid(unix.P_PID, w.process.Pid, &info, unix.WSTOPPED|unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-	return err != nil || info.Signo != 0
 }
 
 // pass hands a signal on, and notes when the first came.
@@ -143,7 +135,7 @@ func (w *watchdog) pass(s os.Signal) {
 
 // send sends the child a signal. A child that has ended meanwhile needs none.
 func (w *watchdog) send(s os.Signal) {
-	if err := w.process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := signalChild(w.process, s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		fmt.Fprintf(os.Stderr, "p11bridge: pass a signal on: %v\n", err)
 	}
 }
