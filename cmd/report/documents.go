@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +29,7 @@ const (
 	faultOther      fault = "other"         // JSON of another kind
 	faultNewer      fault = "other-version" // of another version of p11bridge
 	faultForm       fault = "form"          // it has not the form of its schema
+	faultFuture     fault = "future"        // it says that it was made after today: it would outlast every other
 )
 
 // unread is a document that is not in the report.
@@ -39,6 +42,7 @@ type unread struct {
 // reader reads documents one after the other: whole files, and lines of JSON. One is in memory at a time.
 type reader struct {
 	fleet     *fleet.Fleet
+	now       time.Time
 	documents int
 	unread    []unread
 }
@@ -117,44 +121,82 @@ func (r *reader) take(path string, document json.RawMessage) fault {
 
 // status is what is read of a status document. What else it says is left alone.
 type status struct {
-	Created time.Time `json:"created"`
-	Tokens  []struct {
-		URI   string       `json:"uri"`
-		Label foreign.Text `json:"label"`
+	Created   time.Time `json:"created"`
+	Directory string    `json:"directory"`
+	Tokens    []struct {
+		URI     string       `json:"uri"`
+		Label   foreign.Text `json:"label"`
+		Serial  string       `json:"serial"`
+		Reasons []reason     `json:"reasons"`
 	} `json:"tokens"`
 	Keys []struct {
-		URI     string              `json:"uri"`
-		Label   foreign.Text        `json:"label"`
-		ID      string              `json:"id"`
-		State   archive.BackupState `json:"state"`
-		Reasons []struct {
-			Code verdict.Code `json:"code"`
-		} `json:"reasons"`
+		URI         string              `json:"uri"`
+		Label       foreign.Text        `json:"label"`
+		ID          string              `json:"id"`
+		State       archive.BackupState `json:"state"`
+		Reasons     []reason            `json:"reasons"`
 		Certificate *struct {
 			Subject  foreign.Text `json:"subject"`
+			SHA256   string       `json:"sha256"`
 			NotAfter time.Time    `json:"not_after"`
 		} `json:"certificate"`
 	} `json:"keys"`
+	Earlier    []backup `json:"earlier"`
+	Gone       []backup `json:"gone"`
+	Elsewhere  []backup `json:"elsewhere"`
+	Unreadable []struct {
+		Record string `json:"record"`
+	} `json:"unreadable"`
 }
+
+type reason struct {
+	Code verdict.Code `json:"code"`
+}
+
+// backup is one whose key is not on the tokens, or has another certificate there.
+type backup struct {
+	FileState archive.FileState   `json:"file_state"`
+	Label     foreign.Text        `json:"label"`
+	ID        string              `json:"id"`
+	Subject   foreign.Text        `json:"subject"`
+	Token     archive.RecordToken `json:"token"`
+}
+
+// dayAhead is how far a machine's clock may be ahead of ours.
+const dayAhead = 24 * time.Hour
 
 func (r *reader) takeStatus(path string, document json.RawMessage) fault {
 	var parsed status
-	if err := json.Unmarshal(document, &parsed); err != nil || parsed.Created.IsZero() {
+	if err := json.Unmarshal(document, &parsed); err != nil || parsed.Created.IsZero() || len(parsed.Tokens) == 0 {
 		return faultForm
+	}
+	if parsed.Created.After(r.now.Add(dayAhead)) {
+		return faultFuture
 	}
 	tokens := map[string]*fleet.Statement{}
 	var order []*fleet.Statement
 	for _, t := range parsed.Tokens {
-		one := &fleet.Statement{URI: t.URI, Label: string(t.Label), At: parsed.Created, Source: path, Backups: true}
-		tokens[t.URI], order = one, append(order, one)
+		one := tokens[t.URI]
+		if one == nil {
+			one = &fleet.Statement{URI: t.URI, Label: string(t.Label), Serial: t.Serial, At: parsed.Created, Source: path, Backups: true}
+			tokens[t.URI], order = one, append(order, one)
+		}
+		for _, reason := range t.Reasons {
+			if one.Hidden == "" && slices.Contains(hiding, reason.Code) {
+				one.Hidden = reason.Code
+			}
+		}
 	}
 	for _, k := range parsed.Keys {
 		key := fleet.Key{URI: k.URI, Label: string(k.Label), ID: k.ID, State: k.State}
+		if !slices.Contains(archive.BackupStates(), k.State) {
+			return faultForm
+		}
 		if len(k.Reasons) > 0 {
 			key.Code = k.Reasons[0].Code
 		}
 		if k.Certificate != nil {
-			key.Subject, key.NotAfter = string(k.Certificate.Subject), k.Certificate.NotAfter
+			key.Subject, key.NotAfter, key.Certificate = string(k.Certificate.Subject), k.Certificate.NotAfter, k.Certificate.SHA256
 		}
 		of := tokens[tokenOf(k.URI)]
 		if of == nil { // a key of no token that it lists
@@ -162,10 +204,31 @@ func (r *reader) takeStatus(path string, document json.RawMessage) fault {
 		}
 		of.Keys = append(of.Keys, key)
 	}
-	for _, one := range order {
+	for _, one := range append(order, parsed.directory(order[0])) {
 		r.fleet.Add(*one)
 	}
 	return ""
+}
+
+// hiding are the reasons for which a token may have more private keys than those that are named.
+var hiding = []verdict.Code{verdict.KeysHiddenUntilLogin, verdict.ObjectUnreadable}
+
+// directory is what a status tells of the files that belong to no key on its tokens: of many of those the file is the only copy.
+func (s *status) directory(first *fleet.Statement) *fleet.Statement {
+	statement := *first
+	statement.Directory, statement.Hidden, statement.Keys = cmp.Or(s.Directory, "."), "", nil
+	states := map[archive.FileState]archive.BackupState{archive.FileMissing: archive.StateMissing, archive.FileChanged: archive.StateChanged}
+	codes := map[archive.FileState]verdict.Code{archive.FileMissing: verdict.BackupFileMissing, archive.FileChanged: verdict.BackupFileChanged}
+	for _, b := range slices.Concat(s.Earlier, s.Gone, s.Elsewhere) {
+		if state, spoiled := states[b.FileState]; spoiled {
+			uri := (&token.Info{Label: b.Token.Label, Serial: b.Token.Serial}).URI().String()
+			statement.Keys = append(statement.Keys, fleet.Key{URI: uri, Token: uri, Label: string(b.Label), ID: b.ID, Subject: string(b.Subject), State: state, Code: codes[b.FileState]})
+		}
+	}
+	for _, record := range s.Unreadable {
+		statement.Keys = append(statement.Keys, fleet.Key{URI: first.URI, Label: record.Record, State: archive.StateUnreadable, Code: verdict.BackupRecordUnreadable})
+	}
+	return &statement
 }
 
 // tokenOf is the URI of an object's token: without the attributes of the object (RFC 7512 section 2.3).
@@ -191,8 +254,16 @@ func (r *reader) takeSnapshot(path string, document json.RawMessage) fault {
 	if err != nil {
 		return faultForm
 	}
+	if snapshot.Created.After(r.now.Add(dayAhead)) {
+		return faultFuture
+	}
 	for _, inventory := range snapshot.Tokens {
-		statement := fleet.Statement{URI: inventory.Token.URI().String(), Label: string(inventory.Token.Label), At: snapshot.Created, Source: path}
+		statement := fleet.Statement{URI: inventory.Token.URI().String(), Label: string(inventory.Token.Label), Serial: string(inventory.Token.Serial), At: snapshot.Created, Source: path}
+		for _, reason := range verdict.JudgeInventory(inventory) {
+			if statement.Hidden == "" && slices.Contains(hiding, reason.Code) {
+				statement.Hidden = reason.Code
+			}
+		}
 		names := view.Names{}
 		for _, identity := range inventory.Identities() {
 			if key, is := keyOf(inventory, identity, snapshot.Created); is {
@@ -217,7 +288,7 @@ func keyOf(inventory *token.Inventory, identity token.Identity, at time.Time) (f
 		key.Code = judged.Reasons[0].Code
 	}
 	if c := identity.Certificate; c != nil && c.Parsed != nil {
-		key.Subject, key.NotAfter = string(c.Parsed.Subject), c.Parsed.NotAfter
+		key.Subject, key.NotAfter, key.Certificate = string(c.Parsed.Subject), c.Parsed.NotAfter, c.Parsed.SHA256()
 	}
 	switch {
 	case judged.Exportable:

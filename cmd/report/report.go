@@ -2,6 +2,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -118,7 +119,7 @@ func runReport(ctx context.Context, a *frame.App, o *reportOptions) (frame.Resul
 		}
 	}
 	now := a.Now()
-	r := &reader{fleet: fleet.New(now.Add(within))}
+	r := &reader{fleet: fleet.New(now.Add(within)), now: now}
 	done := frame.Slowly(a, "progress.report")
 	for _, path := range o.files {
 		if ctx.Err() != nil {
@@ -179,7 +180,7 @@ func viewRows(rows []fleet.Row) []rowView {
 	views := make([]rowView, 0, len(rows))
 	for _, row := range rows {
 		shown := rowView{
-			Token: row.Token.URI, URI: row.URI, Label: row.Label, ID: row.ID, Subject: row.Subject, Code: string(row.Code), Reported: utc(row.Token.At), Source: row.Token.Source,
+			Token: cmp.Or(row.Key.Token, row.Token.URI), URI: row.URI, Label: row.Label, ID: row.ID, Subject: row.Subject, Code: string(row.Code), Reported: utc(row.Token.At), Source: row.Token.Source,
 		}
 		if row.State != "" {
 			state := string(row.State)
@@ -258,7 +259,7 @@ func what(a *frame.App, part string, row rowView) string {
 	case part == "expiring" && row.NotAfter != nil:
 		return a.UntilOf(*row.NotAfter)
 	case row.State == nil:
-		return ""
+		return a.Text("report.backup-not-told", nil)
 	case slices.Contains([]string{string(archive.StateCannotLeave), string(archive.StateUnknown)}, *row.State) && row.Code != "":
 		return a.Text("status.state."+*row.State, nil) + " [" + terminal.Printable(row.Code) + "]"
 	}
