@@ -1,6 +1,7 @@
 package softhsmtests
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,46 +10,78 @@ import (
 	"testing"
 )
 
-// pathInDocument is a file of the house as a document names it, in backquotes: cmd/frame/open.go, with * for any name.
-var pathInDocument = regexp.MustCompile("`((?:bridge|cmd|token|docs|scripts|tools|packaging|softhsm-tests|\\.ci)/[A-Za-z0-9_*./-]+|Makefile|[A-Z_]+\\.md)`")
+var (
+	// pathInDocument is a file of the house as a document names it, in backquotes: cmd/frame/open.go, or open.go alone, with * for any name.
+	pathInDocument = regexp.MustCompile("`((?:bridge|cmd|token|docs|scripts|tools|packaging|softhsm-tests|\\.ci)/[A-Za-z0-9_*./-]+|[A-Za-z0-9_*./-]+\\.(?:go|json|txtar|md|yml|mod|c)|Makefile)`")
+	// linkInDocument is the target of a link.
+	linkInDocument = regexp.MustCompile(`\]\(([^)#: ]+)(?:#[^)]*)?\)`)
+	testInDocument = regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]*`)
+	standsForName  = regexp.MustCompile(`NAME|CODE|SUBJECT|BEHAVIOUR|LANGUAGE|_/?$`)
+)
 
-// linkInDocument is the target of a link.
-var linkInDocument = regexp.MustCompile(`\]\(([^)#: ]+)(?:#[^)]*)?\)`)
-
-// TestDocumentsNameWhatIsThere: every file that a document for engineers names exists. NAME, CODE and the like stand for a name.
-func TestDocumentsNameWhatIsThere(t *testing.T) {
+// TestDocumentsNameWhatExists: every file and every test that a document names exists.
+func TestDocumentsNameWhatExists(t *testing.T) {
+	t.Parallel()
 	documents, err := filepath.Glob("../docs/*.md")
 	if err != nil || len(documents) < 6 {
 		t.Fatalf("%d documents: %v", len(documents), err)
 	}
-	named := 0
+	house, named, linked := houseOf(t), 0, 0
 	for _, document := range slices.Concat(documents, []string{"../CONTRIBUTING.md", "../SECURITY.md"}, readmes(t)) {
 		text := string(mustRead(t, document))
+		for _, name := range testInDocument.FindAllString(text, -1) {
+			if !house.tests[name] {
+				t.Errorf("%s names the test %s, which does not exist", document, name)
+			}
+		}
 		for _, found := range pathInDocument.FindAllStringSubmatch(text, -1) {
-			if namesOthers(document) {
+			path := strings.TrimRight(found[1], "/.")
+			if namesOthers(document) || standsForName.MatchString(path) {
 				continue
 			}
 			named++
-			path := strings.TrimRight(found[1], "/.")
-			if strings.Contains(path, "NAME") || strings.Contains(path, "BEHAVIOUR") || strings.HasPrefix(path, "scripts/") && strings.HasSuffix(path, "_") {
-				continue
-			}
-			if there, err := filepath.Glob(filepath.Join("..", path)); err != nil || len(there) == 0 {
-				t.Errorf("%s names %s, which is not there", document, path)
+			if there, err := filepath.Glob(filepath.Join("..", path)); (err != nil || len(there) == 0) && !house.files[path] {
+				t.Errorf("%s names %s, which does not exist", document, path)
 			}
 		}
 		for _, found := range linkInDocument.FindAllStringSubmatch(text, -1) {
-			if strings.HasPrefix(found[1], "http") {
-				continue
-			}
+			linked++
 			if _, err := os.Stat(filepath.Join(filepath.Dir(document), found[1])); err != nil {
-				t.Errorf("%s links to %s, which is not there", document, found[1])
+				t.Errorf("%s links to %s, which does not exist", document, found[1])
 			}
 		}
 	}
-	if named < 60 {
-		t.Errorf("only %d files are named", named)
+	if named < 60 || linked < 20 {
+		t.Errorf("only %d files are named, and %d linked", named, linked)
 	}
+}
+
+// house has the names of all files without their directories, and of all tests.
+type house struct{ files, tests map[string]bool }
+
+func houseOf(t *testing.T) house {
+	t.Helper()
+	h := house{map[string]bool{}, map[string]bool{}}
+	function := regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == ".git":
+			return filepath.SkipDir
+		}
+		h.files[entry.Name()] = true
+		if strings.HasSuffix(path, "_test.go") {
+			for _, match := range function.FindAllStringSubmatch(string(mustRead(t, path)), -1) {
+				h.tests[match[1]] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 // namesOthers is the document that names files of other projects: where their modules say what a key's origin is.

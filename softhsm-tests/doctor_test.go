@@ -18,7 +18,7 @@ type health struct {
 	Reasons []statedReason
 	Modules []struct {
 		Path    string
-		Health  string `json:"light"`
+		Health  string `json:"health"`
 		Library *struct{ Manufacturer string }
 		PCSC    bool
 		Reasons []statedReason

@@ -2,7 +2,6 @@ package softhsmtests
 
 import (
 	"encoding/json"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -318,66 +317,5 @@ func TestReadmeListsEveryCommand(t *testing.T) {
 	}
 	if seen < 15 {
 		t.Errorf("only %d flags were found in the table", seen)
-	}
-}
-
-var (
-	quotedPath = regexp.MustCompile("`([A-Za-z0-9_./-]+\\.(?:go|json|txtar|md|yml|mod|c))`|\\]\\(([A-Za-z0-9_./-]+)\\)")
-	testName   = regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]*`)
-	stand      = regexp.MustCompile(`NAME|CODE|SUBJECT|BEHAVIOUR|LANGUAGE`) // for another name
-)
-
-// TestDocumentsNameWhatExists looks for every file and every test that the READMEs and docs name.
-func TestDocumentsNameWhatExists(t *testing.T) {
-	t.Parallel()
-	documents, err := filepath.Glob("../docs/*.md")
-	if err != nil || len(documents) < 5 {
-		t.Fatalf("%q, %v", documents, err)
-	}
-	tests, bases := map[string]bool{}, map[string]bool{}
-	err = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && entry.Name() == ".git":
-			return filepath.SkipDir
-		}
-		bases[entry.Name()] = true
-		if strings.HasSuffix(path, "_test.go") {
-			for _, match := range regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`).FindAllStringSubmatch(string(mustRead(t, path)), -1) {
-				tests[match[1]] = true
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	paths := 0
-	for _, document := range append(documents, readmes(t)...) {
-		text := string(mustRead(t, document))
-		for _, name := range testName.FindAllString(text, -1) {
-			if !tests[name] {
-				t.Errorf("%s names the test %s, which there is not", document, name)
-			}
-		}
-		for _, match := range quotedPath.FindAllStringSubmatch(text, -1) {
-			path := match[1] + match[2]
-			if stand.MatchString(path) || match[1] != "" && namesOthers(document) {
-				continue
-			}
-			paths++
-			from := ".."
-			if match[2] != "" { // a link
-				from = filepath.Dir(document)
-			}
-			_, err := os.Stat(filepath.Join(from, path))
-			if alone := match[1] != "" && !strings.Contains(path, "/") && bases[path]; err != nil && !alone {
-				t.Errorf("%s names %s, which there is not", document, path)
-			}
-		}
-	}
-	if paths < 20 {
-		t.Errorf("only %d paths were found", paths)
 	}
 }

@@ -33,7 +33,7 @@ type moduleView struct {
 	Found   string           `json:"found"`    // flag, p11-kit, profile or usual-place
 	FoundBy string           `json:"found_by"` // the flag, variable, file or folder that names it; empty for a usual place
 	Mode    string           `json:"mode"`     // the file's permissions; empty where there is no such file
-	Health  verdict.Health   `json:"light"`
+	Health  verdict.Health   `json:"health"`
 	Library *libraryView     `json:"library"` // what C_GetInfo told; nil where it told nothing
 	PCSC    bool             `json:"pcsc"`    // reaches its readers through PC/SC
 	Usable  int              `json:"usable_tokens"`

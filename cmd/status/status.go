@@ -24,19 +24,19 @@ type statusOptions struct {
 
 // statusView is what status --json shows.
 type statusView struct {
-	Schema     string             `json:"schema"`
-	Created    string             `json:"created"`
-	Directory  string             `json:"directory"`
-	Complete   bool               `json:"complete"`
-	Tokens     []statusTokenView  `json:"tokens"`
-	Keys       []keyStatusView    `json:"keys"`
-	WithoutKey []view.Refused     `json:"without_key"`
-	Earlier    []statusBackupView `json:"earlier"`
-	Gone       []statusBackupView `json:"gone"`
-	Elsewhere  []statusBackupView `json:"elsewhere"`
-	Unreadable []unreadableView   `json:"unreadable"`
-	Counts     map[string]int     `json:"counts"`
-	Expiring   []expiringView     `json:"expiring"` // null where nobody asked
+	Schema     string                  `json:"schema"`
+	Created    string                  `json:"created"`
+	Directory  string                  `json:"directory"`
+	Complete   bool                    `json:"complete"`
+	Tokens     []statusTokenView       `json:"tokens"`
+	Keys       []keyStatusView         `json:"keys"`
+	WithoutKey []view.Refused          `json:"without_key"`
+	Earlier    []statusBackupView      `json:"earlier"`
+	Gone       []statusBackupView      `json:"gone"`
+	Elsewhere  []statusBackupView      `json:"elsewhere"`
+	Unreadable []view.UnreadableRecord `json:"unreadable"`
+	Counts     map[string]int          `json:"counts"`
+	Expiring   []expiringView          `json:"expiring"` // null where nobody asked
 }
 
 type statusTokenView struct {
@@ -65,11 +65,6 @@ type statusBackupView struct {
 	ID        string              `json:"id"`
 	Subject   foreign.Text        `json:"subject"`
 	Token     archive.RecordToken `json:"token"`
-}
-
-type unreadableView struct {
-	Record  string `json:"record"`
-	Problem string `json:"problem"`
 }
 
 func NewCommand(a *frame.App) *cobra.Command {
@@ -149,7 +144,7 @@ func exitOf(status *archive.BackupStatus) int {
 func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archive.BackupStatus, now time.Time) statusView {
 	shown := statusView{
 		Schema: view.StatusSchema, Created: now.UTC().Format(time.RFC3339), Directory: o.dir, Complete: exitOf(status) == frame.ExitDone, Tokens: []statusTokenView{}, Keys: []keyStatusView{},
-		WithoutKey: []view.Refused{}, Earlier: viewBackups(status.Earlier), Gone: viewBackups(status.Gone), Elsewhere: viewBackups(status.Elsewhere), Unreadable: []unreadableView{},
+		WithoutKey: []view.Refused{}, Earlier: viewBackups(status.Earlier), Gone: viewBackups(status.Gone), Elsewhere: viewBackups(status.Elsewhere), Unreadable: view.UnreadableOf(status.Unreadable),
 		Counts: map[string]int{},
 	}
 	for _, inventory := range inventories {
@@ -175,9 +170,6 @@ func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archiv
 	}
 	for _, alone := range status.WithoutKey {
 		shown.WithoutKey = append(shown.WithoutKey, view.Refused{Named: names.Name(alone.Inventory, alone.Identity), Verdict: view.VerdictOf(alone.Verdict)})
-	}
-	for _, record := range status.Unreadable {
-		shown.Unreadable = append(shown.Unreadable, unreadableView{record.Path, frame.OneLine(record.Err)})
 	}
 	return shown
 }

@@ -57,6 +57,15 @@ type UnreadableRecord struct {
 	err error
 }
 
+// UnreadableOf is the view of the records of an archive that say nothing, never nil.
+func UnreadableOf(records []archive.UnreadableRecord) []UnreadableRecord {
+	shown := []UnreadableRecord{}
+	for _, record := range records {
+		shown = append(shown, UnreadableRecord{record.Path, frame.OneLine(record.Err), record.Err})
+	}
+	return shown
+}
+
 // NothingToCheckError means that a directory holds no copy: nothing was shown.
 type NothingToCheckError struct{ Directory string }
 
@@ -90,16 +99,13 @@ func CopiesToCheck(ctx context.Context, directory string) (*archive.Archive, []*
 
 // CheckedCopiesOf is the view of the copies of an archive. The drill's time is that of the copies that were restored, nil for none.
 func CheckedCopiesOf(schema string, a *archive.Archive, copies []*bridge.CheckedCopy, drill *time.Time) *CheckedCopies {
-	shown := &CheckedCopies{Schema: schema, Directory: a.Directory, Copies: []CheckedCopy{}, Unreadable: []UnreadableRecord{}, Counts: map[string]int{}, copies: copies}
+	shown := &CheckedCopies{Schema: schema, Directory: a.Directory, Copies: []CheckedCopy{}, Unreadable: UnreadableOf(a.Unreadable), Counts: map[string]int{}, copies: copies}
 	for _, outcome := range bridge.CheckOutcomes() {
 		shown.Counts[string(outcome)] = 0
 	}
 	for _, c := range copies {
 		shown.Copies = append(shown.Copies, checkedCopyOf(c, drill))
 		shown.Counts[string(c.Outcome)]++
-	}
-	for _, record := range a.Unreadable {
-		shown.Unreadable = append(shown.Unreadable, UnreadableRecord{record.Path, frame.OneLine(record.Err), record.Err})
 	}
 	shown.Complete = shown.Code() == frame.ExitDone
 	return shown
