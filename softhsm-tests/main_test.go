@@ -159,6 +159,7 @@ func TestScripts(t *testing.T) {
 			ability.environment(env)
 			env.Setenv("OPENSC", library(t, "opensc-pkcs11.so"))
 			env.Setenv("SPY", library(t, "pkcs11-spy.so"))
+			env.Setenv("PROXY", library(t, "p11-kit-proxy.so"))
 			env.Setenv("PASSWORD", "file:"+filepath.Join(env.WorkDir, "password.txt"))
 			env.Defer(func() { noUnfinishedFile(env) })
 			return os.WriteFile(filepath.Join(env.WorkDir, "password.txt"), []byte(testPassword+"\n"), 0o600)

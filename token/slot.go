@@ -37,6 +37,11 @@ type Info struct {
 	MaxPINLen       uint         `json:"max_pin_len"`
 }
 
+// Same reports whether two modules that show tokens like these show one token. A token without a serial number is not known again.
+func (i *Info) Same(other *Info) bool {
+	return i.Serial != "" && i.Serial == other.Serial && i.Label == other.Label && i.Manufacturer == other.Manufacturer && i.Model == other.Model
+}
+
 // Count is a number of sessions: zero where the token has no limit, Unknown where it does not say.
 type Count int64
 

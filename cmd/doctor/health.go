@@ -55,6 +55,9 @@ type slotView struct {
 	State        slotState        `json:"state"`
 	Reasons      []verdict.Reason `json:"reasons"`
 	Token        *slotTokenView   `json:"token"` // nil where none is present
+
+	info  *token.Info
+	meant bool // it is the token that --token names, or none is named
 }
 
 // slotState is a slot's state in one word.
@@ -114,7 +117,6 @@ func viewDoctor(a *frame.App, runs []verdict.ModuleRun, named bool, configuratio
 	concerned := false
 	for _, run := range runs {
 		module := viewModule(a, run, verdict.JudgeModule(run, daemon, softHSM), named)
-		shown.Usable += module.Usable
 		shown.Modules = append(shown.Modules, module)
 		concerned = concerned || run.Inspection != nil && run.Inspection.SoftHSM
 	}
@@ -130,6 +132,7 @@ func viewDoctor(a *frame.App, runs []verdict.ModuleRun, named bool, configuratio
 	for _, c := range configurations {
 		shown.Configurations = append(shown.Configurations, configurationView{c.File, c.Library.Path, c.Ignored})
 	}
+	shown.Usable = len(shown.usable())
 	order := []verdict.Health{verdict.HealthBroken, verdict.HealthLook, verdict.HealthOK}
 	slices.SortStableFunc(shown.Modules, func(x, y moduleView) int {
 		return cmp.Compare(slices.Index(order, x.Health), slices.Index(order, y.Health))
@@ -146,21 +149,32 @@ func (v doctorView) healthy(named bool) bool {
 			return false
 		}
 		for _, slot := range module.Slots {
-			found = found || slot.State == slotUsable && (v.wanted == "" || string(slot.Token.Label) == v.wanted)
+			found = found || slot.State == slotUsable && slot.meant
 		}
 	}
 	return found
 }
 
-// usable names the tokens that can be used, as they are shown to people.
-func (v doctorView) usable() []string {
-	var names []string
+// usable lists the tokens that can be used, each once whatever number of modules show it.
+func (v doctorView) usable() []slotView {
+	var usable []slotView
 	for _, module := range v.Modules {
+		others := usable // of other modules
 		for _, slot := range module.Slots {
-			if slot.State == slotUsable {
-				names = append(names, `"`+slot.Token.Label.String()+`"`)
+			shown := slices.ContainsFunc(others, func(other slotView) bool { return slot.State == slotUsable && slot.info.Same(other.info) })
+			if slot.State == slotUsable && !shown {
+				usable = append(usable, slot)
 			}
 		}
+	}
+	return usable
+}
+
+// names are those of the tokens that can be used, as they are shown to people.
+func (v doctorView) names() []string {
+	var names []string
+	for _, slot := range v.usable() {
+		names = append(names, `"`+slot.Token.Label.String()+`"`)
 	}
 	return names
 }
@@ -199,7 +213,11 @@ func viewModule(a *frame.App, run verdict.ModuleRun, judged verdict.ModuleVerdic
 		shown.Library = &libraryView{info.Manufacturer, info.Description, info.LibraryVersion, info.CryptokiVersion}
 	}
 	for i, slot := range run.Inspection.Slots {
-		shown.Slots = append(shown.Slots, viewSlot(slot, judged.Slots[i]))
+		seen := viewSlot(slot, judged.Slots[i])
+		if info := run.Inspection.Info; info != nil {
+			seen.meant = a.Meant(*info, token.Slot{ID: slot.ID, Description: slot.Description, Manufacturer: slot.Manufacturer, Token: slot.Token}, nil)
+		}
+		shown.Slots = append(shown.Slots, seen)
 	}
 	return shown
 }
@@ -229,7 +247,7 @@ func fileMode(path string) string {
 
 func viewSlot(slot host.InspectedSlot, judged verdict.SlotVerdict) slotView {
 	shown := slotView{
-		Description: slot.Description, Manufacturer: slot.Manufacturer, Removable: slot.Removable, Reasons: frame.NoNil(judged.Reasons), State: slotUnusable,
+		Description: slot.Description, Manufacturer: slot.Manufacturer, Removable: slot.Removable, Reasons: frame.NoNil(judged.Reasons), State: slotUnusable, info: slot.Token,
 	}
 	info := slot.Token
 	switch {

@@ -41,7 +41,7 @@ func printDoctor(p *frame.Printer, shown doctorView) {
 
 // headline says what can be used, or the likeliest cause for which nothing can, with the command for it.
 func (t healthText) headline(shown doctorView) {
-	if names := shown.usable(); len(names) > 0 {
+	if names := shown.names(); len(names) > 0 {
 		t.line("", t.colour.Good(t.Text("doctor.usable", messages.Args{"Tokens": messages.Own(strings.Join(names, ", "))})))
 		return
 	}

@@ -16,10 +16,9 @@ type shownSlot struct {
 	module token.ModuleInfo
 }
 
-// sameToken reports whether two modules show one token. A token without a serial number is not known again.
+// sameToken reports whether two modules show one token.
 func sameToken(one, other shownSlot) bool {
-	a, b := one.Token, other.Token
-	return one.module.Path != other.module.Path && a.Serial != "" && a.Serial == b.Serial && a.Label == b.Label && a.Manufacturer == b.Manufacturer && a.Model == b.Model
+	return one.module.Path != other.module.Path && one.Token.Same(other.Token)
 }
 
 // eachOnce leaves one slot of every token that several modules show, that of the module that can do more with it, and says so. The
