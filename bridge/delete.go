@@ -166,6 +166,17 @@ func (d *Deletion) Delete(ctx context.Context) (err error) {
 	return nil
 }
 
+// Twins counts the other objects on the token that hold the same private key. They stay when the key's object is destroyed.
+func (r DeleteRequest) Twins() int {
+	n := 0
+	for _, o := range r.Identity.Copies {
+		if o.Class == token.CKOPrivateKey {
+			n++
+		}
+	}
+	return n
+}
+
 func (r DeleteRequest) copyPath() string {
 	if r.Copy == nil {
 		return ""

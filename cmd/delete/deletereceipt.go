@@ -21,6 +21,7 @@ type deleteView struct {
 	ID      string           `json:"id"`
 	Copy    *copyView        `json:"copy"`
 	Deleted bool             `json:"deleted"`
+	Twins   int              `json:"same_key_remains"`
 	DryRun  bool             `json:"dry_run"`
 	Reasons []verdict.Reason `json:"reasons"`
 }
@@ -37,7 +38,7 @@ func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
 	uri := info.URI().With(key).String()
 	shown := deleteView{
 		Schema: "p11bridge.delete/1", Token: info.URI().String(), URI: uri, Label: key.Label(), ID: hex.EncodeToString(key.ID()),
-		Deleted: !o.dryRun, DryRun: o.dryRun, Reasons: []verdict.Reason{},
+		Deleted: !o.dryRun, DryRun: o.dryRun, Twins: r.Twins(), Reasons: []verdict.Reason{},
 	}
 	if r.Copy != nil {
 		v := r.Copy.Result
@@ -45,7 +46,7 @@ func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
 		shown.Copy, shown.Reasons = &copyView{r.Copy.Path, hex.EncodeToString(digest[:]), v.Certificate.SHA256()}, frame.NoNil(v.Reasons)
 	}
 	done := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printDeletion(p, o, r, uri) }}
-	if r.Copy.Moved() {
+	if r.Copy.Moved() || r.Twins() > 0 && !o.dryRun { // the key is still on the token
 		done.Code = frame.ExitPartly
 	}
 	return done
@@ -54,16 +55,22 @@ func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
 func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, uri string) {
 	args := messages.Args{
 		"Label": r.Identity.PrivateKey.Label(), "Token": r.Inventory.Token.Label,
-		"URI": foreign.Text(uri), "File": foreign.Text(""),
+		"URI": foreign.Text(uri), "File": foreign.Text(""), "Count": messages.Number(r.Twins()),
 	}
 	if r.Copy != nil {
 		args["File"] = foreign.Text(r.Copy.Path)
 	}
 	first, copied, bare := "delete.done", "delete.copy", "delete.no-copy"
-	if o.dryRun {
+	switch {
+	case o.dryRun:
 		first, bare = "delete.dry-run", "delete.dry-run-no-copy"
+	case r.Twins() > 0:
+		first = "delete.done-once"
 	}
 	p.Line("", args, first)
+	if r.Twins() > 0 {
+		p.Line("  ", args, "delete.same-key")
+	}
 	if r.Copy == nil {
 		copied = bare
 	}
