@@ -310,9 +310,9 @@ func (r CheckAllRequest) holdAgainstRecord(c *CheckedCopy) {
 }
 
 // NoteDrill writes into the records of the copies that were restored when that was. A record that was replaced meanwhile is left alone.
-// The directory is kept from other runs that write there. The error is an *archive.FileError.
-func NoteDrill(directory string, copies []*CheckedCopy, now time.Time) (err error) {
-	release, err := archive.Reserve(directory)
+// The share of the directory is kept from other runs that write there. The error is an *archive.FileError.
+func NoteDrill(directory string, shard archive.Shard, copies []*CheckedCopy, now time.Time) (err error) {
+	release, err := archive.Reserve(directory, shard)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ const (
 
 	// WithoutCertificate: it may leave, and there is no certificate to leave with it.
 	WithoutCertificate Outcome = "without-certificate"
+	// OtherShard: it is in another share, and so another worker's.
+	OtherShard Outcome = "other-shard"
 )
 
 // OpenToken is a token with a session in which it was read.
@@ -56,16 +58,20 @@ func (item *Item) Undone() bool {
 
 // PlanExport decides what is to be done with every identity on the tokens: nothing where the archive has an up-to-date backup
 // of the same certificate and key, whatever token it came from. With remake a backup is made anew all the same. Nothing is
-// left out of the result. Two items with the same certificate have the same name: they are copies of one key, or one of them
+// left out of the result; what is in other shares than this one is told from it. Two items with the same certificate have the same name: they are copies of one key, or one of them
 // has the certificate's CKA_ID and nothing else of it.
-func PlanExport(tokens []OpenToken, backups *archive.Archive, remake bool, now time.Time) []*Item {
+func PlanExport(tokens []OpenToken, backups *archive.Archive, shard archive.Shard, remake bool, now time.Time) []*Item {
 	var items []*Item
 	names := map[string]string{}
 	for _, t := range tokens {
 		for _, identity := range t.Inventory.Identities() {
-			item := &Item{Token: t, Identity: identity, Verdict: verdict.Judge(t.Inventory, identity, now)}
-			item.plan(backups, remake)
+			item := &Item{Token: t, Identity: identity, Outcome: OtherShard}
 			items = append(items, item)
+			if !shard.Holds(identity) {
+				continue
+			}
+			item.Verdict = verdict.Judge(t.Inventory, identity, now)
+			item.plan(backups, remake)
 			if item.Outcome != Pending {
 				continue
 			}

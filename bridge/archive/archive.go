@@ -11,15 +11,11 @@ package archive
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"p11bridge/token"
 	"p11bridge/token/pki"
@@ -210,86 +206,10 @@ func (a *Archive) NameFor(label, certificateSHA256 string) (name string, replace
 	return own, false
 }
 
-// Reserve makes the directory fit for a run that writes backups: it makes it, mode 0700, where only its last element is
-// missing; keeps other such runs out until release is called; and removes unfinished files whose writers are gone. release
-// removes a directory that was made and stayed empty. The error is a *FileError.
-func Reserve(directory string) (release func() error, err error) {
-	fault := func(kind FileFault, err error) error { return &FileError{Path: directory, Fault: kind, Err: err} }
-	made := false
-	switch err := makeFolder(directory); {
-	case err == nil:
-		made = true
-	case errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
-		return nil, fault(NoDirectory, nil)
-	case !errors.Is(err, os.ErrExist):
-		return nil, fault(NotWritable, err)
-	}
-	held, err := holdFolder(directory)
-	release = func() (err error) {
-		if held != nil {
-			err = held.Close()
-		}
-		if made {
-			if removed := os.Remove(directory); removed != nil && !errors.Is(removed, errNotEmpty) && !errors.Is(removed, os.ErrExist) {
-				err = errors.Join(err, removed)
-			}
-		}
-		return err
-	}
-	if err == nil {
-		err = sweep(directory)
-	}
-	if err != nil {
-		return nil, errors.Join(err, release())
-	}
-	return release, nil
-}
-
 // isFile reports whether something else than a directory stands under the path.
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && !info.IsDir()
-}
-
-// sweep removes the unfinished files that a killed process left. A writer that lives holds a lock on its own.
-func sweep(directory string) error {
-	entries, err := os.ReadDir(directory)
-	if err != nil {
-		return &FileError{Path: directory, Fault: NotReadable, Err: err}
-	}
-	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), draftName+"-") || !strings.HasSuffix(entry.Name(), draftExtension) {
-			continue
-		}
-		if err := removeAbandoned(filepath.Join(directory, entry.Name())); err != nil {
-			return &FileError{Path: directory, Fault: NotWritable, Err: err}
-		}
-	}
-	return nil
-}
-
-func removeAbandoned(path string) error {
-	file, err := openRegular(path)
-	if err != nil {
-		return nil // not a file of ours, or gone meanwhile
-	}
-	defer file.Close()
-	if err := lock(file); err != nil {
-		return nil // its writer lives, or nobody can tell
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// NewDraftName begins the names of the unfinished files of one run.
-func NewDraftName() (string, error) {
-	random := make([]byte, 8)
-	if _, err := rand.Read(random); err != nil {
-		return "", fmt.Errorf("name unfinished files: %w", err)
-	}
-	return draftName + "-" + hex.EncodeToString(random), nil
 }
 
 // BackupOf finds the backup of an identity: of its certificate, or of its key where there is no certificate. Whether the private

@@ -111,8 +111,10 @@ func unsupported(err error) bool {
 }
 
 // lock locks the file until it is closed. The error is errNoLocks where the file system has none.
-func lock(file *os.File) error {
-	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+func lock(file *os.File) error { return lockAs(file, unix.LOCK_EX) }
+
+func lockAs(file *os.File, kind int) error {
+	err := unix.Flock(int(file.Fd()), kind|unix.LOCK_NB)
 	if errors.Is(err, unix.ENOLCK) || unsupported(err) {
 		return errNoLocks
 	}
@@ -122,9 +124,9 @@ func lock(file *os.File) error {
 // makeFolder makes a directory for its owner alone.
 func makeFolder(path string) error { return os.Mkdir(path, 0o700) }
 
-// holdFolder keeps other runs out of a directory until it is closed. The error is a *FileError; a file system without locks is
-// used without.
-func holdFolder(directory string) (io.Closer, error) {
+// holdFolder keeps other runs out of a directory until it is closed, or, where it is for some of the keys, those for all. The error is a
+// *FileError; a file system without locks is used without.
+func holdFolder(directory string, some bool) (io.Closer, error) {
 	fault := func(kind FileFault, err error) error { return &FileError{Path: directory, Fault: kind, Err: err} }
 	held, err := os.Open(directory)
 	if err != nil {
@@ -140,7 +142,11 @@ func holdFolder(directory string) (io.Closer, error) {
 	if err := checkWritable(directory); err != nil {
 		return held, fault(NotWritable, err)
 	}
-	if err := lock(held); errors.Is(err, unix.EWOULDBLOCK) {
+	kind := unix.LOCK_EX
+	if some {
+		kind = unix.LOCK_SH
+	}
+	if err := lockAs(held, kind); errors.Is(err, unix.EWOULDBLOCK) {
 		return held, fault(DirectoryBusy, nil)
 	}
 	return held, nil

@@ -168,8 +168,9 @@ func makeFolder(path string) error {
 // lockName is the file that keeps other runs out of a directory. Windows removes it when the run ends, however it does.
 const lockName = draftName + ".lock"
 
-// holdFolder keeps other runs out of a directory until it is closed. The error is a *FileError.
-func holdFolder(directory string) (io.Closer, error) {
+// holdFolder keeps other runs out of a directory until it is closed, or, where it is for some of the keys, those for all. The error is a
+// *FileError.
+func holdFolder(directory string, some bool) (io.Closer, error) {
 	fault := func(kind FileFault, err error) error { return &FileError{Path: directory, Fault: kind, Err: err} }
 	info, err := os.Stat(directory)
 	switch {
@@ -178,8 +179,12 @@ func holdFolder(directory string) (io.Closer, error) {
 	case !info.IsDir():
 		return nil, fault(NotADirectory, nil)
 	}
-	held, err := openHandle(filepath.Join(directory, lockName), windows.GENERIC_WRITE|windows.DELETE, 0, nil, windows.OPEN_ALWAYS,
-		windows.FILE_ATTRIBUTE_HIDDEN|windows.FILE_FLAG_DELETE_ON_CLOSE|windows.FILE_FLAG_OPEN_REPARSE_POINT)
+	access, others, kind := uint32(windows.GENERIC_WRITE|windows.DELETE), uint32(0), uint32(windows.FILE_FLAG_DELETE_ON_CLOSE)
+	if some {
+		access, others, kind = windows.GENERIC_WRITE, shared, 0 // several hold it, and none can remove it
+	}
+	held, err := openHandle(filepath.Join(directory, lockName), access, others, nil, windows.OPEN_ALWAYS,
+		windows.FILE_ATTRIBUTE_HIDDEN|windows.FILE_FLAG_OPEN_REPARSE_POINT|kind)
 	switch {
 	case errors.Is(err, windows.ERROR_SHARING_VIOLATION):
 		return nil, fault(DirectoryBusy, nil)

@@ -206,6 +206,16 @@ func parsedCertificate(identity token.Identity) *pki.Certificate {
 	return identity.Certificate.Parsed
 }
 
+// Only leaves what is in the share. What is hidden may be in any.
+func (s *BackupStatus) Only(shard Shard) {
+	elsewhere := func(key KeyStatus) bool { return !shard.Holds(key.Identity) }
+	s.Keys, s.WithoutKey = slices.DeleteFunc(s.Keys, elsewhere), slices.DeleteFunc(s.WithoutKey, elsewhere)
+	for _, backups := range []*[]*Backup{&s.Earlier, &s.Gone, &s.Elsewhere} {
+		*backups = slices.DeleteFunc(*backups, func(b *Backup) bool { return !shard.HoldsBackup(b) })
+	}
+	s.Unreadable = shard.unreadable(s.Unreadable)
+}
+
 // Expiring lists the keys whose certificate ends before a time, those that have expired already among them. Of a key that is gone from its
 // token there is nothing to renew.
 func (s *BackupStatus) Expiring(at time.Time) []KeyStatus {

@@ -24,6 +24,7 @@ import (
 
 type drillOptions struct {
 	dir      string
+	shard    *frame.ShardFlag
 	password string
 }
 
@@ -39,6 +40,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Args:    frame.NoArguments,
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
+	o.shard = a.ShardFlag(c.Flags())
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
 		return runDrill(ctx, w, o)
@@ -48,7 +50,11 @@ func NewCommand(a *frame.App) *cobra.Command {
 
 func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Result, error) {
 	secret.LockProcess()
-	backups, copies, err := view.CopiesToCheck(ctx, o.dir)
+	shard, err := o.shard.Shard()
+	if err != nil {
+		return frame.Result{}, err
+	}
+	backups, copies, err := view.CopiesToCheck(ctx, o.dir, shard)
 	if err != nil {
 		return frame.Result{}, err
 	}
@@ -72,7 +78,7 @@ func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Resu
 		request.Tokens = append(request.Tokens, t.Empty)
 	}
 	err = view.CheckAll(ctx, w.App, request, copies)
-	noted := bridge.NoteDrill(o.dir, copies, request.Now) // of an interrupted drill, too: what was restored was restored
+	noted := bridge.NoteDrill(o.dir, shard, copies, request.Now) // of an interrupted drill, too: what was restored was restored
 	if err != nil {
 		return frame.Result{}, err
 	}
@@ -83,7 +89,7 @@ func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Resu
 	if noted != nil {
 		drilled = nil
 	}
-	shown := view.CheckedCopiesOf("p11bridge.drill/1", backups, copies, drilled)
+	shown := view.CheckedCopiesOf("p11bridge.drill/1", backups, shard, copies, drilled)
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { shown.Print(p, "drill.summary") }, Code: shown.Code()}, nil
 }
 

@@ -21,6 +21,7 @@ type exportAllView struct {
 	Schema     string            `json:"schema"`
 	Directory  string            `json:"directory"`
 	DryRun     bool              `json:"dry_run"`
+	Shard      *string           `json:"shard"`
 	Exported   []exportedView    `json:"exported"`
 	UpToDate   []upToDateView    `json:"up_to_date"`
 	Refused    []view.Refused    `json:"refused"`
@@ -37,6 +38,7 @@ type exportCountsViews struct {
 	Refused    int `json:"refused"`
 	Failed     int `json:"failed"`
 	WithoutKey int `json:"without_key"`
+	OtherShard int `json:"other_shards"`
 }
 
 type exportedView struct {
@@ -55,9 +57,9 @@ type failedView struct {
 	Error string `json:"error"`
 }
 
-func viewAll(o *exportOptions, items []*bridge.Item, unread []verdict.Reason) exportAllView {
+func viewAll(o *exportOptions, shard archive.Shard, items []*bridge.Item, unread []verdict.Reason) exportAllView {
 	shown := exportAllView{
-		Schema: "p11bridge.export-all/1", Directory: o.dir, DryRun: o.dryRun, Exported: []exportedView{}, UpToDate: []upToDateView{},
+		Schema: "p11bridge.export-all/1", Directory: o.dir, DryRun: o.dryRun, Shard: view.ShardOf(shard), Exported: []exportedView{}, UpToDate: []upToDateView{},
 		Refused: []view.Refused{}, Failed: []failedView{}, WithoutKey: []view.Refused{}, Unread: unread,
 	}
 	names := view.Names{}
@@ -85,7 +87,7 @@ func viewAll(o *exportOptions, items []*bridge.Item, unread []verdict.Reason) ex
 		}
 	}
 	unproven := len(slices.DeleteFunc(slices.Clone(items), func(item *bridge.Item) bool { return item.Result == nil || item.Result.Verified() }))
-	shown.Counts = exportCountsViews{len(shown.Exported), unproven, len(shown.UpToDate), len(shown.Refused), len(shown.Failed), len(shown.WithoutKey)}
+	shown.Counts = exportCountsViews{len(shown.Exported), unproven, len(shown.UpToDate), len(shown.Refused), len(shown.Failed), len(shown.WithoutKey), countOutcome(items, bridge.OtherShard)}
 	return shown
 }
 
@@ -104,6 +106,7 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 		summary = "export-all.summary-unproven"
 	}
 	fmt.Fprintln(p.Out, colour.Bold(p.Text(summary, counts)))
+	view.PrintShard(p, shown.Shard)
 	printFailed(p, colour, items)
 	printWritten(p, o, colour, items)
 	printRefused(p, colour, items)

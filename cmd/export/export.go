@@ -26,7 +26,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Long:  a.Text("command.export.long", nil),
 		Example: frame.Examples("export alice -o alice.pfx", "export 'pkcs11:token=demo;id=%01;type=private' -o alice.pfx --pin-source file:pin.txt --password-source file:password.txt",
 			"export alice -o alice.pfx --chain ca.pem --profile legacy", "export alice -o alice.pfx --dry-run", "export alice -o alice.cer --certificate-only",
-			"export --all --dir backups --pin-source file:pin.txt --password-source file:password.txt"),
+			"export --all --dir backups --pin-source file:pin.txt --password-source file:password.txt",
+			"export --all --shard 1/4 --dir backups --pin-source file:pin.txt --password-source file:password.txt"),
 		Args: func(c *cobra.Command, args []string) error {
 			if o.all {
 				return frame.NoArguments(c, args)
@@ -37,6 +38,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags := c.Flags()
 	flags.BoolVar(&o.all, "all", false, a.Text("flag.all", nil))
 	flags.StringVar(&o.dir, "dir", "", a.Text("flag.dir", nil))
+	o.shard = a.ShardFlag(flags)
 	flags.StringVarP(&o.out, "out", "o", "", a.Text("flag.out", nil))
 	flags.StringVar(&o.profile, "profile", "modern", a.Text("flag.profile", nil))
 	flags.IntVar(&o.iterations, "iterations", 0, a.Text("flag.iterations", nil))

@@ -18,6 +18,10 @@ import (
 
 // runExportAll exports every identity that has no backup in the directory yet.
 func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Result, error) {
+	shard, err := o.shard.Shard()
+	if err != nil {
+		return frame.Result{}, err
+	}
 	each, err := o.request(w.App)
 	if err != nil {
 		return frame.Result{}, err
@@ -28,7 +32,7 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 		if request.DraftName, err = archive.NewDraftName(); err != nil {
 			return frame.Result{}, err
 		}
-		release, err := archive.Reserve(o.dir)
+		release, err := archive.Reserve(o.dir, shard)
 		if err != nil {
 			return frame.Result{}, err
 		}
@@ -48,7 +52,7 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 	if err != nil {
 		return frame.Result{}, err
 	}
-	items := bridge.PlanExport(tokens, backups, o.force || o.deleteKey, w.Now()) // a key leaves for good only with a copy proven now
+	items := bridge.PlanExport(tokens, backups, shard, o.force || o.deleteKey, w.Now()) // a key leaves for good only with a copy proven now
 	if !o.dryRun {
 		if err := exportPending(ctx, w.App, o, request, items); err != nil {
 			return frame.Result{}, err
@@ -60,7 +64,7 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 			unread = append(unread, verdict.UnreadReason(t.Inventory, object))
 		}
 	}
-	shown := viewAll(o, items, unread)
+	shown := viewAll(o, shard, items, unread)
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(items, len(unread))}, nil
 }
 

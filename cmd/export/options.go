@@ -18,6 +18,7 @@ import (
 type exportOptions struct {
 	object          string
 	all             bool
+	shard           *frame.ShardFlag
 	dir             string
 	out             string
 	profile         string
@@ -65,6 +66,7 @@ func (o *exportOptions) destinationRules() []rule {
 		{!o.all && o.dir != "", frame.Usage("error.dir-without-all", nil)},
 		{o.all && o.dir == "", frame.Usage("error.all-without-dir", nil)},
 		{o.all && (o.out != "" || o.certificate != "" || o.certificateOnly || o.ifNeeded), frame.Usage("error.all-for-one", nil)},
+		{!o.all && o.shard.Given(), frame.Usage("error.shard-for-one", nil)},
 		{o.all && o.deleteKey && !o.yes, frame.Usage("error.all-delete-needs-yes", nil)},
 		{!o.all && o.out == "", frame.UsageMeant("error.out-missing", nil, "-o "+o.proposed(o.object, ""))},
 		{o.deleteKey && o.certificateOnly, frame.Usage("error.delete-certificate-only", nil)},

@@ -30,6 +30,7 @@ const (
 	faultNewer      fault = "other-version" // of another version of p11bridge
 	faultForm       fault = "form"          // it has not the form of its schema
 	faultFuture     fault = "future"        // it says that it was made after today: it would outlast every other
+	faultShard      fault = "shard"         // of a share of the keys alone
 )
 
 // unread is a document that is not in the report.
@@ -123,6 +124,7 @@ func (r *reader) take(path string, document json.RawMessage) fault {
 type status struct {
 	Created   time.Time `json:"created"`
 	Directory string    `json:"directory"`
+	Shard     *string   `json:"shard"`
 	Tokens    []struct {
 		URI     string       `json:"uri"`
 		Label   foreign.Text `json:"label"`
@@ -172,6 +174,9 @@ func (r *reader) takeStatus(path string, document json.RawMessage) fault {
 	}
 	if parsed.Created.After(r.now.Add(dayAhead)) {
 		return faultFuture
+	}
+	if parsed.Shard != nil { // it would stand for the whole token, and hide what is known of the other shares
+		return faultShard
 	}
 	tokens := map[string]*fleet.Statement{}
 	var order []*fleet.Statement

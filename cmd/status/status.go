@@ -17,6 +17,7 @@ import (
 
 type statusOptions struct {
 	dir           string
+	shard         *frame.ShardFlag
 	noLogin       bool
 	expiresWithin string
 	metrics       string
@@ -27,6 +28,7 @@ type statusView struct {
 	Schema     string                  `json:"schema"`
 	Created    string                  `json:"created"`
 	Directory  string                  `json:"directory"`
+	Shard      *string                 `json:"shard"`
 	Complete   bool                    `json:"complete"`
 	Tokens     []statusTokenView       `json:"tokens"`
 	Keys       []keyStatusView         `json:"keys"`
@@ -78,6 +80,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Args: frame.NoArguments,
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
+	o.shard = a.ShardFlag(c.Flags())
 	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
 	c.Flags().StringVar(&o.expiresWithin, "expires-within", "", a.Text("flag.expires-within", nil))
 	c.Flags().StringVar(&o.metrics, "metrics", "", a.Text("flag.metrics", nil))
@@ -90,6 +93,13 @@ func NewCommand(a *frame.App) *cobra.Command {
 func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Result, error) {
 	if o.dir == "" {
 		return frame.Result{}, frame.Usage("error.status-dir", nil)
+	}
+	shard, err := o.shard.Shard()
+	if err != nil {
+		return frame.Result{}, err
+	}
+	if o.metrics != "" && !shard.Whole() {
+		return frame.Result{}, frame.Usage("error.shard-metrics", nil)
 	}
 	within, err := o.window()
 	if err != nil {
@@ -112,7 +122,10 @@ func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Re
 	}
 	now := w.Now()
 	status := archive.Status(inventories, backups, now)
-	shown := viewStatus(o, inventories, status, now)
+	if !shard.Whole() {
+		status.Only(shard)
+	}
+	shown := viewStatus(o, shard, inventories, status, now)
 	if within > 0 {
 		shown.Expiring = viewExpiring(status.Expiring(now.Add(within)), now)
 		shown.Complete = shown.Complete && len(shown.Expiring) == 0
@@ -141,9 +154,9 @@ func exitOf(status *archive.BackupStatus) int {
 	return frame.ExitDone
 }
 
-func viewStatus(o *statusOptions, inventories []*token.Inventory, status *archive.BackupStatus, now time.Time) statusView {
+func viewStatus(o *statusOptions, shard archive.Shard, inventories []*token.Inventory, status *archive.BackupStatus, now time.Time) statusView {
 	shown := statusView{
-		Schema: view.StatusSchema, Created: now.UTC().Format(time.RFC3339), Directory: o.dir, Complete: exitOf(status) == frame.ExitDone, Tokens: []statusTokenView{}, Keys: []keyStatusView{},
+		Schema: view.StatusSchema, Created: now.UTC().Format(time.RFC3339), Directory: o.dir, Shard: view.ShardOf(shard), Complete: exitOf(status) == frame.ExitDone, Tokens: []statusTokenView{}, Keys: []keyStatusView{},
 		WithoutKey: []view.Refused{}, Earlier: viewBackups(status.Earlier), Gone: viewBackups(status.Gone), Elsewhere: viewBackups(status.Elsewhere), Unreadable: view.UnreadableOf(status.Unreadable),
 		Counts: map[string]int{},
 	}

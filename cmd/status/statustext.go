@@ -21,6 +21,7 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 		"UpToDate": messages.Number(shown.Counts[string(archive.StateUpToDate)]), "CannotLeave": messages.Number(shown.Counts[string(archive.StateCannotLeave)]), "Keys": messages.Number(len(shown.Keys)),
 		"Tokens": messages.Own(hiddenTokens(status)),
 	})))
+	view.PrintShard(p, shown.Shard)
 	paints := map[archive.BackupState]func(string) string{archive.StateUpToDate: colour.Good, archive.StateCannotLeave: colour.Doubt, archive.StateKeyGone: colour.Doubt, archive.StateUnknown: colour.Doubt}
 	var rows [][]terminal.Cell
 	var explained []verdict.Reason

@@ -12,7 +12,11 @@ import (
 // verifyDirectory judges every PFX file of a directory, with one password.
 func verifyDirectory(ctx context.Context, a *frame.App, o *verifyOptions) (frame.Result, error) {
 	secret.LockProcess()
-	backups, copies, err := view.CopiesToCheck(ctx, o.dir)
+	shard, err := o.shard.Shard()
+	if err != nil {
+		return frame.Result{}, err
+	}
+	backups, copies, err := view.CopiesToCheck(ctx, o.dir, shard)
 	if err != nil {
 		return frame.Result{}, err
 	}
@@ -28,6 +32,6 @@ func verifyDirectory(ctx context.Context, a *frame.App, o *verifyOptions) (frame
 	if err := view.CheckAll(ctx, a, request, copies); err != nil {
 		return frame.Result{}, err
 	}
-	shown := view.CheckedCopiesOf("p11bridge.verify-all/1", backups, copies, nil)
+	shown := view.CheckedCopiesOf("p11bridge.verify-all/1", backups, shard, copies, nil)
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { shown.Print(p, "verify-all.summary") }, Code: shown.Code()}, nil
 }

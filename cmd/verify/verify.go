@@ -20,6 +20,7 @@ type verifyOptions struct {
 	password string
 	against  string
 	dir      string
+	shard    *frame.ShardFlag
 }
 
 // verifyView is what verify --json shows.
@@ -60,6 +61,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice", "verify --dir backups --password-source file:password.txt"),
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
+			case o.dir == "" && o.shard.Given():
+				return frame.Usage("error.shard-for-one", nil)
 			case o.dir == "":
 				return frame.ExactlyOne("FILE")(c, args)
 			case len(args) > 0 || o.against != "":
@@ -93,6 +96,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
 	c.Flags().StringVar(&o.against, "against", "", a.Text("flag.against", nil))
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.verify-dir", nil))
+	o.shard = a.ShardFlag(c.Flags())
 	return c
 }
 

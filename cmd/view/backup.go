@@ -1,7 +1,11 @@
 package view
 
 import (
+	"fmt"
+
 	"p11bridge/bridge/archive"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
@@ -33,6 +37,22 @@ func BackupOf(b *archive.Backup) Backup {
 		shown.LastDrill = &b.Record.LastDrill
 	}
 	return shown
+}
+
+// ShardOf is how documents show a share, null for the whole.
+func ShardOf(shard archive.Shard) *string {
+	if shard.Whole() {
+		return nil
+	}
+	text := shard.String()
+	return &text
+}
+
+// PrintShard says below a summary that it is one of a share.
+func PrintShard(p *frame.Printer, shard *string) {
+	if shard != nil {
+		fmt.Fprintln(p.Out, p.Text("shard.only", messages.Args{"Shard": messages.Own(*shard)}))
+	}
 }
 
 // Names gives identities URIs that tell them apart, as list does.

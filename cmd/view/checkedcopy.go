@@ -19,6 +19,7 @@ import (
 type CheckedCopies struct {
 	Schema     string             `json:"schema"`
 	Directory  string             `json:"directory"`
+	Shard      *string            `json:"shard"`
 	Complete   bool               `json:"complete"`
 	Copies     []CheckedCopy      `json:"copies"`
 	Unreadable []UnreadableRecord `json:"unreadable"`
@@ -81,8 +82,9 @@ func CheckErrors() []frame.Description {
 	}
 }
 
-// CopiesToCheck reads the archive of a directory and lists its files. The error is a *NothingToCheckError where there are none.
-func CopiesToCheck(ctx context.Context, directory string) (*archive.Archive, []*bridge.CheckedCopy, error) {
+// CopiesToCheck reads the archive of a directory and lists those of its files that are in the share. The error is a *NothingToCheckError
+// where the directory has none; a share may be empty.
+func CopiesToCheck(ctx context.Context, directory string, shard archive.Shard) (*archive.Archive, []*bridge.CheckedCopy, error) {
 	if directory == "" {
 		return nil, nil, frame.Usage("error.status-dir", nil)
 	}
@@ -90,16 +92,18 @@ func CopiesToCheck(ctx context.Context, directory string) (*archive.Archive, []*
 	if err != nil {
 		return nil, nil, err
 	}
-	copies := bridge.Copies(backups)
-	if len(copies) == 0 && len(backups.Unreadable) == 0 {
+	if len(bridge.Copies(backups)) == 0 && len(backups.Unreadable) == 0 {
 		return nil, nil, &NothingToCheckError{directory}
 	}
-	return backups, copies, nil
+	if !shard.Whole() {
+		backups = backups.Only(shard)
+	}
+	return backups, bridge.Copies(backups), nil
 }
 
-// CheckedCopiesOf is the view of the copies of an archive. The drill's time is that of the copies that were restored, nil for none.
-func CheckedCopiesOf(schema string, a *archive.Archive, copies []*bridge.CheckedCopy, drill *time.Time) *CheckedCopies {
-	shown := &CheckedCopies{Schema: schema, Directory: a.Directory, Copies: []CheckedCopy{}, Unreadable: UnreadableOf(a.Unreadable), Counts: map[string]int{}, copies: copies}
+// CheckedCopiesOf is the view of the copies of an archive, or of a share of it. The drill's time is that of the copies that were restored, nil for none.
+func CheckedCopiesOf(schema string, a *archive.Archive, shard archive.Shard, copies []*bridge.CheckedCopy, drill *time.Time) *CheckedCopies {
+	shown := &CheckedCopies{Schema: schema, Directory: a.Directory, Shard: ShardOf(shard), Copies: []CheckedCopy{}, Unreadable: UnreadableOf(a.Unreadable), Counts: map[string]int{}, copies: copies}
 	for _, outcome := range bridge.CheckOutcomes() {
 		shown.Counts[string(outcome)] = 0
 	}
@@ -181,6 +185,7 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 		line = colour.Bad(line)
 	}
 	fmt.Fprintln(p.Out, line)
+	PrintShard(p, v.Shard)
 	var rows [][]terminal.Cell
 	var explained []verdict.Reason
 	for _, c := range v.copies {
