@@ -40,7 +40,7 @@ func (p Place) PINFile() string { return filepath.Join(p.Directory, "pin.txt") }
 // package softhsm2-common leaves it behind, is passed over.
 func FindSoftHSM() (token.Library, error) {
 	for _, library := range host.Discover() {
-		if filepath.Base(library.Path) != "libsofthsm2.so" {
+		if !host.IsSoftHSM(library.Path) {
 			continue
 		}
 		if _, err := os.Stat(library.Path); err == nil {

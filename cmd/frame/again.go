@@ -48,8 +48,11 @@ func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
 			return ExitFailed, err
 		}
 		defer reader.Close()
-		command.ExtraFiles = append(command.ExtraFiles, reader)
-		command.Args = append(command.Args, given.Flag+"=fd:"+strconv.Itoa(2+len(command.ExtraFiles)))
+		number, err := supervise.HandOver(command, reader)
+		if err != nil {
+			return ExitFailed, err
+		}
+		command.Args = append(command.Args, given.Flag+"=fd:"+strconv.Itoa(number))
 	}
 	runtime.LockOSThread() // Pdeathsig belongs to the thread that starts the command
 	defer runtime.UnlockOSThread()

@@ -22,7 +22,10 @@ func readFile(path string, most int64, patience time.Duration) ([]byte, fs.FileI
 	if err != nil {
 		return nil, nil, err
 	}
-	if info.Mode().IsRegular() || info.IsDir() {
+	if info.IsDir() {
+		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	}
+	if info.Mode().IsRegular() {
 		file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may be another file by now
 		if err != nil {
 			return nil, nil, err

@@ -45,6 +45,12 @@ func Again(arguments ...string) *exec.Cmd {
 	return again
 }
 
+// HandOver has the command inherit the file, and gives the number by which a source names it there.
+func HandOver(command *exec.Cmd, file *os.File) (int, error) {
+	command.ExtraFiles = append(command.ExtraFiles, file)
+	return 2 + len(command.ExtraFiles), nil
+}
+
 // childCommand is this program again. The file descriptors that the user named as a source keep their numbers; our own
 // come behind them.
 func childCommand(page, crash *os.File, e Task) (*exec.Cmd, error) {

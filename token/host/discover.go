@@ -17,9 +17,6 @@ import (
 	"p11bridge/token"
 )
 
-// Where p11-kit keeps its module configuration, the later overriding the earlier (pkcs11.conf(5)).
-var moduleConfigurations = []string{"/usr/share/p11-kit/modules", "/etc/pkcs11/modules", "~/.config/pkcs11/modules"}
-
 // Discover lists the PKCS#11 libraries that p11-kit's configuration and the usual places name, each once, in that order.
 // Modules that hold only trust anchors, and those that p11-kit reaches by a command, are left out. The certificate databases
 // of browser profiles come last, in one library. Nothing is loaded.

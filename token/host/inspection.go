@@ -1,10 +1,8 @@
 package host
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,7 +123,7 @@ func (s *InspectedSlot) ask(ctx context.Context, slot token.Slot) (result error)
 func needsPCSC(path string) bool {
 	name := filepath.Base(path)
 	for _, place := range usualPlaces {
-		known, _, _ := strings.Cut(filepath.Base(place.path), ".so")
+		known, _, _ := strings.Cut(filepath.Base(place.path), libraryEnding)
 		if place.pcsc && strings.HasPrefix(name, known) {
 			return true
 		}
@@ -133,18 +131,12 @@ func needsPCSC(path string) bool {
 	return slices.ContainsFunc(pcscAlone, func(known string) bool { return strings.HasPrefix(name, known) })
 }
 
-// look finds out what the module has brought into the process, itself or by way of another library.
+// look finds out what the module has brought into the process, itself or by way of another library. Where the system does not
+// tell, the names have to do.
 func (i *Inspection) look(path string) {
-	i.PCSC, i.SoftHSM = needsPCSC(path), strings.HasPrefix(filepath.Base(path), "libsofthsm")
-	maps, err := os.Open("/proc/self/maps")
-	if err != nil { // the names have to do
-		return
-	}
-	defer maps.Close()
-	scanner := bufio.NewScanner(maps)
-	for scanner.Scan() {
-		name := filepath.Base(scanner.Text())
-		i.PCSC = i.PCSC || strings.HasPrefix(name, "libpcsclite.so")
-		i.SoftHSM = i.SoftHSM || strings.HasPrefix(name, "libsofthsm")
+	i.PCSC, i.SoftHSM = needsPCSC(path), IsSoftHSM(path)
+	for _, name := range loadedLibraries() {
+		i.PCSC = i.PCSC || strings.HasPrefix(strings.ToLower(name), pcscLibrary)
+		i.SoftHSM = i.SoftHSM || IsSoftHSM(name)
 	}
 }

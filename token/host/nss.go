@@ -139,7 +139,7 @@ func Together(libraries []ProfileLibrary) (token.Library, bool) {
 }
 
 func findSoftokn() (string, error) {
-	for _, place := range []string{"libsoftokn3.so", "nss/libsoftokn3.so"} {
+	for _, place := range softoknPlaces {
 		for _, path := range inRoots(place) {
 			if _, err := os.Stat(path); err == nil {
 				return path, nil

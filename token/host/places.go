@@ -1,11 +1,9 @@
 package host
 
-import "path/filepath"
-
-// libraryRoots are the directories under which Linux distributions keep libraries.
-var libraryRoots = []string{
-	"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib64", "/usr/local/lib",
-}
+import (
+	"path/filepath"
+	"strings"
+)
 
 // place is where a module is that comes without p11-kit configuration: relative to a library root, or absolute as the
 // vendor's installer puts it.
@@ -14,44 +12,6 @@ type place struct {
 	source string // who puts it there
 	pcsc   bool   // it reaches its readers through PC/SC
 }
-
-// usualPlaces are the modules of distributions first, then those of vendors.
-var usualPlaces = []place{
-	{"softhsm/libsofthsm2.so", "Debian, softhsm2", false},
-	{"pkcs11/libsofthsm2.so", "Fedora, softhsm", false},
-	{"opensc-pkcs11.so", "Debian, opensc-pkcs11", true},
-	{"pkcs11/opensc-pkcs11.so", "Fedora, opensc", true},
-	{"libykcs11.so", "Yubico, yubico-piv-tool", true},
-	{"libykcs11.so.2", "Debian, ykcs11", true},
-	{"pkcs11/yubihsm_pkcs11.so", "Yubico, yubihsm-shell", false},
-	{"libtpm2_pkcs11.so.1", "Debian 12, libtpm2-pkcs11-1", false},
-	{"pkcs11/libtpm2_pkcs11.so", "Debian 13 and Fedora, tpm2-pkcs11", false},
-	{"opencryptoki/libopencryptoki.so.0", "Debian, libopencryptoki0", false},
-	{"pkcs11/libopencryptoki.so", "Debian and Fedora, opencryptoki", false},
-	{"opencryptoki/libopencryptoki.so", "openCryptoki from source", false},
-	{"libsc-hsm-pkcs11.so", "CardContact, sc-hsm-embedded", true},
-	{"libpkcs11-dnie.so", "Policía Nacional (Spain), libpkcs11-dnie", true},
-	{"libpkcs11-fnmtdnie.so", "FNMT (Spain), libpkcs11-fnmtdnie", true},
-	{"libIDPrimePKCS11.so", "Thales, SafeNet Authentication Client, for IDPrime cards", true},
-	{"pkcs11/libIDPrimePKCS11.so", "the same, as its own packages link it", true},
-	{"libeToken.so", "Thales, SafeNet Authentication Client, for eToken", true},
-	{"libeTPkcs11.so", "SafeNet Authentication Client, the older name", true},
-	{"libbit4xpki.so", "Bit4id, universal middleware", true},
-	{"bit4id/libbit4xpki.so", "Bit4id, bit4id-xpki", true},
-	{"libbit4ipki.so", "Bit4id, for Incard cards", true},
-	{"libbit4opki.so", "Bit4id, for Oberthur cards", true},
-	{"libASEP11.so", "Athena, IDProtect client", true},
-	{"/usr/lib/x64-athena/libASEP11.so", "Athena, IDProtect client for 64 bits", true},
-	{"libaetpkss.so.3", "AET, SafeSign Identity Client", true},
-	{"libaetpkss.so", "the same, the link that older versions install", true},
-	{"/opt/cloudhsm/lib/libcloudhsm_pkcs11.so", "Amazon, CloudHSM client 5", false},
-	{"/opt/nfast/toolkits/pkcs11/libcknfast.so", "Entrust, nShield Security World", false},
-	{"/usr/safenet/lunaclient/lib/libCryptoki2_64.so", "Thales, Luna client", false},
-	{"/opt/utimaco/p11/libcs_pkcs11_R3.so", "Utimaco, CryptoServer", false},
-}
-
-// pcscAlone are modules that reach their readers through PC/SC and are named by p11-kit only.
-var pcscAlone = []string{"onepin-opensc-pkcs11"}
 
 func inRoots(place string) []string {
 	if filepath.IsAbs(place) {
@@ -62,4 +22,9 @@ func inRoots(place string) []string {
 		paths = append(paths, filepath.Join(root, place))
 	}
 	return paths
+}
+
+// IsSoftHSM goes by the name of a library.
+func IsSoftHSM(path string) bool {
+	return strings.HasPrefix(strings.ToLower(filepath.Base(path)), softHSMLibrary)
 }

@@ -33,7 +33,7 @@ const (
 // FindProfiles lists the profiles of browsers and mail programs in their usual places, each once. It names only folders in
 // which both files of a database stand, and opens neither.
 func FindProfiles() []Profile {
-	home, err := os.UserHomeDir()
+	home, err := profileHome()
 	if err != nil {
 		return nil
 	}

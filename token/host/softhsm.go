@@ -31,12 +31,9 @@ const (
 	SoftHSMTokenUnreadable     SoftHSMFault = "token-unreadable" // SoftHSM then passes over the token in silence
 )
 
-// softHSMDirectory is where SoftHSM keeps tokens where the configuration names no place.
-const softHSMDirectory = "/var/lib/softhsm/tokens"
-
 // FindSoftHSMConfiguration looks where SoftHSM looks (softhsm2.conf(5)): SOFTHSM2_CONF, the user's own file, the system's.
 func FindSoftHSMConfiguration() SoftHSMConfiguration {
-	c := SoftHSMConfiguration{Variable: os.Getenv("SOFTHSM2_CONF"), File: "/etc/softhsm/softhsm2.conf"}
+	c := SoftHSMConfiguration{Variable: os.Getenv("SOFTHSM2_CONF"), File: softHSMConfigurationFile}
 	if c.Variable != "" {
 		c.File = c.Variable
 	} else if home, err := os.UserHomeDir(); err == nil {
