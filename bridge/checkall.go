@@ -12,13 +12,14 @@ import (
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
-	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
 
 // CheckAllRequest says how the copies of a directory are to be checked.
 type CheckAllRequest struct {
-	Password func() (*secret.Text, error) // of every file; asked at most once, and only where a file has one
+	// Password gives the passwords that are tried on a copy, one after the other: the first for n = 0, and nil where there is no other. It is
+	// called only for a copy that has a password, by several goroutines at once.
+	Password func(c *CheckedCopy, n int) (*secret.Text, error)
 	// Tokens are throw-away tokens that every copy is restored to: each call empties the token and gives a session of it, read-write and
 	// logged in. As many copies are checked at once as there are tokens. Without any, the copies are checked in memory.
 	Tokens []func(context.Context) (*token.Session, error)
@@ -36,69 +37,14 @@ func (r CheckAllRequest) validate() CheckAllRequest {
 	}
 	r.Random = randomOr(r.Random)
 	if r.Password == nil {
-		r.Password = func() (*secret.Text, error) { return nil, needs("check all", part{"password", true}) }
+		r.Password = func(*CheckedCopy, int) (*secret.Text, error) { return nil, needs("check all", part{"password", true}) }
 	}
-	r.Password = sync.OnceValues(r.Password)
 	for _, callback := range []*func(*CheckedCopy){&r.Began, &r.Ended} {
 		if *callback == nil {
 			*callback = func(*CheckedCopy) {}
 		}
 	}
 	return r
-}
-
-// CheckOutcome says what became of a copy that was checked.
-type CheckOutcome string
-
-// The outcomes.
-const (
-	CheckPending  CheckOutcome = "pending"
-	CheckRestored CheckOutcome = "restored" // every key of it was restored to a throw-away token, which signed with it
-	CheckVerified CheckOutcome = "verified" // a valid copy; its keys were checked in memory
-	CheckInvalid  CheckOutcome = "invalid"  // judged, and no valid copy of what its record names
-	CheckMissing  CheckOutcome = "missing"  // there is a record and no file
-	CheckChanged  CheckOutcome = "changed"  // another file than the record's
-	CheckUnjudged CheckOutcome = "unjudged" // it uses what cannot be read here
-	CheckFailed   CheckOutcome = "failed"   // nobody found out
-)
-
-// CheckOutcomes lists them, but for that of a copy whose turn has not come.
-func CheckOutcomes() []CheckOutcome {
-	return []CheckOutcome{CheckRestored, CheckVerified, CheckInvalid, CheckMissing, CheckChanged, CheckUnjudged, CheckFailed}
-}
-
-// CheckedCopy is one file of a directory, and what was found out about it.
-type CheckedCopy struct {
-	Path    string
-	Backup  *archive.Backup // nil for a file without a record
-	Outcome CheckOutcome
-	Keys    []CheckedKey
-	Reasons []verdict.Reason // why not, and what is worth a notice
-	Err     error            // of CheckFailed
-}
-
-// Sound tells that the file is a valid copy.
-func (c *CheckedCopy) Sound() bool { return c.Outcome == CheckRestored || c.Outcome == CheckVerified }
-
-// CheckedKey is a key in a copy. The method and the proof are empty for one that was not restored.
-type CheckedKey struct {
-	Name        string
-	Certificate *pki.Certificate
-	Method      RestoreMethod
-	Mechanism   string
-	Proof       RestoreProof
-}
-
-// Copies are the files of an archive that are to be checked: those of its records, then those that have none.
-func Copies(a *archive.Archive) []*CheckedCopy {
-	copies := make([]*CheckedCopy, 0, len(a.Backups)+len(a.Unrecorded))
-	for i := range a.Backups {
-		copies = append(copies, &CheckedCopy{Path: a.Backups[i].Path(), Backup: &a.Backups[i], Outcome: CheckPending})
-	}
-	for _, path := range a.Unrecorded {
-		copies = append(copies, &CheckedCopy{Path: path, Outcome: CheckPending})
-	}
-	return copies
 }
 
 // CheckAll opens every copy, compares it with its record and, where there are tokens, restores each of its keys to one, where it signs.
@@ -167,12 +113,31 @@ func (r CheckAllRequest) check(ctx context.Context, c *CheckedCopy, empty func(c
 	if !there {
 		return nil
 	}
-	var err error
-	if empty == nil {
-		err = r.verifyCopy(ctx, c, file)
-	} else {
-		err = r.restoreCopy(ctx, c, file, empty)
+	for n := 0; ; n++ {
+		request, none := r.verifyRequest(c, file, n)
+		before := c.Reasons
+		c.Reasons = nil
+		var err error
+		if empty == nil {
+			err = r.verifyCopy(ctx, c, request)
+		} else {
+			err = r.restoreCopy(ctx, c, request, empty)
+		}
+		if none() { // what came of the password before stands
+			c.Reasons = before
+			return nil
+		}
+		if err := r.settle(ctx, c, err); err != nil || !c.wrongPassword() {
+			return err
+		}
+		if c.Backup != nil { // its SHA-256 is right, so that it is not damaged
+			c.Outcome = CheckLocked
+		}
 	}
+}
+
+// settle notes what came of opening a copy.
+func (r CheckAllRequest) settle(ctx context.Context, c *CheckedCopy, err error) error {
 	var password *checkPasswordError
 	var invalid *InvalidCopyError
 	var unjudged *UnjudgedError
@@ -218,19 +183,28 @@ func (r CheckAllRequest) readCopy(c *CheckedCopy) (file []byte, there bool) {
 	return file, true
 }
 
-func (r CheckAllRequest) verifyRequest(file []byte) VerifyRequest {
-	return VerifyRequest{File: file, Now: r.Now, Password: func() (*secret.Text, error) {
-		password, err := r.Password()
-		if err != nil {
+// errNoOtherPassword ends the trying of passwords.
+var errNoOtherPassword = errors.New("no other password is known")
+
+// verifyRequest asks for the password with the number n. none tells that there was none.
+func (r CheckAllRequest) verifyRequest(c *CheckedCopy, file []byte, n int) (request VerifyRequest, none func() bool) {
+	missing := false
+	password := sync.OnceValues(func() (*secret.Text, error) {
+		password, err := r.Password(c, n)
+		switch missing = err == nil && password == nil; {
+		case missing:
+			return nil, errNoOtherPassword
+		case err != nil:
 			return nil, &checkPasswordError{err}
 		}
 		return password, nil
-	}}
+	})
+	return VerifyRequest{File: file, Now: r.Now, Password: password}, func() bool { return missing && n > 0 }
 }
 
 // verifyCopy opens the copy with its keys in memory.
-func (r CheckAllRequest) verifyCopy(ctx context.Context, c *CheckedCopy, file []byte) error {
-	v, err := Verify(ctx, r.verifyRequest(file))
+func (r CheckAllRequest) verifyCopy(ctx context.Context, c *CheckedCopy, request VerifyRequest) error {
+	v, err := Verify(ctx, request)
 	if err == nil {
 		err = v.failure()
 	}
@@ -245,12 +219,12 @@ func (r CheckAllRequest) verifyCopy(ctx context.Context, c *CheckedCopy, file []
 }
 
 // restoreCopy restores every key of the copy to a token of its own. What the token cannot hold, or not sign with, is checked in memory.
-func (r CheckAllRequest) restoreCopy(ctx context.Context, c *CheckedCopy, file []byte, empty func(context.Context) (*token.Session, error)) error {
-	copies, err := OpenCopies(ctx, r.verifyRequest(file))
+func (r CheckAllRequest) restoreCopy(ctx context.Context, c *CheckedCopy, request VerifyRequest, empty func(context.Context) (*token.Session, error)) error {
+	copies, err := OpenCopies(ctx, request)
 	var not *NotRestoredError
 	if errors.As(err, &not) {
 		c.Reasons = not.Reasons
-		return r.verifyCopy(ctx, c, file)
+		return r.verifyCopy(ctx, c, request)
 	}
 	if err != nil {
 		return err
@@ -260,12 +234,12 @@ func (r CheckAllRequest) restoreCopy(ctx context.Context, c *CheckedCopy, file [
 		switch {
 		case errors.As(err, &not):
 			c.Reasons = not.Reasons
-			return r.verifyCopy(ctx, c, file)
+			return r.verifyCopy(ctx, c, request)
 		case err != nil:
 			return err
 		case !done.Verified():
 			c.Reasons = done.Notices
-			return r.verifyCopy(ctx, c, file)
+			return r.verifyCopy(ctx, c, request)
 		}
 		if len(c.Keys) == 0 {
 			c.Reasons = done.Notices

@@ -19,7 +19,6 @@ import (
 	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
-	"p11bridge/token/secret"
 )
 
 type drillOptions struct {
@@ -49,7 +48,6 @@ func NewCommand(a *frame.App) *cobra.Command {
 }
 
 func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Result, error) {
-	secret.LockProcess()
 	shard, err := o.shard.Shard()
 	if err != nil {
 		return frame.Result{}, err
@@ -58,26 +56,23 @@ func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Resu
 	if err != nil {
 		return frame.Result{}, err
 	}
-	if err := frame.CheckSource("--password-source", o.password, frame.PasswordSources); err != nil {
-		return frame.Result{}, err
-	}
 	if _, err := demo.FindSoftHSM(); err != nil {
 		return frame.Result{}, err
 	}
-	password, err := w.KnownPassword(ctx, o.password, o.dir)
+	passwords, err := view.FirstPassword(ctx, w.App, o.password, o.dir)
 	if err != nil {
 		return frame.Result{}, err
 	}
-	defer password.Wipe()
+	defer passwords.Wipe()
 	tokens, err := makeTokens(ctx, w, min(runtime.GOMAXPROCS(0), len(copies)))
 	if err != nil {
 		return frame.Result{}, err
 	}
-	request := bridge.CheckAllRequest{Password: func() (*secret.Text, error) { return password, nil }, Now: w.Now()}
+	request := bridge.CheckAllRequest{Now: w.Now()}
 	for _, t := range tokens {
 		request.Tokens = append(request.Tokens, t.Empty)
 	}
-	err = view.CheckAll(ctx, w.App, request, copies)
+	err = view.CheckAll(ctx, w.App, request, passwords, copies)
 	noted := bridge.NoteDrill(o.dir, shard, copies, request.Now) // of an interrupted drill, too: what was restored was restored
 	if err != nil {
 		return frame.Result{}, err

@@ -75,6 +75,23 @@ func (a *App) KnownPassword(ctx context.Context, text, file string) (*secret.Tex
 	return password, nil
 }
 
+// AnotherPassword asks the person at the terminal for the password of a file that no password so far opens. It is nil where the passwords
+// come from elsewhere, and where nothing was typed.
+func (a *App) AnotherPassword(ctx context.Context, text, file string) (*secret.Text, error) {
+	s, err := a.passwordSource(text, PasswordSources...)
+	if err != nil || s.kind != "prompt" {
+		return nil, err
+	}
+	password, err := terminal.Ask(ctx, a.Text("prompt.another-password", messages.Args{"File": foreign.Text(file)})+" ", true)
+	if err != nil {
+		return secret.None, err
+	}
+	if password.Len() == 0 {
+		return secret.None, nil
+	}
+	return password, nil
+}
+
 func (a *App) passwordSource(text string, kinds ...string) (source, error) {
 	if text == "" {
 		if !terminal.Present() {

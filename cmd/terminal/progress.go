@@ -74,6 +74,16 @@ func (p *progress) Ended(line string) {
 	p.draw()
 }
 
+// Aside clears the line, does something else on the terminal, and keeps the others waiting meanwhile.
+func (p *progress) Aside(other func()) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.terminal {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+	other()
+}
+
 // draw writes the line over the one before. The lock is held.
 func (p *progress) draw() {
 	if !p.terminal {

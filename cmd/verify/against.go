@@ -25,7 +25,7 @@ func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *brid
 	if err := v.Against(ctx, found.Session, found.Identity, verdict.Judge(found.Inventory, found.Identity, w.Now()), uri); err != nil {
 		return frame.Result{}, err
 	}
-	return verification(o.file, v, &againstView{uri, v.Valid}), nil
+	return verification(o.files[0], v, &againstView{uri, v.Valid}), nil
 }
 
 // againstErrors are the words for a key that a copy cannot be held against.

@@ -16,7 +16,7 @@ import (
 )
 
 type verifyOptions struct {
-	file     string
+	files    []string
 	password string
 	against  string
 	dir      string
@@ -55,37 +55,37 @@ func NewCommand(a *frame.App) *cobra.Command {
 	a.Errors(view.CheckErrors()...)
 	o := &verifyOptions{}
 	c := &cobra.Command{
-		Use:     "verify FILE | --dir DIR",
+		Use:     "verify FILE… | --dir DIR",
 		Short:   a.Text("command.verify.short", nil),
 		Long:    a.Text("command.verify.long", nil),
-		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice", "verify --dir backups --password-source file:password.txt"),
+		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice", "verify *.pfx", "verify --dir backups --password-source file:password.txt"),
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
 			case o.dir == "" && o.shard.Given():
 				return frame.Usage("error.shard-for-one", nil)
-			case o.dir == "":
-				return frame.ExactlyOne("FILE")(c, args)
-			case len(args) > 0 || o.against != "":
+			case o.dir != "" && (len(args) > 0 || o.against != ""):
 				return frame.Usage("error.verify-dir-file", nil)
+			case o.dir == "" && (len(args) < 2 || o.against != ""):
+				return frame.ExactlyOne("FILE")(c, args)
 			}
 			return nil
 		},
 	}
 	supervised := a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
-		o.file = args[0]
-		v, _, err := view.JudgeFile(ctx, a, o.file, o.password)
+		o.files = args
+		v, _, err := view.JudgeFile(ctx, a, args[0], o.password)
 		if err != nil || !v.Valid {
-			return verification(o.file, v, nil), err
+			return verification(args[0], v, nil), err
 		}
 		return holdAgainst(ctx, w, o, v)
 	})
 	unsupervised := a.Unsupervised(func(ctx context.Context, args []string) (frame.Result, error) {
-		if o.dir != "" {
-			return verifyDirectory(ctx, a, o)
+		o.files = args
+		if len(args) != 1 {
+			return verifyMany(ctx, a, o)
 		}
-		o.file = args[0]
-		v, _, err := view.JudgeFile(ctx, a, o.file, o.password)
-		return verification(o.file, v, nil), err
+		v, _, err := view.JudgeFile(ctx, a, args[0], o.password)
+		return verification(args[0], v, nil), err
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if o.against != "" { // the only time that a module is opened

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"p11bridge/bridge"
@@ -13,12 +14,13 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token/foreign"
+	"p11bridge/token/secret"
 )
 
 // CheckedCopies is what drill --json and verify --dir --json show.
 type CheckedCopies struct {
 	Schema     string             `json:"schema"`
-	Directory  string             `json:"directory"`
+	Directory  *string            `json:"directory"` // nil for files that were named
 	Shard      *string            `json:"shard"`
 	Complete   bool               `json:"complete"`
 	Copies     []CheckedCopy      `json:"copies"`
@@ -103,7 +105,10 @@ func CopiesToCheck(ctx context.Context, directory string, shard archive.Shard) (
 
 // CheckedCopiesOf is the view of the copies of an archive, or of a share of it. The drill's time is that of the copies that were restored, nil for none.
 func CheckedCopiesOf(schema string, a *archive.Archive, shard archive.Shard, copies []*bridge.CheckedCopy, drill *time.Time) *CheckedCopies {
-	shown := &CheckedCopies{Schema: schema, Directory: a.Directory, Shard: ShardOf(shard), Copies: []CheckedCopy{}, Unreadable: UnreadableOf(a.Unreadable), Counts: map[string]int{}, copies: copies}
+	shown := &CheckedCopies{Schema: schema, Shard: ShardOf(shard), Copies: []CheckedCopy{}, Unreadable: UnreadableOf(a.Unreadable), Counts: map[string]int{}, copies: copies}
+	if a.Directory != "" {
+		shown.Directory = &a.Directory
+	}
 	for _, outcome := range bridge.CheckOutcomes() {
 		shown.Counts[string(outcome)] = 0
 	}
@@ -153,7 +158,24 @@ func checkedKeyOf(key bridge.CheckedKey) CheckedKey {
 	return shown
 }
 
-// Code is the exit code. A file without a record that does not open may be anybody's.
+// NamedCopies are files that a person named. No record is looked for.
+func NamedCopies(files []string) (*archive.Archive, []*bridge.CheckedCopy) {
+	copies := make([]*bridge.CheckedCopy, len(files))
+	for i, file := range files {
+		copies[i] = &bridge.CheckedCopy{Path: file, Outcome: bridge.CheckPending}
+	}
+	return &archive.Archive{}, copies
+}
+
+// name is how the text calls a copy: a file of a directory by its name in there.
+func (v *CheckedCopies) name(c *bridge.CheckedCopy) string {
+	if v.Directory == nil {
+		return c.Path
+	}
+	return filepath.Base(c.Path)
+}
+
+// Code is the exit code. In a directory, a file without a record that does not open may be anybody's.
 func (v *CheckedCopies) Code() int {
 	code := frame.ExitDone
 	if len(v.Unreadable) > 0 {
@@ -162,7 +184,7 @@ func (v *CheckedCopies) Code() int {
 	for _, c := range v.copies {
 		switch {
 		case c.Sound():
-		case c.Backup != nil && c.Outcome != bridge.CheckUnjudged && c.Outcome != bridge.CheckFailed:
+		case slices.Contains([]bridge.CheckOutcome{bridge.CheckInvalid, bridge.CheckMissing, bridge.CheckChanged}, c.Outcome) && (c.Backup != nil || v.Directory == nil):
 			return frame.ExitNotACopy
 		default:
 			code = frame.ExitPartly
@@ -175,9 +197,13 @@ func (v *CheckedCopies) Code() int {
 func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 	colour := p.Colours()
 	sound := v.Counts[string(bridge.CheckRestored)] + v.Counts[string(bridge.CheckVerified)]
+	directory := ""
+	if v.Directory != nil {
+		directory = *v.Directory
+	}
 	line := p.Text(summary, messages.Args{
 		"Sound": messages.Number(sound), "Total": messages.Number(len(v.copies)), "Restored": messages.Number(v.Counts[string(bridge.CheckRestored)]),
-		"Directory": foreign.Text(v.Directory),
+		"Directory": foreign.Text(directory),
 	})
 	if v.Complete {
 		line = colour.Good(line)
@@ -193,7 +219,7 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 		if c.Sound() {
 			paint = colour.Good
 		}
-		rows = append(rows, []terminal.Cell{{Text: terminal.Printable(filepath.Base(c.Path))}, {Text: outcomeText(p.App, c), Paint: paint}})
+		rows = append(rows, []terminal.Cell{{Text: terminal.Printable(v.name(c))}, {Text: v.outcomeText(p.App, c), Paint: paint}})
 		if !c.Sound() {
 			explained = append(explained, c.Reasons...)
 		}
@@ -201,7 +227,7 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 	fmt.Fprint(p.Out, terminal.Table("", rows))
 	for _, c := range v.copies {
 		if c.Err != nil {
-			p.Line("  ", messages.Args{"File": foreign.Text(filepath.Base(c.Path)), "Problem": messages.Own(p.Describe(c.Err).Text(p.App))}, "check.failed")
+			p.Line("  ", messages.Args{"File": foreign.Text(v.name(c)), "Problem": messages.Own(p.Describe(c.Err).Text(p.App))}, "check.failed")
 		}
 	}
 	for _, record := range v.Unreadable {
@@ -218,24 +244,31 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 }
 
 // outcomeText says what became of a copy, with the code that decided where it is not sound.
-func outcomeText(a *frame.App, c *bridge.CheckedCopy) string {
-	text := a.Text("check.outcome."+string(c.Outcome), nil)
-	if !c.Sound() && len(c.Reasons) > 0 {
-		text += " [" + string(c.Reasons[0].Code) + "]"
-	}
-	if c.Backup == nil {
+func (v *CheckedCopies) outcomeText(a *frame.App, c *bridge.CheckedCopy) string {
+	text := shortOutcome(a, c)
+	if c.Backup == nil && v.Directory != nil {
 		text += ", " + a.Text("check.no-record", nil)
 	}
 	return text
 }
 
+func shortOutcome(a *frame.App, c *bridge.CheckedCopy) string {
+	text := a.Text("check.outcome."+string(c.Outcome), nil)
+	if !c.Sound() && len(c.Reasons) > 0 {
+		text += " [" + string(c.Reasons[0].Code) + "]"
+	}
+	return text
+}
+
 // CheckAll checks the copies and tells how far it is.
-func CheckAll(ctx context.Context, a *frame.App, r bridge.CheckAllRequest, copies []*bridge.CheckedCopy) error {
+func CheckAll(ctx context.Context, a *frame.App, r bridge.CheckAllRequest, passwords *Passwords, copies []*bridge.CheckedCopy) error {
 	p := terminal.NewProgress(a.Progress(), a.Text, len(copies))
 	defer p.End()
+	passwords.aside = p.Aside
+	r.Password = func(c *bridge.CheckedCopy, n int) (*secret.Text, error) { return passwords.of(ctx, c, n) }
 	r.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
 	r.Ended = func(c *bridge.CheckedCopy) {
-		p.Ended(terminal.Printable(filepath.Base(c.Path)) + ": " + outcomeText(a, c))
+		p.Ended(terminal.Printable(filepath.Base(c.Path)) + ": " + shortOutcome(a, c))
 	}
 	return bridge.CheckAll(ctx, r, copies)
 }
