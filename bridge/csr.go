@@ -94,8 +94,9 @@ var (
 
 // GenerateError means that the token would not make the new key pair.
 type GenerateError struct {
-	Kind token.KeyKind
-	Err  error
+	Kind       token.KeyKind
+	Exportable bool // it was to be one that may leave
+	Err        error
 }
 
 // Error gives the token's answer.
@@ -209,6 +210,15 @@ func (r CSRRequest) Judge(plan *CSRPlan, made *CSRResult) verdict.Verdict {
 	return verdict.JudgeKey(r.Inventory, r.Identity)
 }
 
+// CouldLeave tells whether a new key in the place of the plan's could leave the token, if it were asked for as one that may.
+func (r CSRRequest) CouldLeave(plan *CSRPlan) bool {
+	kind := plan.Kind
+	if !plan.NewKey {
+		kind, _ = r.oldKind()
+	}
+	return token.Generates(r.Inventory.Mechanisms, kind) && verdict.JudgeNew(r.Inventory, kind, true).Exportable
+}
+
 func (r CSRRequest) checkSameKey() error {
 	key := r.Identity.PrivateKey
 	switch {
@@ -319,7 +329,7 @@ func CreateCSR(ctx context.Context, r CSRRequest, plan *CSRPlan) (*CSRResult, er
 	err := r.Session.Adding(ctx, func(added *token.Additions) error {
 		pair, err := added.NewKeyPair(ctx, plan.Kind, plan.Label, token.Policy{Sensitive: true, Extractable: r.Exportable})
 		if err != nil && ctx.Err() == nil {
-			return &GenerateError{Kind: plan.Kind, Err: err}
+			return &GenerateError{Kind: plan.Kind, Exportable: r.Exportable, Err: err}
 		}
 		if err != nil {
 			return err

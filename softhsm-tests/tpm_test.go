@@ -118,4 +118,28 @@ func TestNothingLeavesATPM(t *testing.T) {
 			}
 		})
 	}
+	t.Run("request", func(t *testing.T) { p.testRequest(t, "imported rsa", pin) })
+}
+
+// testRequest has the TPM make a key, which is asked for in the way that it takes, and promises no backup of one that it would not let
+// go either.
+func (p *tpm) testRequest(t *testing.T, label, pin string) {
+	t.Helper()
+	request := func(args ...string) *result {
+		return p11bridge(t, p.environment, append([]string{"request", label, "--module", p.module, "--token", "tpm", "--pin-source", "file:" + pin}, args...)...)
+	}
+	const noPromise = "a key made with --exportable could not leave it either"
+	for name, args := range map[string][]string{"dry run": {"--dry-run"}, "same key": {"--same-key", "-o", p.path("same.csr")}, "new key": {"-o", p.path("new.csr"), "--label", "new"}} {
+		r := request(args...)
+		if promised := strings.Contains(r.stdout, "with --exportable."); r.code != 0 || promised || name != "same key" && !strings.Contains(r.stdout, noPromise) {
+			t.Errorf("%s: exit code %d\n%s%s", name, r.code, r.stdout, r.stderr)
+		}
+	}
+	if _, err := openssl("", "req", "-in", p.path("new.csr"), "-noout", "-verify"); err != nil {
+		t.Error(err)
+	}
+	if r := request("--exportable", "-o", p.path("no.csr"), "--label", "no"); r.code != 1 || !strings.Contains(r.stderr, "Leave --exportable out") {
+		t.Errorf("--exportable: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	absent(t, p.path("no.csr"))
 }

@@ -78,7 +78,7 @@ func (e *Error) Judges() bool {
 		return true
 	}
 	switch e.Function {
-	case "C_CreateObject", "C_UnwrapKey":
+	case "C_CreateObject", "C_UnwrapKey", "C_GenerateKeyPair":
 		return e.Code.is(aboutTemplate | aboutMechanism)
 	case "C_DeriveKey":
 		return e.Code.is(aboutKey | aboutMechanism | aboutTemplate)

@@ -112,23 +112,12 @@ type pairHalves struct{ public, private *addition }
 
 // generatePair has the token make a key pair. unique says that no other object has the name's CKA_ID.
 func (a *Additions) generatePair(kind KeyKind, name Name, unique bool, policy Policy) (*pairHalves, *KeyPair, error) {
-	keyType, paramsToTry := CKKEC, [][]byte{kind.Params}
-	switch kind.Algorithm {
-	case "RSA":
-		keyType, paramsToTry = CKKRSA, [][]byte{nil}
-	case "Ed25519":
-		printable, err := CurveParams("Ed25519")
-		if err != nil {
-			return nil, nil, err
-		}
-		keyType, paramsToTry = CKKECEdwards, [][]byte{printable, edwardsOID}
-	case "EC":
-	default:
-		return nil, nil, &pki.UnsupportedError{Algorithm: kind.Algorithm}
+	keyType, forms, err := kind.forms()
+	if err != nil {
+		return nil, nil, err
 	}
-	var err error
-	for _, params := range paramsToTry {
-		public, private := kind.templates(keyType, params, name, policy)
+	for _, form := range forms {
+		public, private := kind.templates(keyType, form, name, policy)
 		halves := &pairHalves{
 			public:  &addition{class: CKOPublicKey, names: []Name{name}, unique: unique},
 			private: &addition{class: CKOPrivateKey, names: []Name{name}, unique: unique},
@@ -150,18 +139,46 @@ func (a *Additions) generatePair(kind KeyKind, name Name, unique bool, policy Po
 	return nil, nil, err
 }
 
-func (kind KeyKind) templates(keyType KeyType, params []byte, name Name, policy Policy) (public, private []*pkcs11.Attribute) {
+// templateForm is one way to ask for a key pair.
+type templateForm struct {
+	params  []byte // CKA_EC_PARAMS
+	implied bool   // what an RSA key may not do is left out
+}
+
+// forms are the ways to ask for a key pair of the kind, in the order in which a token is asked. tpm2-pkcs11 1.9 makes no RSA keys
+// where CKA_ENCRYPT or CKA_DECRYPT is there and false.
+func (kind KeyKind) forms() (KeyType, []templateForm, error) {
+	switch kind.Algorithm {
+	case "RSA":
+		forms := []templateForm{{}}
+		if !kind.Decrypt {
+			forms = append(forms, templateForm{implied: true})
+		}
+		return CKKRSA, forms, nil
+	case "Ed25519":
+		printable, err := CurveParams("Ed25519")
+		return CKKECEdwards, []templateForm{{params: printable}, {params: edwardsOID}}, err
+	case "EC":
+		return CKKEC, []templateForm{{params: kind.Params}}, nil
+	}
+	return 0, nil, &pki.UnsupportedError{Algorithm: kind.Algorithm}
+}
+
+func (kind KeyKind) templates(keyType KeyType, form templateForm, name Name, policy Policy) (public, private []*pkcs11.Attribute) {
 	public = append(name.attributes(), ulong(CKAKeyType, uint(keyType)), boolean(pkcs11.CKA_TOKEN, true), boolean(pkcs11.CKA_PRIVATE, false),
 		boolean(pkcs11.CKA_VERIFY, true))
 	private = append(policy.attributes(), append(name.attributes(), ulong(CKAKeyType, uint(keyType)), boolean(pkcs11.CKA_SIGN, true))...)
 	if keyType == CKKRSA {
-		return append(public, pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, kind.Bits), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}),
-			boolean(pkcs11.CKA_ENCRYPT, kind.Decrypt)), append(private, boolean(pkcs11.CKA_DECRYPT, kind.Decrypt))
+		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, kind.Bits), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))
+		if !form.implied {
+			public, private = append(public, boolean(pkcs11.CKA_ENCRYPT, kind.Decrypt)), append(private, boolean(pkcs11.CKA_DECRYPT, kind.Decrypt))
+		}
+		return public, private
 	}
 	if kind.Derive {
 		private = append(private, boolean(pkcs11.CKA_DERIVE, true))
 	}
-	return append(public, pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params)), private
+	return append(public, pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, form.params)), private
 }
 
 // read reads both halves anew.

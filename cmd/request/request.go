@@ -244,7 +244,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 		return frame.Result{}, err
 	}
 	if o.out != "" {
-		result := frame.Result{JSON: viewRequest(o, info, receipt, judge(receipt)), Text: func(p *frame.Printer) { printRequest(p, o, info, receipt, judge(receipt)) }}
+		result := frame.Result{JSON: viewRequest(o, info, receipt, judge(receipt)), Text: func(p *frame.Printer) { printRequest(p, o, request, receipt) }}
 		if receipt.Uncertain != nil {
 			fmt.Fprintln(a.Progress(), a.Text("label.notice", nil)+" "+a.Describe(receipt.Uncertain).Text(a))
 			result.Code = frame.ExitPartly
@@ -252,7 +252,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 		return result, nil
 	}
 	if !a.JSON {
-		printRequest(&frame.Printer{App: a, Out: a.Err}, o, info, receipt, judge(receipt))
+		printRequest(&frame.Printer{App: a, Out: a.Err}, o, request, receipt)
 	}
 	return frame.Result{}, nil
 }

@@ -2,6 +2,7 @@ package request
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"p11bridge/bridge"
@@ -63,7 +64,8 @@ func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.CSRResult,
 }
 
 // printRequest says what was made and what comes next.
-func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt *bridge.CSRResult, judged verdict.Verdict) {
+func printRequest(p *frame.Printer, o *requestOptions, request bridge.CSRRequest, receipt *bridge.CSRResult) {
+	info, judged := &request.Inventory.Token, request.Judge(&receipt.CSRPlan, receipt)
 	args := requestArgs(o, &receipt.CSRPlan)
 	args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}}))
 	args["ID"], args["URI"] = messages.Own(hex.EncodeToString(receipt.PrivateKey.ID())), messages.Own(info.URI().With(receipt.PrivateKey).String())
@@ -84,7 +86,7 @@ func printRequest(p *frame.Printer, o *requestOptions, info *token.Info, receipt
 	case receipt.Issuer != "":
 		lines = append(lines, "request.old-stays-same")
 	}
-	lines = append(lines, fateOf(o, receipt, judged)...)
+	lines = append(lines, fateOf(o, request, receipt, judged)...)
 	if receipt.Weak > 0 {
 		lines = append(lines, "request.weak")
 	}
@@ -106,9 +108,11 @@ func requestArgs(o *requestOptions, plan *bridge.CSRPlan) messages.Args {
 }
 
 // fateOf says whether the key can leave the token, and what that means.
-func fateOf(o *requestOptions, receipt *bridge.CSRResult, judged verdict.Verdict) []string {
-	may := receipt.Exportable()
+func fateOf(o *requestOptions, request bridge.CSRRequest, receipt *bridge.CSRResult, judged verdict.Verdict) []string {
+	may, could := receipt.Exportable(), request.CouldLeave(&receipt.CSRPlan)
 	switch {
+	case may != nil && *may && !judged.Exportable && !receipt.NewKey && judged.Has(verdict.WrapNeedsTrustedKey): // the token could, with another key
+		return held("request.held-same", "request.held-same-remedy", could)
 	case may != nil && *may && !judged.Exportable:
 		return []string{"request.no-way-out"}
 	case may == nil:
@@ -120,9 +124,17 @@ func fateOf(o *requestOptions, receipt *bridge.CSRResult, judged verdict.Verdict
 	case *may:
 		return []string{"request.exportable"}
 	case receipt.NewKey:
-		return []string{"request.held"}
+		return held("request.held", "request.held-remedy", could)
 	}
-	return []string{"request.held-same"}
+	return held("request.held-same", "request.held-same-remedy", could)
+}
+
+// held says that a key cannot leave, and what to do for one that can, where that is of use on the token.
+func held(id, remedy string, could bool) []string {
+	if !could {
+		remedy = "request.held-by-token"
+	}
+	return []string{id, remedy}
 }
 
 func sendTo(plan *bridge.CSRPlan) string {
@@ -134,7 +146,7 @@ func sendTo(plan *bridge.CSRPlan) string {
 
 func planResult(o *requestOptions, request bridge.CSRRequest, plan *bridge.CSRPlan) frame.Result {
 	args := requestArgs(o, plan)
-	first, lines := "request.dry-run-new", []string{"request.held"}
+	first, lines := "request.dry-run-new", held("request.held", "request.held-dry-run", request.CouldLeave(plan))
 	judged := request.Judge(plan, nil)
 	switch {
 	case o.exportable && judged.Exportable:
@@ -168,7 +180,12 @@ func requestErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(a *frame.App, e *bridge.GenerateError) frame.Failure {
 			key := view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: e.Kind.Algorithm, Bits: e.Kind.Bits, Curve: e.Kind.Curve}})
-			return frame.Failure{ID: "error.generate", Args: messages.Args{"Key": messages.Own(key), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
+			id := "error.generate"
+			var answer *token.Error
+			if e.Exportable && errors.As(e.Err, &answer) && answer.Judges() {
+				id = "error.generate-exportable"
+			}
+			return frame.Failure{ID: id, Args: messages.Args{"Key": messages.Own(key), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.As(func(a *frame.App, e *bridge.CannotSignError) frame.Failure {
 			problem := a.Text("problem.no-mechanism", nil)
