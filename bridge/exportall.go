@@ -78,16 +78,19 @@ func ExportAll(ctx context.Context, r ExportAllRequest, items []*Item) error {
 		}
 		problems = append(problems, r.exportQueue(ctx, queue, items))
 	}
-	if done, left := countItems(items, Exported), countItems(items, Pending); ctx.Err() != nil && left > 0 {
-		return errors.Join(append([]error{&InterruptedError{Done: done, Total: done + left}}, problems...)...)
+	done := countItems(items, func(item *Item) bool { return item.Outcome == Exported && item.Result.Verified() })
+	left := countItems(items, func(item *Item) bool { return item.Outcome == Pending })
+	if ctx.Err() != nil && left > 0 {
+		written := countItems(items, func(item *Item) bool { return item.Outcome == Exported })
+		return errors.Join(append([]error{&InterruptedError{Done: done, Total: written + left}}, problems...)...)
 	}
 	return errors.Join(problems...)
 }
 
-func countItems(items []*Item, outcome Outcome) int {
+func countItems(items []*Item, is func(*Item) bool) int {
 	n := 0
 	for _, item := range items {
-		if item.Outcome == outcome {
+		if is(item) {
 			n++
 		}
 	}

@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"p11bridge/bridge/archive"
@@ -62,7 +64,7 @@ func (item *Item) Undone() bool {
 // has the certificate's CKA_ID and nothing else of it.
 func PlanExport(tokens []OpenToken, backups *archive.Archive, shard archive.Shard, remake bool, now time.Time) []*Item {
 	var items []*Item
-	names := map[string]string{}
+	names, taken := map[string]string{}, map[string]string{}
 	for _, t := range tokens {
 		for _, identity := range t.Inventory.Identities() {
 			item := &Item{Token: t, Identity: identity, Outcome: OtherShard}
@@ -79,9 +81,22 @@ func PlanExport(tokens []OpenToken, backups *archive.Archive, shard archive.Shar
 				item.Name = name
 			}
 			names[item.certificate()] = item.Name
+			item.takeName(taken, backups.Directory)
 		}
 	}
 	return items
+}
+
+// takeName keeps a second certificate from the name of a first one, of which it would replace the file: a name has only the
+// beginning of a fingerprint, and somebody may have two certificates made whose fingerprints begin alike.
+func (item *Item) takeName(taken map[string]string, directory string) {
+	name := strings.ToLower(item.Name)
+	if other, is := taken[name]; is && other != item.certificate() {
+		item.Outcome = Failed
+		item.Err = &archive.FileError{Path: filepath.Join(directory, item.Name+archive.BackupExtension), Fault: archive.FileExists}
+		return
+	}
+	taken[name] = item.certificate()
 }
 
 // certificate is the SHA-256 of the item's certificate, empty where it has none.

@@ -184,14 +184,18 @@ func exportAllKilled(t *testing.T, keys, rounds int) (struck, midway int) {
 	return struck, midway
 }
 
-// TestExportAllInterrupted strikes a run over all keys as the terminal does at Ctrl-C: what was done is whole, is counted,
+// TestExportAllInterrupted strikes a run over all keys as the terminal does at Ctrl-C: what was done is whole, is counted and named,
 // and the next run goes on from there.
 func TestExportAllInterrupted(t *testing.T) {
 	t.Parallel()
 	const keys = 8
 	for _, signal := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
 		p := newPlace(t, manyKeys(keys))
-		command := product(context.Background(), p.environment, p.exportAll("--iterations", "600000", "--trace", p.path("trace"))...)
+		args := p.exportAll("--iterations", "600000", "--trace", p.path("trace"))
+		if signal == unix.SIGTERM {
+			args = append(args, "--json")
+		}
+		command := product(context.Background(), p.environment, args...)
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		r := start(t, command)
 		until(t, "a file is placed", func() bool { _, records, _ := p.backups(t); return len(records) > 0 })
@@ -207,6 +211,17 @@ func TestExportAllInterrupted(t *testing.T) {
 		}
 		if want := fmt.Sprintf("Interrupted. %d of %d files were written and proven", len(files), keys); !strings.Contains(r.stderr.String(), want) {
 			t.Errorf("%v: it said %q, not %q", signal, r.stderr.String(), want)
+		}
+		for _, file := range files {
+			if !strings.Contains(r.stdout.String(), filepath.Base(file)) {
+				t.Errorf("%v: %s is not named in %q", signal, file, r.stdout.String())
+			}
+		}
+		if signal == unix.SIGTERM {
+			counts := countsOf(t, r.stdout.String())
+			if counts.Counts.Exported != len(files) || counts.Counts.Pending != keys-len(files) {
+				t.Errorf("it counts %+v for %d files", counts, len(files))
+			}
 		}
 		trace, err := os.ReadFile(p.path("trace"))
 		if err != nil {
@@ -270,8 +285,20 @@ func (r *running) goesOn(t *testing.T) {
 
 // allCounts is what a run over all keys counted.
 type allCounts struct {
-	Counts struct{ Exported, Refused, Failed int }
+	Counts struct{ Exported, Refused, Failed, Pending int }
 	Failed []struct{ Error string }
+}
+
+// countsOf reads the document of a run over all keys.
+func countsOf(t *testing.T, text string) (counts allCounts) {
+	t.Helper()
+	if err := validate("export-all", text); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if err := json.Unmarshal([]byte(text), &counts); err != nil {
+		t.Fatal(err)
+	}
+	return counts
 }
 
 // TestExportAllFaulty runs it on a token that gives fewer sessions than there are workers, and on one that is pulled.
@@ -283,10 +310,7 @@ func TestExportAllFaulty(t *testing.T) {
 		p := newPlace(t, manyKeys(keys))
 		p.environment = append(p.environment, "P11BRIDGE_MODULE="+module, "P11FAULT="+fault)
 		r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000", "--json")...)
-		var counts allCounts
-		if err := json.Unmarshal([]byte(r.stdout), &counts); err != nil {
-			t.Fatal(err)
-		}
+		counts := countsOf(t, r.stdout)
 		if _, _, drafts := p.backups(t); len(drafts) > 0 {
 			t.Errorf("there is %q", drafts)
 		}
@@ -296,6 +320,12 @@ func TestExportAllFaulty(t *testing.T) {
 	t.Run("one session", func(t *testing.T) {
 		const sessionCount = "0xB1"
 		if _, r, counts := run(t, "error:C_OpenSession@2:"+sessionCount); r.code != 0 || counts.Counts.Exported != keys {
+			t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+		}
+	})
+	t.Run("sessions do not close", func(t *testing.T) { // the files stand: they are told
+		const generalError = "0x5"
+		if _, r, counts := run(t, "error:C_CloseSession:"+generalError); r.code != 1 || counts.Counts.Exported != keys || !strings.Contains(r.stderr, "C_CloseSession") {
 			t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 		}
 	})

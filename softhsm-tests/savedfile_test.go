@@ -88,7 +88,7 @@ func TestCopyLostInDelete(t *testing.T) {
 		{"replaced by the same bytes before", "C_Sign", alike, 1, ""},
 		{"removed", "C_DestroyObject", removed, 5, "out/alice.pfx"},
 		{"altered", "C_DestroyObject", altered, 5, "out/alice.pfx"},
-		{"replaced", "C_DestroyObject", replaced, 5, "out/alice.pfx"},
+		{"replaced", "C_DestroyObject", replaced, 5, "out/alice-put-back.pfx"},
 		{"replaced by the same bytes", "C_DestroyObject", alike, 0, "out/alice.pfx"},
 		{"its directory moved", "C_DestroyObject", moved, 5, "home/alice-put-back.pfx"},
 	} {
@@ -141,7 +141,7 @@ func TestFileLostInDeletion(t *testing.T) {
 		{"removed", `rm "$f"`, 5, "out/alice.pfx"},
 		{"cut off", `: >"$f"`, 5, "out/alice.pfx"},
 		{"altered", `printf x | dd of="$f" conv=notrunc status=none`, 5, "out/alice.pfx"},
-		{"replaced by another", `echo other >"$f.new" && mv "$f.new" "$f"`, 5, "out/alice.pfx"},
+		{"replaced by another", `echo other >"$f.new" && mv "$f.new" "$f"`, 5, "out/alice-put-back.pfx"},
 		{"replaced by the same bytes", `cp "$f" "$f.new" && mv "$f.new" "$f"`, 0, "out/alice.pfx"},
 		{"a directory in its place", `rm "$f" && mkdir "$f"`, 5, "out/alice-put-back.pfx"},
 		{"its directory moved", `mv "$d" "$d.moved"`, 5, "home/alice-put-back.pfx"},

@@ -113,8 +113,8 @@ func (p *SavedFile) Holds() bool {
 const maxSaved = 64 << 20
 
 // PutBack writes the contents once more, for a file that is gone or altered and of which no other copy exists: under its final
-// name; where that cannot be, beside it, in the person's home, or where temporary files are. It gives the path where the
-// contents are. Where all that fails, the error is the first answer.
+// name; where that cannot be, or where another file stands there, beside it, in the person's home, or where temporary files are: the
+// other file may be somebody's only copy. It gives the path where the contents are. Where all that fails, the error is the first answer.
 func (p *SavedFile) PutBack(contents []byte) (path string, err error) {
 	directory, name := filepath.Split(p.target.Path)
 	beside := strings.TrimSuffix(name, filepath.Ext(name)) + "-put-back" + filepath.Ext(name)
@@ -123,10 +123,11 @@ func (p *SavedFile) PutBack(contents []byte) (path string, err error) {
 		paths = append(paths, filepath.Join(home, beside))
 	}
 	paths = append(paths, filepath.Join(os.TempDir(), beside))
+	var found *SavedError
+	ours := errors.As(p.Check(), &found) && found.Fault == SavedAltered // the file that was placed, with other contents
 	var first error
 	for i, path := range paths {
-		err := WriteFile(Target{Path: path, Force: i == 0}, contents)
-		var found *SavedError
+		err := WriteFile(Target{Path: path, Force: i == 0 && ours}, contents)
 		if err == nil || errors.As(err, &found) && found.Fault == SavedUncertain {
 			return path, nil
 		}

@@ -63,7 +63,7 @@ func (s KeyStatus) NeedsAttention() bool {
 type BackupStatus struct {
 	Keys       []KeyStatus
 	WithoutKey []KeyStatus // certificates and public keys alone: nothing to back up
-	Earlier    []*Backup   // of keys that are on the tokens, with certificates that are not
+	Earlier    []*Backup   // of keys that are on the tokens, with another certificate, or a further one of a certificate that has a better one
 	Gone       []*Backup   // of keys that are no longer on the token that they came from, nor is their certificate
 	Elsewhere  []*Backup   // of keys from tokens that are not here
 	Unreadable []UnreadableRecord

@@ -26,6 +26,7 @@ type exportAllView struct {
 	UpToDate   []upToDateView    `json:"up_to_date"`
 	Refused    []view.Refused    `json:"refused"`
 	Failed     []failedView      `json:"failed"`
+	Pending    []view.Named      `json:"pending"` // of an interrupted run: not begun, or not written
 	WithoutKey []view.Refused    `json:"without_key"`
 	Unread     []verdict.Reason  `json:"unread"`
 	Counts     exportCountsViews `json:"counts"`
@@ -37,6 +38,7 @@ type exportCountsViews struct {
 	UpToDate   int `json:"up_to_date"`
 	Refused    int `json:"refused"`
 	Failed     int `json:"failed"`
+	Pending    int `json:"pending"`
 	WithoutKey int `json:"without_key"`
 	OtherShard int `json:"other_shards"`
 }
@@ -60,7 +62,7 @@ type failedView struct {
 func viewAll(o *exportOptions, shard archive.Shard, items []*bridge.Item, unread []verdict.Reason) exportAllView {
 	shown := exportAllView{
 		Schema: "p11bridge.export-all/1", Directory: o.dir, DryRun: o.dryRun, Shard: view.ShardOf(shard), Exported: []exportedView{}, UpToDate: []upToDateView{},
-		Refused: []view.Refused{}, Failed: []failedView{}, WithoutKey: []view.Refused{}, Unread: unread,
+		Refused: []view.Refused{}, Failed: []failedView{}, Pending: []view.Named{}, WithoutKey: []view.Refused{}, Unread: unread,
 	}
 	names := view.Names{}
 	for _, item := range items {
@@ -73,7 +75,11 @@ func viewAll(o *exportOptions, shard archive.Shard, items []*bridge.Item, unread
 			if item.Err != nil { // written and proven, but the key was not destroyed
 				shown.Failed = append(shown.Failed, failedView{named, frame.OneLine(item.Err)})
 			}
-		case bridge.Pending: // of a dry run
+		case bridge.Pending:
+			if !o.dryRun { // it was interrupted
+				shown.Pending = append(shown.Pending, named)
+				continue
+			}
 			file := filepath.Join(o.dir, item.Name)
 			shown.Exported = append(shown.Exported, exportedView{named, viewDryRun(file+".pfx", item.Verdict), file + ".json"})
 		case bridge.UpToDate:
@@ -87,7 +93,7 @@ func viewAll(o *exportOptions, shard archive.Shard, items []*bridge.Item, unread
 		}
 	}
 	unproven := len(slices.DeleteFunc(slices.Clone(items), func(item *bridge.Item) bool { return item.Result == nil || item.Result.Verified() }))
-	shown.Counts = exportCountsViews{len(shown.Exported), unproven, len(shown.UpToDate), len(shown.Refused), len(shown.Failed), len(shown.WithoutKey), countOutcome(items, bridge.OtherShard)}
+	shown.Counts = exportCountsViews{len(shown.Exported), unproven, len(shown.UpToDate), len(shown.Refused), len(shown.Failed), len(shown.Pending), len(shown.WithoutKey), countOutcome(items, bridge.OtherShard)}
 	return shown
 }
 
@@ -152,7 +158,11 @@ func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, i
 				printNotices(p, item.Result.Notices)
 			}
 		case bridge.Pending:
-			fmt.Fprintln(p.Out, p.Text("export-all.would", args))
+			id := "export-all.would"
+			if !o.dryRun {
+				id, args["File"] = "export-all.line.interrupted", foreign.Text(file)
+			}
+			fmt.Fprintln(p.Out, p.Text(id, args))
 		}
 	}
 }

@@ -96,7 +96,7 @@ func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Re
 		}
 	}
 	if o.ifNeeded {
-		if result, needed, err := unneeded(ctx, w.App, o, found); err != nil || !needed {
+		if result, needed, err := unneeded(ctx, w.App, o, found, request.Certificate); err != nil || !needed {
 			return result, err
 		}
 	}

@@ -53,10 +53,12 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 		return frame.Result{}, err
 	}
 	items := bridge.PlanExport(tokens, backups, shard, o.force || o.deleteKey, w.Now()) // a key leaves for good only with a copy proven now
+	var ended error                                                                     // of a run that was interrupted, or whose sessions did not close: the files that it wrote stand
 	if !o.dryRun {
-		if err := exportPending(ctx, w.App, o, request, items); err != nil {
-			return frame.Result{}, err
-		}
+		ended = exportPending(ctx, w.App, o, request, items)
+	}
+	if ended != nil && countOutcome(items, bridge.Exported) == 0 {
+		return frame.Result{}, ended
 	}
 	unread := []verdict.Reason{}
 	for _, t := range tokens {
@@ -65,7 +67,11 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 		}
 	}
 	shown := viewAll(o, shard, items, unread)
-	return frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(items, len(unread))}, nil
+	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(items, len(unread))}
+	if ended != nil {
+		return frame.Result{}, errors.Join(w.Deliver(result), ended)
+	}
+	return result, nil
 }
 
 // exportPending asks for the password, once for all files, where there is one to be written.

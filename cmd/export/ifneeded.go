@@ -18,8 +18,8 @@ import (
 
 // unneeded looks at the file that is there: one that is a valid copy of this key and this certificate is what was wanted. The
 // token signs with the key, and the file's certificate verifies. An export is needed where no file is there, or where one may be
-// replaced that is no such copy.
-func unneeded(ctx context.Context, a *frame.App, o *exportOptions, found frame.Identity) (_ frame.Result, needed bool, _ error) {
+// replaced that is no such copy. given is the certificate that is to be in the file, nil for the token's.
+func unneeded(ctx context.Context, a *frame.App, o *exportOptions, found frame.Identity, given *pki.Certificate) (_ frame.Result, needed bool, _ error) {
 	if _, err := os.Lstat(o.out); errors.Is(err, os.ErrNotExist) {
 		return frame.Result{}, true, nil
 	}
@@ -35,7 +35,7 @@ func unneeded(ctx context.Context, a *frame.App, o *exportOptions, found frame.I
 		}
 	}
 	switch {
-	case v.Valid && sameCertificate(v.Certificate, found):
+	case v.Valid && sameCertificate(v.Certificate, wanted(found, given)):
 		return unchangedResult(o, v, file), false, nil
 	case o.force:
 		return frame.Result{}, true, nil
@@ -53,9 +53,16 @@ func (e *otherCertificateError) Error() string {
 	return e.file + " holds the key with another certificate"
 }
 
-func sameCertificate(certificate *pki.Certificate, found frame.Identity) bool {
-	onToken := found.Certificate
-	return onToken == nil || onToken.Parsed == nil || certificate != nil && certificate.SHA256() == onToken.Parsed.SHA256()
+// wanted is the certificate that is to be in the file; nil where any of the key's will do.
+func wanted(found frame.Identity, given *pki.Certificate) *pki.Certificate {
+	if onToken := found.Certificate; given == nil && onToken != nil {
+		return onToken.Parsed
+	}
+	return given
+}
+
+func sameCertificate(certificate, wanted *pki.Certificate) bool {
+	return wanted == nil || certificate != nil && certificate.SHA256() == wanted.SHA256()
 }
 
 // unchangedResult is what is to be told of a file that is as it should be.
