@@ -16,7 +16,7 @@ import (
 // TestDeleteCommandFaults has the token fail, or lie, while a key is destroyed. What is said of the key is true.
 func TestDeleteCommandFaults(t *testing.T) {
 	t.Parallel()
-	for _, row := range []struct {
+	for _, row := range sampled(t, 3, []struct {
 		name, faults string
 		code         int
 		there        bool // the key is still on the token
@@ -29,7 +29,7 @@ func TestDeleteCommandFaults(t *testing.T) {
 		{"is write-protected", "flags:+0x2", 1, true, "write-protected"},
 		{"will not sign", "error:C_SignInit:0x54", 5, true, "C_SignInit with"},
 		{"is sound", "no-wrap", 0, false, "no longer on the token"},
-	} {
+	}) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRestorable(t, "")
@@ -50,6 +50,9 @@ func TestDeleteCommandFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestDeleteCommandFaultsLong has the other faults.
+func TestDeleteCommandFaultsLong(t *testing.T) { TestDeleteCommandFaults(t) }
 
 const deletable = `label="alice" id=01 key=p256 policy=wrappable certificate=valid`
 

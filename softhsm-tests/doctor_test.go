@@ -181,7 +181,7 @@ func TestDoctorNames(t *testing.T) {
 	for _, token := range f.tokens {
 		free <- token
 	}
-	for _, c := range append(misbehavingCalls(f.module), tokenStates...) {
+	for _, c := range sampled(t, 6, append(misbehavingCalls(f.module), tokenStates...)) {
 		t.Run(c.faults, func(t *testing.T) {
 			t.Parallel()
 			token := <-free
@@ -202,6 +202,9 @@ func TestDoctorNames(t *testing.T) {
 		})
 	}
 }
+
+// TestDoctorNamesLong has the other ways and calls.
+func TestDoctorNamesLong(t *testing.T) { TestDoctorNames(t) }
 
 // ways wants the first token to list these ways out.
 func (r doctorRun) ways(t *testing.T, shroud bool, wrap ...string) {
@@ -337,7 +340,7 @@ func TestUnusableModule(t *testing.T) {
 		{"request", "alice", "-o", filepath.Join(directory, "alice.csr")}, {"doctor"},
 	}
 	for _, file := range files {
-		for _, command := range commands {
+		for _, command := range sampled(t, 3, commands) {
 			t.Run(command[0]+" "+filepath.Base(file.path), func(t *testing.T) {
 				r := p11bridge(t, nil, append(command, "--json", "--module", file.path)...)
 				if r.code != 1 {
@@ -358,3 +361,6 @@ func TestUnusableModule(t *testing.T) {
 		}
 	}
 }
+
+// TestUnusableModuleLong has the other commands.
+func TestUnusableModuleLong(t *testing.T) { TestUnusableModule(t) }

@@ -13,9 +13,9 @@ import (
 	"p11bridge/bridge/demo"
 )
 
-// TestInterruptedDrillLeavesNothing strikes a drill while it opens a file: its tokens are destroyed all the same, and the record says
+// TestInterruptedDrillLeavesNothingLong strikes a drill while it opens a file: its tokens are destroyed all the same, and the record says
 // nothing of it.
-func TestInterruptedDrillLeavesNothing(t *testing.T) {
+func TestInterruptedDrillLeavesNothingLong(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, oneKey)
 	backups := p.path("backups")

@@ -189,7 +189,7 @@ func exportAllKilled(t *testing.T, keys, rounds int) (struck, midway int) {
 func TestExportAllInterrupted(t *testing.T) {
 	t.Parallel()
 	const keys = 8
-	for _, signal := range []unix.Signal{unix.SIGINT, unix.SIGTERM} {
+	for _, signal := range sampled(t, 2, []unix.Signal{unix.SIGINT, unix.SIGTERM}) {
 		p := newPlace(t, manyKeys(keys))
 		args := p.exportAll("--iterations", "600000", "--trace", p.path("trace"))
 		if signal == unix.SIGTERM {
@@ -234,6 +234,9 @@ func TestExportAllInterrupted(t *testing.T) {
 		p.completes(t, keys)
 	}
 }
+
+// TestExportAllInterruptedLong sends the other signal.
+func TestExportAllInterruptedLong(t *testing.T) { TestExportAllInterrupted(t) }
 
 // TestExportAllBesideOthers runs it while others write into the same directory: a second run over all is refused, and the
 // unfinished file of a single export that is alive is not cleared away.

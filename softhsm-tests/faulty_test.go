@@ -14,7 +14,7 @@ import (
 func TestFaultyModule(t *testing.T) {
 	t.Parallel()
 	f := newFaulty(t)
-	f.every = 5
+	f.every = 10
 	f.testAll(t)
 }
 

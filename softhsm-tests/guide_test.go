@@ -13,42 +13,58 @@ import (
 // TestGuideBacksUp leads through a backup in every language, drawn and plain, and pastes the command that it ends with.
 func TestGuideBacksUp(t *testing.T) {
 	t.Parallel()
+	var speakers []speaker
 	for _, language := range messages.Languages() {
-		for _, plain := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s plain %v", language, plain), func(t *testing.T) {
-				p := newPlace(t, leavingAndHeld)
-				g := newGuided(t, language, plain, p.directory, p.environment)
-				g.pick(t, "guide.menu.title", "guide.menu.backup")
-				g.secret(t, "prompt.pin-optional", testPIN)
-				g.choose(t, g.word("guide.key.title"), "dave – "+g.word("guide.key.can"))
-				g.pick(t, "guide.chain.title", "guide.chain.token")
-				g.pick(t, "guide.readers.title", "guide.readers.modern")
-				g.accept(t, "guide.file.title")
-				g.pick(t, "guide.delete.title", "guide.delete.no")
-				g.secret(t, "prompt.pin", testPIN)
-				g.secret(t, "prompt.new-password", testPassword)
-				g.secret(t, "prompt.new-password.again", testPassword)
-				command := g.command(t)
-				g.leave(t)
-				if want := "p11bridge export dave -o dave.pfx"; command != want {
-					t.Errorf("the command is %q", command)
-				}
-				if err := opensslOpens(p.path("dave.pfx"), p.path("password.txt"), false); err != nil {
-					t.Error(err)
-				}
-				g.works(t, command, "--force", "--pin-source", p.pin, "--password-source", p.password)
-				g.kept(t)
-			})
-		}
+		speakers = append(speakers, speaker{language, false}, speaker{language, true})
+	}
+	for _, s := range sampled(t, len(speakers), speakers) {
+		language, plain := s.language, s.plain
+		t.Run(fmt.Sprintf("%s plain %v", language, plain), func(t *testing.T) {
+			p := newPlace(t, leavingAndHeld)
+			g := newGuided(t, language, plain, p.directory, p.environment)
+			g.pick(t, "guide.menu.title", "guide.menu.backup")
+			g.secret(t, "prompt.pin-optional", testPIN)
+			g.choose(t, g.word("guide.key.title"), "dave – "+g.word("guide.key.can"))
+			g.pick(t, "guide.chain.title", "guide.chain.token")
+			g.pick(t, "guide.readers.title", "guide.readers.modern")
+			g.accept(t, "guide.file.title")
+			g.pick(t, "guide.delete.title", "guide.delete.no")
+			g.secret(t, "prompt.pin", testPIN)
+			g.secret(t, "prompt.new-password", testPassword)
+			g.secret(t, "prompt.new-password.again", testPassword)
+			command := g.command(t)
+			g.leave(t)
+			if want := "p11bridge export dave -o dave.pfx"; command != want {
+				t.Errorf("the command is %q", command)
+			}
+			if err := opensslOpens(p.path("dave.pfx"), p.path("password.txt"), false); err != nil {
+				t.Error(err)
+			}
+			g.works(t, command, "--force", "--pin-source", p.pin, "--password-source", p.password)
+			g.kept(t)
+		})
 	}
 }
 
-// speakers are the languages; every other one is spoken on a plain terminal.
+// TestGuideBacksUpLong speaks the other languages.
+func TestGuideBacksUpLong(t *testing.T) { TestGuideBacksUp(t) }
+
+// speaker is a person at a terminal that draws, or at a plain one.
+type speaker struct {
+	language string
+	plain    bool
+}
+
+// speakers are the languages; every other one is spoken on a plain terminal. A test runs one of them, and its TestXLong the others.
 func speakers(t *testing.T, do func(t *testing.T, language string, plain bool)) {
 	t.Helper()
 	t.Parallel()
+	var all []speaker
 	for i, language := range messages.Languages() {
-		t.Run(language, func(t *testing.T) { do(t, language, i%2 == 1) })
+		all = append(all, speaker{language, i%2 == 1})
+	}
+	for _, s := range sampled(t, len(all), all) {
+		t.Run(s.language, func(t *testing.T) { do(t, s.language, s.plain) })
 	}
 }
 
@@ -96,6 +112,9 @@ func TestGuideMeetsRefusal(t *testing.T) {
 	})
 }
 
+// TestGuideMeetsRefusalLong speaks the other languages.
+func TestGuideMeetsRefusalLong(t *testing.T) { TestGuideMeetsRefusal(t) }
+
 // TestGuideWithoutLogin goes on without the PIN: the verdict is not known, and not "no".
 func TestGuideWithoutLogin(t *testing.T) {
 	speakers(t, func(t *testing.T, language string, plain bool) {
@@ -114,6 +133,9 @@ func TestGuideWithoutLogin(t *testing.T) {
 		}
 	})
 }
+
+// TestGuideWithoutLoginLong speaks the other languages.
+func TestGuideWithoutLoginLong(t *testing.T) { TestGuideWithoutLogin(t) }
 
 // absent wants no file that fits.
 func (p *place) absent(t *testing.T, patterns ...string) {
@@ -164,6 +186,9 @@ func TestGuideChecksCopy(t *testing.T) {
 	})
 }
 
+// TestGuideChecksCopyLong speaks the other languages.
+func TestGuideChecksCopyLong(t *testing.T) { TestGuideChecksCopy(t) }
+
 // TestGuideBringsBack puts a copy on another token, from which it may leave again.
 func TestGuideBringsBack(t *testing.T) {
 	speakers(t, func(t *testing.T, language string, plain bool) {
@@ -190,6 +215,9 @@ func TestGuideBringsBack(t *testing.T) {
 		}
 	})
 }
+
+// TestGuideBringsBackLong speaks the other languages.
+func TestGuideBringsBackLong(t *testing.T) { TestGuideBringsBack(t) }
 
 // TestGuideRenews requests a certificate for a key that can be backed up, and installs what was issued.
 func TestGuideRenews(t *testing.T) {
@@ -218,6 +246,9 @@ func TestGuideRenews(t *testing.T) {
 		g.kept(t)
 	})
 }
+
+// TestGuideRenewsLong speaks the other languages.
+func TestGuideRenewsLong(t *testing.T) { TestGuideRenews(t) }
 
 // TestGuideRequestsAnew is about a token that holds nothing yet: the certificate to renew is in a file.
 func TestGuideRequestsAnew(t *testing.T) {
@@ -251,6 +282,9 @@ func TestGuideRequestsAnew(t *testing.T) {
 	})
 }
 
+// TestGuideRequestsAnewLong speaks the other languages.
+func TestGuideRequestsAnewLong(t *testing.T) { TestGuideRequestsAnew(t) }
+
 // issue is an authority that issues a certificate for a request.
 func (p *place) issue(request, certificate string) error {
 	if _, err := openssl("", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", p.path("ca.key"), "-out", p.path("ca.cert"), "-subj", "/CN=Test CA"); err != nil {
@@ -281,6 +315,9 @@ func TestGuideOnEmptyMachine(t *testing.T) {
 		g.leave(t)
 	})
 }
+
+// TestGuideOnEmptyMachineLong speaks the other languages.
+func TestGuideOnEmptyMachineLong(t *testing.T) { TestGuideOnEmptyMachine(t) }
 
 // toExport leads through the questions of a backup up to the command.
 func (g *guided) toExport(t *testing.T) {

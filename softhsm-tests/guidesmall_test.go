@@ -81,3 +81,6 @@ func TestGuideOnSmallTerminal(t *testing.T) {
 		p.absent(t, "bob.pfx")
 	})
 }
+
+// TestGuideOnSmallTerminalLong speaks the other languages.
+func TestGuideOnSmallTerminalLong(t *testing.T) { TestGuideOnSmallTerminal(t) }

@@ -76,9 +76,9 @@ func TestTokenIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-// TestKeyGenerationThatHangs has the module hang once it has made a key pair. That call has a limit of its own, which --timeout does not
+// TestKeyGenerationThatHangsLong has the module hang once it has made a key pair. That call has a limit of its own, which --timeout does not
 // lower: the program that is tested has a shorter one. Another worker names the pair.
-func TestKeyGenerationThatHangs(t *testing.T) {
+func TestKeyGenerationThatHangsLong(t *testing.T) {
 	t.Parallel()
 	p := newRequestPlace(t)
 	p.program = p.path("p11bridge")

@@ -141,10 +141,31 @@ func leaveTerminal() {
 
 const scripts = "testdata"
 
-func TestScripts(t *testing.T) {
+// TestScripts runs the scripts, but for those whose name ends in _long.
+func TestScripts(t *testing.T) { runScripts(t, false) }
+
+// TestScriptsLong runs the scripts that take longer, whose name ends in _long.
+func TestScriptsLong(t *testing.T) { runScripts(t, true) }
+
+// scriptFiles are the scripts of the one sort or the other.
+func scriptFiles(t *testing.T, long bool) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(scripts, "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen := slices.DeleteFunc(all, func(name string) bool { return strings.HasSuffix(name, "_long.txtar") != long })
+	if len(chosen) == 0 {
+		t.Fatal("there is no such script")
+	}
+	return chosen
+}
+
+func runScripts(t *testing.T, long bool) {
+	t.Helper()
 	module, faulty, ability := softHSM(t), faultyModule(t), softHSMCan(t)
 	testscript.Run(t, testscript.Params{
-		Dir:                 scripts,
+		Files:               scriptFiles(t, long),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                checkers(),

@@ -133,7 +133,7 @@ func TestNSSShrouds(t *testing.T) {
 		if label == "p384" {
 			chain = 1
 		}
-		for _, c := range []struct {
+		for _, c := range sampled(t, 3, []struct {
 			name          string
 			args          []string
 			method, proof string
@@ -146,7 +146,7 @@ func TestNSSShrouds(t *testing.T) {
 			{"proof-host", []string{"--proof", "host", "--iterations", "1000"}, "shroud", "independent-reader", "modern"},
 			{"pbmac1", []string{"--require-shroud", "--profile", "pbmac1", "--iterations", "1000"}, "shroud", "token-signature", "pbmac1"},
 			{"legacy", []string{"--profile", "legacy", "--iterations", "1000"}, "wrap", "independent-reader", "legacy"},
-		} {
+		}) {
 			t.Run(label+" "+c.name, func(t *testing.T) {
 				file := label + "-" + c.name + ".pfx"
 				r := db.export(t, label, file, c.args...)
@@ -165,6 +165,9 @@ func TestNSSShrouds(t *testing.T) {
 		t.Errorf("the database has changed:\n%s\n%s", listed.stdout, after.stdout)
 	}
 }
+
+// TestNSSShroudsLong exports in the other ways.
+func TestNSSShroudsLong(t *testing.T) { TestNSSShrouds(t) }
 
 // checkVerify wants our own verify to call the file a valid copy.
 func (db *nss) checkVerify(t *testing.T, file, profile string) {

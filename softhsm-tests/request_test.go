@@ -69,7 +69,7 @@ func (p *requestPlace) listed() string {
 // whose they are.
 func TestRequestOnFaultyModules(t *testing.T) {
 	t.Parallel()
-	for _, row := range []struct {
+	for _, row := range sampled(t, 3, []struct {
 		name, faults, object string
 		args                 []string
 		code                 int
@@ -97,7 +97,7 @@ func TestRequestOnFaultyModules(t *testing.T) {
 		{"loses the connection", "error:C_SignInit:0x32", "rita", nil, 1, []string{"CKR_DEVICE_REMOVED"}, false},
 		{"sets no attribute", "error:C_SetAttributeValue:0x10", "rita", nil, 0, []string{"by crypto11", "CKA_ID "}, false},
 		{"sets one attribute", "error:C_SetAttributeValue@2:0x10", "rita", nil, 0, []string{"CKA_ID "}, false},
-	} {
+	}) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			p := newRequestPlace(t)
@@ -124,6 +124,9 @@ func TestRequestOnFaultyModules(t *testing.T) {
 		})
 	}
 }
+
+// TestRequestOnFaultyModulesLong has the other faults.
+func TestRequestOnFaultyModulesLong(t *testing.T) { TestRequestOnFaultyModules(t) }
 
 // TestLongSignatureForCrypto11 has the module claim more bytes than it wrote where crypto11's binding believes it: what was read beyond
 // is no part of a signature, and the call is named.

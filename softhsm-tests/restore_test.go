@@ -163,7 +163,7 @@ func TestRestoreUnwraps(t *testing.T) {
 func TestRestoreFaults(t *testing.T) {
 	t.Parallel()
 	const memory, general = "0x31", "0x5"
-	for _, row := range []struct {
+	for _, row := range sampled(t, 3, []struct {
 		name, faults, reason string
 		code                 int
 		left                 bool // objects stay, and are named
@@ -183,7 +183,7 @@ func TestRestoreFaults(t *testing.T) {
 		{"creates and is gone", "pulled:C_CreateObject@4:" + general, "", 1, true, "CKA_ID"},
 		{"crashes at the certificate", "crash:C_CreateObject@4", "", 1, true, "type=private;id=%61%6C%69%63%65"},
 		{"removed half-way", "error:C_CreateObject@4:0x32", "", 1, false, "CKR_DEVICE_REMOVED"},
-	} {
+	}) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRestorable(t, "")
@@ -208,6 +208,9 @@ func TestRestoreFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestRestoreFaultsLong has the other faults.
+func TestRestoreFaultsLong(t *testing.T) { TestRestoreFaults(t) }
 
 // TestRestoreMismatch gives the token a key under the certificate of another, opened here and by the token itself.
 func TestRestoreMismatch(t *testing.T) {
