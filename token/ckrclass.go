@@ -36,9 +36,9 @@ var classes = map[CKR]class{
 	CKRKeyNotWrappable:               aboutKey,
 	CKRAttributeSensitive:            aboutKey | aboutAttribute,
 	pkcs11.CKR_ACTION_PROHIBITED:     aboutKey | aboutTemplate,
-	pkcs11.CKR_KEY_TYPE_INCONSISTENT: aboutKey | aboutMechanism,                 // OpenSC's answer to every wrap
-	pkcs11.CKR_DOMAIN_PARAMS_INVALID: aboutKey | aboutMechanism | aboutTemplate, // softokn's, to the wrap of a key on a curve that it does not know
-	CKRCurveNotSupported:             aboutKey | aboutMechanism | aboutTemplate,
+	pkcs11.CKR_KEY_TYPE_INCONSISTENT: aboutKey | aboutMechanism,      // OpenSC's answer to every wrap
+	pkcs11.CKR_DOMAIN_PARAMS_INVALID: aboutMechanism | aboutTemplate, // softokn's, to the wrap of a key on a curve that it does not know: it cannot, and forbids nothing
+	CKRCurveNotSupported:             aboutMechanism | aboutTemplate,
 
 	CKRFunctionNotSupported:                     aboutMechanism | aboutTemplate | aboutAttribute,
 	CKRMechanismInvalid:                         aboutMechanism,
