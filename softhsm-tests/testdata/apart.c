@@ -16,26 +16,46 @@
  * one bit of what it gives.
  *
  * Only what exporting needs is carried. The server frees little: it serves one test. Both ends are on one machine and share its layout of CK_* (PKCS#11 v2.40).
+ *
+ * A client for Windows has that layout on the wire, too, and Windows' own towards its caller: packed structures and a
+ * CK_ULONG of 4 bytes (PKCS#11 v3.1 section 2.1). It carries more calls, may be called by several threads, and connects to
+ * the TCP port of this machine that P11APART names. The server that serves it is  apart MODULE tcp [RESERVED] : it
+ * writes "listening PORT", serves each client in a process of its own, tells of no call, and ends when its standard input does.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef _WIN32
+#include <winsock2.h>
+#define MSG_NOSIGNAL 0
+#define explicit_bzero SecureZeroMemory
+#define EXPORTED __declspec(dllexport)
+#pragma pack(push, 1)
+#else
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <signal.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#define EXPORTED
+#endif
 
 typedef unsigned char CK_BYTE;
 typedef unsigned long CK_ULONG, CK_RV;
 typedef struct { CK_ULONG type; void *value; CK_ULONG length; } CK_ATTRIBUTE;
 typedef struct { CK_ULONG mechanism; void *parameter; CK_ULONG length; } CK_MECHANISM;
 typedef struct { CK_BYTE major, minor; void *functions[68]; } CK_FUNCTION_LIST;
+#ifdef _WIN32
+#pragma pack(pop)
+#endif
 enum {
 	CKR_OK = 0, CKR_ARGUMENTS_BAD = 0x7, CKR_DEVICE_REMOVED = 0x32, CKR_FUNCTION_NOT_SUPPORTED = 0x54, CKR_BUFFER_TOO_SMALL = 0x150,
-	INFO_SIZE = 88, SLOT_INFO_SIZE = 112, TOKEN_INFO_SIZE = 208, MECHANISM_INFO_SIZE = 24,
+	INFO_SIZE = 88, SLOT_INFO_SIZE = 112, TOKEN_INFO_SIZE = 208, MECHANISM_INFO_SIZE = 24, SESSION_INFO_SIZE = 32,
 };
 
 /* The numbers are the places in CK_FUNCTION_LIST. */
@@ -44,9 +64,11 @@ enum {
 	X(GetMechanismInfo, 8) X(OpenSession, 12) X(CloseSession, 13) X(Login, 18) X(Logout, 19) X(CreateObject, 20) \
 	X(DestroyObject, 22) X(GetAttributeValue, 24) X(FindObjectsInit, 26) X(FindObjects, 27) X(FindObjectsFinal, 28) X(SignInit, 42) \
 	X(Sign, 43) X(WrapKey, 60) X(UnwrapKey, 61)
+/* What is carried for Windows only: the tests of memory are written for the calls above. */
+#define CARRIED_TOO(X) X(GetSessionInfo, 15) X(SetAttributeValue, 25) X(DecryptInit, 33) X(Decrypt, 34) X(GenerateKeyPair, 59)
 enum {
 #define X(name, place) name = place,
-	CARRIED(X)
+	CARRIED(X) CARRIED_TOO(X)
 #undef X
 };
 
@@ -56,6 +78,18 @@ typedef struct {
 	CK_BYTE *data[3];
 } message;
 #define HEAD offsetof(message, data)
+
+/* Where Windows has 4 bytes for a number, there are 8 on the wire. */
+#define NARROW (sizeof(CK_ULONG) == 4)
+
+/* isNumber knows the attributes whose value is a CK_ULONG. */
+static int isNumber(CK_ULONG type) {
+	static const CK_ULONG numbers[] = {0x0, 0x80, 0x87, 0x88, 0x100, 0x121, 0x133, 0x134, 0x160, 0x161, 0x166, 0x300, 0x500};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		if (numbers[i] == type)
+			return 1;
+	return 0;
+}
 
 static int all(ssize_t (*move)(int, void *, size_t), int fd, void *data, size_t size) {
 	for (size_t done = 0; done < size;) {
@@ -68,6 +102,7 @@ static int all(ssize_t (*move)(int, void *, size_t), int fd, void *data, size_t 
 }
 
 static ssize_t put(int fd, void *data, size_t size) { return send(fd, data, size, MSG_NOSIGNAL); }
+static ssize_t take(int fd, void *data, size_t size) { return recv(fd, data, size, 0); }
 
 static int transmit(int fd, message *m) {
 	if (!all(put, fd, m, HEAD))
@@ -81,11 +116,11 @@ static int transmit(int fd, message *m) {
 /* receive fills m with buffers that done must free. */
 static int receive(int fd, message *m) {
 	memset(m, 0, sizeof *m);
-	if (!all(read, fd, m, HEAD))
+	if (!all(take, fd, m, HEAD))
 		return 0;
 	for (int i = 0; i < 3; i++) {
 		m->data[i] = calloc(1, m->size[i] + 1);
-		if (!m->data[i] || !all(read, fd, m->data[i], m->size[i]))
+		if (!m->data[i] || !all(take, fd, m->data[i], m->size[i]))
 			return 0;
 	}
 	return 1;
@@ -104,16 +139,20 @@ static void done(message *m) {
 static void pack(message *m, int i, CK_ATTRIBUTE *t, CK_ULONG n, int values) {
 	size_t size = 0;
 	for (CK_ULONG a = 0; a < n; a++)
-		size += 24 + (values && t[a].value && t[a].length != ~0UL ? t[a].length : 0);
+		size += 24 + 8 + (values && t[a].value && t[a].length != (CK_ULONG)-1 ? t[a].length : 0);
 	CK_BYTE *at = m->data[i] = calloc(1, size + 1);
 	for (CK_ULONG a = 0; a < n; a++) {
-		uint64_t head[3] = {t[a].type, t[a].length, t[a].value != NULL && t[a].length != ~0UL};
+		int wide = NARROW && isNumber(t[a].type) && t[a].length == sizeof(CK_ULONG);
+		uint64_t length = t[a].length == (CK_ULONG)-1 ? ~0ULL : wide ? 8 : t[a].length;
+		uint64_t head[3] = {t[a].type, length, t[a].value != NULL && length != ~0ULL};
 		memcpy(at, head, 24);
 		at += 24;
-		if (values && head[2])
-			at = mempcpy(at, t[a].value, t[a].length);
+		if (!values || !head[2])
+			continue;
+		memcpy(at, t[a].value, t[a].length); /* the upper half of what is wide is 0 */
+		at += length;
 	}
-	m->size[i] = size;
+	m->size[i] = at - m->data[i];
 	m->number[3] = n;
 }
 
@@ -121,19 +160,31 @@ static void pack(message *m, int i, CK_ATTRIBUTE *t, CK_ULONG n, int values) {
 
 static int server = -1;
 
+#ifdef _WIN32
+static SRWLOCK lock = SRWLOCK_INIT;
+#define LOCK() AcquireSRWLockExclusive(&lock)
+#define UNLOCK() ReleaseSRWLockExclusive(&lock)
+#else
+#define LOCK()
+#define UNLOCK()
+#endif
+
 /* carry makes the call at the other end and takes the result into m. The request's buffers are the caller's own, but for a
  * template that was packed. */
 static CK_RV carry(message *m, int packed) {
-	int sent = transmit(server, m);
-	if (packed >= 0) {
+	LOCK();
+	int carried = transmit(server, m);
+	for (; packed >= 0 && packed < 3; packed++) { /* what is packed comes last */
 		explicit_bzero(m->data[packed], m->size[packed]);
 		free(m->data[packed]);
 	}
 	memset(m->data, 0, sizeof m->data);
-	return sent && receive(server, m) ? m->rv : CKR_DEVICE_REMOVED;
+	carried = carried && receive(server, m);
+	UNLOCK();
+	return carried ? m->rv : CKR_DEVICE_REMOVED;
 }
 
-static CK_RV plain(uint64_t function, uint64_t a, uint64_t b, uint64_t *result) {
+static CK_RV plain(uint64_t function, uint64_t a, uint64_t b, CK_ULONG *result) {
 	message m = {.function = function, .number = {a, b}};
 	CK_RV rv = carry(&m, -1);
 	if (result && rv == CKR_OK)
@@ -142,24 +193,41 @@ static CK_RV plain(uint64_t function, uint64_t a, uint64_t b, uint64_t *result) 
 	return rv;
 }
 
-/* fixed is for a struct of a known size. */
-static CK_RV fixed(uint64_t function, uint64_t a, uint64_t b, void *out, size_t size) {
+/* numbers copies numbers, and gives what follows them. */
+static void *numbers(void *to, const CK_BYTE *from, size_t count) {
+	CK_BYTE *out = to;
+	for (size_t i = 0; i < count; i++, out += sizeof(CK_ULONG)) {
+		uint64_t wide;
+		memcpy(&wide, from + 8 * i, 8);
+		CK_ULONG number = (CK_ULONG)wide;
+		memcpy(out, &number, sizeof number);
+	}
+	return out;
+}
+
+/* fixed is for a struct of bytes, numbers and bytes again; the numbers begin, on the wire, at a multiple of 8. */
+static CK_RV fixed(uint64_t function, uint64_t a, uint64_t b, void *out, size_t before, size_t count, size_t after) {
 	message m = {.function = function, .number = {a, b}};
 	CK_RV rv = carry(&m, -1);
-	if (rv == CKR_OK)
-		memcpy(out, m.data[0], size);
+	if (rv == CKR_OK) {
+		size_t first = (before + 7) / 8 * 8;
+		memcpy(out, m.data[0], before);
+		memcpy(numbers((CK_BYTE *)out + (NARROW ? before : first), m.data[0] + first, count), m.data[0] + first + 8 * count, after);
+	}
 	done(&m);
 	return rv;
 }
 
-/* output is for what the caller asks twice for: the size, then the content. */
-static CK_RV output(message *m, void *out, CK_ULONG *n) {
+/* output is for what the caller asks twice for: the size, then the content, in bytes or in numbers. */
+static CK_RV output(message *m, void *out, CK_ULONG *n, int listed) {
 	m->number[2] = *n;
 	m->absent[2] = out == NULL;
 	CK_RV rv = carry(m, -1);
 	if (rv == CKR_OK || rv == CKR_BUFFER_TOO_SMALL)
 		*n = m->number[0];
-	if (rv == CKR_OK && out)
+	if (rv == CKR_OK && out && listed)
+		numbers(out, m->data[0], m->size[0] / 8);
+	else if (rv == CKR_OK && out)
 		memcpy(out, m->data[0], m->size[0]);
 	done(m);
 	return rv;
@@ -167,41 +235,55 @@ static CK_RV output(message *m, void *out, CK_ULONG *n) {
 
 static CK_RV refuse(void) { return CKR_FUNCTION_NOT_SUPPORTED; }
 
-static CK_RV c_Initialize(void *args) {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const char *path = getenv("P11APART");
-	(void)args;
-	if (!path || strlen(path) >= sizeof address.sun_path)
+/* connected connects to the server. */
+static CK_RV connected(void) {
+	const char *named = getenv("P11APART");
+#ifdef _WIN32
+	WSADATA started;
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(named ? atoi(named) : 0)};
+	if (!named || WSAStartup(MAKEWORD(2, 2), &started))
 		return CKR_ARGUMENTS_BAD;
-	strcpy(address.sun_path, path);
+	server = socket(AF_INET, SOCK_STREAM, 0);
+#else
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (!named || strlen(named) >= sizeof address.sun_path)
+		return CKR_ARGUMENTS_BAD;
+	strcpy(address.sun_path, named);
 	server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connect(server, (void *)&address, sizeof address))
-		return CKR_DEVICE_REMOVED;
-	return plain(Initialize, 0, 0, NULL);
+#endif
+	return connect(server, (void *)&address, sizeof address) ? CKR_DEVICE_REMOVED : CKR_OK;
+}
+
+static CK_RV c_Initialize(void *args) {
+	(void)args;
+	CK_RV rv = connected();
+	return rv == CKR_OK ? plain(Initialize, 0, 0, NULL) : rv;
 }
 
 static CK_RV c_Finalize(void *reserved) {
 	CK_RV rv = plain(Finalize, 0, 0, NULL);
 	(void)reserved;
+#ifdef _WIN32
+	closesocket(server);
+#else
 	close(server);
+#endif
 	return rv;
 }
 
-static CK_RV c_GetInfo(void *info) { return fixed(GetInfo, 0, 0, info, INFO_SIZE); }
-static CK_RV c_GetSlotInfo(CK_ULONG slot, void *info) { return fixed(GetSlotInfo, slot, 0, info, SLOT_INFO_SIZE); }
-static CK_RV c_GetTokenInfo(CK_ULONG slot, void *info) { return fixed(GetTokenInfo, slot, 0, info, TOKEN_INFO_SIZE); }
-static CK_RV c_GetMechanismInfo(CK_ULONG slot, CK_ULONG type, void *info) {
-	return fixed(GetMechanismInfo, slot, type, info, MECHANISM_INFO_SIZE);
-}
+static CK_RV c_GetInfo(void *info) { return fixed(GetInfo, 0, 0, info, 34, 1, 34); }
+static CK_RV c_GetSlotInfo(CK_ULONG slot, void *info) { return fixed(GetSlotInfo, slot, 0, info, 96, 1, 4); }
+static CK_RV c_GetTokenInfo(CK_ULONG slot, void *info) { return fixed(GetTokenInfo, slot, 0, info, 96, 11, 20); }
+static CK_RV c_GetMechanismInfo(CK_ULONG slot, CK_ULONG type, void *info) { return fixed(GetMechanismInfo, slot, type, info, 0, 3, 0); }
 
 static CK_RV c_GetSlotList(CK_BYTE present, CK_ULONG *slots, CK_ULONG *n) {
 	message m = {.function = GetSlotList, .number = {present}};
-	return output(&m, slots, n);
+	return output(&m, slots, n, 1);
 }
 
 static CK_RV c_GetMechanismList(CK_ULONG slot, CK_ULONG *list, CK_ULONG *n) {
 	message m = {.function = GetMechanismList, .number = {slot}};
-	return output(&m, list, n);
+	return output(&m, list, n, 1);
 }
 
 static CK_RV c_OpenSession(CK_ULONG slot, CK_ULONG flags, void *application, void *notify, CK_ULONG *s) {
@@ -241,7 +323,7 @@ static CK_RV c_FindObjectsInit(CK_ULONG s, CK_ATTRIBUTE *t, CK_ULONG n) {
 static CK_RV c_FindObjects(CK_ULONG s, CK_ULONG *o, CK_ULONG most, CK_ULONG *n) {
 	message m = {.function = FindObjects, .number = {s}};
 	*n = most;
-	return output(&m, o, n);
+	return output(&m, o, n, 1);
 }
 
 static CK_RV c_GetAttributeValue(CK_ULONG s, CK_ULONG o, CK_ATTRIBUTE *t, CK_ULONG n) {
@@ -253,11 +335,12 @@ static CK_RV c_GetAttributeValue(CK_ULONG s, CK_ULONG o, CK_ATTRIBUTE *t, CK_ULO
 		uint64_t head[3];
 		memcpy(head, at, 24);
 		at += 24;
-		t[a].length = head[1];
+		int wide = NARROW && isNumber(t[a].type) && head[1] == 8;
 		if (t[a].value && head[2]) {
-			memcpy(t[a].value, at, head[1]);
+			memcpy(t[a].value, at, wide ? sizeof(CK_ULONG) : head[1]);
 			at += head[1];
 		}
+		t[a].length = wide ? sizeof(CK_ULONG) : (CK_ULONG)head[1];
 	}
 	done(&m);
 	return rv;
@@ -272,7 +355,7 @@ static CK_RV c_SignInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) {
 
 static CK_RV c_Sign(CK_ULONG s, CK_BYTE *in, CK_ULONG size, CK_BYTE *out, CK_ULONG *n) {
 	message m = {.function = Sign, .number = {s}, .size = {size}, .data = {in}};
-	return output(&m, out, n);
+	return output(&m, out, n, 0);
 }
 
 static CK_RV c_WrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG wrapping, CK_ULONG key, CK_BYTE *out, CK_ULONG *n) {
@@ -281,7 +364,7 @@ static CK_RV c_WrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG wrapping, CK_ULO
 		.function = WrapKey, .number = {s, wrapping}, .size = {mech->length, sizeof more}, .absent = {mech->parameter == NULL},
 		.data = {mech->parameter, (CK_BYTE *)more},
 	};
-	return output(&m, out, n);
+	return output(&m, out, n, 0);
 }
 
 static CK_RV c_UnwrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG unwrapping, CK_BYTE *in, CK_ULONG size, CK_ATTRIBUTE *t, CK_ULONG n, CK_ULONG *key) {
@@ -296,15 +379,55 @@ static CK_RV c_UnwrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG unwrapping, CK
 	return rv;
 }
 
+#ifdef _WIN32
+static CK_RV c_GetSessionInfo(CK_ULONG s, void *info) { return fixed(GetSessionInfo, s, 0, info, 0, 4, 0); }
+
+static CK_RV c_SetAttributeValue(CK_ULONG s, CK_ULONG o, CK_ATTRIBUTE *t, CK_ULONG n) {
+	message m = {.function = SetAttributeValue, .number = {s, o}};
+	pack(&m, 2, t, n, 1);
+	CK_RV rv = carry(&m, 2);
+	done(&m);
+	return rv;
+}
+
+static CK_RV c_DecryptInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) {
+	if (mech->mechanism == 0x9) /* CKM_RSA_PKCS_OAEP has a pointer in its parameter */
+		return CKR_FUNCTION_NOT_SUPPORTED;
+	message m = {.function = DecryptInit, .number = {s, key, mech->mechanism}, .size = {mech->length}, .absent = {mech->parameter == NULL}, .data = {mech->parameter}};
+	CK_RV rv = carry(&m, -1);
+	done(&m);
+	return rv;
+}
+
+static CK_RV c_Decrypt(CK_ULONG s, CK_BYTE *in, CK_ULONG size, CK_BYTE *out, CK_ULONG *n) {
+	message m = {.function = Decrypt, .number = {s}, .size = {size}, .data = {in}};
+	return output(&m, out, n, 0);
+}
+
+/* The mechanisms that generate key pairs have no parameter. */
+static CK_RV c_GenerateKeyPair(CK_ULONG s, CK_MECHANISM *mech, CK_ATTRIBUTE *public, CK_ULONG publics, CK_ATTRIBUTE *private, CK_ULONG privates, CK_ULONG *publicKey, CK_ULONG *privateKey) {
+	message m = {.function = GenerateKeyPair, .number = {s, mech->mechanism, publics}};
+	pack(&m, 1, public, publics, 1);
+	pack(&m, 2, private, privates, 1);
+	CK_RV rv = carry(&m, 1);
+	*publicKey = m.number[0], *privateKey = m.number[1];
+	done(&m);
+	return rv;
+}
+#endif
+
 static CK_FUNCTION_LIST list;
 
-CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out) {
+EXPORTED CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out) {
 	list.major = 2, list.minor = 40;
 	for (int i = 0; i < 68; i++)
 		list.functions[i] = refuse;
 	list.functions[3] = C_GetFunctionList;
 #define X(name, place) list.functions[place] = c_##name;
 	CARRIED(X)
+#ifdef _WIN32
+	CARRIED_TOO(X)
+#endif
 #undef X
 	*out = &list;
 	return CKR_OK;
@@ -318,17 +441,17 @@ static CK_FUNCTION_LIST *module;
 static const char *nameOf(uint64_t function) {
 	switch (function) {
 #define X(name, place) case place: return "C_" #name;
-	CARRIED(X)
+	CARRIED(X) CARRIED_TOO(X)
 #undef X
 	}
 	return "?";
 }
 
-/* unpack gives a template with room for the values. */
-static CK_ATTRIBUTE *unpack(message *m, int i, int values) {
-	CK_ATTRIBUTE *t = calloc(m->number[3] + 1, sizeof *t);
+/* unpack gives a template of n attributes with room for the values. */
+static CK_ATTRIBUTE *unpack(message *m, int i, CK_ULONG n, int values) {
+	CK_ATTRIBUTE *t = calloc(n + 1, sizeof *t);
 	CK_BYTE *at = m->data[i];
-	for (CK_ULONG a = 0; a < m->number[3]; a++) {
+	for (CK_ULONG a = 0; a < n; a++) {
 		uint64_t head[3];
 		memcpy(head, at, 24);
 		at += 24;
@@ -344,6 +467,9 @@ static CK_ATTRIBUTE *unpack(message *m, int i, int values) {
 	}
 	return t;
 }
+
+/* Whether nobody is told of calls. */
+static int silent;
 
 /* Two private keys that were looked at. */
 static CK_ULONG keys[2];
@@ -379,11 +505,11 @@ static int answer(message *m, message *r, void *reserved) {
 	case GetSlotList: case GetMechanismList: case FindObjects:
 		unit = sizeof(CK_ULONG);
 		/* fall through */
-	case Sign: case WrapKey:
+	case Sign: case WrapKey: case Decrypt:
 		result = LISTED;
 		out = m->absent[2] ? NULL : calloc(n + 1, unit);
 		break;
-	case GetInfo: case GetSlotInfo: case GetTokenInfo: case GetMechanismInfo:
+	case GetInfo: case GetSlotInfo: case GetTokenInfo: case GetMechanismInfo: case GetSessionInfo:
 		result = FIXED;
 		out = calloc(1, 256);
 		break;
@@ -391,9 +517,9 @@ static int answer(message *m, message *r, void *reserved) {
 		result = HANDLE;
 	}
 	if (m->function == CreateObject || m->function == FindObjectsInit || m->function == GetAttributeValue)
-		t = unpack(m, 0, m->function != GetAttributeValue);
-	if (m->function == UnwrapKey)
-		t = unpack(m, 2, 1);
+		t = unpack(m, 0, in[3], m->function != GetAttributeValue);
+	if (m->function == UnwrapKey || m->function == SetAttributeValue || m->function == GenerateKeyPair)
+		t = unpack(m, 2, in[3], 1);
 	CK_ULONG told = t ? in[3] : 0, size = 0;
 	switch (m->function) {
 	case Initialize:
@@ -405,6 +531,20 @@ static int answer(message *m, message *r, void *reserved) {
 	case GetSlotInfo: r->rv = CALL(GetSlotInfo, in[0], out); size = SLOT_INFO_SIZE; break;
 	case GetTokenInfo: r->rv = CALL(GetTokenInfo, in[0], out); size = TOKEN_INFO_SIZE; break;
 	case GetMechanismInfo: r->rv = CALL(GetMechanismInfo, in[0], in[1], out); size = MECHANISM_INFO_SIZE; break;
+	case GetSessionInfo: r->rv = CALL(GetSessionInfo, session, out); size = SESSION_INFO_SIZE; break;
+	case SetAttributeValue: r->rv = CALL(SetAttributeValue, session, in[1], t, told); break;
+	case GenerateKeyPair: {
+		CK_ULONG pair[2] = {0, 0};
+		mech = (CK_MECHANISM){in[1], NULL, 0};
+		r->rv = CALL(GenerateKeyPair, session, &mech, unpack(m, 1, in[2], 1), (CK_ULONG)in[2], t, told, &pair[0], &pair[1]);
+		r->number[0] = pair[0], r->number[1] = pair[1];
+		break;
+	}
+	case DecryptInit:
+		mech.mechanism = in[2];
+		r->rv = CALL(DecryptInit, session, &mech, in[1]);
+		break;
+	case Decrypt: r->rv = CALL(Decrypt, session, m->data[0], m->size[0], out, &n); break;
 	case GetSlotList: r->rv = CALL(GetSlotList, (CK_BYTE)in[0], out, &n); break;
 	case GetMechanismList: r->rv = CALL(GetMechanismList, in[0], out, &n); break;
 	case OpenSession: r->rv = CALL(OpenSession, in[0], in[1], NULL, NULL, &handle); break;
@@ -449,7 +589,50 @@ static int answer(message *m, message *r, void *reserved) {
 	if (out && r->rv == CKR_OK)
 		r->size[0] = size, r->data[0] = out;
 	m->rv = r->rv;
-	return tell(m, session, object, t, told);
+	return silent || tell(m, session, object, t, told);
+}
+
+/* serve answers a client until it goes. */
+static int serve(int client, void *reserved) {
+	for (message m, r; receive(client, &m); done(&m)) {
+		memset(&r, 0, sizeof r);
+		if (!answer(&m, &r, reserved))
+			return 0;
+		if (!transmit(client, &r))
+			break;
+	}
+	close(client);
+	return 1;
+}
+
+/* serveMany serves each client in a process of its own, until standard input ends. */
+static int serveMany(void *reserved) {
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (void *)&address, size) || listen(listener, 8) || getsockname(listener, (void *)&address, &size)) {
+		perror("listen");
+		return 1;
+	}
+	silent = 1;
+	signal(SIGCHLD, SIG_IGN);
+	printf("listening %d\n", ntohs(address.sin_port));
+	fflush(stdout);
+	for (;;) {
+		fd_set ready;
+		FD_ZERO(&ready);
+		FD_SET(0, &ready);
+		FD_SET(listener, &ready);
+		if (select(listener + 1, &ready, NULL, NULL, NULL) < 0 || FD_ISSET(0, &ready))
+			return 0;
+		int client = accept(listener, NULL, NULL);
+		if (client >= 0 && fork() == 0) {
+			close(listener);
+			serve(client, reserved);
+			_exit(0);
+		}
+		close(client);
+	}
 }
 
 int main(int argc, char **argv) {
@@ -460,6 +643,9 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "apart MODULE SOCKET [RESERVED]: %s\n", library ? "no functions" : dlerror());
 		return 1;
 	}
+	void *reserved = argc > 3 ? argv[3] : NULL;
+	if (!strcmp(argv[2], "tcp"))
+		return serveMany(reserved);
 	strcpy(address.sun_path, argv[2]);
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (bind(listener, (void *)&address, sizeof address) || listen(listener, 1)) {
@@ -482,14 +668,8 @@ int main(int argc, char **argv) {
 		fflush(stdout);
 		if (getchar() == EOF)
 			return 0;
-		for (message m, r; receive(client, &m); done(&m)) {
-			memset(&r, 0, sizeof r);
-			if (!answer(&m, &r, argc > 3 ? argv[3] : NULL))
-				return 0;
-			if (!transmit(client, &r))
-				break;
-		}
-		close(client);
+		if (!serve(client, reserved))
+			return 0;
 	}
 }
 
