@@ -69,48 +69,6 @@ func (a *App) toTry(causes []verdict.Reason) string {
 	return strings.Join(append(lines, a.Text("label.doctor", nil)), "\n")
 }
 
-// CommandFor is the command that removes the cause, or looks closer at it; empty where there is none that is sure to be right.
-func CommandFor(cause verdict.Reason) string {
-	path := quoted(factOf(cause, "path"))
-	switch cause.Code {
-	case verdict.SoftHSMConfiguration:
-		return softHSMCommand(host.SoftHSMFault(factOf(cause, "problem")), path, factOf(cause, "SOFTHSM2_CONF") != "")
-	case verdict.SoftHSMEmpty:
-		return "softhsm2-util --init-token --free --label NAME"
-	case verdict.PCSCDNotRunning:
-		return "sudo systemctl enable --now pcscd.socket"
-	case verdict.NoModuleFound:
-		return "sudo apt install opensc"
-	case verdict.NoReader:
-		return "lsusb"
-	case verdict.ModuleNotReadable:
-		return "namei -l " + quoted(factOf(cause, "module"))
-	case verdict.ModuleDependencyMissing:
-		return "ldd " + quoted(factOf(cause, "module"))
-	}
-	return ""
-}
-
-// softHSMCommand mends SoftHSM's set-up. Debian keeps the system's for the members of a group.
-func softHSMCommand(fault host.SoftHSMFault, path string, ofVariable bool) string {
-	system := strings.HasPrefix(path, "/etc/softhsm") || strings.HasPrefix(path, "/var/lib/softhsm")
-	switch fault {
-	case host.SoftHSMFileMissing:
-		if ofVariable {
-			return "unset SOFTHSM2_CONF"
-		}
-		return "sudo apt install softhsm2"
-	case host.SoftHSMDirectoryMissing:
-		return "mkdir -p -m 700 " + path + " && softhsm2-util --init-token --free --label NAME"
-	case host.SoftHSMFileUnreadable, host.SoftHSMDirectoryUnreadable, host.SoftHSMTokenUnreadable:
-		if system {
-			return `sudo adduser "$USER" softhsm`
-		}
-		return "chmod -R u+rX " + path
-	}
-	return ""
-}
-
 // factOf is a fact's text, empty where there is none.
 func factOf(reason verdict.Reason, name string) string {
 	for _, fact := range reason.Evidence {
@@ -124,9 +82,11 @@ func factOf(reason verdict.Reason, name string) string {
 // quoted is a text as a shell takes it as one word, and as a terminal shows it.
 func quoted(text string) string {
 	text = terminal.Printable(text)
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
-	if text != "" && strings.Trim(text, plain) == "" {
+	if text != "" && strings.Trim(text, plainInShell) == "" {
 		return text
 	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	return terminal.ShellQuote(text)
 }
+
+// plainInShell are the characters that no shell treats specially.
+const plainInShell = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
@@ -64,9 +65,9 @@ func (a *App) unfinished(names []string) string {
 
 // deleting is the command that removes a private key.
 func (a *App) deleting(uri string) string {
-	command := "p11bridge delete '" + uri + "'"
+	command := "p11bridge delete " + terminal.ShellQuote(uri)
 	if a.Module != "" {
-		command += " --module '" + strings.ReplaceAll(a.Module, "'", `'\''`) + "'"
+		command += " --module " + terminal.ShellQuote(a.Module)
 	}
 	return a.Text("remains.delete", messages.Args{"Command": foreign.Text(command)})
 }

@@ -174,7 +174,7 @@ func (a *App) readSecretFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, withoutPath(err)
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0 {
+	if info.Mode().IsRegular() && readableByAll(info) {
 		a.Notice("notice.world-readable", messages.Args{"Path": foreign.Text(path)})
 	}
 	return text, nil

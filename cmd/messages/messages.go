@@ -15,8 +15,12 @@ import (
 	"golang.org/x/text/language"
 )
 
-//go:embed *.json
+//go:embed *.json windows/*.json
 var files embed.FS
+
+// onWindows is the folder of the texts that stand, on Windows, in the place of those of the same id: their commands and their
+// names of files are Windows' own.
+const onWindows = "windows"
 
 // Languages lists the languages that p11bridge speaks; the first is complete and stands in for what another one lacks.
 func Languages() []string { return []string{"en", "es", "ca", "fr"} }
@@ -43,7 +47,10 @@ type catalogText struct {
 }
 
 // Load reads the catalogs of a language, and English beneath it.
-func Load(lang string) (*Catalog, error) {
+func Load(lang string) (*Catalog, error) { return load(lang, system) }
+
+// load reads the catalogs for an operating system that has texts of its own, and for all others where it is empty.
+func load(lang, system string) (*Catalog, error) {
 	if !slices.Contains(Languages(), lang) {
 		return nil, fmt.Errorf("no catalog for language %q", lang)
 	}
@@ -64,8 +71,38 @@ func Load(lang string) (*Catalog, error) {
 			c.texts[id] = append(c.texts[id], catalogText{name, text})
 		}
 	}
+	if system != "" {
+		if err := c.replace(system); err != nil {
+			return nil, err
+		}
+	}
 	c.localizer = i18n.NewLocalizer(c.bundle, lang)
 	return c, nil
+}
+
+// replace puts the texts of an operating system in the place of those of the same id.
+func (c *Catalog) replace(system string) error {
+	for _, lang := range []string{Languages()[0], c.Language} {
+		raw, err := Read(system + "/words." + lang + ".json")
+		if err != nil {
+			return fmt.Errorf("catalog of %s: %w", system, err)
+		}
+		name := "words." + lang + ".json"
+		texts, err := flat(name, raw, c.lists)
+		if err != nil {
+			return err
+		}
+		for id, text := range texts {
+			if lang == Languages()[0] {
+				c.texts[id] = nil
+			}
+			c.texts[id] = append(c.texts[id], catalogText{name, text})
+		}
+		if c.Language == Languages()[0] {
+			break
+		}
+	}
+	return nil
 }
 
 // parse makes the text of an id ready.
@@ -132,19 +169,23 @@ func (c *Catalog) Text(id string, args Args) string {
 }
 
 // Choose finds the language for a person: the one asked for, else the first of the locale variables that names one that
-// p11bridge speaks (POSIX: LC_ALL, LC_MESSAGES, LANG), else English. It is false where the one asked for is not spoken.
+// p11bridge speaks (POSIX: LC_ALL, LC_MESSAGES, LANG), else the system's own, else English. It is false where the one asked for is not spoken.
 func Choose(asked string, getenv func(string) string) (string, bool) {
 	if asked != "" {
 		return asked, slices.Contains(Languages(), asked)
 	}
-	for _, variable := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		value := getenv(variable)
+	for _, variable := range []string{"LC_ALL", "LC_MESSAGES", "LANG", ""} {
+		value := systemLanguage() // where none is set
+		if variable != "" {
+			value = getenv(variable)
+		}
 		if value == "" {
 			continue
 		}
 		lang, _, _ := strings.Cut(strings.ToLower(value), "_")
 		lang, _, _ = strings.Cut(lang, ".")
 		lang, _, _ = strings.Cut(lang, "@")
+		lang, _, _ = strings.Cut(lang, "-") // Windows writes es-ES
 		if slices.Contains(Languages(), lang) {
 			return lang, true
 		}

@@ -1,17 +1,20 @@
 package view
 
-import "strings"
+import (
+	"strings"
 
-func ShellQuote(text string) string {
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
+	"p11bridge/cmd/terminal"
+)
+
+// ShellQuote is a text as a shell takes it as one word.
+func ShellQuote(text string) string { return terminal.ShellQuote(text) }
 
 // ShellWord writes an argument as it can be typed.
 func ShellWord(arg string) string {
 	switch {
 	case strings.HasPrefix(arg, "$HOME/"):
 		return `"` + arg + `"`
-	case strings.ContainsAny(arg, " '\"$\\()*?[]{}<>|&;`!#~") || strings.HasPrefix(arg, "file:"):
+	case strings.ContainsAny(arg, terminal.ShellSpecial) || strings.HasPrefix(arg, "file:"):
 		return ShellQuote(arg)
 	}
 	return arg

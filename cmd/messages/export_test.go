@@ -1,0 +1,4 @@
+package messages
+
+// LoadForWindows reads the catalogs as they are used on Windows.
+func LoadForWindows(lang string) (*Catalog, error) { return load(lang, onWindows) }
