@@ -27,7 +27,7 @@ func (row verifyRow) verify(t *testing.T) *VerifyResult {
 
 // rowTime is within the validity of the certificates of files that others made.
 func rowTime(row verifyRow) time.Time {
-	if strings.HasPrefix(row.name, "an old cipher") || strings.HasPrefix(row.name, "a key in clear") {
+	if strings.HasPrefix(row.name, "an old cipher") || strings.HasPrefix(row.name, "a key in clear") || strings.HasPrefix(row.name, "a secret key") {
 		return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	return tokentest.Now
@@ -109,7 +109,7 @@ var producedHere = []verdict.Code{
 	verdict.NoCertificate, verdict.CertificateOnly, verdict.KeyOfAnotherCert, verdict.PasswordIncorrect, verdict.SeveralKeys,
 	verdict.IntegrityNotProtected, verdict.WeakProtection, verdict.KeyNotProtected, verdict.IterationCountTooLarge, verdict.NoPrivateKey, verdict.FileDamaged, verdict.FormatUnsupported, verdict.NotAPFX, verdict.FileTooLarge,
 	verdict.ChainIncomplete, verdict.FileEmpty, verdict.FileBeyondLimits, verdict.FileAsText, verdict.TrailingData, verdict.JavaKeyStore, verdict.PrivateKeyUnprotected, verdict.PrivateKeyAlone,
-	verdict.PasswordEncoding, verdict.PasswordEmpty, verdict.InnerPasswordDiffers, verdict.KeyNotSound, verdict.KeyNotForTokens, verdict.FurtherKeyIncomplete,
+	verdict.PasswordEncoding, verdict.PasswordEmpty, verdict.InnerPasswordDiffers, verdict.KeyNotSound, verdict.KeyNotForTokens, verdict.FurtherKeyIncomplete, verdict.OtherContents,
 	verdict.FileNotCertain, verdict.FilePutBack, verdict.FileMayNotLast,
 }
 

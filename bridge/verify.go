@@ -192,6 +192,9 @@ func (v *VerifyResult) judgeOpening(facts pfx.Facts) {
 		}
 		v.add(verdict.TrailingData, evidence...)
 	}
+	if facts.OtherBags > 0 {
+		v.add(verdict.OtherContents, verdict.Fact{Name: "secret_keys", Value: facts.Secrets}, verdict.Fact{Name: "others", Value: facts.OtherBags - facts.Secrets})
+	}
 }
 
 // judgeChain says whether a certificate between the key's own and its root is missing. The copy is valid all the same.

@@ -67,6 +67,8 @@ func (row verifyRow) password() string {
 		return ""
 	case strings.HasPrefix(row.name, "a password as OpenSSL 1.0"):
 		return "Contraseña€"
+	case strings.HasPrefix(row.name, "a secret key"):
+		return "testtest"
 	}
 	return "test"
 }
@@ -166,6 +168,7 @@ func makeVerifyRows(t *testing.T) []verifyRow {
 		{"a key with a password of its own", reshrouded(t, good, encodeUnder("other", pfx.Modern, one)), false, `inner-password-differs {"part":"key"}`},
 		{"a line end behind it", append(bytes.Clone(good), '\n'), true, `trailing-data {"bytes":1}`},
 		{"another one behind it", append(bytes.Clone(good), good...), true, fmt.Sprintf(`trailing-data {"bytes":%d,"format":"PKCS#12"}`, len(good))},
+		{"a secret key beside it", foreign("foreign/keytool-secret-key-testtest.p12"), true, `other-contents {"secret_keys":1,"others":0}; weak-protection {"iterations":100}`},
 		{"in PEM", block("PKCS12", good), true, `file-as-text {"encoding":"PEM"}`},
 		{"in Base64", []byte(base64.StdEncoding.EncodeToString(good)), true, `file-as-text {"encoding":"Base64"}`},
 		{"too much salt", outside(t, 1<<16+1, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}), false, `file-beyond-limits {"what":"salt length","value":65537,"limit":65536}`},

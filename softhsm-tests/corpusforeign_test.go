@@ -224,7 +224,7 @@ func (f *foreignFiles) keytool() {
 	generate("java.p12", "two", "-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048")
 	f.add("keytool: two keys", "testtest", "java.p12", "valid several-keys")
 	f.run("keytool", append([]string{"-genseckey", "-keyalg", "AES", "-keysize", "128", "-alias", "secret", "-keystore", "java.p12", "-storepass", "testtest"}, counts...)...)
-	f.add("keytool: two keys and a secret", "testtest", "java.p12", "valid several-keys")
+	f.add("keytool: two keys and a secret", "testtest", "java.p12", "valid several-keys other-contents")
 	generate("legacy.p12", "one", "-storetype", "PKCS12", "-keyalg", "EC", "-groupname", "secp256r1", "-J-Dkeystore.pkcs12.legacy")
 	f.add("keytool: legacy", "testtest", "legacy.p12", "valid")
 	f.run("keytool", append([]string{"-importcert", "-noprompt", "-file", "ec.crt", "-alias", "ca", "-keystore", "trust.p12", "-storetype", "PKCS12", "-storepass", "testtest"}, counts...)...)

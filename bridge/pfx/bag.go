@@ -37,7 +37,8 @@ func (k *keyBag) protection() Protection {
 type bags struct {
 	keys         []*keyBag
 	certificates []Certificate
-	others       int
+	others       int // of other types than these, secrets among them
+	secrets      int
 	// count is the whole file's.
 	count *bagCount
 }
@@ -130,6 +131,9 @@ func (b *bags) readValue(oid string, value cryptobyte.String, a attributes, dept
 		})
 	case oidSafeContentsBag:
 		return b.read(value, depth+1)
+	case oidSecretBag:
+		b.secrets++
+		b.others++
 	default:
 		b.others++
 	}

@@ -36,6 +36,8 @@ type Facts struct {
 	Certificates int
 	// OtherBags counts CRL, secret and other bags that are not read.
 	OtherBags int
+	// Secrets counts the secret bags among them, which keytool writes for a secret key.
+	Secrets int
 	// ClearKey tells that a private key stands in clear: in a keyBag of a safe that is not encrypted.
 	ClearKey bool
 	// Iterations is the lowest count of all derivations seen, 0 where there is none.
@@ -92,6 +94,7 @@ func (c *container) facts() Facts {
 		f.Keys += len(s.bags.keys)
 		f.Certificates += len(s.bags.certificates)
 		f.OtherBags += s.bags.others
+		f.Secrets += s.bags.secrets
 	}
 	f.Profile = f.profile()
 	f.Unsupported = c.unsupported()

@@ -17,6 +17,7 @@ const (
 	oidKeyBag          = "1.2.840.113549.1.12.10.1.1"
 	oidShroudedKeyBag  = "1.2.840.113549.1.12.10.1.2"
 	oidCertBag         = "1.2.840.113549.1.12.10.1.3"
+	oidSecretBag       = "1.2.840.113549.1.12.10.1.5"
 	oidSafeContentsBag = "1.2.840.113549.1.12.10.1.6"
 
 	oidX509Certificate = "1.2.840.113549.1.9.22.1"

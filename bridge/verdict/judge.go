@@ -166,7 +166,7 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 	case !typeKnown(key):
 		v.add(AttributesNotTold, append(TypeFacts(key), extractableFact, sensitiveFact)...)
 	case !supported(key, identity):
-		v.add(KeyTypeUnsupported, TypeFacts(key)...)
+		v.add(KeyTypeUnsupported, unsupportedFacts(key)...)
 	default:
 		judgeWayOut(v, inventory, key, sensitive, []Fact{sensitiveFact, extractableFact})
 	}
@@ -261,9 +261,23 @@ func supported(key *token.Object, identity token.Identity) bool {
 	case token.CKKEC:
 		return curveSupported(key)
 	case token.CKKECEdwards:
-		return identity.Public.Algorithm == "" || identity.Public.Algorithm == "Ed25519"
+		return curveSupported(key) && (identity.Public.Algorithm == "" || identity.Public.Algorithm == "Ed25519")
 	}
 	return false
+}
+
+// unsupportedFacts name the type of a key and, as far as the token tells it, its curve.
+func unsupportedFacts(key *token.Object) []Fact {
+	facts := TypeFacts(key)
+	algorithm, curve, _, err := pki.ECParams(key.Attributes.Bytes(token.CKAECParams))
+	var unsupported *pki.UnsupportedError
+	switch {
+	case errors.As(err, &unsupported):
+		return append(facts, Fact{"algorithm", unsupported.Algorithm})
+	case err != nil:
+		return facts
+	}
+	return append(facts, Fact{"algorithm", strings.TrimSpace(algorithm + " " + curve)})
 }
 
 // curveSupported is false only where the token names a curve that is not known here. What it does not name, or garbles, the key itself shows
@@ -273,7 +287,7 @@ func curveSupported(key *token.Object) bool {
 	if err != nil {
 		return !errors.As(err, new(*pki.UnsupportedError))
 	}
-	return algorithm != "EC" || bits > 0
+	return algorithm == "EC" && bits > 0 || algorithm == "Ed25519"
 }
 
 // Hides reports whether private keys were not visible when the inventory was read.

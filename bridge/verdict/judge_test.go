@@ -63,6 +63,10 @@ func onCurve(params string) tokentest.Values {
 	return tokentest.Values{token.CKAKeyType: uint(token.CKKEC), token.CKAECParams: []byte(params)}
 }
 
+func onEdwards(params string) tokentest.Values {
+	return tokentest.Values{token.CKAECParams: []byte(params)}
+}
+
 func ofAlgorithm(algorithm string) func(*pki.Certificate) {
 	return func(c *pki.Certificate) {
 		c.PublicKey = pki.PublicKey{Algorithm: algorithm, SPKI: []byte("a key of " + algorithm)}
@@ -161,10 +165,16 @@ var typeRows = []judgeRow{
 	{"RSA", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKRSA)}), "RSA"), nil, []string{yesByWrap + byID}},
 	{"X25519", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(0x41)}), "X25519"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_MONTGOMERY"}` + byID}},
 	{"DSA", unprovenPair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: uint(1)}), "DSA"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_DSA"}` + byID}},
-	{"a curve that is not known", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve(sect283k1)))}, nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC"}` + `; key-without-certificate {"CKA_ID":"01"}`}},
-	{"a curve by a name that is not known", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve("\x13\x03abc")))}, nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC"}` + `; key-without-certificate {"CKA_ID":"01"}`}},
+	{"a curve that is not known", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve(sect283k1)))}, nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC","algorithm":"EC 1.3.132.0.16"}` + `; key-without-certificate {"CKA_ID":"01"}`}},
+	{"a curve by a name that is not known", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve("\x13\x03abc")))}, nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC","algorithm":"abc"}` + `; key-without-certificate {"CKA_ID":"01"}`}},
 	{"a curve that is garbled", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve("\x06\x05")))}, nil, []string{yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`}},
 	{"a curve that is known", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(onCurve("\x06\x05\x2b\x81\x04\x00\x0a")))}, nil, []string{yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`}},
+	{"Ed448 by its curve alone", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(edwards).With(onEdwards("\x06\x03\x2b\x65\x71")))}, nil,
+		[]string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_EC_EDWARDS","algorithm":"Ed448"}; key-without-certificate {"CKA_ID":"01"}`}},
+	{"Ed25519 by its curve alone", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(edwards).With(onEdwards("\x13\x0cedwards25519")))}, nil,
+		[]string{yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`}},
+	{"ML-KEM", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(0x49)}), "ML-KEM"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_ML_KEM"}` + byID}},
+	{"GOST R 34.10", unprovenPair(tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(0x30)}), "GOST"), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_GOSTR3410"}` + byID}},
 	{"a vendor's own", unprovenPair(tokentest.Readable.With(tokentest.Values{token.CKAKeyType: uint(0x80000001)}), ""), nil, []string{`no: key-type-unsupported {"CKA_KEY_TYPE":"CKK_0x80000001"}` + byID}},
 }
 

@@ -119,6 +119,7 @@ const (
 	KeyNotSound            Code = "key-not-sound"
 	KeyNotForTokens        Code = "key-not-for-tokens"
 	FurtherKeyIncomplete   Code = "further-key-incomplete"
+	OtherContents          Code = "other-contents"
 
 	AlreadyOnToken      Code = "already-on-token"
 	TokenFull           Code = "token-full"
@@ -261,6 +262,7 @@ var table = []Entry{
 	{KeyNotSound, Spoils, []string{"problem"}, "RFC 8017 §3.2; RFC 5915 §3"},
 	{KeyNotForTokens, Notices, []string{"algorithm"}, "PKCS#11 v3.1 §6"},
 	{FurtherKeyIncomplete, Notices, []string{"key", "problem"}, "RFC 7292 §4.2"},
+	{OtherContents, Notices, []string{"secret_keys", "others"}, "RFC 7292 §4.2.4, §4.2.5"},
 	{AlreadyOnToken, Blocks, []string{"uri"}, "PKCS#11 v3.1 §4.9"},
 	{TokenFull, Blocks, []string{"CKR"}, "PKCS#11 v3.1 §5.1.2 (CKR_DEVICE_MEMORY)"},
 	{RestoreRefused, Blocks, []string{"answers"}, "PKCS#11 v3.1 §5.7.1 (C_CreateObject), §5.18.4 (C_UnwrapKey)"},

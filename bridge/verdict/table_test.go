@@ -165,6 +165,7 @@ var madeElsewhere = map[Code]string{
 	KeyNotSound:            bridgeRows,
 	KeyNotForTokens:        bridgeRows,
 	FurtherKeyIncomplete:   bridgeRows,
+	OtherContents:          bridgeRows,
 	TokenCouldNotProve:     bridgeRows,
 	OtherMethodUsed:        bridgeRows,
 	MethodRefused:          bridgeRows,

@@ -145,7 +145,7 @@ func TestStepsOfReasonsThatStandTogether(t *testing.T) {
 // ofFiles are reasons that one file can have together.
 var ofFiles = []verdict.Code{
 	verdict.SeveralKeys, verdict.IntegrityNotProtected, verdict.WeakProtection, verdict.KeyNotProtected, verdict.PasswordEmpty, verdict.FileAsText, verdict.TrailingData,
-	verdict.PasswordEncoding, verdict.KeyNotForTokens, verdict.FurtherKeyIncomplete, verdict.ChainIncomplete, verdict.NoCertificate, verdict.CertificateExpired, verdict.CertificateNotYetValid,
+	verdict.PasswordEncoding, verdict.KeyNotForTokens, verdict.FurtherKeyIncomplete, verdict.OtherContents, verdict.ChainIncomplete, verdict.NoCertificate, verdict.CertificateExpired, verdict.CertificateNotYetValid,
 }
 
 func TestStepsOfFiles(t *testing.T) {
