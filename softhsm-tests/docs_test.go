@@ -30,7 +30,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	for _, document := range slices.Concat(documents, []string{"../CONTRIBUTING.md", "../SECURITY.md"}, readmes(t)) {
 		text := string(mustRead(t, document))
 		for _, name := range testInDocument.FindAllString(text, -1) {
-			if !house.tests[name] {
+			if !house.tests[name] && !standsForName.MatchString(name) {
 				t.Errorf("%s names the test %s, which does not exist", document, name)
 			}
 		}
