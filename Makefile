@@ -25,8 +25,8 @@ TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl 
 	zsh fish swtpm tpm2-abrmd tpm2-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools dbus-daemon \
 	libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 libtss2-tcti-tabrmd0 \
 	opencryptoki mount
-# A browser and pdftotext look at the HTML pages.
-LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils
+# A browser and pdftotext look at the HTML pages; Slurm runs several workers.
+LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils slurm-wlm munge
 BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 
 # `go test`, run so that a skipped test fails, and with what it printed kept short.
