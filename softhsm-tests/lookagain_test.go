@@ -110,7 +110,7 @@ func TestLookAfterRequestAndInstall(t *testing.T) {
 		{"a key pair", "abort-after:C_GenerateKeyPair", []string{"request", "rita", "-o", "new.csr"}, []string{"C_GenerateKeyPair", "CKO_PRIVATE_KEY, CKA_ID ", "CKO_PUBLIC_KEY, CKA_ID ", "p11bridge delete"}, []string{"CKO_CERTIFICATE"}},
 		{"a key pair, killed", "kill-after:C_GenerateKeyPair", []string{"request", "paul", "--subject", "CN=Paul", "-o", "new.csr"}, []string{"C_GenerateKeyPair", "CKO_PRIVATE_KEY, CKA_ID "}, nil},
 		{"no key pair", "abort:C_GenerateKeyPair", []string{"request", "rita", "-o", "new.csr"}, []string{"C_GenerateKeyPair", "nothing of what was being put there is left"}, []string{"p11bridge delete"}},
-		{"a signature in crypto11", "abort:C_Sign@3", []string{"request", "rita", "-o", "new.csr"}, []string{"CKO_PRIVATE_KEY, CKA_ID "}, nil},
+		{"a signature in crypto11", "abort:C_Sign@4", []string{"request", "rita", "-o", "new.csr"}, []string{"CKO_PRIVATE_KEY, CKA_ID "}, nil},
 		{"a certificate", "abort-after:C_CreateObject@2", []string{"install", "file.pem", "--with-chain"}, []string{"C_CreateObject", "CN=Paul, ", "CN=Test CA, "}, []string{"CKO_PRIVATE_KEY", "CN=rita"}},
 		{"no certificate beside the old one", "abort:C_CreateObject@1", []string{"install", "renewed.pem"}, []string{"C_CreateObject", "nothing of what was being put there is left"}, []string{"CKO_CERTIFICATE"}},
 	} {

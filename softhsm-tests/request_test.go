@@ -77,10 +77,10 @@ func TestRequestOnFaultyModules(t *testing.T) {
 		stays                bool // the new key could not be removed
 	}{
 		{"answers", "error:C_Sign:0x5", "rita", nil, 1, []string{"C_Sign answered CKR_GENERAL_ERROR"}, false},
-		{"answers the first", "error:C_Sign@3:0x5", "rita", nil, 0, []string{"by p11bridge"}, false},
+		{"answers the first", "error:C_Sign@4:0x5", "rita", nil, 0, []string{"by p11bridge"}, false},
 		{"says that a signature is longer", "longer:C_Sign", "rita", []string{"--same-key"}, 1, []string{"C_Sign"}, false},
-		{"crashes", "crash:C_Sign@3", "rita", []string{"--same-key"}, 1, []string{"crashed", "SIGSEGV", "in crypto11 Sign"}, false},
-		{"hangs", "hang:C_Sign@3", "rita", []string{"--same-key", "--timeout", "2s"}, 1, []string{"did not return from crypto11 Sign (C_OpenSession, C_SignInit, C_Sign) within 2"}, false},
+		{"crashes", "crash:C_Sign@4", "rita", []string{"--same-key"}, 1, []string{"crashed", "SIGSEGV", "in crypto11 Sign"}, false},
+		{"hangs", "hang:C_Sign@4", "rita", []string{"--same-key", "--timeout", "2s"}, 1, []string{"did not return from crypto11 Sign (C_OpenSession, C_SignInit, C_Sign) within 2"}, false},
 		{"hangs in C_Sign", "hang:C_Sign", "edda", []string{"--same-key", "--timeout", "2s"}, 1, []string{"did not return from C_Sign within 2"}, false},
 		{"crashes in another initialisation", "crash:C_Initialize@2", "rita", []string{"--same-key"}, 1, []string{"in crypto11 Configure"}, false},
 		{"initialises once", "error:C_Initialize@2:0x5", "rita", []string{"--same-key"}, 0, []string{"by p11bridge"}, false},
@@ -136,12 +136,16 @@ func TestLongSignatureForCrypto11(t *testing.T) {
 		t.Run(object, func(t *testing.T) {
 			t.Parallel()
 			p := newRequestPlace(t)
-			code, printed := p.run("longer:C_Sign@4:16", "request", object, "--same-key", "--subject", "CN=x", "-o", "new.csr", "--trace", "trace")
+			code, printed := p.run("longer:C_Sign@5:16", "request", object, "--same-key", "--subject", "CN=x", "-o", "new.csr", "--trace", "trace")
 			if code != 0 || !strings.Contains(printed, "by p11bridge") {
 				t.Errorf("exit code %d\n%s", code, printed)
 			}
 			if trace := string(mustRead(t, p.path("trace"))); !strings.Contains(trace, "crypto11 Sign") || !strings.Contains(trace, claim) {
 				t.Errorf("%q is not in\n%s", claim, trace)
+			}
+			code, printed = p.run("longer:C_Sign:16", "request", object, "--same-key", "--subject", "CN=x", "-o", "never.csr", "--trace", "always")
+			if trace := string(mustRead(t, p.path("always"))); code != 1 || !strings.Contains(printed, "C_Sign") || strings.Contains(trace, "crypto11 Sign") || strings.Contains(trace, "crypto11 Find") {
+				t.Errorf("where it always claims more: exit code %d\n%s\n%s", code, printed, trace)
 			}
 		})
 	}

@@ -39,8 +39,8 @@ func (s Signer) SignMessage(random io.Reader, message []byte, opts crypto.Signer
 	return crypto.SignMessage(s.Signer, random, message, opts)
 }
 
-// Signers lists the ways to sign with a private key, the preferred one first: crypto11 where ShareWithCrypto11 opened it
-// and it finds exactly this key, then our own over C_Sign. public is the key's public half. Session.Authenticate gives the PIN
+// Signers lists the ways to sign with a private key, the preferred one first: crypto11 where ShareWithCrypto11 opened it, the key signs
+// for our own glue and crypto11 finds exactly this key, then our own over C_Sign. public is the key's public half. Session.Authenticate gives the PIN
 // once more for a key with CKA_ALWAYS_AUTHENTICATE. A signature is to be verified by whoever asked for it: crypto11 pairs keys
 // by CKA_ID.
 func (s *Session) Signers(key *Object, public pki.PublicKey) []Signer {
@@ -197,6 +197,11 @@ func (s *Session) crypto11Signer(key *Object, public pki.PublicKey) (crypto.Sign
 	if s.module.crypto11 == nil || len(key.ID()) == 0 || public.Algorithm != "RSA" && !nist ||
 		key.Attributes.Bool(CKAAlwaysAuthenticate) == True {
 		return nil, nil //nolint:nilnil // the caller takes the other signer
+	}
+	// Our own glue asks first, with the room that it offers in mind: a module that claims more than it writes does not get to a binding
+	// that would read so far.
+	if _, err := s.challengeToSign(key, public); err != nil {
+		return nil, err
 	}
 	var pair crypto11.Signer
 	err := s.module.crypto11Call("crypto11 FindKeyPair", "", func() (err error) {
