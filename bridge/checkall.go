@@ -18,7 +18,7 @@ import (
 // CheckAllRequest says how the copies of a directory are to be checked.
 type CheckAllRequest struct {
 	// Password gives the passwords that are tried on a copy, one after the other: the first for n = 0, and nil where there is no other. It is
-	// called only for a copy that has a password, by several goroutines at once.
+	// called only for a copy that has a password, by several goroutines at once. A *SealedError is that copy's failure; any other ends the run.
 	Password func(c *CheckedCopy, n int) (*secret.Text, error)
 	// Tokens are throw-away tokens that every copy is restored to: each call empties the token and gives a session of it, read-write and
 	// logged in. As many copies are checked at once as there are tokens. Without any, the copies are checked in memory.
@@ -180,6 +180,14 @@ func (r CheckAllRequest) readCopy(c *CheckedCopy) (file []byte, there bool) {
 		c.Outcome, c.Reasons = CheckChanged, []verdict.Reason{verdict.Because(verdict.BackupFileChanged, evidence...)}
 		return nil, false
 	}
+	if b := c.Backup; b.PasswordLost() {
+		c.Outcome = CheckMissing
+		if b.Password == archive.FileChanged {
+			c.Outcome = CheckChanged
+		}
+		c.Reasons = []verdict.Reason{b.PasswordReason()}
+		return nil, false
+	}
 	return file, true
 }
 
@@ -194,12 +202,15 @@ func (r CheckAllRequest) verifyRequest(c *CheckedCopy, file []byte, n int) (requ
 		switch missing = err == nil && password == nil; {
 		case missing:
 			return nil, errNoOtherPassword
+		case errors.As(err, new(*SealedError)):
+			return nil, err
 		case err != nil:
 			return nil, &checkPasswordError{err}
 		}
 		return password, nil
 	})
-	return VerifyRequest{File: file, Now: r.Now, Password: password}, func() bool { return missing && n > 0 }
+	sealed := c.Backup != nil && c.Backup.Record.Sealed != nil
+	return VerifyRequest{File: file, Now: r.Now, Sealed: sealed, Password: password}, func() bool { return missing && n > 0 }
 }
 
 // verifyCopy opens the copy with its keys in memory.

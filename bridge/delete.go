@@ -61,14 +61,14 @@ func NewKnownCopy(path string, contents []byte, judged *VerifyResult) (*KnownCop
 // Moved reports whether the file was taken away or altered while the key was being destroyed, and was written again.
 func (c *KnownCopy) Moved() bool { return c != nil && c.moved }
 
-func (c *KnownCopy) onlyCopy() *onlyCopy {
+func (c *KnownCopy) onlyCopies() []*onlyCopy {
 	if c == nil {
 		return nil
 	}
-	return &onlyCopy{c.saved, c.Contents, func(path string, notice verdict.Reason) {
+	return []*onlyCopy{{c.saved, c.Contents, func(path string, notice verdict.Reason) {
 		c.Path, c.moved = path, true
 		c.Result.Reasons = append(c.Result.Reasons, notice)
-	}}
+	}}}
 }
 
 // ErrNotDestroyable means that the token does not allow a key to be destroyed (CKA_DESTROYABLE is false, PKCS#11 v3.1 §4.4).
@@ -160,7 +160,7 @@ func (d *Deletion) Delete(ctx context.Context) (err error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if state, err := one.destroyKept(ctx, session, search, r.Copy.onlyCopy()); err != nil {
+	if state, err := one.destroyKept(ctx, session, search, r.Copy.onlyCopies()); err != nil {
 		return &KeyRemainsError{state, r.copyPath(), err}
 	}
 	return nil

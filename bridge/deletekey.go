@@ -57,8 +57,10 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 			return KeyKept, errors.New("the same private key is on the token once more, and would stay")
 		}
 	}
-	if err := made.saved.Check(); err != nil {
-		return stateFor(err), err
+	for _, copied := range made.onlyCopies() {
+		if err := copied.saved.Check(); err != nil {
+			return stateFor(err), err
+		}
 	}
 	file, err := archive.ReadRegular(r.Target.Path, MaxFileSize)
 	if err != nil {
@@ -104,15 +106,23 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	if err != nil {
 		return KeyKept, err
 	}
-	return r.destroyKept(ctx, session, search, made.onlyCopy())
+	return r.destroyKept(ctx, session, search, made.onlyCopies())
 }
 
-// onlyCopy is the file as the only copy of the key. The result says where it was written once more.
-func (made *provenFile) onlyCopy() *onlyCopy {
-	return &onlyCopy{made.saved, made.encoded, func(path string, notice verdict.Reason) {
-		made.result.File = path
-		made.result.Notices = append(made.result.Notices, notice)
-	}}
+// onlyCopies are the file as the only copy of the key, and the sealed password without which it is none. The result says where they were
+// written once more.
+func (made *provenFile) onlyCopies() []*onlyCopy {
+	keep := func(saved *archive.SavedFile, contents []byte, moved *string) *onlyCopy {
+		return &onlyCopy{saved, contents, func(path string, notice verdict.Reason) {
+			*moved = path
+			made.result.Notices = append(made.result.Notices, notice)
+		}}
+	}
+	copies := []*onlyCopy{keep(made.saved, made.encoded, &made.result.File)}
+	if made.savedPassword != nil {
+		copies = append(copies, keep(made.savedPassword, made.sealed, &made.result.SealedFile))
+	}
+	return copies
 }
 
 // provenOf shows that the key that is about to be destroyed is the one in the file: by its signature. A key that may not sign

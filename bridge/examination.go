@@ -35,7 +35,7 @@ func examine(ctx context.Context, r VerifyRequest, options pfx.DecodeOptions) (*
 		return nil, err
 	}
 	if x.contents != nil {
-		x.judgeContents(x.contents, r.Now)
+		x.judgeContents(x.contents, r.Now, r.Sealed)
 		if empty && x.contents.Facts.Protected() {
 			x.add(verdict.PasswordEmpty)
 		}

@@ -48,10 +48,18 @@ func Export(ctx context.Context, r ExportRequest) (*ExportResult, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
+	if r, err = r.besideSealed(); err != nil {
+		return nil, err
+	}
 	medium, err := archive.CheckLasting(r.Target.Path)
 	if err != nil && r.DeleteKey && !r.AllowVolatile {
 		return nil, err
 	}
+	r, forget, err := r.withFreshPassword()
+	if err != nil {
+		return nil, err
+	}
+	defer forget()
 	var failures []*methodFailure
 	for _, method := range r.methods() {
 		r.failures = failures
@@ -104,9 +112,9 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Ex
 	}
 	result := made.result
 	if err := ctx.Err(); err != nil {
-		return nil, errors.Join(context.Cause(ctx), made.draft.Discard())
+		return nil, errors.Join(context.Cause(ctx), made.discard())
 	}
-	made.saved, err = made.draft.Place()
+	err = made.place()
 	uncertain := noticed(result, err)
 	if err != nil && uncertain == nil {
 		return nil, err
@@ -127,12 +135,15 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Ex
 
 // provenFile is a file that is proven and has not got its name yet. No key in clear is in it.
 type provenFile struct {
-	result   *ExportResult
-	encoded  []byte
-	draft    *archive.Draft
-	saved    *archive.SavedFile // once it has its name
-	chain    []*pki.Certificate
-	shrouded bool // the token made the key bag
+	result        *ExportResult
+	encoded       []byte
+	draft         *archive.Draft
+	saved         *archive.SavedFile // once it has its name
+	password      *archive.Draft     // of the sealed password; nil where the password was given
+	sealed        []byte             // the contents of password
+	savedPassword *archive.SavedFile // once it has its name
+	chain         []*pki.Certificate
+	shrouded      bool // the token made the key bag
 }
 
 // makeProven is the function in which the key is in clear, where it is. It is wiped when it ends.
@@ -171,6 +182,11 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	made := &provenFile{result: result, encoded: file, draft: draft, chain: chain, shrouded: carried.shrouded != nil}
 	if err := r.prove(ctx, made); err != nil {
 		return nil, errors.Join(err, draft.Discard())
+	}
+	if r.Sealing != nil {
+		if made.password, made.sealed, err = r.sealPassword(result); err != nil {
+			return nil, errors.Join(err, draft.Discard())
+		}
 	}
 	return made, nil
 }

@@ -29,9 +29,10 @@ type ExportRequest struct {
 	DeleteKey     bool               // destroy the private key once the file is placed and proven anew
 	AllowVolatile bool               // DeleteKey also where the file is gone after the next start of the machine
 
-	Password   *secret.Text
-	Profile    pfx.Profile // empty: ProfileModern
-	Iterations int         // zero: the profile's own number
+	Password   *secret.Text // nil with Sealing
+	Sealing    *Sealing     // a password is made for the file, and sealed; nil: Password is the file's
+	Profile    pfx.Profile  // empty: ProfileModern
+	Iterations int          // zero: the profile's own number
 	Target     archive.Target
 	Random     io.Reader // nil: crypto/rand
 
@@ -56,7 +57,11 @@ func (r ExportRequest) validate() (ExportRequest, error) {
 
 // validateFile is validate for what does not depend on the key: how the file is to be made. Many exports have it in common.
 func (r ExportRequest) validateFile() (ExportRequest, error) {
-	if err := needs("export", part{"password", r.Password == nil}); err != nil {
+	if err := needs("export", part{"password", r.Password == nil && r.Sealing == nil}); err != nil {
+		return r, err
+	}
+	var err error
+	if r.Sealing, err = r.Sealing.validate(); err != nil {
 		return r, err
 	}
 	if err := CheckPassword(r.Password, true); err != nil {
@@ -67,6 +72,10 @@ func (r ExportRequest) validateFile() (ExportRequest, error) {
 		r.Profile = ProfileModern
 	}
 	switch {
+	case r.Sealing != nil && r.Password != nil:
+		return r, fmt.Errorf("export: a password, and one to be made: %w", ErrRequest)
+	case r.Sealing != nil && r.DeleteKey && len(r.Sealing.Keys) == 0:
+		return r, ErrNotOpened
 	case !slices.Contains(Profiles(), r.Profile):
 		return r, fmt.Errorf("export: profile %q: %w", r.Profile, ErrRequest)
 	case r.Iterations < 0 || r.Iterations > MaxIterations:

@@ -24,7 +24,10 @@ type ExportResult struct {
 	ChainComplete bool
 	FriendlyName  foreign.Text
 	Proof         archive.Proof
-	KeyDeleted    bool // the private key is no longer on the token
+	KeyDeleted    bool                    // the private key is no longer on the token
+	Record        string                  // where a single export with Sealing wrote it
+	SealedFile    string                  // where the sealed password stands; empty where the password was given
+	Sealed        *archive.SealedPassword // nil where the password was given
 	Notices       []verdict.Reason
 }
 

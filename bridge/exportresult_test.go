@@ -50,7 +50,7 @@ func TestKeep(t *testing.T) {
 		made := savedFile(t)
 		path := made.result.File
 		row.meet(t, path)
-		if err := made.onlyCopy().keep(); err != nil {
+		if err := made.onlyCopies()[0].keep(); err != nil {
 			t.Errorf("%s: %v", row.name, err)
 		}
 		contents, err := os.ReadFile(made.result.File)
@@ -69,14 +69,14 @@ func TestKeepWithoutADirectory(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	must(t, os.RemoveAll(filepath.Dir(made.result.File)))
-	if err := made.onlyCopy().keep(); err != nil || !strings.HasPrefix(made.result.File, home) || made.result.Settled() {
+	if err := made.onlyCopies()[0].keep(); err != nil || !strings.HasPrefix(made.result.File, home) || made.result.Settled() {
 		t.Errorf("%s, %v", made.result.File, err)
 	}
 	t.Setenv("HOME", filepath.Join(home, "none"))
 	t.Setenv("TMPDIR", filepath.Join(home, "none"))
 	made = savedFile(t)
 	must(t, os.RemoveAll(filepath.Dir(made.result.File)))
-	if err := made.onlyCopy().keep(); err == nil {
+	if err := made.onlyCopies()[0].keep(); err == nil {
 		t.Error("a key that is lost is not told")
 	}
 }
@@ -95,7 +95,7 @@ func savedReasons(t *testing.T) []verdict.Reason {
 	t.Helper()
 	made := savedFile(t)
 	remove(t, made.result.File)
-	must(t, made.onlyCopy().keep())
+	must(t, made.onlyCopies()[0].keep())
 	if noticed(made.result, &archive.SavedError{Path: "a.pfx", Fault: archive.SavedUncertain, Err: errors.New("input/output error")}) == nil {
 		t.Error("an uncertain file is not noticed")
 	}

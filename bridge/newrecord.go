@@ -25,6 +25,7 @@ func NewRecord(inventory *token.Inventory, identity token.Identity, result *Expo
 		},
 		PublicKeySHA256: archive.Digest(certificate.PublicKey.SPKI), Method: result.Method, Profile: result.Profile,
 		Iterations: result.Iterations, Proof: result.Proof,
+		Sealed: result.Sealed,
 	}
 	if result.Mechanism != "" {
 		record.Mechanism = &result.Mechanism

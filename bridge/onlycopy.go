@@ -30,19 +30,19 @@ func (c *onlyCopy) keep() error {
 	return nil
 }
 
-// destroyKept destroys a key, which a search has found. The only copy is looked at with nothing but
-// C_DestroyObject to follow, and once more after it, while its contents are still here; copied is nil where no copy is known.
+// destroyKept destroys a key, which a search has found. The only copy, and its sealed password where it has one, are looked at with nothing
+// but C_DestroyObject to follow, and once more after it, while their contents are still here; there are none where no copy is known.
 // Then the token is listed again: C_DestroyObject may answer CKR_OK and do nothing.
-func (r ExportRequest) destroyKept(ctx context.Context, session *token.Session, search *token.KeySearch, copied *onlyCopy) (KeyState, error) {
-	if copied != nil {
+func (r ExportRequest) destroyKept(ctx context.Context, session *token.Session, search *token.KeySearch, copies []*onlyCopy) (KeyState, error) {
+	for _, copied := range copies {
 		if err := copied.saved.Check(); err != nil {
 			return stateFor(err), err
 		}
 	}
 	destroyed := session.Destroy(r.Identity.PrivateKey)
 	var lost error
-	if copied != nil {
-		lost = copied.keep()
+	for _, copied := range copies {
+		lost = errors.Join(lost, copied.keep())
 	}
 	state, err := listAgain(context.WithoutCancel(ctx), session, search, destroyed)
 	if lost != nil && state != KeyStillThere {

@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"unicode/utf8"
 
 	"p11bridge/token/secret"
@@ -32,4 +34,27 @@ func CheckPassword(password *secret.Text, allowEmpty bool) error {
 		text = text[size:]
 	}
 	return nil
+}
+
+// passwordAlphabet has 32 characters that are hard to take for one another, and none that a shell treats specially.
+const passwordAlphabet = "abcdefghijkmnpqrstuvwxyz23456789"
+
+// passwordGroup is how many characters stand between two hyphens.
+const passwordGroup = 5
+
+// NewPassword makes a password that can be typed: so many groups of five characters, each character of 5 bits.
+func NewPassword(random io.Reader, groups int) (*secret.Text, error) {
+	octets := make([]byte, groups*passwordGroup)
+	defer secret.Wipe(octets)
+	if _, err := io.ReadFull(randomOr(random), octets); err != nil {
+		return nil, fmt.Errorf("generate a password: %w", err)
+	}
+	text := make([]byte, 0, len(octets)+groups)
+	for i, b := range octets {
+		if i > 0 && i%passwordGroup == 0 {
+			text = append(text, '-')
+		}
+		text = append(text, passwordAlphabet[int(b)%len(passwordAlphabet)])
+	}
+	return secret.New(text), nil
 }

@@ -118,7 +118,7 @@ var producedHere = []verdict.Code{
 var awaiting = []verdict.Code{
 	verdict.BackupOfAnotherKey, verdict.NoKeyForCertificate,
 	verdict.AlreadyOnToken, verdict.TokenFull, verdict.RestoreRefused, verdict.RestoredDifferently, verdict.PublicKeyNotStored, verdict.RestoredUnproven,
-	verdict.TokenCouldNotProve, verdict.OtherMethodUsed, verdict.MethodRefused, verdict.BackupNotAsRecorded,
+	verdict.TokenCouldNotProve, verdict.OtherMethodUsed, verdict.MethodRefused, verdict.BackupNotAsRecorded, verdict.SealedNotOpened,
 }
 
 // TestCodesProducedHere holds the two lists against the rows.

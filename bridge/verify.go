@@ -23,6 +23,8 @@ type VerifyRequest struct {
 	File     []byte
 	Password func() (*secret.Text, error) // asked only where the file has one; nil: such a file is ErrRequest
 	Now      time.Time                    // zero: the time of the call
+	// Sealed: the file's record tells that its password was made for it, so that nobody guesses it. Few iterations are no weakness then.
+	Sealed bool
 }
 
 // validate takes what is needed where nothing is named. An empty file is judged as any other.
@@ -99,7 +101,7 @@ func (v *VerifyResult) settle() {
 }
 
 // judgeContents judges what is in a PFX that was opened.
-func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time) {
+func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time, sealed bool) {
 	v.HasPrivateKey, v.HasCertificate = len(contents.Keys) > 0, len(contents.Certificates) > 0
 	v.Profile, v.Iterations = string(contents.Facts.Profile), contents.Facts.Iterations
 	if !v.HasPrivateKey {
@@ -118,7 +120,7 @@ func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time) {
 	}
 	v.OtherCertificates = max(0, len(contents.Certificates)-1)
 	v.judgeOpening(contents.Facts)
-	v.judgeProtection(contents.Facts)
+	v.judgeProtection(contents.Facts, sealed)
 	if v.Certificate != nil {
 		v.Reasons = append(v.Reasons, verdict.Validity(v.Certificate, now)...) // the copy is as good as it was
 	}
@@ -211,7 +213,7 @@ func (v *VerifyResult) judgeChain(certificates []*pki.Certificate) {
 }
 
 // judgeProtection says what is weak about a copy that is valid all the same.
-func (v *VerifyResult) judgeProtection(facts pfx.Facts) {
+func (v *VerifyResult) judgeProtection(facts pfx.Facts, sealed bool) {
 	if facts.ClearKey {
 		v.add(verdict.KeyNotProtected)
 	}
@@ -224,7 +226,7 @@ func (v *VerifyResult) judgeProtection(facts pfx.Facts) {
 			weakest = verdict.Fact{Name: "algorithm", Value: protection.Algorithm}
 		}
 	}
-	if weakest.Name != "" || facts.Iterations > 0 && facts.Iterations < WeakIterations {
+	if weakest.Name != "" || !sealed && facts.Iterations > 0 && facts.Iterations < WeakIterations {
 		evidence := []verdict.Fact{{Name: "iterations", Value: facts.Iterations}}
 		if weakest.Name != "" {
 			evidence = append([]verdict.Fact{weakest}, evidence...)

@@ -18,6 +18,7 @@ import (
 	"p11bridge/cmd/list"
 	"p11bridge/cmd/report"
 	"p11bridge/cmd/request"
+	"p11bridge/cmd/reseal"
 	"p11bridge/cmd/restore"
 	"p11bridge/cmd/snapshot"
 	"p11bridge/cmd/status"
@@ -44,6 +45,7 @@ func commands(a *frame.App) []*cobra.Command {
 		verify.NewCommand(a),
 		drill.NewCommand(a),
 		restore.NewCommand(a),
+		reseal.NewCommand(a),
 		delete.NewCommand(a),
 		status.NewCommand(a),
 		report.NewCommand(a),

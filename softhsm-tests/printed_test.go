@@ -32,6 +32,7 @@ var otherCommands = map[string]string{
 	"doctor":     "looks into each module in a child process of its own, and says how C_Finalize ended: TestDoctorNames",
 	"demo":       "makes its own token with SoftHSM2, and runs the commands above on it",
 	"drill":      "takes SoftHSM2 itself and tokens of its own, no module that is named",
+	"reseal":     "opens a module for the key of a recipient alone, as verify does",
 	"guide":      "fills the options of the commands above",
 	"explain":    "opens no module",
 	"report":     "opens no module",

@@ -95,6 +95,16 @@ func (s *Session) Login(pin *secret.Text) error {
 	return nil
 }
 
+// ShareLogin takes part in the login of another session of this process with the same token (PKCS#11 v3.1 §5.6.8). The error is a *LoginError
+// where there is none.
+func (s *Session) ShareLogin() error {
+	if err := s.checkLogin(); err != nil {
+		return s.loginFailure(err)
+	}
+	s.LoggedIn = true
+	return nil
+}
+
 // checkLogin asks for the session's state (PKCS#11 v3.1 §5.6.5). A module that has no such function is believed.
 func (s *Session) checkLogin() error {
 	var state uint

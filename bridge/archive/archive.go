@@ -38,14 +38,18 @@ type Backup struct {
 	RecordPath string
 	Record     *Record
 	File       FileState
-	Problem    string // for a file that was changed: what stands there instead of it, where it is no file
+	Problem    string    // for a file that was changed: what stands there instead of it, where it is no file
+	Password   FileState // of the sealed password; empty or intact where there is none
 }
 
 // Path is where the PFX file is to be.
 func (b *Backup) Path() string { return filepath.Join(filepath.Dir(b.RecordPath), b.Record.File) }
 
-// Proven tells that the file is the one that was made, and that it was shown then to hold the key.
-func (b *Backup) Proven() bool { return b.File == FileIntact && b.Record.Proof.OfKey() }
+// Proven tells that the file is the one that was made, that its sealed password is there where it has one, and that it was shown then to
+// hold the key.
+func (b *Backup) Proven() bool {
+	return b.File == FileIntact && !b.PasswordLost() && b.Record.Proof.OfKey()
+}
 
 // UpToDate tells that the backup, which BackupOf found for the identity, is proven, and that the private key on the token is shown
 // to be the one in it.
@@ -149,6 +153,7 @@ func (a *Archive) read(name string, there map[string]bool) {
 	case digest != record.SHA256:
 		backup.File = FileChanged
 	}
+	backup.Password = backup.passwordState()
 	a.Backups = append(a.Backups, backup)
 }
 

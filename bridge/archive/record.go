@@ -43,6 +43,8 @@ type Record struct {
 	Profile         pfx.Profile       `json:"profile"`
 	Iterations      int               `json:"iterations"`
 	Proof           Proof             `json:"proof"`
+	// Sealed is the file's password where it was made for it and sealed to recipients; nil where somebody set it.
+	Sealed *SealedPassword `json:"sealed_password,omitempty"`
 	// LastDrill is when the file was last restored to a throw-away token that signed with its key, RFC 3339 in UTC; empty for never.
 	LastDrill string `json:"last_drill,omitempty"`
 }
@@ -137,6 +139,7 @@ const (
 	RecordTime           RecordFault = "time"
 	RecordID             RecordFault = "id"
 	RecordFileName       RecordFault = "file-name"
+	RecordSealed         RecordFault = "sealed-password"
 	RecordOfNothing      RecordFault = "no-record"
 )
 
@@ -191,8 +194,11 @@ func parseRecord(text []byte) (*Record, error) {
 	if _, err := hex.DecodeString(r.ID); err != nil {
 		return nil, RecordID
 	}
-	if r.File == "" || strings.HasPrefix(r.File, ".") || strings.ContainsAny(r.File, "/\\\x00") {
+	if !safeName(r.File) {
 		return nil, RecordFileName
+	}
+	if !r.Sealed.sound() {
+		return nil, RecordSealed
 	}
 	return r, nil
 }

@@ -19,6 +19,7 @@ const (
 	StateOutdated    BackupState = "outdated" // renewed since the last backup
 	StateMissing     BackupState = "file-missing"
 	StateChanged     BackupState = "file-changed"
+	StatePassword    BackupState = "password-missing" // the sealed password of the file is gone, or another one stands there
 	StateUnreadable  BackupState = "record-unreadable"
 	StateUnproven    BackupState = "unproven"      // there is a file, and nobody has shown that the key in it is this one
 	StateNotShown    BackupState = "key-not-shown" // whether the key on the token is the one in the file is not known
@@ -29,13 +30,13 @@ const (
 
 // BackupStates lists the states.
 func BackupStates() []BackupState {
-	return []BackupState{StateUpToDate, StateNever, StateOutdated, StateMissing, StateChanged, StateUnreadable, StateUnproven, StateNotShown, StateKeyGone, StateCannotLeave, StateUnknown}
+	return []BackupState{StateUpToDate, StateNever, StateOutdated, StateMissing, StateChanged, StatePassword, StateUnreadable, StateUnproven, StateNotShown, StateKeyGone, StateCannotLeave, StateUnknown}
 }
 
 // stateReasons are the reasons that a state stands for; the other states have the verdict's.
 var stateReasons = map[BackupState]verdict.Code{
 	StateUpToDate: verdict.BackupUpToDate, StateNever: verdict.BackupNeverMade, StateOutdated: verdict.BackupOutdated, StateMissing: verdict.BackupFileMissing,
-	StateChanged: verdict.BackupFileChanged, StateUnreadable: verdict.BackupRecordUnreadable, StateUnproven: verdict.BackupUnproven, StateNotShown: verdict.BackupKeyNotShown,
+	StateChanged: verdict.BackupFileChanged, StatePassword: verdict.SealedPasswordMissing, StateUnreadable: verdict.BackupRecordUnreadable, StateUnproven: verdict.BackupUnproven, StateNotShown: verdict.BackupKeyNotShown,
 	StateKeyGone: verdict.BackupKeyGone,
 }
 
@@ -72,7 +73,7 @@ type BackupStatus struct {
 
 // NeedsAttention tells that not everything that can be backed up is, or that a file is not what its record says.
 func (s *BackupStatus) NeedsAttention() bool {
-	spoiled := func(b *Backup) bool { return b.File != FileIntact }
+	spoiled := func(b *Backup) bool { return b.File != FileIntact || b.PasswordLost() }
 	return len(s.Unreadable) > 0 || slices.ContainsFunc(s.Keys, KeyStatus.NeedsAttention) || slices.ContainsFunc(s.Earlier, spoiled) ||
 		slices.ContainsFunc(s.Gone, spoiled) || slices.ContainsFunc(s.Elsewhere, spoiled)
 }
@@ -175,6 +176,8 @@ func (s *KeyStatus) findWith(b *Backup, hidden bool) (BackupState, []verdict.Fac
 			evidence = append(evidence, verdict.Fact{Name: "problem", Value: b.Problem})
 		}
 		return StateChanged, evidence
+	case b.PasswordLost():
+		return StatePassword, b.PasswordReason().Evidence
 	case !b.Proven():
 		return StateUnproven, []verdict.Fact{file, created, {Name: "proof", Value: string(b.Record.Proof)}}
 	case hidden:

@@ -50,6 +50,9 @@ func statusRows() []statusRow {
 			b.Record.PublicKeySHA256, a.byPublicKey = strings.Repeat("0", 64), map[string][]*Backup{}
 		}, StateNever, verdict.BackupNeverMade, nil},
 		{"the file is another", func(_ *Archive, b *Backup) { b.File = FileChanged }, StateChanged, verdict.BackupFileChanged, nil},
+		{"the sealed password is gone", func(_ *Archive, b *Backup) { sealRecord(b, FileMissing) }, StatePassword, verdict.SealedPasswordMissing, nil},
+		{"the sealed password is another", func(_ *Archive, b *Backup) { sealRecord(b, FileChanged) }, StatePassword, verdict.SealedPasswordMissing, nil},
+		{"the sealed password is there", func(_ *Archive, b *Backup) { sealRecord(b, FileIntact) }, StateUpToDate, verdict.BackupUpToDate, nil},
 		{"the record cannot be read", func(a *Archive, _ *Backup) {
 			forget(a)
 			a.loose[shortFingerprint(statusFingerprint)] = []string{"a"}
@@ -66,6 +69,10 @@ func statusRows() []statusRow {
 			a.Backups = []Backup{backup}
 		}, StateNever, verdict.BackupNeverMade, nil},
 	}
+}
+
+func sealRecord(b *Backup, password FileState) {
+	b.Record.Sealed, b.Password = &SealedPassword{File: b.Record.File + PasswordExtension, SHA256: strings.Repeat("0", 64)}, password
 }
 
 // ofAnotherCertificate is a backup of the same key with a certificate that began so many days from now.

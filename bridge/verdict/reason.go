@@ -34,6 +34,7 @@ const (
 	IssuerCertificate     Code = "issuer-certificate"
 	KeyLinkedByID         Code = "key-linked-by-id"
 	TokenCouldNotProve    Code = "token-could-not-prove"
+	SealedNotOpened       Code = "sealed-password-not-opened"
 	OtherMethodUsed       Code = "other-method-used"
 	MethodRefused         Code = "method-refused"
 	OriginalMayExist      Code = "original-may-exist"
@@ -137,6 +138,7 @@ const (
 	BackupUnproven         Code = "backup-unproven"
 	BackupKeyNotShown      Code = "backup-key-not-shown"
 	BackupKeyGone          Code = "backup-key-gone"
+	SealedPasswordMissing  Code = "sealed-password-missing"
 	BackupNotAsRecorded    Code = "backup-not-as-recorded"
 
 	FileNotCertain Code = "file-not-certain"
@@ -231,6 +233,7 @@ var table = []Entry{
 	{SoftHSMConfiguration, Blocks, []string{"problem", "path", "SOFTHSM2_CONF"}, "softhsm2.conf(5)"},
 	{SoftHSMEmpty, Blocks, []string{"CKF_TOKEN_INITIALIZED"}, "softhsm2-util(1)"},
 	{TokenCouldNotProve, Notices, []string{"answers"}, "PKCS#11 v3.1 §5.18.4 (C_UnwrapKey), §5.13.2 (C_Sign)"},
+	{SealedNotOpened, Notices, []string{"file"}, "RFC 5652 §6 (EnvelopedData), age-encryption.org/v1"},
 	{MethodRefused, Notices, []string{"method", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey), §5.7.5 (C_GetAttributeValue)"},
 	{OtherMethodUsed, Notices, []string{"method", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
 	{NotAPFX, Spoils, []string{"format"}, "RFC 7292 §4"},
@@ -274,6 +277,7 @@ var table = []Entry{
 	{BackupUpToDate, Notices, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json"},
 	{BackupFileMissing, Weakness, []string{"file", "created"}, "docs/schema/p11bridge.record.schema.json"},
 	{BackupFileChanged, Weakness, []string{"file", "sha256", "problem"}, "docs/schema/p11bridge.record.schema.json (sha256)"},
+	{SealedPasswordMissing, Weakness, []string{"file", "sha256", "found"}, "docs/schema/p11bridge.record.schema.json (sealed_password)"},
 	{BackupRecordUnreadable, Weakness, []string{"record", "problem"}, "docs/schema/p11bridge.record.schema.json"},
 	{BackupUnproven, Weakness, []string{"file", "created", "proof"}, "docs/schema/p11bridge.record.schema.json (proof)"},
 	{BackupKeyNotShown, Weakness, []string{"file", "CKA_ID"}, "PKCS#11 v3.1 §4.8 (CKA_ID, CKA_PUBLIC_KEY_INFO)"},

@@ -125,6 +125,8 @@ var madeElsewhere = map[Code]string{
 	BackupKeyNotShown:      statusRows,
 	BackupKeyGone:          statusRows,
 	BackupNotAsRecorded:    bridgeRows,
+	SealedPasswordMissing:  statusRows,
+	SealedNotOpened:        bridgeRows,
 	FileNotCertain:         bridgeRows,
 	FilePutBack:            bridgeRows,
 	FileMayNotLast:         bridgeRows,

@@ -38,6 +38,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags := c.Flags()
 	flags.StringVar(&o.copy, "copy", "", a.Text("flag.copy", nil))
 	flags.StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	a.UnsealFlag(c)
 	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, a.Text("flag.delete-allow-volatile", nil))
 	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
 	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.delete-dry-run", nil))

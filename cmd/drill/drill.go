@@ -35,12 +35,13 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Use:     "drill --dir DIR",
 		Short:   a.Text("command.drill.short", nil),
 		Long:    a.Text("command.drill.long", nil),
-		Example: frame.Examples("drill --dir backups", "drill --dir backups --password-source file:password.txt --json"),
+		Example: frame.Examples("drill --dir backups", "drill --dir backups --password-source file:password.txt --json", "drill --dir backups --password-source sealed --unseal-with officer.key"),
 		Args:    frame.NoArguments,
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
 	o.shard = a.ShardFlag(c.Flags())
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	a.UnsealFlag(c)
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
 		return runDrill(ctx, w, o)
 	})
@@ -59,11 +60,14 @@ func runDrill(ctx context.Context, w *frame.Worker, o *drillOptions) (frame.Resu
 	if _, err := demo.FindSoftHSM(); err != nil {
 		return frame.Result{}, err
 	}
-	passwords, err := view.FirstPassword(ctx, w.App, o.password, o.dir)
+	passwords, err := view.FirstPassword(ctx, w.App, o.password, o.dir, copies)
 	if err != nil {
 		return frame.Result{}, err
 	}
 	defer passwords.Wipe()
+	if err := w.CloseOpened(); err != nil { // a key to sealed passwords was on a token of another set-up
+		return frame.Result{}, err
+	}
 	tokens, err := makeTokens(ctx, w, min(runtime.GOMAXPROCS(0), len(copies)))
 	if err != nil {
 		return frame.Result{}, err

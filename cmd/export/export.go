@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/seal"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -26,6 +27,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Long:  a.Text("command.export.long", nil),
 		Example: frame.Examples("export alice -o alice.pfx", "export 'pkcs11:token=demo;id=%01;type=private' -o alice.pfx --pin-source file:pin.txt --password-source file:password.txt",
 			"export alice -o alice.pfx --chain ca.pem --profile legacy", "export alice -o alice.pfx --dry-run", "export alice -o alice.cer --certificate-only",
+			"export alice -o alice.pfx --password-source generate --seal-to officer.pem", "export --all --dir backups --password-source generate --seal-to officer.pem --seal-to age1…",
 			"export --all --dir backups --pin-source file:pin.txt --password-source file:password.txt",
 			"export --all --shard 1/4 --dir backups --pin-source file:pin.txt --password-source file:password.txt"),
 		Args: func(c *cobra.Command, args []string) error {
@@ -56,6 +58,9 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.BoolVar(&o.deleteKey, "delete-key", false, a.Text("flag.delete-key", nil))
 	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, a.Text("flag.allow-volatile", nil))
 	flags.BoolVar(&o.ifNeeded, "if-needed", false, a.Text("flag.if-needed", nil))
+	flags.StringArrayVar(&o.sealTo, "seal-to", nil, a.Text("flag.seal-to", nil))
+	flags.StringVar(&o.transport, "seal-transport", string(seal.OAEP), a.Text("flag.seal-transport", nil))
+	a.UnsealFlag(c)
 	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		if !o.all && len(args) == 0 {
@@ -64,9 +69,12 @@ func NewCommand(a *frame.App) *cobra.Command {
 		if len(args) == 1 {
 			o.object = args[0]
 		}
-		o.iterationsGiven = c.Flags().Changed("iterations")
+		o.iterationsGiven, o.passwordGiven = c.Flags().Changed("iterations"), c.Flags().Changed("password-source")
 		if err := o.check(); err != nil {
 			return frame.Result{}, err
+		}
+		if o.sealing() && o.deleteKey && !a.UnsealGiven() {
+			return frame.Result{}, bridge.ErrNotOpened
 		}
 		w.Writes, w.Exact = o.deleteKey && !o.dryRun, o.deleteKey
 		if o.all {
@@ -122,12 +130,11 @@ func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.Export
 		}
 		r.DeleteKey = true
 	}
-	password, err := a.PasswordToSet(ctx, o.password, o.allowEmpty)
+	forget, err := setPassword(ctx, a, o, &r)
 	if err != nil {
 		return frame.Result{}, err
 	}
-	defer password.Wipe()
-	r.Password = password
+	defer forget()
 	done := frame.Slowly(a, "progress.export")
 	receipt, err := bridge.Export(ctx, r)
 	done()

@@ -80,12 +80,11 @@ func exportPending(ctx context.Context, a *frame.App, o *exportOptions, r bridge
 	if pending == 0 {
 		return nil
 	}
-	password, err := a.PasswordToSet(ctx, o.password, o.allowEmpty)
+	forget, err := setPassword(ctx, a, o, &r.Each)
 	if err != nil {
 		return err
 	}
-	defer password.Wipe()
-	r.Each.Password = password
+	defer forget()
 	p := terminal.NewProgress(a.Progress(), a.Text, pending)
 	defer p.End()
 	r.Began = func(item *bridge.Item) { p.Began(item.Name) }

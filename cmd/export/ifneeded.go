@@ -23,7 +23,11 @@ func unneeded(ctx context.Context, a *frame.App, o *exportOptions, found frame.I
 	if _, err := os.Lstat(o.out); errors.Is(err, os.ErrNotExist) {
 		return frame.Result{}, true, nil
 	}
-	v, file, err := view.JudgeFile(ctx, a, o.out, o.password)
+	source := o.password
+	if o.sealing() {
+		source = "sealed"
+	}
+	v, file, err := view.JudgeFile(ctx, a, o.out, source)
 	if err != nil {
 		return frame.Result{}, false, err
 	}

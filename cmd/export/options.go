@@ -7,6 +7,7 @@ import (
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
+	"p11bridge/bridge/seal"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -39,6 +40,9 @@ type exportOptions struct {
 	allowVolatile   bool
 	yes             bool
 	ifNeeded        bool
+	sealTo          []string
+	transport       string
+	passwordGiven   bool // on the command line, and not by a variable
 }
 
 // anyMethod is the value of --method that leaves the choice to the token.
@@ -57,8 +61,14 @@ func (o *exportOptions) check() error {
 			return r.mistake
 		}
 	}
+	if o.ifNeeded && o.sealing() {
+		return nil
+	}
 	return frame.CheckSource("--password-source", o.password, frame.NewPasswordSources)
 }
+
+// sealing tells that every file gets a password of its own, which is sealed.
+func (o *exportOptions) sealing() bool { return len(o.sealTo) > 0 }
 
 // destinationRules are about one file or many, and what goes into it.
 func (o *exportOptions) destinationRules() []rule {
@@ -81,6 +91,9 @@ func (o *exportOptions) destinationRules() []rule {
 func (o *exportOptions) protectionRules() []rule {
 	return []rule{
 		{!slices.Contains(bridge.Profiles(), bridge.Profile(o.profile)), frame.Usage("error.profile", messages.Args{"Given": foreign.Text(o.profile)})},
+		{o.sealing() && o.passwordGiven && o.password != "generate", frame.Usage("error.seal-needs-generate", nil)},
+		{o.sealing() && (o.certificateOnly || o.allowEmpty), frame.Usage("error.seal-without-password", nil)},
+		{!slices.Contains(seal.Transports(), seal.Transport(o.transport)), frame.Usage("error.seal-transport", messages.Args{"Given": foreign.Text(o.transport)})},
 		{o.iterations < 0 || o.iterationsGiven && o.iterations == 0 || o.iterations > bridge.MaxIterations, frame.Usage("error.iterations", messages.Args{"Limit": messages.Number(bridge.MaxIterations)})},
 	}
 }
@@ -110,6 +123,13 @@ func (o *exportOptions) request(a *frame.App) (bridge.ExportRequest, error) {
 	}
 	if err := o.readCertificates(&r); err != nil {
 		return r, err
+	}
+	if o.sealing() {
+		recipients, err := a.Recipients(o.sealTo)
+		if err != nil {
+			return r, err
+		}
+		r.Sealing = &bridge.Sealing{Recipients: recipients, Transport: seal.Transport(o.transport), Now: a.Now()}
 	}
 	if view.IsDirectory(o.out) {
 		return r, archive.CheckDirectory(o.out)
@@ -158,6 +178,10 @@ func (o *exportOptions) checkTarget(target archive.Target) error {
 		return err
 	}
 	err := target.Check()
+	if err == nil && o.sealing() {
+		target.Path += archive.PasswordExtension
+		err = target.Check()
+	}
 	var there *archive.FileError
 	if o.ifNeeded && errors.As(err, &there) && there.Fault == archive.FileExists {
 		return nil // it is looked at once the key is known

@@ -12,7 +12,7 @@ import (
 
 // written is a command line that export takes, changed by change.
 func written(change func(*exportOptions)) *exportOptions {
-	o := &exportOptions{object: "alice", out: "alice.pfx", profile: "modern", method: anyMethod}
+	o := &exportOptions{object: "alice", out: "alice.pfx", profile: "modern", method: anyMethod, transport: "oaep"}
 	change(o)
 	return o
 }

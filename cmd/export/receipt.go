@@ -15,24 +15,34 @@ import (
 
 // exportView is what export --json shows.
 type exportView struct {
-	Schema            string           `json:"schema"`
-	File              string           `json:"file"`
-	SHA256            string           `json:"sha256"`
-	Method            *verdict.Method  `json:"method"`
-	Mechanism         *string          `json:"mechanism"`
-	Profile           *string          `json:"profile"`
-	Iterations        int              `json:"iterations"`
-	CertificateSHA256 string           `json:"certificate_sha256"`
-	ChainLength       int              `json:"chain_length"`
-	FriendlyName      foreign.Text     `json:"friendly_name"`
-	Verified          bool             `json:"verified"`
-	Proof             *archive.Proof   `json:"proof"`
-	HasPrivateKey     bool             `json:"has_private_key"`
-	Format            *string          `json:"format"` // of a certificate alone, nil for a PFX
-	KeyDeleted        bool             `json:"key_deleted"`
-	DryRun            bool             `json:"dry_run"`
-	Unchanged         bool             `json:"unchanged"` // the file was there, and is a valid copy
-	Reasons           []verdict.Reason `json:"reasons"`
+	Schema            string          `json:"schema"`
+	File              string          `json:"file"`
+	SHA256            string          `json:"sha256"`
+	Method            *verdict.Method `json:"method"`
+	Mechanism         *string         `json:"mechanism"`
+	Profile           *string         `json:"profile"`
+	Iterations        int             `json:"iterations"`
+	CertificateSHA256 string          `json:"certificate_sha256"`
+	ChainLength       int             `json:"chain_length"`
+	FriendlyName      foreign.Text    `json:"friendly_name"`
+	Verified          bool            `json:"verified"`
+	Proof             *archive.Proof  `json:"proof"`
+	HasPrivateKey     bool            `json:"has_private_key"`
+	Format            *string         `json:"format"` // of a certificate alone, nil for a PFX
+	KeyDeleted        bool            `json:"key_deleted"`
+	DryRun            bool            `json:"dry_run"`
+	Unchanged         bool            `json:"unchanged"` // the file was there, and is a valid copy
+	// SealedPassword is where the password is; nil where it was given.
+	SealedPassword *sealedView      `json:"sealed_password"`
+	Reasons        []verdict.Reason `json:"reasons"`
+}
+
+// sealedView is a sealed password: opened tells that it was opened again with a recipient's key.
+type sealedView struct {
+	File       string             `json:"file"`
+	SHA256     string             `json:"sha256"`
+	Recipients []archive.SealedTo `json:"recipients"`
+	Opened     bool               `json:"opened"`
 }
 
 const exportSchema = "p11bridge.export/1"
@@ -65,12 +75,18 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 		fmt.Fprintln(p.Out, colour.Doubt(p.Text("export.unproven", args)))
 	}
 	keep := "export.keep-safe"
-	if receipt.KeyDeleted {
+	switch {
+	case receipt.KeyDeleted && receipt.Sealed != nil:
+		keep = "export.only-copy-sealed"
+	case receipt.KeyDeleted:
 		keep = "export.only-copy"
+	case receipt.Sealed != nil:
+		keep = "export.keep-safe-sealed"
 	}
 	for _, id := range []string{keep, "export.proof." + string(receipt.Proof), "export.details"} { // what to do with it, and the numbers last
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}
+	printSealed(p, receipt)
 	printNotices(p, reasons)
 	if receipt.Profile == bridge.ProfileLegacy {
 		p.Notice("notice.legacy", nil)
@@ -97,6 +113,9 @@ func viewReceipt(receipt *bridge.ExportResult, reasons []verdict.Reason) exportV
 	}
 	if receipt.Mechanism != "" {
 		shown.Mechanism = &receipt.Mechanism
+	}
+	if s := receipt.Sealed; s != nil {
+		shown.SealedPassword = &sealedView{receipt.SealedFile, s.SHA256, s.Recipients, s.Opened}
 	}
 	return shown
 }

@@ -35,6 +35,8 @@ type App struct {
 	flags     *pflag.FlagSet   // of every command
 	given     supervise.Descriptors
 	pins      usedPINs
+	unsealing unsealing
+	worker    *Worker       // nil where no module is opened
 	browser   bool          // the token is a browser's database
 	described []Description // the errors of commands
 	// documented tells that a document of --json is out.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/seal"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
@@ -35,10 +36,13 @@ func flagWords() map[string][]string {
 	words := map[string][]string{
 		"lang": messages.Languages(), "color": {"auto", "always", "never"}, "by": {"token", "purpose"}, "key-type": bridge.KeyTypes(),
 		"proof": {string(bridge.ProverToken), string(bridge.ProverHost)}, "method": {"auto"},
-		"pin-source": sourceWords(pinSources), "password-source": sourceWords(NewPasswordSources),
+		"pin-source": sourceWords(pinSources), "password-source": append(sourceWords(NewPasswordSources), sealedKind, sealedKind+":"),
 	}
 	for _, format := range bridge.CertificateFormats() {
 		words["format"] = append(words["format"], string(format))
+	}
+	for _, transport := range seal.Transports() {
+		words["seal-transport"] = append(words["seal-transport"], string(transport))
 	}
 	for _, profile := range bridge.Profiles() {
 		words["profile"] = append(words["profile"], string(profile))

@@ -22,7 +22,7 @@ import (
 // frameErrors are the errors that more than one command can end with, and their words. The first that fits is told: what
 // is closer to the cause stands further down, since a type that wraps says more than what it wraps.
 func frameErrors() []Description {
-	return slices.Concat(runErrors(), choiceErrors(), surroundingErrors())
+	return slices.Concat(runErrors(), sealErrors(), choiceErrors(), surroundingErrors())
 }
 
 // runErrors are about the run itself: its command line, its modules, its end.

@@ -13,7 +13,7 @@ var placeholders = map[string]string{
 	"out": "FILE", "format": "NAME", "silent-for": "DURATION", "profile": "NAME", "iterations": "N", "chain": "FILE", "certificate": "FILE", "method": "NAME", "proof": "NAME",
 	"password-source": "SRC", "dir": "DIR", "html": "FILE", "from": "FILE", "by": "NAME", "against": "OBJECT", "key-type": "NAME",
 	"metrics": "FILE", "expires-within": "DURATION",
-	"shard": "I/N", "subject": "NAME", "color": "WHEN", "san": "NAME", "label": "LABEL",
+	"shard": "I/N", "seal-to": "RECIPIENT", "unseal-with": "KEY", "seal-transport": "NAME", "subject": "NAME", "color": "WHEN", "san": "NAME", "label": "LABEL",
 }
 
 // namedValue is a flag's value that the help calls by its placeholder and not by its Go type.

@@ -4,13 +4,14 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"p11bridge/bridge"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token/secret"
 )
 
-// generatedAlphabet has 32 characters that are hard to take for one another, and none that a shell treats specially.
-const generatedAlphabet = "abcdefghijkmnpqrstuvwxyz23456789"
+// shownGroups are the groups of a password that a person is shown: 125 bits.
+const shownGroups = 5
 
 // generate makes a password of 125 bits in five groups of five characters and shows it once, on the terminal and nowhere
 // else: standard error may be a log.
@@ -20,18 +21,10 @@ func (a *App) generate() (*secret.Text, error) {
 		return nil, Usage("error.generate-without-terminal", nil)
 	}
 	defer tty.Close()
-	random := make([]byte, 25)
-	if _, err := rand.Read(random); err != nil {
-		return nil, fmt.Errorf("generate a password: %w", err)
+	password, err := bridge.NewPassword(rand.Reader, shownGroups)
+	if err != nil {
+		return nil, err
 	}
-	var text []byte
-	for i, b := range random {
-		if i > 0 && i%5 == 0 {
-			text = append(text, '-')
-		}
-		text = append(text, generatedAlphabet[int(b)%len(generatedAlphabet)])
-	}
-	password := secret.New(text)
 	if _, err := fmt.Fprintln(tty, a.Text("prompt.generated", messages.Args{"Password": messages.Own(password.Reveal())})); err != nil {
 		password.Wipe()
 		return nil, terminal.ErrGone

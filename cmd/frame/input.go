@@ -12,6 +12,7 @@ import (
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/pfx"
+	"p11bridge/bridge/seal"
 	"p11bridge/cmd/messages"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
@@ -47,7 +48,11 @@ func describeInput(a *App, e *inputError) Failure {
 	f := Failure{ID: "error.input", Args: messages.Args{"Path": foreign.Text(e.path), "Problem": messages.Own(a.sourceProblem(e.err))}, Code: ExitFailed}
 	remedy := "remedy.input.other"
 	var none *noCertificateError
+	var key *seal.IdentityError
 	switch {
+	case errors.As(e.err, &key):
+		remedy = "remedy.input.unseal"
+		f.Args["Problem"] = messages.Own(a.Text("problem.unseal."+string(key.Fault), nil))
 	case errors.As(e.err, &none):
 		remedy = "remedy.input.holds-" + none.holds
 		f.Args["Problem"] = messages.Own(a.Text("problem.no-certificate", nil))

@@ -42,6 +42,9 @@ func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, op
 	if !info.Flags.Has(token.CKFLoginRequired) {
 		return nil, nil //nolint:nilnil // no login is no error
 	}
+	if pin, shared := w.shareLogin(s); shared {
+		return pin, nil
+	}
 	sourceText := w.pinSourceFor(uri)
 	present := terminal.Present()
 	unasked := sourceText == "" && optional
@@ -64,6 +67,7 @@ func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, op
 		return nil, &BlockedError{Reasons: verdict.JudgeLogin(err), Err: err}
 	}
 	w.noteLogin(sourceText, given)
+	w.keepPIN(s.Slot, pin)
 	return pin, nil
 }
 

@@ -65,6 +65,9 @@ func (a *App) KnownPassword(ctx context.Context, text, file string) (*secret.Tex
 	if s.kind == "prompt" {
 		return terminal.Ask(ctx, a.Text("prompt.password", messages.Args{"File": foreign.Text(file)})+" ", true)
 	}
+	if s.kind == sealedKind {
+		return a.OpenSealed(ctx, text, file)
+	}
 	password, err := a.read(passwordFlag, s)
 	if err != nil {
 		return nil, err

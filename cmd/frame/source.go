@@ -17,7 +17,8 @@ import (
 	"p11bridge/token/secret"
 )
 
-// source is where a PIN or a password comes from: prompt, env:NAME, file:PATH, fd:N, and for passwords generate.
+// source is where a PIN or a password comes from: prompt, env:NAME, file:PATH, fd:N, credential:NAME, and for passwords generate and
+// sealed[:FILE].
 type source struct {
 	kind  string
 	value string
@@ -33,7 +34,7 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 			continue
 		}
 		needsValue := kind == "env" || kind == "file" || kind == "fd" || kind == "credential"
-		if needsValue == (value != "") {
+		if needsValue == (value != "") || kind == sealedKind {
 			if _, err := strconv.ParseUint(value, 10, 16); kind == "fd" && err != nil {
 				break
 			}
@@ -49,7 +50,7 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 }
 
 func sourceForms(kinds []string) string {
-	forms := map[string]string{"env": "env:NAME", "file": "file:PATH", "fd": "fd:N", "credential": "credential:NAME"}
+	forms := map[string]string{"env": "env:NAME", "file": "file:PATH", "fd": "fd:N", "credential": "credential:NAME", sealedKind: "sealed[:FILE]"}
 	list := make([]string, len(kinds))
 	for i, kind := range kinds {
 		list[i] = kind
@@ -221,8 +222,8 @@ func withoutPath(err error) error {
 // The kinds of source for each secret.
 var (
 	pinSources         = []string{"prompt", "env", "file", "fd", "credential"}
-	PasswordSources    = []string{"prompt", "env", "file", "fd", "credential"}
-	NewPasswordSources = append(slices.Clone(PasswordSources), "generate")
+	PasswordSources    = append(slices.Clone(pinSources), sealedKind)
+	NewPasswordSources = append(slices.Clone(pinSources), "generate")
 )
 
 // CheckSource tells a source that cannot be understood before anything else is done.

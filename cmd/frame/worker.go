@@ -22,6 +22,8 @@ type Worker struct {
 	Exact  bool // an object is named as it is called, since it is to be destroyed
 
 	child   *supervise.Child
+	keeping bool           // the PIN of the next login is kept
+	kept    []keptPIN      // of tokens with a key that opens sealed passwords
 	closers []func() error // of what was opened, in that order
 }
 
@@ -89,6 +91,7 @@ func (a *App) finish(result Result) error {
 // work does a child's work: it tells the result, or the error, before it closes what was opened.
 func (a *App) work(ctx context.Context, work func(context.Context, *Worker) (Result, error)) error {
 	w := &Worker{App: a, child: a.child}
+	a.worker = w
 	result, err := work(ctx, w)
 	if err == nil {
 		err = a.finish(result)
@@ -103,6 +106,12 @@ func (a *App) work(ctx context.Context, work func(context.Context, *Worker) (Res
 		a.note(closing)
 	}
 	return err
+}
+
+// CloseOpened closes what was opened so far, before the end: a module that is needed no longer, where another one takes its place.
+func (w *Worker) CloseOpened() error {
+	w.unsealing.named, w.unsealing.found, w.unsealing.ready = nil, nil, false
+	return w.close()
 }
 
 // Opened notes how to close what was opened. The frame closes it once the result is told.

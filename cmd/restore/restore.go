@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,12 +35,13 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Use:   "restore FILE",
 		Short: a.Text("command.restore.short", nil),
 		Long:  a.Text("command.restore.long", nil),
-		Example: frame.Examples("restore alice.pfx --token demo", "restore alice.pfx --token demo --exportable",
+		Example: frame.Examples("restore alice.pfx --token demo", "restore alice.pfx --token demo --exportable", "restore alice.pfx --token demo --password-source sealed --unseal-with officer.key",
 			"restore alice.pfx --token demo --pin-source file:pin.txt --password-source file:password.txt --json", "restore alice.pfx --token demo --dry-run",
 			"restore keys.pfx --token demo --key alice", "restore keys.pfx --token demo --all"),
 		Args: frame.ExactlyOne("FILE"),
 	}
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	a.UnsealFlag(c)
 	c.Flags().BoolVar(&o.exportable, "exportable", false, a.Text("flag.exportable", nil))
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.restore-dry-run", nil))
 	c.Flags().StringVar(&o.key, "key", "", a.Text("flag.restore-key", nil))
@@ -123,7 +122,7 @@ func openCopies(ctx context.Context, a *frame.App, o *restoreOptions) ([]*bridge
 
 // recordBeside reads what an export noted beside the file. None need be there; one that cannot be used is worth a note.
 func recordBeside(a *frame.App, file string) (*archive.Record, error) {
-	path := strings.TrimSuffix(file, filepath.Ext(file)) + ".json"
+	path := archive.RecordPath(file)
 	record, err := archive.ReadRecord(path)
 	var unusable *archive.RecordError
 	switch {

@@ -105,7 +105,7 @@ func seconds(t time.Time) float64 { return float64(t.Unix()) }
 // ofKeys writes what is known of every key.
 func (g *gauges) ofKeys(status *archive.BackupStatus) {
 	names := nameKeys(status)
-	g.family("key_backup_state", "1 for the state of the key's backup: up-to-date, never-made, outdated, file-missing, file-changed, record-unreadable, unproven, key-not-shown, key-gone, cannot-leave, unknown.")
+	g.family("key_backup_state", "1 for the state of the key's backup: up-to-date, never-made, outdated, file-missing, file-changed, password-missing, record-unreadable, unproven, key-not-shown, key-gone, cannot-leave, unknown.")
 	for i, key := range status.Keys {
 		g.set(1, append(labels{"state", string(key.State)}, names[i]...))
 	}
@@ -179,7 +179,7 @@ func (g *gauges) counts(status *archive.BackupStatus) {
 	spoiled := 0
 	for _, backups := range [][]*archive.Backup{status.Earlier, status.Gone, status.Elsewhere} {
 		for _, b := range backups {
-			if b.File != archive.FileIntact {
+			if b.File != archive.FileIntact || b.PasswordLost() {
 				spoiled++
 			}
 		}

@@ -19,7 +19,7 @@ func verifyMany(ctx context.Context, a *frame.App, o *verifyOptions) (frame.Resu
 	if err != nil {
 		return frame.Result{}, err
 	}
-	passwords, err := view.FirstPassword(ctx, a, o.password, first)
+	passwords, err := view.FirstPassword(ctx, a, o.password, first, copies)
 	if err != nil {
 		return frame.Result{}, err
 	}

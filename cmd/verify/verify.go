@@ -58,7 +58,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Use:     "verify FILE… | --dir DIR",
 		Short:   a.Text("command.verify.short", nil),
 		Long:    a.Text("command.verify.long", nil),
-		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice", "verify *.pfx", "verify --dir backups --password-source file:password.txt"),
+		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice", "verify *.pfx", "verify alice.pfx --password-source sealed --unseal-with officer.key", "verify --dir backups --password-source sealed --unseal-with 'pkcs11:token=officers;object=officer'", "verify --dir backups --password-source file:password.txt"),
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
 			case o.dir == "" && o.shard.Given():
@@ -73,6 +73,9 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	supervised := a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		o.files = args
+		if o.against == "" {
+			return verifyAlone(ctx, a, o)
+		}
 		v, _, err := view.JudgeFile(ctx, a, args[0], o.password)
 		if err != nil || !v.Valid {
 			return verification(args[0], v, nil), err
@@ -81,23 +84,29 @@ func NewCommand(a *frame.App) *cobra.Command {
 	})
 	unsupervised := a.Unsupervised(func(ctx context.Context, args []string) (frame.Result, error) {
 		o.files = args
-		if len(args) != 1 {
-			return verifyMany(ctx, a, o)
-		}
-		v, _, err := view.JudgeFile(ctx, a, args[0], o.password)
-		return verification(args[0], v, nil), err
+		return verifyAlone(ctx, a, o)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if o.against != "" { // the only time that a module is opened
+		if sealed, _ := frame.IsSealed(o.password); sealed || o.against != "" { // only then may a module be opened
 			return supervised(c, args)
 		}
 		return unsupervised(c, args)
 	}
 	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	a.UnsealFlag(c)
 	c.Flags().StringVar(&o.against, "against", "", a.Text("flag.against", nil))
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.verify-dir", nil))
 	o.shard = a.ShardFlag(c.Flags())
 	return c
+}
+
+// verifyAlone judges files, or those of a directory, and holds them against nothing on a token.
+func verifyAlone(ctx context.Context, a *frame.App, o *verifyOptions) (frame.Result, error) {
+	if len(o.files) != 1 {
+		return verifyMany(ctx, a, o)
+	}
+	v, _, err := view.JudgeFile(ctx, a, o.files[0], o.password)
+	return verification(o.files[0], v, nil), err
 }
 
 // verification is what is to be told of a file. One that is no valid copy is told on standard error, as every refusal is,

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/cmd/frame"
 	"p11bridge/token/secret"
 )
@@ -25,7 +26,7 @@ func OpenFile(ctx context.Context, a *frame.App, path, source string) (r bridge.
 		stop = frame.Slowly(a, "progress.verify")
 		return password, err
 	}
-	return bridge.VerifyRequest{File: file, Now: a.Now(), Password: ask}, func() { stop() }, nil
+	return bridge.VerifyRequest{File: file, Now: a.Now(), Password: ask, Sealed: archive.WasSealed(path, file)}, func() { stop() }, nil
 }
 
 // JudgeFile finds out whether a file is a valid copy. contents are the bytes that were judged.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/cmd/frame"
 	"p11bridge/token/secret"
 )
@@ -16,15 +17,26 @@ type Passwords struct {
 	source string
 	aside  func(ask func()) // keeps the line of the progress away from a question
 
-	mutex sync.Mutex
-	known []*secret.Text
+	mutex  sync.Mutex
+	known  []*secret.Text
+	sealed map[string]opened // where each copy has a password of its own, by its path; nil elsewhere
 }
 
-// FirstPassword asks for the password, of what has the name, before the work begins.
-func FirstPassword(ctx context.Context, a *frame.App, source, name string) (*Passwords, error) {
+// opened is a sealed password, or why it did not open.
+type opened struct {
+	password *secret.Text
+	err      error
+}
+
+// FirstPassword asks for the password, of what has the name, before the work begins. By the source "sealed" each copy has the password that
+// stands sealed beside it: they are all opened here, so that whatever holds the keys can be closed before the work begins.
+func FirstPassword(ctx context.Context, a *frame.App, source, name string, copies []*bridge.CheckedCopy) (*Passwords, error) {
 	secret.LockProcess()
 	if err := frame.CheckSource("--password-source", source, frame.PasswordSources); err != nil {
 		return nil, err
+	}
+	if _, each := frame.IsSealed(source); each {
+		return openAll(ctx, a, source, copies)
 	}
 	first, err := a.KnownPassword(ctx, source, name)
 	if err != nil {
@@ -33,10 +45,36 @@ func FirstPassword(ctx context.Context, a *frame.App, source, name string) (*Pas
 	return &Passwords{app: a, source: source, known: []*secret.Text{first}, aside: func(ask func()) { ask() }}, nil
 }
 
+func openAll(ctx context.Context, a *frame.App, source string, copies []*bridge.CheckedCopy) (*Passwords, error) {
+	p := &Passwords{app: a, source: source, sealed: map[string]opened{}, aside: func(ask func()) { ask() }}
+	for _, c := range copies {
+		if ctx.Err() != nil {
+			p.Wipe()
+			return nil, context.Cause(ctx)
+		}
+		if c.Backup != nil && (c.Backup.File != archive.FileIntact || c.Backup.PasswordLost()) {
+			continue // told without it
+		}
+		password, err := a.OpenSealed(ctx, source, c.Path)
+		if err != nil && frame.EndsUnsealing(err) {
+			p.Wipe()
+			return nil, err
+		}
+		p.sealed[c.Path] = opened{password, err}
+	}
+	return p, nil
+}
+
 // of gives the password with the number n for a copy, nil where there is none.
 func (p *Passwords) of(ctx context.Context, c *bridge.CheckedCopy, n int) (*secret.Text, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	if p.sealed != nil {
+		if n > 0 {
+			return secret.None, nil
+		}
+		return p.sealed[c.Path].password, p.sealed[c.Path].err
+	}
 	if n < len(p.known) {
 		return p.known[n], nil
 	}
@@ -56,5 +94,8 @@ func (p *Passwords) Wipe() {
 	defer p.mutex.Unlock()
 	for _, password := range p.known {
 		password.Wipe()
+	}
+	for _, one := range p.sealed {
+		one.password.Wipe()
 	}
 }

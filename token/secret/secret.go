@@ -2,6 +2,7 @@
 package secret
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -41,6 +42,11 @@ func (t *Text) Given() bool { return t != nil && t.given }
 
 // Len is the secret's length in bytes.
 func (t *Text) Len() int { return len(t.Bytes()) }
+
+// Equal reports whether two secrets are the same, in a time that does not depend on where they differ.
+func (t *Text) Equal(other *Text) bool {
+	return t.Given() == other.Given() && subtle.ConstantTimeCompare(t.Bytes(), other.Bytes()) == 1
+}
 
 // ValidUTF8 reports whether the secret is text.
 func (t *Text) ValidUTF8() bool { return utf8.Valid(t.Bytes()) }

@@ -1,0 +1,157 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"p11bridge/bridge/verdict"
+	"p11bridge/token/foreign"
+)
+
+const (
+	// PasswordExtension ends the name of a sealed password, behind the whole name of its PFX file.
+	PasswordExtension = ".password"
+	// keptExtension ends the name of a sealed password that another one is about to replace, until the file that the other one opens is
+	// placed.
+	keptExtension = ".old"
+)
+
+// SealedPassword is what a record says of the password of its file: nobody knows it, and those can open it.
+type SealedPassword struct {
+	File       string     `json:"file"`   // its name, in the record's own directory
+	SHA256     string     `json:"sha256"` // of that file, hexadecimal
+	Recipients []SealedTo `json:"recipients"`
+	// Opened tells that it was opened again with a recipient's key when it was made. Else its form and its recipients were checked.
+	Opened bool `json:"opened"`
+}
+
+// SealedTo is one who can open a sealed password: the fingerprint is as seal.Recipient has it.
+type SealedTo struct {
+	Kind   string       `json:"kind"`
+	SHA256 string       `json:"sha256"`
+	Name   foreign.Text `json:"name"`
+}
+
+// sound reports whether what a record says of its sealed password can be believed as far as its form goes.
+func (s *SealedPassword) sound() bool {
+	if s == nil {
+		return true
+	}
+	digest, err := hex.DecodeString(s.SHA256)
+	return err == nil && len(digest) == sha256.Size && safeName(s.File)
+}
+
+// safeName tells a name that leads to no other directory and is not hidden.
+func safeName(name string) bool {
+	return name != "" && !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/\\\x00")
+}
+
+// passwordState tells what became of the sealed password of a backup; intact where it has none.
+func (b *Backup) passwordState() FileState {
+	s := b.Record.Sealed
+	if s == nil {
+		return FileIntact
+	}
+	switch digest, err := digestOfFile(b.PasswordPath()); {
+	case errors.Is(err, fs.ErrNotExist):
+		return FileMissing
+	case err != nil || digest != s.SHA256:
+		return FileChanged
+	}
+	return FileIntact
+}
+
+// PasswordLost tells that the sealed password of the file is gone, or that another one stands there.
+func (b *Backup) PasswordLost() bool { return b.Password == FileMissing || b.Password == FileChanged }
+
+// PasswordReason says that the sealed password is lost.
+func (b *Backup) PasswordReason() verdict.Reason {
+	return verdict.Because(verdict.SealedPasswordMissing, verdict.Fact{Name: "file", Value: b.PasswordPath()},
+		verdict.Fact{Name: "sha256", Value: b.Record.Sealed.SHA256}, verdict.Fact{Name: "found", Value: string(b.Password)})
+}
+
+// PasswordPath is where the sealed password is to be; empty where the file's password was not sealed.
+func (b *Backup) PasswordPath() string {
+	if b.Record.Sealed == nil {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(b.RecordPath), b.Record.Sealed.File)
+}
+
+// PlaceBoth gives a sealed password and the file that it opens their names, in this order: both or neither. A sealed password that is
+// replaced is kept under another name until the file has its own, so that at no moment a file is there whose password is nowhere. The error
+// is that of Draft.Place; with SavedUncertain both files are given.
+func PlaceBoth(password, file *Draft) (placedPassword, placed *SavedFile, err error) {
+	kept, err := password.keepReplaced()
+	if err != nil {
+		return nil, nil, errors.Join(err, password.Discard(), file.Discard())
+	}
+	placedPassword, uncertain := password.Place()
+	if placedPassword == nil {
+		return nil, nil, errors.Join(uncertain, kept.putBack(), file.Discard())
+	}
+	placed, err = file.Place()
+	if placed != nil {
+		return placedPassword, placed, errors.Join(uncertain, err, kept.remove())
+	}
+	var refused *FileError
+	if errors.As(err, &refused) && placedPassword.Check() == nil { // the file did not get its name
+		err = errors.Join(err, os.Remove(password.target.Path), kept.putBack())
+	}
+	return nil, nil, err
+}
+
+// keptPassword is a copy of a sealed password that is being replaced. Its path is empty where none was there.
+type keptPassword struct{ path, replaced string }
+
+func (d *Draft) keepReplaced() (keptPassword, error) {
+	contents, err := ReadRegular(d.target.Path, maxSaved)
+	if errors.Is(err, fs.ErrNotExist) {
+		return keptPassword{}, nil
+	}
+	if err != nil {
+		return keptPassword{}, &FileError{Path: d.target.Path, Fault: NotReadable, Err: err}
+	}
+	kept := keptPassword{path: d.target.Path + keptExtension, replaced: d.target.Path}
+	return kept, WriteFile(Target{Path: kept.path, DraftName: d.target.DraftName, Scratch: d.target.Scratch}, contents)
+}
+
+func (k keptPassword) remove() error {
+	if k.path == "" {
+		return nil
+	}
+	return os.Remove(k.path)
+}
+
+func (k keptPassword) putBack() error {
+	if k.path == "" {
+		return nil
+	}
+	return os.Rename(k.path, k.replaced)
+}
+
+// RecordPath is where the record of a PFX file stands.
+func RecordPath(file string) string {
+	return strings.TrimSuffix(file, filepath.Ext(file)) + RecordExtension
+}
+
+// WasSealed reports whether the record beside a file, whose contents were read, tells that the file's password was made for it and sealed.
+func WasSealed(path string, contents []byte) bool {
+	record, err := ReadRecord(RecordPath(path))
+	return err == nil && record.Sealed != nil && record.SHA256 == Digest(contents)
+}
+
+// NotTheSealed reports whether the record beside a PFX file names another sealed password than the one at the path, by its SHA-256.
+func NotTheSealed(file, password string) bool {
+	record, err := ReadRecord(RecordPath(file))
+	if err != nil || record.Sealed == nil {
+		return false
+	}
+	digest, err := digestOfFile(password)
+	return err == nil && digest != record.Sealed.SHA256
+}
