@@ -25,8 +25,9 @@ TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl 
 	zsh fish swtpm tpm2-abrmd tpm2-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools dbus-daemon \
 	libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 libtss2-tcti-tabrmd0 \
 	opencryptoki mount
-# A browser and pdftotext look at the HTML pages; Slurm runs several workers.
-LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils slurm-wlm munge
+# A browser and pdftotext look at the HTML pages; Slurm runs several workers; from gpgsm on, programs that take PFX files.
+LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils slurm-wlm munge \
+	gpgsm gpg-agent curl openvpn strongswan-pki libstrongswan-standard-plugins nginx python3-cryptography
 BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 
 # `go test`, run so that a skipped test fails, and with what it printed kept short.
@@ -113,9 +114,9 @@ namespaces:
 	@unshare --user --map-root-user --mount true 2>/dev/null || { echo "The tests need user namespaces, which this machine forbids: \
 	allow them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0; docker run --privileged)"; exit 1; }
 
-# The packages, and their tests. prometheus brings promtool, rpm reads what no dpkg does, groff-base the man pages.
+# The packages, and their tests. prometheus brings promtool, rpm reads what no dpkg does, groff-base the man pages; documents go into postgresql.
 DIST_PACKAGES := softhsm2 binutils groff-base gcc libc6-dev xz-utils
-DIST_TEST_PACKAGES := $(DIST_PACKAGES) rpm prometheus systemd opensc mmdebstrap debian-archive-keyring
+DIST_TEST_PACKAGES := $(DIST_PACKAGES) rpm prometheus systemd opensc mmdebstrap debian-archive-keyring postgresql
 
 .PHONY: dist test-dist
 

@@ -46,8 +46,31 @@ comm -13 /tmp/before /tmp/after | grep p11bridge && exit 1
 echo removed
 `
 
-// TestInMinimalDebianLong installs, uses and removes the .deb, and carries out the Containerfile, in one root that has nothing but Debian:
-// the release after the one that the packages are made on.
+// installedRPM is the same with the .rpm, by rpm itself. The database of packages is rpm's own, in which no Debian package stands: --nodeps, and
+// what it wants is looked at apart.
+const installedRPM = `
+set -eux
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install --yes -qq --no-install-recommends rpm softhsm2
+test "$(rpm -qp --requires /packages/*.rpm | grep -v '^rpmlib(' | grep -v '^/bin/sh$')" = 'glibc >= '"$(rpm -qp --requires /packages/*.rpm | sed -n 's/^glibc >= //p')"
+rpm --install --nodeps /packages/*.rpm
+rpm --verify --nodeps p11bridge
+test "$(stat -c %a:%U /etc/p11bridge /etc/p11bridge/environment | tr '\n' ' ')" = '750:root 640:root '
+test -e /usr/share/zsh/site-functions/_p11bridge
+p11bridge demo
+echo P11BRIDGE_TOKEN=ca >> /etc/p11bridge/environment
+rpm --install --replacepkgs --nodeps /packages/*.rpm
+grep P11BRIDGE_TOKEN=ca /etc/p11bridge/environment
+rpm --erase p11bridge
+test ! -e /usr/bin/p11bridge
+test ! -e /usr/lib/systemd/system/p11bridge-status.service
+grep P11BRIDGE_TOKEN=ca /etc/p11bridge/environment.rpmsave
+echo rpm removed
+`
+
+// TestInMinimalDebianLong installs, uses and removes the .deb and the .rpm, has the units work under systemd, and carries out the
+// Containerfile, each in a root that has nothing but Debian: the release after the one that the packages are made on.
 func TestInMinimalDebianLong(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("a root file system of its own needs root")
@@ -58,7 +81,7 @@ func TestInMinimalDebianLong(t *testing.T) {
 	}
 	t.Cleanup(func() { output(t, "rm", "-rf", "--one-file-system", root) })
 	output(t, repository+"/scripts/debian-root", "--bare", "trixie", root+"/debian")
-	output(t, "install", "-D", "--target-directory="+root+"/debian/packages", one(t, "*.deb"))
+	output(t, "install", "-D", "--target-directory="+root+"/debian/packages", one(t, "*.deb"), one(t, "*.rpm"))
 
 	t.Run("package", func(t *testing.T) {
 		said := inRoot(t, root+"/debian", installed)
@@ -68,6 +91,13 @@ func TestInMinimalDebianLong(t *testing.T) {
 			}
 		}
 	})
+	t.Run("rpm", func(t *testing.T) {
+		said := inRoot(t, root+"/debian", installedRPM)
+		if !strings.Contains(said, "key-not-extractable") || !strings.Contains(said, "\nrpm removed\n") {
+			t.Errorf("with rpm:\n%s", said)
+		}
+	})
+	t.Run("systemd", func(t *testing.T) { unitsUnderSystemd(t, root+"/debian") })
 	t.Run("Containerfile", func(t *testing.T) {
 		said := inRoot(t, root+"/debian", containerScript(t))
 		if !strings.Contains(said, "key-not-extractable") {

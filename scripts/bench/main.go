@@ -31,9 +31,10 @@ const (
 type extent struct {
 	runs       int // odd, so that a median is one of them
 	identities int // of the large token
+	tokens     int // of the fleet
 }
 
-var whole, quick = extent{runs: 7, identities: 1000}, extent{runs: 3, identities: 200}
+var whole, quick = extent{runs: 7, identities: 1000, tokens: 10_000}, extent{runs: 3, identities: 200, tokens: 1000}
 
 func main() {
 	var err error
@@ -112,7 +113,7 @@ func bench(ctx context.Context, p11bridge string, much extent) (err error) {
 	}
 	t.library = t.large.Library.Path
 	fmt.Printf("%s, %d cores; medians of %d alternating runs of whole processes, after one that does not count.\n", runtime.Version(), runtime.NumCPU(), t.runs)
-	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport} {
+	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchFleet} {
 		if err := part(ctx, t); err != nil {
 			return err
 		}
