@@ -41,7 +41,13 @@ const (
 
 // otherNames are those of return values that the binding does not name, NSS's own among them (pkcs11n.h): its certificate or its key
 // database could not be opened.
-var otherNames = map[CKR]string{CKRCurveNotSupported: "CKR_CURVE_NOT_SUPPORTED", CKRNSSCertDBFailed: "CKR_NSS_CERTDB_FAILED", CKRNSSKeyDBFailed: "CKR_NSS_KEYDB_FAILED"}
+var otherNames = map[CKR]string{
+	CKRCurveNotSupported: "CKR_CURVE_NOT_SUPPORTED", CKRNSSCertDBFailed: "CKR_NSS_CERTDB_FAILED", CKRNSSKeyDBFailed: "CKR_NSS_KEYDB_FAILED",
+	pkcs11.CKR_ACTION_PROHIBITED: "CKR_ACTION_PROHIBITED", // PKCS#11 v2.40
+	0x1B5:                        "CKR_EXCEEDED_MAX_ITERATIONS", 0x1B6: "CKR_FIPS_SELF_TEST_FAILED", 0x1B7: "CKR_LIBRARY_LOAD_FAILED",
+	0x1B8: "CKR_PIN_TOO_WEAK", 0x1B9: "CKR_PUBLIC_KEY_INVALID",
+	0x42: "CKR_AEAD_DECRYPT_FAILED", 0x201: "CKR_TOKEN_RESOURCE_EXCEEDED", 0x202: "CKR_OPERATION_CANCEL_FAILED", 0x203: "CKR_KEY_EXHAUSTED", // v3.0
+}
 
 // String gives the specification's name, or the number where the specification knows none.
 func (c CKR) String() string {

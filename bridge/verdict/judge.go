@@ -112,6 +112,8 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 	switch {
 	case identity.Certificate == nil:
 		v.add(PublicKeyAlone, loggedIn)
+	case identity.Mismatch != nil && issuedOthers(inventory, identity.Certificate.Parsed):
+		v.add(IssuerCertificate, Fact{"is_ca", true})
 	case identity.Mismatch != nil:
 		v.add(CertificateDoesNotMatchKey, Fact{"CKA_ID", HexText(identity.Mismatch.ID())},
 			Fact{"certificate_key", KeyText(identity.Public)}, Fact{"private_key", ObjectKeyText(identity.Mismatch)})
@@ -120,6 +122,14 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 	default:
 		v.add(CertificateWithoutKey, loggedIn)
 	}
+}
+
+// issuedOthers tells the certificate of an authority that has issued others on the token: many programs give it the CKA_ID of the key
+// that they belong to.
+func issuedOthers(inventory *token.Inventory, certificate *pki.Certificate) bool {
+	return certificate != nil && certificate.IsCA && slices.ContainsFunc(inventory.Objects, func(o *token.Object) bool {
+		return o.Certificate != nil && o.Certificate.Issuer == certificate.Subject && o.Certificate.Subject != certificate.Subject
+	})
 }
 
 // JudgeKey is Judge for a key alone, whatever its certificate.

@@ -275,6 +275,9 @@ var loneRows = []judgeRow{
 		yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
 		fmt.Sprintf(`no: certificate-does-not-match-key {"CKA_ID":"01","certificate_key":"EC …%x","private_key":"EC …%x"}`, tail("a"), tail("b")),
 	}},
+	{"the issuer's certificate under the key's CKA_ID", append(pair(tokentest.Wrappable), tokentest.CertificateOf("b", func(c *pki.Certificate) { c.IsCA, c.Subject = true, "CN=issuer" })), nil, []string{yesByWrap, `no: issuer-certificate {"is_ca":true}`}},
+	{"another authority's certificate under the key's CKA_ID", append(pair(tokentest.Wrappable), tokentest.CertificateOf("b", func(c *pki.Certificate) { c.IsCA, c.Subject = true, "CN=elsewhere" })), nil, []string{yesByWrap,
+		fmt.Sprintf(`no: certificate-does-not-match-key {"CKA_ID":"01","certificate_key":"EC …%x","private_key":"EC …%x"}`, tail("b"), tail("a"))}},
 	{"one CKA_ID, and a key that tells only its type", []*token.Object{tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKRSA)})), tokentest.CertificateOf("a", nil)}, nil, []string{
 		yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
 		fmt.Sprintf(`no: certificate-does-not-match-key {"CKA_ID":"01","certificate_key":"EC …%x","private_key":"CKK_RSA"}`, tail("a")),

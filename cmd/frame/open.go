@@ -74,11 +74,14 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 
 // noneMeant is what becomes of a command where no token is the one that was named: one is taken whose label is near enough.
 func (w *Worker) noneMeant(missing *noTokenError, uri *token.URI) ([]token.Slot, error) {
-	if near, is := w.nearToken(missing.present); is && uri == nil {
-		return []token.Slot{near}, nil
+	if uri == nil {
+		if near, is := w.nearToken(missing.present); is {
+			return []token.Slot{near}, nil
+		}
 	}
 	missing.Wanted = w.TokenLabel
-	if missing.Wanted == "" && uri != nil && len(missing.present) > 0 {
+	there := slices.ContainsFunc(missing.present, func(slot token.Slot) bool { return w.Meant(token.ModuleInfo{}, slot, nil) }) // and the URI names another one
+	if (missing.Wanted == "" || there) && uri != nil && len(missing.present) > 0 {
 		missing.Wanted = uri.String()
 	}
 	missing.Present = tokenNames(missing.present)
