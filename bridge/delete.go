@@ -44,6 +44,9 @@ type KnownCopy struct {
 	Result        *VerifyResult
 	AllowVolatile bool // the file may be gone after the next start of the machine
 
+	// Notices are what is to be known of the file once the key is destroyed: that it was written again, or stands where it may not last.
+	Notices []verdict.Reason
+
 	saved *archive.SavedFile
 	moved bool
 }
@@ -67,7 +70,7 @@ func (c *KnownCopy) onlyCopies() []*onlyCopy {
 	}
 	return []*onlyCopy{{c.saved, c.Contents, func(path string, notice verdict.Reason) {
 		c.Path, c.moved = path, true
-		c.Result.Reasons = append(c.Result.Reasons, notice)
+		c.Notices = append(c.Notices, notice)
 	}}}
 }
 
@@ -115,10 +118,12 @@ func (r DeleteRequest) Check(ctx context.Context) (*Deletion, error) {
 	if r.Copy == nil || !r.Copy.Result.Valid {
 		return &Deletion{r}, nil
 	}
-	if !r.Copy.AllowVolatile {
-		if _, err := archive.CheckLasting(r.Copy.Path); err != nil {
-			return nil, err
-		}
+	medium, err := archive.CheckLasting(r.Copy.Path)
+	if err != nil && !r.Copy.AllowVolatile {
+		return nil, err
+	}
+	if medium != "" {
+		r.Copy.Notices = append(r.Copy.Notices, verdict.Because(verdict.FileMayNotLast, verdict.Fact{Name: "file_system", Value: string(medium)}))
 	}
 	if err := r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Verdict, r.Inventory.Token.URI().With(key).String()); err != nil {
 		return nil, err

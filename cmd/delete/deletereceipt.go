@@ -3,9 +3,11 @@ package delete //nolint:predeclared // the command's own name
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -43,7 +45,7 @@ func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
 	if r.Copy != nil {
 		v := r.Copy.Result
 		digest := sha256.Sum256(r.Copy.Contents)
-		shown.Copy, shown.Reasons = &copyView{r.Copy.Path, hex.EncodeToString(digest[:]), v.Certificate.SHA256()}, frame.NoNil(v.Reasons)
+		shown.Copy, shown.Reasons = &copyView{r.Copy.Path, hex.EncodeToString(digest[:]), v.Certificate.SHA256()}, append(frame.NoNil(v.Reasons), r.Copy.Notices...)
 	}
 	done := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printDeletion(p, o, r, uri) }}
 	if r.Copy.Moved() || r.Twins() > 0 && !o.dryRun { // the key is still on the token
@@ -75,9 +77,8 @@ func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, u
 		copied = bare
 	}
 	p.Line("  ", args, copied)
-	if r.Copy.Moved() {
-		reasons := r.Copy.Result.Reasons
-		fmt.Fprint(p.Out, p.ReasonsText(reasons[len(reasons)-1]))
+	if r.Copy != nil {
+		fmt.Fprint(p.Out, p.ReasonsText(r.Copy.Notices...))
 	}
 	if r.Identity.Certificate != nil || r.Identity.PublicKey != nil {
 		p.Line("  ", args, "delete.stays")
@@ -94,11 +95,20 @@ func (e *noKeyError) Error() string { return "there is no private key to destroy
 func deleteErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(a *frame.App, e *bridge.KeyRemainsError) frame.Failure {
-			return frame.Failure{ID: "error.delete-" + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.delete-" + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(problem(a, e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.As(func(_ *frame.App, e *noKeyError) frame.Failure {
 			return frame.Failure{ID: "error.delete-no-key", Reasons: e.reasons, Code: frame.ExitFailed}
 		}),
 		frame.Is(bridge.ErrNotDestroyable, frame.ExitFailed, "error.delete-not-destroyable"),
 	}
+}
+
+// problem has the words for what became of a copy, which this run only read.
+func problem(a *frame.App, err error) string {
+	var saved *archive.SavedError
+	if errors.As(err, &saved) && saved.Fault != archive.SavedUncertain {
+		return a.Text("delete.copy-"+string(saved.Fault), nil)
+	}
+	return a.Problem(err)
 }
