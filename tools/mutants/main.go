@@ -85,14 +85,24 @@ func tryAll(ctx context.Context, list []mutation, out io.Writer) (survived int, 
 		defer t.remove()
 		trees <- t
 	}
-	limits, err := passAsIs(ctx, trees, testsOf(list))
+	first := <-trees
+	binaries, err := first.compile(ctx, testsOf(list))
+	trees <- first
+	if err != nil {
+		return 0, err
+	}
+	limits, err := passAsIs(ctx, trees, binaries, testsOf(list))
 	if err != nil {
 		return 0, err
 	}
 	var mutex sync.Mutex
 	inTrees(trees, list, func(t *tree, m mutation) {
 		begun := time.Now()
-		problem := t.try(ctx, m, limits[m.test])
+		binary := ""
+		if m.test.pkg == endToEnd {
+			binary = binaries[endToEnd]
+		}
+		problem := t.try(ctx, m, binary, limits[m.test])
 		mutex.Lock()
 		defer mutex.Unlock()
 		if problem == nil {
@@ -106,13 +116,13 @@ func tryAll(ctx context.Context, list []mutation, out io.Writer) (survived int, 
 }
 
 // passAsIs shows that the tests pass on the tree as it is, and gives each its limit for the mutations.
-func passAsIs(ctx context.Context, trees chan *tree, tests []test) (map[test]time.Duration, error) {
+func passAsIs(ctx context.Context, trees chan *tree, binaries map[string]string, tests []test) (map[test]time.Duration, error) {
 	limits := map[test]time.Duration{}
 	var failed error
 	var mutex sync.Mutex
 	inTrees(trees, tests, func(t *tree, which test) {
 		begun := time.Now()
-		said, err := t.test(ctx, which, longest)
+		said, err := t.run(ctx, which, binaries[which.pkg], longest)
 		mutex.Lock()
 		defer mutex.Unlock()
 		limits[which] = limit(time.Since(begun))

@@ -68,7 +68,9 @@ func (t *tree) write(name string) error {
 func (t *tree) remove() error { return os.RemoveAll(t.directory) }
 
 // try breaks the line, runs the test, and mends the line. No error means that the test noticed, be it by waiting beyond the limit.
-func (t *tree) try(ctx context.Context, m mutation, limit time.Duration) (err error) {
+// The binary is that of the tests as they are, for those that try the program; what they let pass is tried once more by a test binary
+// that has the mutation in it. It is empty for all other tests.
+func (t *tree) try(ctx context.Context, m mutation, binary string, limit time.Duration) (err error) {
 	path := filepath.Join(t.directory, m.file)
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -82,7 +84,13 @@ func (t *tree) try(ctx context.Context, m mutation, limit time.Duration) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, os.WriteFile(path, source, 0o644)) }()
-	said, err := t.test(ctx, m.test, limit)
+	var said string
+	if binary != "" {
+		said, err = t.run(ctx, m.test, binary, limit)
+	}
+	if binary == "" || err == nil {
+		said, err = t.test(ctx, m.test, limit)
+	}
 	switch {
 	case err == nil:
 		return fmt.Errorf("%s passes", m.test)
@@ -95,13 +103,24 @@ func (t *tree) try(ctx context.Context, m mutation, limit time.Duration) (err er
 // errNoticed means that a test ran, and failed or did not end within its limit.
 var errNoticed = errors.New("the test fails")
 
-// test runs a test in the tree, and ends it where it takes longer than the limit. The error is errNoticed where it ran and
+// test builds and runs a test in the tree, and ends it where it takes longer than the limit. The error is errNoticed where it ran and
 // failed; anything else shows nothing.
 func (t *tree) test(ctx context.Context, which test, limit time.Duration) (said string, err error) {
 	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-timeout", limit.String(), "-v", "-run", which.pattern, which.pkg)
 	command.Dir = t.directory
-	command.Env = append(os.Environ(), "GOFLAGS=-trimpath "+os.Getenv("GOFLAGS")) // for what a test builds, too: the trees share what is compiled
-	command.WaitDelay = 10 * time.Second                                          // a process that such a test leaves behind holds its output open
+	return outcome(command)
+}
+
+// run is test with a test binary that was built before.
+func (t *tree) run(ctx context.Context, which test, binary string, limit time.Duration) (said string, err error) {
+	command := exec.CommandContext(ctx, binary, "-test.timeout", limit.String(), "-test.v", "-test.run", which.pattern)
+	command.Dir = filepath.Join(t.directory, which.pkg)
+	return outcome(command)
+}
+
+func outcome(command *exec.Cmd) (said string, err error) {
+	command.Env = environment()
+	command.WaitDelay = 10 * time.Second // a process that such a test leaves behind holds its output open
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
 	err = command.Run()

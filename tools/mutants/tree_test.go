@@ -25,6 +25,10 @@ func TestTest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	binaries, err := there.compile(t.Context(), []test{{".", "TestPasses"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		name            string
 		passes, noticed bool
@@ -35,9 +39,14 @@ func TestTest(t *testing.T) {
 		{"TestSkips", false, false},
 		{"TestNone", false, false},
 	} {
-		said, err := there.test(t.Context(), test{".", row.name}, 2*time.Second)
+		which := test{".", row.name}
+		said, err := there.test(t.Context(), which, 2*time.Second)
 		if (err == nil) != row.passes || errors.Is(err, errNoticed) != row.noticed {
 			t.Errorf("%s: %v\n%s", row.name, err, said)
+		}
+		said, err = there.run(t.Context(), which, binaries["."], 2*time.Second)
+		if (err == nil) != row.passes || errors.Is(err, errNoticed) != row.noticed {
+			t.Errorf("%s, built before: %v\n%s", row.name, err, said)
 		}
 	}
 }
