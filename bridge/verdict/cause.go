@@ -21,7 +21,7 @@ var likelihood = [][]Code{
 }
 
 // Causes puts the reasons for which no token can be used into the order of their likelihood, each code once. What only comes
-// of another is left out: a module that cannot start for want of its configuration, and the absence of a token where something
+// of another is left out: a module that cannot start for want of its configuration, an empty place beside tokens that may not be read, and the absence of a token where something
 // nearer to the cause is known. Notices are no causes.
 func Causes(reasons []Reason) []Reason {
 	var causes []Reason
@@ -35,7 +35,7 @@ func Causes(reasons []Reason) []Reason {
 	slices.SortStableFunc(causes, func(x, y Reason) int { return cmp.Compare(rank(x.Code), rank(y.Code)) })
 	return slices.DeleteFunc(causes, func(reason Reason) bool {
 		switch reason.Code {
-		case ModuleInitializeFailed, ModuleFailed:
+		case ModuleInitializeFailed, ModuleFailed, SoftHSMEmpty:
 			return known[SoftHSMConfiguration]
 		case TokenAbsent, NoReader:
 			return reason.Code != causes[0].Code

@@ -12,6 +12,7 @@ func TestCauses(t *testing.T) {
 		{[]Code{TokenAbsent}, []Code{TokenAbsent}},
 		{[]Code{TokenAbsent, PCSCDNotRunning, TokenAbsent}, []Code{PCSCDNotRunning}},
 		{[]Code{ModuleInitializeFailed, SoftHSMConfiguration}, []Code{SoftHSMConfiguration}},
+		{[]Code{SoftHSMEmpty, SoftHSMConfiguration}, []Code{SoftHSMConfiguration}},
 		{[]Code{ModuleInitializeFailed, TokenAbsent}, []Code{ModuleInitializeFailed}},
 		{[]Code{NoReader, TokenNotInitialised}, []Code{TokenNotInitialised}},
 		{[]Code{NoReader, TokenAbsent}, []Code{NoReader}},

@@ -87,8 +87,9 @@ func JudgeModule(run ModuleRun, daemon host.PCSCDaemon, softHSM host.SoftHSMConf
 		}
 	}
 	failed := 0
+	unread := inspection.SoftHSM && softHSM.Fault != "" // a token that may not be read is passed over, and the free place is all that shows
 	for _, slot := range inspection.Slots {
-		judged := judgeSlot(path, slot, initialised > 0)
+		judged := judgeSlot(path, slot, initialised > 0 || unread && slot.Token != nil && FreePlace(slot.Token))
 		failed += countBlocks(judged.Reasons)
 		v.Slots = append(v.Slots, judged)
 	}
@@ -120,9 +121,9 @@ func absence(path string, inspection *host.Inspection, daemon host.PCSCDaemon) R
 	return Because(TokenAbsent, Fact{"slots", len(inspection.Slots)})
 }
 
-// judgeSlot decides on one slot. An uninitialised token that cannot be taken out, beside one in use, is a free place:
-// SoftHSM always shows one.
-func judgeSlot(path string, slot host.InspectedSlot, othersInitialised bool) SlotVerdict {
+// judgeSlot decides on one slot. An uninitialised token that cannot be taken out, where there are others, is a free place: SoftHSM
+// always shows one.
+func judgeSlot(path string, slot host.InspectedSlot, others bool) SlotVerdict {
 	var v SlotVerdict
 	if slot.Failure != nil {
 		v.Reasons = append(v.Reasons, JudgeFailure(path, *slot.Failure))
@@ -130,7 +131,7 @@ func judgeSlot(path string, slot host.InspectedSlot, othersInitialised bool) Slo
 	if slot.Token == nil || slot.Internal {
 		return v
 	}
-	if !slot.Token.Flags.Has(token.CKFTokenInitialized) && !slot.Removable && othersInitialised {
+	if !slot.Token.Flags.Has(token.CKFTokenInitialized) && !slot.Removable && others {
 		return v
 	}
 	v.Reasons = append(v.Reasons, JudgeToken(slot.Token)...)

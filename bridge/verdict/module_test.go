@@ -72,6 +72,9 @@ func moduleRows() []moduleRow {
 		{"a free place beside a token", shows(holds(usual, 1), holds(0, 0)), up, host.SoftHSMConfiguration{}, `ok | |`},
 		{"only a free place", shows(holds(0, 0)), up, host.SoftHSMConfiguration{}, `look | token-not-initialised {"CKF_TOKEN_INITIALIZED":false}`},
 		{"only SoftHSM's free place", shows(host.InspectedSlot{Token: &token.Info{Manufacturer: "SoftHSM project"}}), up, host.SoftHSMConfiguration{}, `look | softhsm-empty {"CKF_TOKEN_INITIALIZED":false}`},
+		{"SoftHSM's free place beside tokens that may not be read", run(func(r *ModuleRun) {
+			r.Inspection.SoftHSM, r.Inspection.Slots = true, []host.InspectedSlot{{Token: &token.Info{Manufacturer: "SoftHSM project"}}}
+		}), up, host.SoftHSMConfiguration{Fault: host.SoftHSMTokenUnreadable, At: "/t"}, `look softhsm-configuration {"problem":"token-unreadable","path":"/t","SOFTHSM2_CONF":null} |`},
 		{"a token of SoftHSM that was erased", shows(host.InspectedSlot{Token: &token.Info{Manufacturer: "SoftHSM project", Label: "a", Serial: "1"}}), up, host.SoftHSMConfiguration{}, `look | token-not-initialised {"CKF_TOKEN_INITIALIZED":false}`},
 	}
 }
