@@ -119,6 +119,7 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 	printReasons(p, shown.Unread)
 	if !o.dryRun && shown.Counts.Exported > 0 {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.keep-safe", nil), "  "))
+		noticeReaders(p, o)
 	}
 	if shown.Counts.Refused > 0 {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.explain", nil), "  "))

@@ -69,7 +69,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		if len(args) == 1 {
 			o.object = args[0]
 		}
-		o.iterationsGiven, o.passwordGiven = c.Flags().Changed("iterations"), c.Flags().Changed("password-source")
+		o.iterationsGiven, o.passwordGiven, o.profileGiven = c.Flags().Changed("iterations"), c.Flags().Changed("password-source"), c.Flags().Changed("profile")
 		if err := o.check(); err != nil {
 			return frame.Result{}, err
 		}
@@ -144,7 +144,7 @@ func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.Export
 	if o.deleteKey && !receipt.KeyDeleted {
 		a.Notice("notice.key-not-deleted", nil)
 	}
-	return receiptResult(receipt, r.Verdict), nil
+	return receiptResult(o, receipt, r.Verdict), nil
 }
 
 // exportCertificate writes the certificate alone, and says that this is no backup.

@@ -25,6 +25,7 @@ type exportOptions struct {
 	profile         string
 	iterations      int
 	iterationsGiven bool
+	profileGiven    bool
 	chain           []string
 	certificate     string
 	certificateOnly bool

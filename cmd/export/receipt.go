@@ -49,9 +49,12 @@ const exportSchema = "p11bridge.export/1"
 
 // receiptResult is what is to be told of an export. A file whose key nobody could prove, or which has to be looked after, is done
 // in part.
-func receiptResult(receipt *bridge.ExportResult, judged verdict.Verdict) frame.Result {
+func receiptResult(o *exportOptions, receipt *bridge.ExportResult, judged verdict.Verdict) frame.Result {
 	reasons := append(judged.Notices(), receipt.Notices...)
-	result := frame.Result{JSON: viewReceipt(receipt, reasons), Text: func(p *frame.Printer) { printReceipt(p, receipt, reasons) }}
+	result := frame.Result{JSON: viewReceipt(receipt, reasons), Text: func(p *frame.Printer) {
+		printReceipt(p, receipt, reasons)
+		noticeReaders(p, o)
+	}}
 	if !receipt.Settled() {
 		result.Code = frame.ExitPartly
 	}
@@ -88,7 +91,14 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 	}
 	printSealed(p, receipt)
 	printNotices(p, reasons)
-	if receipt.Profile == bridge.ProfileLegacy {
+}
+
+// noticeReaders says who does not read the profile that was chosen. docs/interop.md has what was measured.
+func noticeReaders(p *frame.Printer, o *exportOptions) {
+	if o.profileGiven {
+		p.Notice("notice.readers."+o.profile, nil)
+	}
+	if bridge.Profile(o.profile) == bridge.ProfileLegacy {
 		p.Notice("notice.legacy", nil)
 	}
 }
