@@ -92,6 +92,10 @@ type hostileRow struct {
 	words         []string // that the text must have
 }
 
+// lateEnd is what stands below a whole answer where the module's deed ends the process after it was told: Go's runtime notices that its
+// descriptors are gone some milliseconds later. The exit code is then that of the answer.
+const lateEnd = "ended the program in C_CloseSession"
+
 // hostileRows: a module that lies has failed, which is exit code 1 and no verdict on the key, and the text names the call. A lie
 // about what is not needed is none of the user's business.
 var hostileRows = []hostileRow{
@@ -171,7 +175,8 @@ func (s *stage) testHostileRows(t *testing.T) {
 			for _, b := range a.broken {
 				t.Errorf("%s: %s", b.breach, b.what)
 			}
-			if a.run.code != row.code {
+			late := strings.HasPrefix(row.mode, "close:") && commands[row.command].reads && a.run.code == 0 && strings.Contains(a.text(), lateEnd)
+			if a.run.code != row.code && !late {
 				t.Errorf("exit code %d instead of %d", a.run.code, row.code)
 			}
 			for _, word := range row.words {
