@@ -16,6 +16,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"p11bridge/cmd/messages"
 )
 
 // checkers are the commands that scripts have besides testscript's own:
@@ -30,6 +32,7 @@ import (
 //	mode OCTAL FILE              FILE has these permissions
 //	nofile GLOB…                 nothing matches
 //	[!] contains TEXT FILE…      every FILE has TEXT in it, byte for byte
+//	[!] reason CODE FILE         FILE has what a person is told of the reason of this code, in one of the languages
 //	printable FILE…              nothing in FILE controls a terminal, reorders text or hides
 //	closed TRACE                 every session in the trace was closed, and the module finalised
 //
@@ -50,6 +53,7 @@ func checkers() map[string]func(*testscript.TestScript, bool, []string) {
 		"nofile":    noFile,
 		"contains":  contains,
 		"printable": printable,
+		"reason":    reason,
 		"closed":    positive(1, func(ts *testscript.TestScript, args []string) error { return closed(ts.ReadFile(args[0])) }),
 	}
 }
@@ -280,6 +284,32 @@ func contains(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("whether %q is in %s: %v", args[0], file, neg)
 		}
 	}
+}
+
+func reason(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] reason CODE FILE")
+	}
+	if text := ts.ReadFile(args[1]); says(text, args[0]) == neg {
+		ts.Fatalf("whether %s tells %s: %v\n%s", args[1], args[0], !neg, text)
+	}
+}
+
+// says reports whether a text has the words for a reason: its sentence, or the few words of it. Codes are for --verbose and for programs.
+func says(text, code string) bool {
+	text = onOneLine(text)
+	for _, language := range messages.Languages() {
+		catalog, err := messages.Load(language)
+		if err != nil {
+			return false
+		}
+		for _, id := range messages.IDs("reason." + code + ".") {
+			if (strings.HasSuffix(id, ".summary") || strings.HasSuffix(id, ".short")) && strings.Contains(text, onOneLine(catalog.Text(id, nil))) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func printable(ts *testscript.TestScript, neg bool, args []string) {

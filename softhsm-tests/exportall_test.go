@@ -389,7 +389,7 @@ func TestUntoldIsNoRefusal(t *testing.T) {
 		{1, []string{"status", "--dir", r.path("backups")}},
 	} {
 		got := r.run(t, "unsupported:0x162", row.args...)
-		if said := got.stdout + got.stderr; got.code != row.code || !strings.Contains(said, "[attributes-not-told]") || strings.Contains(said, "cannot leave the token") {
+		if said := got.stdout + got.stderr; got.code != row.code || !says(said, "attributes-not-told") || strings.Contains(said, "cannot leave the token") {
 			t.Errorf("%q: exit code %d\n%s", row.args, got.code, said)
 		}
 	}
@@ -401,7 +401,7 @@ func TestRestrictedExportAll(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, deletable)
 	// Every way that the token lists was refused, and not for the key's sake: nobody knows that it cannot leave.
-	if got := r.run(t, "error:C_WrapKey:0x70", "export", "--all", "--dir", r.path("backups"), "--iterations", "1000"); got.code != 5 || !strings.Contains(got.stdout, "[no-wrapping-mechanism]") {
+	if got := r.run(t, "error:C_WrapKey:0x70", "export", "--all", "--dir", r.path("backups"), "--iterations", "1000"); got.code != 5 || !says(got.stdout, "no-wrapping-mechanism") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	got := r.run(t, "error:C_WrapKey:0x70", "export", "alice", "-o", r.path("alice.pfx"), "--iterations", "1000")
@@ -410,11 +410,11 @@ func TestRestrictedExportAll(t *testing.T) {
 	}
 	for _, way := range [][]string{{"--require-shroud"}, {"--method", "shroud"}} {
 		got := r.run(t, "error:C_WrapKey:0x70", append([]string{"export", "--all", "--dir", r.path("backups"), "--iterations", "1000"}, way...)...)
-		if got.code != 5 || !strings.Contains(got.stdout, "No other way was tried") || !strings.Contains(got.stdout, "[method-refused]") {
+		if got.code != 5 || !strings.Contains(got.stdout, "No other way was tried") || !says(got.stdout, "method-refused") {
 			t.Errorf("%q: exit code %d\n%s%s", way, got.code, got.stdout, got.stderr)
 		}
 		one := r.run(t, "error:C_WrapKey:0x70", append([]string{"export", "alice", "-o", r.path("alice.pfx"), "--iterations", "1000"}, way...)...)
-		if one.code != 5 || !strings.Contains(one.stderr, "[method-refused]") {
+		if one.code != 5 || !says(one.stderr, "method-refused") {
 			t.Errorf("alone, %q: exit code %d\n%s%s", way, one.code, one.stdout, one.stderr)
 		}
 	}

@@ -76,7 +76,7 @@ func TestDescriptorIsReadOnce(t *testing.T) {
 	p := newPlace(t, oneKey)
 	pin := strings.TrimPrefix(p.pin, "file:")
 	r := p.withDescriptors(t, "3<"+pin, "export", "dave", "-o", p.path("dave.pfx"), "--pin-source", "fd:3", "--password-source", "fd:3")
-	if r.code != 2 || !strings.Contains(r.stderr, "would both come from fd:3") {
+	if r.code != 2 || !strings.Contains(r.stderr, "would both read fd:3") {
 		t.Errorf("exit code %d, %q", r.code, r.stderr)
 	}
 	for _, fd := range []string{"1", "2"} {

@@ -140,7 +140,7 @@ var promised = map[string]func(*testing.T, *walk){
 		}
 	},
 	"first-backup": func(t *testing.T, w *walk) {
-		w.shows(t, "cannot be exported", "[key-not-extractable]", "[key-without-certificate]")
+		w.shows(t, "cannot be exported", "This key can never leave the token.", "but no certificate for it")
 		w.backups(t, 16)
 		w.also(t, 0, "cp -a backups before")
 		w.also(t, 5, `p11bridge export --all --dir backups --token demo --pin-source "$PIN" --password-source "$PASSWORD"`)
@@ -151,7 +151,7 @@ var promised = map[string]func(*testing.T, *walk){
 		w.also(t, 1, `grep -l -F "$(cat token/pin.txt)" backups/*.json`)
 	},
 	"nightly": func(t *testing.T, w *walk) {
-		w.shows(t, "cannot be backed up [key-not-extractable]")
+		w.shows(t, "cannot be backed up: fixed in the token for good")
 		w.states(t, 5, map[string][]string{"key alone": {"never-made"}, "alice": {"up-to-date"}, "bob": {"cannot-leave"}})
 		w.also(t, 1, `p11bridge status --dir backups --token away --pin-source "$PIN"`)
 	},
@@ -172,7 +172,7 @@ var promised = map[string]func(*testing.T, *walk){
 		w.states(t, 5, map[string][]string{"alice": {"outdated", "up-to-date"}, "dave": {"never-made", "up-to-date"}, "key alone": {"never-made"}})
 	},
 	"replacement": func(t *testing.T, w *walk) {
-		w.shows(t, "[key-not-extractable]", "Next: p11bridge request", "bob: the key cannot leave") // what diagnose says
+		w.shows(t, "This key can never leave the token.", "Next: p11bridge request", "bob: the key cannot leave") // what diagnose says
 		w.states(t, 5, map[string][]string{"bob": {"cannot-leave", "never-made"}})
 	},
 	"backup-again": func(t *testing.T, w *walk) {
@@ -198,7 +198,7 @@ var promised = map[string]func(*testing.T, *walk){
 		w.shows(t, "It is a copy of the key pkcs11:token=new", "Nothing needs a backup.")
 		// A second file of the same key is refused, and one that is restored without --exportable stays.
 		w.also(t, 1, `for file in backups/alice-*.pfx; do p11bridge restore "$file" --token new --pin-source "$PIN" --password-source "$PASSWORD" 2>&1; done`)
-		w.shows(t, "[already-on-token]")
+		w.shows(t, "on the token already")
 		w.also(t, 3, `p11bridge restore backups/grace-*.pfx --token new --pin-source "$PIN" --password-source "$PASSWORD"
 p11bridge export grace -o grace.pfx --token new --pin-source "$PIN" --password-source "$PASSWORD"`)
 		// The certificate that was renewed is the one that is there, and openssl takes the key for its.

@@ -26,7 +26,7 @@ var wrongFiles = []wrongInput{
 	{"export alice -o FILE/alice.cer --certificate-only $P", 0, `This is not a backup of the key`, `1\. `},
 	{"export alice -o FILE/n.pfx --certificate-only $P", 2, `name of a backup`, `ends in \.cer`},
 	{"export alice -o FILE/n.pfx --delete-key --allow-volatile $P $W", 2, `asks on the terminal`, `add --yes`},
-	{"verify FILE/good.pfx FILE/damaged.pfx $W", 2, `Only one FILE`, `See: p11bridge verify --help`},
+	{"verify FILE/good.pfx FILE/damaged.pfx $W", 6, `damaged\.pfx  not a valid copy`, `1\. Copy or download the file again`},
 	{"request alice alone $P", 2, `Only one OBJECT`, `See: p11bridge request --help`},
 	{"install FILE/cert.pem FILE/key.pem $P", 2, `Only one CERT`, `See: p11bridge install --help`},
 	{"verify FILE/good.pfx", 2, `password for the file is needed`, `--password-source file:PATH`},

@@ -44,7 +44,7 @@ var wrongInputs = []wrongInput{
 	{"list --token DEMO", 0, `No token is called "DEMO"`, `"demo" is taken`},
 	{"list --token dmeo", 1, `token dmeo is not there`, `Did you mean: demo\?`},
 	{"list --token other", 1, `token other is not there`, `(?m)^ +demo$`},
-	{"export alice -o a.pfx $W", 4, `pin-missing`, `--pin-source`},
+	{"export alice -o a.pfx $W", 4, `A PIN is needed`, `--pin-source`},
 	{"export alice -o a.pfx $P", 2, `password for the file is needed`, `--password-source file:PATH`},
 	{"list --pin-source 47467850", 2, `never a flag's value`, `file:PATH`},
 	{"list --pin 47467850", 2, `never a flag's value`, `--pin-source takes .*file:PATH`},
@@ -133,6 +133,9 @@ func (row wrongInput) run(t *testing.T, p *place) *result {
 		if !regexp.MustCompile(pattern).MatchString(said) {
 			t.Errorf("nothing says %s:\n%s", pattern, said)
 		}
+	}
+	if row.exit != 0 {
+		checkShort(t, strings.ReplaceAll(r.stderr, p.directory+"/", "FILE/"))
 	}
 	if strings.Contains(said, "47467850") {
 		t.Errorf("a secret is repeated:\n%s", said)

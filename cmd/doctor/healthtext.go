@@ -64,19 +64,21 @@ func (t healthText) reasons(indent string, reasons []verdict.Reason) {
 		entry, known := verdict.Lookup(reason.Code)
 		if known && entry.Kind == verdict.Blocks && !t.explained[reason.Code] {
 			t.explained[reason.Code] = true
-			t.line("", frame.IndentLines(strings.TrimSuffix(t.AllOfReasons(reason), "\n"), indent))
+			t.line("", frame.IndentLines(strings.TrimSuffix(t.ReasonsText(reason), "\n"), indent))
 			continue
 		}
 		if reason.Code == verdict.ModulePrinted && !t.verbose {
-			t.line(indent+"  ", fmt.Sprintf("%s [%s] %s", t.ReasonText(reason, "summary"), reason.Code, t.Text("doctor.see-verbose", nil)))
+			t.line(indent+"  ", t.ReasonText(reason, "summary")+" "+t.Text("doctor.see-verbose", nil))
 			continue
 		}
-		t.line(indent+"  ", fmt.Sprintf("%s [%s]", t.ReasonText(reason, "summary"), reason.Code))
+		t.line(indent+"  ", t.ReasonText(reason, "summary")+t.Mark(reason))
 		if reason.Code == verdict.ModulePrinted {
 			t.printed(indent+"    | ", reason.Evidence)
 			continue
 		}
-		t.line(indent+"    ", t.Text("label.evidence", nil)+" "+frame.EvidenceText(reason.Evidence))
+		if t.verbose {
+			t.line(indent+"    ", t.Text("label.evidence", nil)+" "+frame.EvidenceText(reason.Evidence))
+		}
 	}
 }
 
@@ -126,6 +128,8 @@ func (t healthText) slot(s slotView) {
 	case s.State == slotInternal, s.State == slotFree, s.Token == nil:
 		t.line("  ", t.Text("doctor.slot-"+string(s.State), place))
 	default:
+		t.SpeakOf(verdict.AsksForPassword(&token.Info{Manufacturer: s.Token.Manufacturer}))
+		defer t.SpeakOf(false)
 		t.line("  ", t.Text("doctor.token", messages.Args{
 			"Label": s.Token.Label, "Manufacturer": s.Token.Manufacturer, "Model": s.Token.Model,
 			"Serial": foreign.Text(s.Token.Serial), "Slot": s.Description, "State": messages.Own(t.Text("doctor.state."+string(s.State), nil)),
@@ -175,7 +179,7 @@ func (t healthText) limit(n *token.Count) string {
 	case *n == 0:
 		return t.Text("doctor.no-limit", nil)
 	}
-	return fmt.Sprint(*n)
+	return t.Catalog.Number(int(*n))
 }
 
 func (t healthText) surroundings(shown doctorView) {

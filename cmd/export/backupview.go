@@ -195,6 +195,6 @@ func itemArgs(item *bridge.Item) messages.Args {
 // printReasons gives each reason one line.
 func printReasons(p *frame.Printer, reasons []verdict.Reason) {
 	for _, reason := range reasons {
-		fmt.Fprintf(p.Out, "  %s [%s]%s\n", p.ReasonText(reason, "summary"), reason.Code, p.Answer(reason))
+		fmt.Fprintf(p.Out, "  %s%s%s\n", p.ReasonText(reason, "summary"), p.Mark(reason), p.Answer(reason))
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
-	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 )
 
@@ -106,8 +105,11 @@ func outcomeLine(a *frame.App, item *bridge.Item) string {
 	case item.Result != nil:
 		return a.Text("export-all.line.exported", args)
 	case item.Outcome == bridge.Refused:
-		args["Code"] = messages.Own(view.FirstCode(item.Verdict))
-		return a.Text("export-all.line.refused", args)
+		refused := a.Text("export-all.line.refused", args)
+		if len(item.Verdict.Reasons) == 0 {
+			return refused
+		}
+		return a.Because(refused, item.Verdict.Reasons[0])
 	}
 	return a.Text("export-all.line.interrupted", args)
 }

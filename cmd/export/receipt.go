@@ -110,7 +110,7 @@ func printNotices(p *frame.Printer, reasons []verdict.Reason) {
 			fmt.Fprint(p.Out, p.ReasonsText(reason))
 			continue
 		}
-		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
+		fmt.Fprintf(p.Out, "  %s %s%s\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), p.Mark(reason))
 	}
 }
 

@@ -206,7 +206,7 @@ func describeBlocked(a *App, e *BlockedError) Failure {
 	if e.Err != nil && len(e.Reasons) == 0 {
 		return a.Describe(e.Err)
 	}
-	f := Failure{ID: "error.login", Reasons: e.Reasons, Code: exitPIN}
+	f := Failure{ID: "error.login", Args: messages.Args{"Cause": messages.Own(a.ReasonText(e.Reasons[0], "summary"))}, Reasons: e.Reasons, Led: true, Code: exitPIN}
 	if e.Reasons[0].Code == verdict.TokenAbsent {
 		f.Code = ExitFailed
 	}

@@ -17,6 +17,7 @@ type Failure struct {
 	Args    messages.Args
 	More    string           // stands below the remedy
 	Reasons []verdict.Reason // each is explained below the text
+	Led     bool             // the text has the sentence of the first reason
 	Stated  []verdict.Reason // what the text tells already: for the document
 	Answer  *token.Failure   // what a call of the module answered; nil where none failed
 	Code    int              // the exit code

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/token/foreign"
 )
 
 // ReasonText is a reason's summary or why. What a family's backup route is stands with the family.
@@ -39,6 +41,12 @@ func reasonID(reason verdict.Reason) string {
 		}
 	}
 	return id
+}
+
+// General is a reason as it is said once of several objects: without what was seen of one, and in the words of its family.
+func General(reason verdict.Reason) verdict.Reason {
+	reason.Evidence = slices.DeleteFunc(slices.Clone(reason.Evidence), func(f verdict.Fact) bool { return f.Name != "family" })
+	return reason
 }
 
 // Steps are what to do about reasons that stand together, in the person's language: one list, in its order.
@@ -79,13 +87,22 @@ func Numbered(indent string, steps []string) string {
 	return out.String()
 }
 
-// mostReasonLines bounds what is said of reasons where not all was asked for: with a line above and the next command below, a refusal
-// can be read over the telephone.
-const mostReasonLines = 10
+// mostLines bounds what is said where not all was asked for: a refusal can be read over the telephone. mostReasonLines are what is left of it
+// with a line above and the next command below.
+const (
+	mostLines       = 12
+	mostReasonLines = mostLines - 2
+)
 
 // ReasonsText is what reasons that stand together mean for a person: the one that decides, what else is to be known, and one list of
 // what to do. With --verbose it is all that there is.
 func (a *App) ReasonsText(reasons ...verdict.Reason) string {
+	return a.reasonsWithin(mostReasonLines, reasons, false)
+}
+
+// reasonsWithin is ReasonsText in so many lines, where that is enough for the reasons and for one step. The sentence of the first reason is
+// left out where it is told already.
+func (a *App) reasonsWithin(most int, reasons []verdict.Reason, firstTold bool) string {
 	if a.Verbose {
 		return a.AllOfReasons(reasons...)
 	}
@@ -93,27 +110,73 @@ func (a *App) ReasonsText(reasons ...verdict.Reason) string {
 	var beside []string
 	for i, reason := range reasons {
 		entry, _ := verdict.Lookup(reason.Code)
-		if i > 0 && (entry.Kind == verdict.Adds || entry.Kind == verdict.Notices) && !reason.NamesFailedCall() {
+		if i > 0 && isBeside(reasons[0], entry.Kind) && !reason.NamesFailedCall() {
 			beside = append(beside, a.ReasonText(reason, "short"))
 			continue
 		}
-		fmt.Fprintf(&out, "  %s [%s]%s\n", a.ReasonText(reason, "summary"), reason.Code, a.Answer(reason))
-		if tellsWhich(reason, entry.Kind) {
-			fmt.Fprintf(&out, "    %s %s\n", a.Text("label.evidence", nil), EvidenceText(reason.Evidence))
+		if i > 0 || !firstTold {
+			fmt.Fprintf(&out, "  %s%s\n", a.ReasonText(reason, "summary"), a.Answer(reason))
+		} else if answer := a.Answer(reason); answer != "" {
+			fmt.Fprintf(&out, " %s\n", answer)
+		}
+		if facts := a.factsText(reason); facts != "" {
+			fmt.Fprintf(&out, "    %s\n", facts)
 		}
 	}
 	if len(beside) > 0 {
 		fmt.Fprintf(&out, "  %s %s.\n", a.Text("label.also", nil), strings.Join(beside, ", "))
 	}
-	return out.String() + a.fewSteps(a.Steps(reasons...), mostReasonLines-terminal.Lines(out.String(), a.textWidth()))
+	return out.String() + a.fewSteps(a.Steps(reasons...), most-terminal.Lines(out.String(), a.textWidth()))
 }
 
-// tellsWhich reports whether the evidence of a reason is for everybody: which file, which number, which object. Of a key's attributes, and
-// of a PIN, the reason itself says enough.
-func tellsWhich(reason verdict.Reason, kind verdict.Kind) bool {
-	ofPIN := strings.HasPrefix(string(reason.Code), "pin-") || reason.Code == verdict.ProtectedLoginFailed
-	return len(reason.Evidence) > 0 && !reason.NamesFailedCall() && !ofPIN &&
-		slices.Contains([]verdict.Kind{verdict.Spoils, verdict.Unjudged, verdict.Weakness, verdict.Blocks}, kind)
+// isBeside tells a reason of which a few words are enough: more about what the first one decided, and the weaknesses of a file that is none.
+func isBeside(first verdict.Reason, kind verdict.Kind) bool {
+	decides, _ := verdict.Lookup(first.Code)
+	return kind == verdict.Adds || kind == verdict.Notices || kind == verdict.Weakness && decides.Kind == verdict.Spoils
+}
+
+// factsText is what of a reason's evidence is for everybody, in words: which file, which number, which object. The catalog has the words of
+// these; all else is evidence, for --verbose.
+func (a *App) factsText(reason verdict.Reason) string {
+	if reason.NamesFailedCall() {
+		return ""
+	}
+	var facts []string
+	for _, fact := range reason.Evidence {
+		value, own := a.factValue(fact.Value), "fact."+string(reason.Code)+"."+fact.Name
+		for _, id := range []string{own + "." + value, own, "fact." + fact.Name} {
+			if words := a.optional(id, messages.Args{"Value": foreign.Text(value)}); words != "" && fact.Value != nil {
+				facts = append(facts, words)
+				break
+			}
+		}
+	}
+	return strings.Join(facts, "; ")
+}
+
+// factValue is a value for people, a number as their language writes it.
+func (a *App) factValue(value any) string {
+	text := valueText(value)
+	if _, is := value.(string); is {
+		return text
+	}
+	if n, err := strconv.Atoi(text); err == nil {
+		return a.Catalog.Number(n)
+	}
+	return text
+}
+
+// Mark is the code of a reason in brackets, to stand behind its words with --verbose; empty without.
+func (a *App) Mark(reason verdict.Reason) string {
+	if !a.Verbose {
+		return ""
+	}
+	return " [" + string(reason.Code) + "]"
+}
+
+// Because is a state with the reason for it in a few words, and the code with --verbose.
+func (a *App) Because(state string, reason verdict.Reason) string {
+	return a.Text("label.because", messages.Args{"State": messages.Own(state), "Reason": messages.Own(a.ReasonText(reason, "short"))}) + a.Mark(reason)
 }
 
 // fewSteps are as many steps as fit on a number of lines, and where the others are.
@@ -150,23 +213,52 @@ func (a *App) AllOfReasons(reasons ...verdict.Reason) string {
 	return out.String()
 }
 
-// Answer is the evidence of a reason that says what a call answered, to stand behind it on its line; empty for every other.
+// Answer is what a call answered, of a reason that names one, to stand behind it on its line: the call and its answer, and with --verbose all
+// of the evidence. It is empty for every other reason.
 func (a *App) Answer(reason verdict.Reason) string {
-	if !reason.NamesFailedCall() {
+	switch {
+	case !reason.NamesFailedCall():
+		return ""
+	case a.Verbose:
+		return " " + a.Text("label.evidence", nil) + " " + EvidenceText(reason.Evidence)
+	}
+	var said []string
+	for _, fact := range reason.Evidence {
+		switch value := fact.Value.(type) {
+		case []string:
+			for _, answer := range value {
+				if strings.HasPrefix(answer, "CKM_") { // the mechanism that was tried
+					_, answer, _ = strings.Cut(answer, ": ")
+				}
+				said = append(said, answer)
+			}
+		case string:
+			if slices.Contains([]string{"function", "CKR", "answer", "attribute", "object", "signal", "after"}, fact.Name) {
+				said = append(said, value)
+			}
+		}
+	}
+	slices.Sort(said)
+	if said = slices.Compact(said); len(said) == 0 {
 		return ""
 	}
-	return " " + a.Text("label.evidence", nil) + " " + EvidenceText(reason.Evidence)
+	return " (" + terminal.Printable(strings.Join(said, ", ")) + ")"
 }
 
 // EvidenceText writes evidence as NAME=value, the values as JSON writes them.
 func EvidenceText(evidence verdict.Evidence) string {
 	parts := make([]string, len(evidence))
 	for i, fact := range evidence {
-		value, err := json.Marshal(fact.Value)
-		if err != nil {
-			value = []byte("?")
-		}
-		parts[i] = fact.Name + "=" + terminal.Printable(strings.Trim(string(value), `"`))
+		parts[i] = fact.Name + "=" + terminal.Printable(valueText(fact.Value))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// valueText is a value of evidence as JSON writes it, a string without its quotation marks.
+func valueText(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "?"
+	}
+	return strings.Trim(string(text), `"`)
 }

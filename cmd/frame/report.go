@@ -55,16 +55,18 @@ func (a *App) report(err error) int {
 func (a *App) failureText(f Failure) string {
 	var text strings.Builder
 	paint := terminal.ColoursFor(a.Color, a.Err, a.Getenv).Bad
-	for i, line := range strings.Split(f.Text(a)+codes(f.Stated), "\n") {
+	for i, line := range strings.Split(f.Text(a)+a.marks(f.Stated), "\n") {
 		if i == 0 {
 			line = "p11bridge: " + line
 		}
 		fmt.Fprintln(&text, paint(line))
 	}
-	fmt.Fprint(&text, a.ReasonsText(f.Reasons...))
-	if remedy := f.Remedy(a); remedy != "" {
-		fmt.Fprintln(&text, IndentLines(remedy, "  "))
+	remedy := ""
+	if words := f.Remedy(a); words != "" {
+		remedy = IndentLines(words, "  ") + "\n"
 	}
+	around := terminal.Lines(text.String()+remedy, a.textWidth())
+	fmt.Fprint(&text, a.reasonsWithin(min(mostReasonLines, mostLines-around), f.Reasons, f.Led)+remedy)
 	return terminal.Wrap(text.String()+a.unnamed(f, text.String()), widthOf(a.Err))
 }
 
@@ -77,11 +79,11 @@ func (a *App) unnamed(f Failure, text string) string {
 	return "  " + a.Text("label.evidence", nil) + " " + EvidenceText(evidence) + "\n"
 }
 
-// codes are the codes of reasons in brackets.
-func codes(reasons []verdict.Reason) string {
+// marks are the codes of reasons in brackets, with --verbose.
+func (a *App) marks(reasons []verdict.Reason) string {
 	var out strings.Builder
 	for _, reason := range reasons {
-		out.WriteString(" [" + string(reason.Code) + "]")
+		out.WriteString(a.Mark(reason))
 	}
 	return out.String()
 }

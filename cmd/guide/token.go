@@ -100,11 +100,7 @@ func (c *conversation) logIn(ctx context.Context, t *heldToken) error {
 			t.name = name
 			return nil
 		}
-		description := "guide.login.description"
-		if t.asksForPassword() {
-			description = ""
-		}
-		i, err := c.pick(ctx, "guide.login.title", description, nil, 1, "guide.login.again", "guide.login.back")
+		i, err := c.pick(ctx, "guide.login.title", "guide.login.description", nil, 1, "guide.login.again", "guide.login.back")
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func printList(p *frame.Printer, o *listOptions, shown listView) {
 			fmt.Fprintln(p.Out, "  "+p.Text("list.other-object", messages.Args{"Class": messages.Own(o.Class), "Label": o.Label}))
 		}
 		for _, reason := range t.Reasons {
-			fmt.Fprintln(p.Out, "  "+colour.Doubt(p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]"+p.Answer(reason))
+			fmt.Fprintln(p.Out, "  "+colour.Doubt(p.ReasonText(reason, "summary"))+p.Mark(reason)+p.Answer(reason))
 		}
 	}
 }
@@ -59,7 +59,7 @@ func printByPurpose(p *frame.Printer, o *listOptions, shown listView) {
 	}
 	for _, t := range shown.Tokens {
 		for _, reason := range t.Reasons {
-			fmt.Fprintln(p.Out, colour.Doubt(p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]"+p.Answer(reason))
+			fmt.Fprintln(p.Out, colour.Doubt(p.ReasonText(reason, "summary"))+p.Mark(reason)+p.Answer(reason))
 		}
 	}
 }

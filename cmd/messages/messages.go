@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -158,10 +159,35 @@ func IDs(prefix string) []string {
 func (c *Catalog) Text(id string, args Args) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.text(id, args)
+}
+
+// Number writes a number as the language does. One that has to be typed again, or that a program reads, is not written so.
+func (c *Catalog) Number(n int) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.number(n)
+}
+
+// number groups the digits where there are five or more: a year and the length of a key are read without.
+func (c *Catalog) number(n int) string {
+	const group, shortest = 3, 10000
+	digits := strconv.Itoa(n)
+	if n < shortest {
+		return digits
+	}
+	for at := len(digits) - group; at > 0; at -= group {
+		digits = digits[:at] + c.text("number.separator", nil) + digits[at:]
+	}
+	return digits
+}
+
+// text is Text while the catalog is locked.
+func (c *Catalog) text(id string, args Args) string {
 	if err := c.parse(id); err != nil {
 		return id
 	}
-	text, err := c.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: args.data(), PluralCount: args.count()})
+	text, err := c.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: c.data(args), PluralCount: args.count()})
 	if err != nil && text == "" {
 		return id
 	}

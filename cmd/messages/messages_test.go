@@ -64,7 +64,7 @@ func TestTextsAreSound(t *testing.T) {
 				t.Errorf("%s has no form for the other numbers", where)
 			}
 			for form, text := range f {
-				if strings.TrimSpace(text) == "" || strings.TrimSpace(text) != text {
+				if strings.TrimSpace(text) != text && id != "number.separator" || text == "" {
 					t.Errorf("%s (%s) is empty, or has blanks around it", where, form)
 				}
 				for _, r := range text {

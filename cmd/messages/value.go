@@ -27,12 +27,12 @@ func (o own) Printable() string { return o.text }
 // It takes no foreign text.
 func Own(text string) Value { return own{text} }
 
-// data is what a template gets: numbers as numbers, all else as printable text.
-func (a Args) data() map[string]any {
+// data is what a template gets: numbers as the language writes them, all else as printable text.
+func (c *Catalog) data(a Args) map[string]any {
 	data := make(map[string]any, len(a))
 	for name, value := range a {
 		if number, is := value.(Number); is {
-			data[name] = int(number)
+			data[name] = c.number(int(number))
 		} else {
 			data[name] = value.Printable()
 		}

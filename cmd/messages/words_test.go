@@ -18,15 +18,26 @@ var avoided = map[string][]struct{ word, instead string }{
 	"es": {
 		{`\ben claro\b`, "sin cifrar"}, {`por omisión`, "por defecto"}, {`error estándar`, "salida de errores"}, {`dictamen`, "resultado"}, {`averiad`, "no funciona"},
 		{`certificado( del archivo)? (verificó|ha verificado)`, "se comprobó con el certificado"}, {`válido hasta \{`, "válido {{.Until}}"}, {`\bfichero`, "archivo"}, {`\bcertificación raíz`, "certificado raíz"}, {`autónoma`, "independiente"},
+		{`\b([Ll]a|[Uu]na|esta|misma) orden\b|órdenes`, "comando"}, {`ordenador|máquina`, "equipo"}, {`mitad pública`, "parte pública"}, {`dict[aá]men`, "resultado"}, {`\bficha\b`, "registro"},
+		{`certificado( del archivo)? (debe |no )?verifica`, "se comprueba con el certificado"}, {`[Ll]os datos (nombran|dan|la nombran|contienen)|las pruebas`, "lo observado"}, {`\bse nombra\b`, "se indica"},
+		{`fue terminad`, "se le ha puesto fin"}, {`quiere el PIN`, "pide el PIN"}, {`«`, "quotation marks as everywhere"}, {`env:NOMBRE|file:RUTA`, "env:NAME, file:PATH"},
 	},
 	"ca": {
 		{`\bfitxer`, "arxiu"}, {`\ben clar\b`, "sense xifrar"}, {`per omissió`, "per defecte"}, {`avariat`, "no funciona"}, {`final de la validesa`, "vàlid {{.Until}}"},
 		{`certificat( de l'arxiu)? ha verificat`, "s'ha comprovat amb el certificat"}, {`\b(el|del|al|de) arxiu`, "l'arxiu"}, {`\bsigui`, "siga"}, {`\beixi(r|da)\b`, "sortir"}, {`\b[Ff]irm(a|ar|at|e)\b`, "signar"}, {`malm(és|esa|ès)\b`, "danyat"}, {`\b[Dd]eseu\b`, "guardeu"}, {`\b[Cc]onsulteu (al|a l')`, "pregunteu"},
+		{`\b(digui|hagi|torni|treballi|lliuri|obtingui|pugui|distingeixi|designi|acabi|falti)n?\b`, "the subjunctive in -e, -a"}, {`\bsev(a|es)\b`, "seua"}, {`\baquí\b|\ballà\b`, "ací, allí"}, {`\bl'sortida`, "la sortida"},
+		{`\bix\b|\beixi[td]`, "surt, sortit"}, {`\bper (no )?[a-z·]+(ar|er|ir|ure)(-\S+)?\b`, "per a"}, {`\b(fer|feu|fa|fet) servir`, "usar"}, {`refus`, "rebutjar"}, {`\bdarrera?\b`, "últim"}, {`dict[aà]m`, "resultat"},
+		{`autònoma`, "independent"}, {`error estàndard`, "sortida d'errors"}, {`\bdes(a|ar|en)\b`, "guardar"}, {`\b[Cc]er(ca|queu)\b`, "buscar"}, {`s'anomena (dues|sense)`, "s'indica"}, {`meitat pública`, "part pública"},
+		{`\bfitxa`, "registre"}, {`màquina|\bequip\b`, "ordinador"}, {`les proves\b|Les dades (anomenen|donen|l'anomenen|contenen)`, "les dades observades"}, {`vol el PIN`, "demana el PIN"}, {`\bllegeix`, "llig"},
+		{`\btreure\b`, "traure"}, {`env:NOM\b|file:RUTA`, "env:NAME, file:PATH"}, {`certificat( de l'arxiu)? (ha de verificar|no verifica|verifica)`, "es comprova amb el certificat"}, {`«`, "quotation marks as everywhere"},
 	},
 	"fr": {
 		{`\ben clair\b`, "non chiffré"}, {`(^|[^e]) PIN\b`, "code PIN"}, {`Il n’en reste rien`, "aucun fichier inachevé"}, {`\b[Dd]onnez (--|le|la|un (chemin|mot))`, "indiquez"},
 		{`certificat( du fichier)? a vérifié`, "vérifiée avec le certificat"}, {`en panne"`, "ne fonctionne pas"}, {`valide jusqu’au \{`, "valide {{.Until}}"}, {`code code`, "code"},
-		{`[^\s\x{00A0}\x{202F}][;:!?](\s|$)`, "a blank before it"},
+		{`[^\x{00A0}\x{202F}][;:!?»]([\s,.)]|$)|«[^\x{00A0}\x{202F}]`, "a blank that no line ends at"}, {`(\b[LlDd]e|[Uu]n) PIN\b`, "code PIN"}, {`\bjeton`, "token"}, {`[a-zé]'[a-zéè]`, "’"},
+		{`moitié publique`, "partie publique"}, {`certificat( du fichier)? (ne |doit )?vérifi(e|er)\b`, "vérifiée avec le certificat"}, {`Les données (nomm|donn|la nomm|contien)|les indices`, "les constatations"}, {`veut le code`, "demande le code"},
+		{`machine`, "ordinateur"}, {`l’erreur standard`, "sortie d’erreur"}, {`env:NOM\b|file:CHEMIN`, "env:NAME, file:PATH"}, {`Rien (ne lui a|n’a été fait à)`, "n’a pas été touchée"}, {`sans chiffrement hors`, "toujours chiffrée"},
+		{`\bnomm(e|ez|ée?s?)\b`, "indiquer"}, {`d’incendie`, "exercice"}, {`\b[Tt]ap(ez|é|er)\b`, "saisir"},
 	},
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/fleet"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
@@ -261,6 +262,9 @@ func what(a *frame.App, part string, row rowView) string {
 	case row.State == nil:
 		return a.Text("report.backup-not-told", nil)
 	case slices.Contains([]string{string(archive.StateCannotLeave), string(archive.StateUnknown)}, *row.State) && row.Code != "":
+		if _, known := verdict.Lookup(verdict.Code(row.Code)); known {
+			return a.Because(a.Text("status.state."+*row.State, nil), verdict.Reason{Code: verdict.Code(row.Code)})
+		}
 		return a.Text("status.state."+*row.State, nil) + " [" + terminal.Printable(row.Code) + "]"
 	}
 	return a.Text("status.state."+*row.State, nil)

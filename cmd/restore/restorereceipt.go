@@ -93,7 +93,7 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 		fmt.Fprintln(p.Out, "  "+p.Text("restore.difference", messages.Args{"Attribute": messages.Own(d.Attribute.String()), "Wanted": messages.Own(valueText(d.Wanted)), "Found": messages.Own(valueText(d.Found))}))
 	}
 	for _, reason := range done.Notices {
-		fmt.Fprintf(p.Out, "  %s %s [%s]%s\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code, p.Answer(reason))
+		fmt.Fprintf(p.Out, "  %s %s%s%s\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), p.Mark(reason), p.Answer(reason))
 	}
 }
 

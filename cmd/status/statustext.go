@@ -58,14 +58,14 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	}
 	for _, t := range shown.Tokens {
 		for _, reason := range t.Reasons {
-			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": t.Label})+" "+p.ReasonText(reason, "summary"))+" ["+string(reason.Code)+"]"+p.Answer(reason))
+			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": t.Label})+" "+p.ReasonText(reason, "summary"))+p.Mark(reason)+p.Answer(reason))
 		}
 	}
 	printed := map[verdict.Code]bool{}
 	for _, reason := range explained {
 		if !printed[reason.Code] {
 			printed[reason.Code] = true
-			fmt.Fprint(p.Out, p.AllOfReasons(verdict.Reason{Code: reason.Code}))
+			fmt.Fprint(p.Out, p.ReasonsText(frame.General(reason)))
 		}
 	}
 	if len(shown.Expiring) > 0 {
@@ -103,8 +103,8 @@ func stateText(a *frame.App, key archive.KeyStatus) string {
 	} else if key.State == archive.StateUnknown && key.Verdict.Unsupported() {
 		text = a.Text("status.state.unsupported", nil)
 	}
-	if key.State == archive.StateCannotLeave || key.State == archive.StateUnknown {
-		text += " [" + view.FirstCode(key.Verdict) + "]"
+	if reasons := key.Verdict.Reasons; len(reasons) > 0 && (key.State == archive.StateCannotLeave || key.State == archive.StateUnknown) {
+		text = a.Because(text, reasons[0])
 	}
 	return text
 }

@@ -238,12 +238,12 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 	for _, reason := range explained {
 		if !printed[reason.Code] {
 			printed[reason.Code] = true
-			fmt.Fprint(p.Out, p.AllOfReasons(verdict.Reason{Code: reason.Code}))
+			fmt.Fprint(p.Out, p.ReasonsText(frame.General(reason)))
 		}
 	}
 }
 
-// outcomeText says what became of a copy, with the code that decided where it is not sound.
+// outcomeText says what became of a copy, with the reason where it is not sound.
 func (v *CheckedCopies) outcomeText(a *frame.App, c *bridge.CheckedCopy) string {
 	text := shortOutcome(a, c)
 	if c.Backup == nil && v.Directory != nil {
@@ -254,8 +254,12 @@ func (v *CheckedCopies) outcomeText(a *frame.App, c *bridge.CheckedCopy) string 
 
 func shortOutcome(a *frame.App, c *bridge.CheckedCopy) string {
 	text := a.Text("check.outcome."+string(c.Outcome), nil)
-	if !c.Sound() && len(c.Reasons) > 0 {
-		text += " [" + string(c.Reasons[0].Code) + "]"
+	switch {
+	case c.Sound() || len(c.Reasons) == 0:
+	case c.Outcome == bridge.CheckLocked: // which says the reason
+		text += a.Mark(c.Reasons[0])
+	default:
+		text = a.Because(text, c.Reasons[0])
 	}
 	return text
 }

@@ -75,11 +75,3 @@ func InvalidCopy(file string, err error) error {
 	}
 	return err
 }
-
-// FirstCode is the code that decided, empty where there is none.
-func FirstCode(judged verdict.Verdict) string {
-	if len(judged.Reasons) == 0 {
-		return ""
-	}
-	return string(judged.Reasons[0].Code)
-}

@@ -75,7 +75,7 @@ func PrintAnswers(p *frame.Printer, identities []Identity) {
 func PrintAnswer(p *frame.Printer, label foreign.Text, reasons []verdict.Reason) {
 	for _, reason := range reasons {
 		if reason.Code != verdict.ObjectUnreadable && reason.NamesFailedCall() {
-			fmt.Fprintln(p.Out, "  "+label.String()+" ["+string(reason.Code)+"]"+p.Answer(reason))
+			fmt.Fprintln(p.Out, "  "+p.Because(label.String(), reason)+p.Answer(reason))
 		}
 	}
 }
