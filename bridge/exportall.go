@@ -236,6 +236,9 @@ func (item *Item) backed() bool {
 // beside. A token that gives fewer than it says, because others hold some, makes fewer workers.
 func (r ExportAllRequest) sessionsFor(main *token.Session, work int) []*token.Session {
 	workers := min(runtime.GOMAXPROCS(0), work)
+	if !main.Slot.Concurrent() {
+		workers = 1
+	}
 	most, mostWriting := int(main.Slot.Token.MaxSessions), int(main.Slot.Token.MaxRWSessions)
 	if r.Each.DeleteKey {
 		if mostWriting > 0 {

@@ -3,10 +3,7 @@ package token
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-
-	"github.com/miekg/pkcs11"
 
 	"p11bridge/token/pki"
 )
@@ -49,56 +46,6 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 		return nil, err
 	}
 	return &Inventory{Module: s.module.Info, Token: *info, LoggedIn: s.LoggedIn, Mechanisms: mechanisms, Objects: objects, linker: l}, nil
-}
-
-// Objects reads every object that the session shows. There is one search: each costs many modules a look at every object.
-func (s *Session) Objects(ctx context.Context) ([]*Object, error) {
-	handles, err := s.find(ctx, "all objects")
-	if err != nil {
-		return nil, err
-	}
-	objects := make([]*Object, 0, len(handles))
-	reader := objectReader{session: s}
-	known := false
-	for _, handle := range handles {
-		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
-		}
-		object, err := reader.read(handle)
-		if code, known := CodeOf(err); known && code == CKRObjectHandleInvalid {
-			if err = s.gone(ctx, handle, err); err == nil {
-				continue
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, object)
-		known = known || object.Class.known()
-	}
-	if len(objects) > 0 && !known {
-		return nil, &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d objects, and none of a CKA_CLASS that is known", len(objects))}
-	}
-	return objects, nil
-}
-
-// gone is nil where an object was removed by somebody else since it was found. An object that is still listed could not be read:
-// it is not one that is not there.
-func (s *Session) gone(ctx context.Context, handle pkcs11.ObjectHandle, reading error) error {
-	handles, err := s.find(ctx, "all objects")
-	switch {
-	case err != nil:
-		return err
-	case slices.Contains(handles, handle):
-		return reading
-	}
-	return nil
-}
-
-// known reports whether the class is one of the specification's, or a vendor's own (PKCS#11 v3.1 §4.1.1).
-func (c Class) known() bool {
-	_, named := classNames[c]
-	return named || c >= 1<<31 && c < 1<<32
 }
 
 // mostUnhinted bounds the keys of a token that are asked for a signature although nothing has their CKA_ID: a card may need a

@@ -62,8 +62,10 @@ type Module struct {
 
 	functions *cryptoki.Functions // nil once closed
 	observer  Observer
-	ours      bool              // this Module initialised the library, so it finalises it
-	crypto11  *crypto11.Context // where it initialised the library, it finalises it
+	ours      bool // this Module initialised the library, so it finalises it
+	// concurrent: the library has agreed to be called by several threads at once, by CKR_OK to CKF_OS_LOCKING_OK (PKCS#11 v3.1 §5.4.1).
+	concurrent bool
+	crypto11   *crypto11.Context // where it initialised the library, it finalises it
 
 	listing sync.Mutex // exports have several sessions
 	listed  map[uint][]Mechanism
@@ -105,7 +107,11 @@ func Open(library Library, observer Observer) (*Module, error) {
 }
 
 func (m *Module) initialize() error {
-	err := m.call("C_Initialize", "", func() error { return m.functions.Initialize(m.Library.InitString) })
+	err := m.call("C_Initialize", "", func() error { return m.functions.Initialize(m.Library.InitString, true) })
+	m.concurrent = err == nil
+	if code, ok := CodeOf(err); ok && code == pkcs11.CKR_CANT_LOCK { // it is for one thread at a time
+		err = m.call("C_Initialize", "", func() error { return m.functions.Initialize(m.Library.InitString, false) })
+	}
 	if code, ok := CodeOf(err); ok && code == CKRCryptokiAlreadyInitialized {
 		return nil
 	}

@@ -2,9 +2,13 @@ package token
 
 import (
 	"errors"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/miekg/pkcs11"
+
+	"p11bridge/token/secret"
 )
 
 // What is asked for, by class and key type. CKA_VALUE is asked of certificates only: of a key it is the key.
@@ -66,13 +70,44 @@ var critical = map[Attribute]bool{CKASensitive: true, CKAExtractable: true, CKAV
 type objectReader struct {
 	session     *Session
 	unsupported map[kind]map[Attribute]CKR
+
+	certificates map[pkcs11.ObjectHandle]bool // what a search has found to be certificates: they are asked for CKA_VALUE at once
+	took         []time.Duration              // of the first call for each of the first objects
+}
+
+// clone is a reader over another session that has learnt the same.
+func (r *objectReader) clone(session *Session) *objectReader {
+	learnt := map[kind]map[Attribute]CKR{}
+	for k, codes := range r.unsupported {
+		learnt[k] = maps.Clone(codes)
+	}
+	return &objectReader{session: session, unsupported: learnt, certificates: r.certificates}
+}
+
+// firstAnswers is what the first call for an object gives.
+func (r *objectReader) firstAnswers(handle pkcs11.ObjectHandle) (map[Attribute][]byte, error) {
+	batch := everyAttribute
+	if r.certificates[handle] {
+		batch = kind{class: CKOCertificate}.wanted()
+	}
+	start := time.Now()
+	given, err := r.session.getGiven(handle, batch)
+	if len(r.took) < sampled {
+		r.took = append(r.took, time.Since(start))
+	}
+	class, told := Attributes{CKAClass: Answer{Value: given[CKAClass]}}.Ulong(CKAClass)
+	if r.certificates[handle] && (!told || Class(class) != CKOCertificate) {
+		secret.Wipe(given[CKAValue]) // the search was wrong about it, and it may be a key
+		delete(given, CKAValue)
+	}
+	return given, err
 }
 
 // unknownClass stands for a class that a token does not tell.
 const unknownClass = Class(^uint(0))
 
 func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
-	given, err := r.session.getGiven(handle, everyAttribute)
+	given, err := r.firstAnswers(handle)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,10 @@ func (i *Info) Same(other *Info) bool {
 	return i.Serial != "" && i.Serial == other.Serial && i.Label == other.Label && i.Manufacturer == other.Manufacturer && i.Model == other.Model
 }
 
+// Concurrent reports whether several sessions of the module may be used at once: it has agreed to be called by several threads, by CKR_OK
+// to C_Initialize with CKF_OS_LOCKING_OK. A module that was initialised by somebody else is not known to have.
+func (slot Slot) Concurrent() bool { return slot.module != nil && slot.module.concurrent }
+
 // Count is a number of sessions: zero where the token has no limit, Unknown where it does not say.
 type Count int64
 

@@ -45,11 +45,11 @@ p11b_result p11b_get_function_list(void *get, CK_FUNCTION_LIST **list)
 	return result;
 }
 
-p11b_result p11b_initialize(CK_FUNCTION_LIST *list, void *reserved)
+p11b_result p11b_initialize(CK_FUNCTION_LIST *list, CK_ULONG flags, void *reserved)
 {
 	CK_C_INITIALIZE_ARGS args;
 	memset(&args, 0, sizeof args);
-	args.flags = 2; /* CKF_OS_LOCKING_OK */
+	args.flags = flags;
 	args.reserved = reserved;
 	CALL(C_Initialize, &args);
 }

@@ -96,7 +96,7 @@ typedef struct { CK_RV rv; int missing; } p11b_result;
 typedef struct { CK_BYTE manufacturer[32], description[32]; CK_VERSION cryptoki, library; } p11b_info;
 
 p11b_result p11b_get_function_list(void *get, CK_FUNCTION_LIST **list);
-p11b_result p11b_initialize(CK_FUNCTION_LIST *list, void *reserved);
+p11b_result p11b_initialize(CK_FUNCTION_LIST *list, CK_ULONG flags, void *reserved);
 p11b_result p11b_finalize(CK_FUNCTION_LIST *list);
 p11b_result p11b_get_info(CK_FUNCTION_LIST *list, p11b_info *info);
 p11b_result p11b_get_slot_list(CK_FUNCTION_LIST *list, CK_SLOT *slots, CK_ULONG *count);

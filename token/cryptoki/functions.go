@@ -56,14 +56,18 @@ func carryOut(call func() C.p11b_result) error {
 	return nil
 }
 
-// Initialize calls C_Initialize with CKF_OS_LOCKING_OK. A module may keep the pointer to reserved, so that its copy is never
+// Initialize calls C_Initialize with CKF_OS_LOCKING_OK where several threads are to call it, and without where one at a time will. A module may keep the pointer to reserved, so that its copy is never
 // freed; it is NULL where reserved is empty.
-func (f *Functions) Initialize(reserved string) error {
+func (f *Functions) Initialize(reserved string, concurrent bool) error {
 	var kept unsafe.Pointer
 	if reserved != "" {
 		secret.Outside(func() { kept = unsafe.Pointer(C.CString(reserved)) })
 	}
-	return carryOut(func() C.p11b_result { return C.p11b_initialize(f.list, kept) })
+	var flags C.CK_ULONG
+	if concurrent {
+		flags = pkcs11.CKF_OS_LOCKING_OK
+	}
+	return carryOut(func() C.p11b_result { return C.p11b_initialize(f.list, flags, kept) })
 }
 
 // Finalize calls C_Finalize.

@@ -1,0 +1,132 @@
+/*
+ * slow: everything goes on to a real module, which seems to be far away, and how many threads are in it at once is counted.
+ *
+ *   P11SLOW_MODULE   the real module
+ *   P11SLOW_US       how many microseconds each call takes longer
+ *   P11SLOW_ONE      set: the module is for one thread. C_Initialize with CKF_OS_LOCKING_OK is refused with CKR_CANT_LOCK
+ *   P11SLOW_REPORT   C_Finalize writes here how many calls there were, and the most that were in the module at once
+ *   P11SLOW_SESSIONS how many sessions C_GetTokenInfo tells of, and C_OpenSession gives
+ *   P11SLOW_LIES     set: a search for certificates finds every object
+ */
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef unsigned long CK_ULONG, CK_RV;
+typedef CK_RV (*CK_FUNCTION)(); /* each takes what PKCS#11 says it takes */
+typedef struct { unsigned char major, minor; CK_FUNCTION functions[68]; } CK_FUNCTION_LIST;
+typedef struct { CK_FUNCTION callbacks[4]; CK_ULONG flags; void *reserved; } CK_C_INITIALIZE_ARGS;
+
+enum { INITIALIZE = 0, FINALIZE = 1, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, OPEN_SESSION = 12, CLOSE_SESSION = 13, FIND_OBJECTS_INIT = 26 };
+enum { CKR_CANT_LOCK = 0x0A, CKR_SESSION_COUNT = 0xB1, CKF_OS_LOCKING_OK = 2, MAX_SESSIONS_AT = 96 + sizeof(CK_ULONG) };
+
+static CK_FUNCTION_LIST *real, ours;
+static atomic_int inside, most, calls, sessions;
+
+static long number(const char *name)
+{
+	const char *text = getenv(name);
+	return text == NULL ? 0 : atol(text);
+}
+
+static void enter(void)
+{
+	int now = ++inside, before = most;
+	calls++;
+	while (now > before && !atomic_compare_exchange_weak(&most, &before, now))
+		;
+	if (number("P11SLOW_US") > 0)
+		usleep((useconds_t)number("P11SLOW_US"));
+}
+
+static CK_RV initialize(CK_C_INITIALIZE_ARGS *arguments)
+{
+	if (getenv("P11SLOW_ONE") != NULL && arguments != NULL && (arguments->flags & CKF_OS_LOCKING_OK) != 0)
+		return CKR_CANT_LOCK;
+	return real->functions[INITIALIZE](arguments);
+}
+
+static CK_RV finalize(void *reserved)
+{
+	FILE *report = fopen(getenv("P11SLOW_REPORT"), "w");
+	if (report != NULL) {
+		fprintf(report, "%d %d\n", calls, most);
+		fclose(report);
+	}
+	return real->functions[FINALIZE](reserved);
+}
+
+static CK_RV get_token_info(CK_ULONG slot, unsigned char *info)
+{
+	CK_RV rv = real->functions[GET_TOKEN_INFO](slot, info);
+	CK_ULONG limit = (CK_ULONG)number("P11SLOW_SESSIONS");
+	if (rv == 0 && limit != 0)
+		memcpy(info + MAX_SESSIONS_AT, &limit, sizeof limit);
+	return rv;
+}
+
+static CK_RV open_session(CK_ULONG slot, CK_ULONG flags, void *application, void *notify, CK_ULONG *session)
+{
+	CK_RV rv;
+	long limit = number("P11SLOW_SESSIONS");
+	if (++sessions > limit && limit != 0) {
+		sessions--;
+		return CKR_SESSION_COUNT;
+	}
+	if ((rv = real->functions[OPEN_SESSION](slot, flags, application, notify, session)) != 0)
+		sessions--;
+	return rv;
+}
+
+static CK_RV close_session(CK_ULONG session)
+{
+	sessions--;
+	return real->functions[CLOSE_SESSION](session);
+}
+
+static CK_RV find_objects_init(CK_ULONG session, void *template, CK_ULONG count)
+{
+	return real->functions[FIND_OBJECTS_INIT](session, template, getenv("P11SLOW_LIES") != NULL ? 0UL : count);
+}
+
+static CK_FUNCTION replaced[68] = {
+	[INITIALIZE] = (CK_FUNCTION)initialize, [FINALIZE] = (CK_FUNCTION)finalize, [GET_TOKEN_INFO] = (CK_FUNCTION)get_token_info,
+	[OPEN_SESSION] = (CK_FUNCTION)open_session, [CLOSE_SESSION] = (CK_FUNCTION)close_session, [FIND_OBJECTS_INIT] = (CK_FUNCTION)find_objects_init,
+};
+
+/* A call of number n: no function of PKCS#11 has more than eight arguments of the size of a pointer. */
+#define PASS(n) \
+	static CK_RV pass##n(CK_ULONG a, CK_ULONG b, CK_ULONG c, CK_ULONG d, CK_ULONG e, CK_ULONG f, CK_ULONG g, CK_ULONG h) \
+	{ \
+		CK_RV rv; \
+		enter(); \
+		rv = (replaced[n] != NULL ? replaced[n] : real->functions[n])(a, b, c, d, e, f, g, h); \
+		inside--; \
+		return rv; \
+	}
+#define TEN(t) PASS(t##0) PASS(t##1) PASS(t##2) PASS(t##3) PASS(t##4) PASS(t##5) PASS(t##6) PASS(t##7) PASS(t##8) PASS(t##9)
+#define NAMES(t) (CK_FUNCTION)pass##t##0, (CK_FUNCTION)pass##t##1, (CK_FUNCTION)pass##t##2, (CK_FUNCTION)pass##t##3, (CK_FUNCTION)pass##t##4, \
+	(CK_FUNCTION)pass##t##5, (CK_FUNCTION)pass##t##6, (CK_FUNCTION)pass##t##7, (CK_FUNCTION)pass##t##8, (CK_FUNCTION)pass##t##9
+TEN() TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) PASS(60) PASS(61) PASS(62) PASS(63) PASS(64) PASS(65) PASS(66) PASS(67)
+static const CK_FUNCTION passed[68] = {
+	NAMES(), NAMES(1), NAMES(2), NAMES(3), NAMES(4), NAMES(5), (CK_FUNCTION)pass60, (CK_FUNCTION)pass61, (CK_FUNCTION)pass62, (CK_FUNCTION)pass63,
+	(CK_FUNCTION)pass64, (CK_FUNCTION)pass65, (CK_FUNCTION)pass66, (CK_FUNCTION)pass67,
+};
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
+{
+	void *handle = dlopen(getenv("P11SLOW_MODULE"), RTLD_NOW | RTLD_LOCAL);
+	CK_RV (*get)(CK_FUNCTION_LIST **) = handle == NULL ? NULL : (CK_RV (*)(CK_FUNCTION_LIST **))dlsym(handle, "C_GetFunctionList");
+	CK_RV rv = get == NULL ? 5 : get(&real);
+	if (rv != 0)
+		return rv;
+	ours.major = real->major;
+	ours.minor = real->minor;
+	memcpy(ours.functions, passed, sizeof passed);
+	ours.functions[GET_FUNCTION_LIST] = (CK_FUNCTION)C_GetFunctionList;
+	*list = &ours;
+	return 0;
+}

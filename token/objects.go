@@ -1,0 +1,219 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/pkcs11"
+)
+
+const (
+	// sampled is how many objects are read before it is decided how the others are.
+	sampled = 16
+	// fewObjects is how many have to be left for more than one session, or for a search of the certificates, to be worth its calls.
+	fewObjects = 32
+	// mostReaders is how many sessions read objects at once.
+	mostReaders = 8
+	// slowCall is the time of a call from which on a module is worth to be called by several threads.
+	slowCall = 500 * time.Microsecond
+)
+
+// Objects reads every object that the session shows, in the order of the module's search.
+//
+// There is one search: each costs many modules a look at every object. Where many certificates are left, a second one says which they are,
+// and each is read by one call in place of two. Where the calls take long, the objects are read over several sessions at once; the result
+// is the same.
+func (s *Session) Objects(ctx context.Context) ([]*Object, error) {
+	handles, err := s.find(ctx, "all objects")
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{handles: handles, objects: make([]*Object, len(handles)), next: new(atomic.Int64)}
+	reader := &objectReader{session: s}
+	first := min(sampled, len(handles))
+	if err := r.read(ctx, reader, first); err != nil {
+		return nil, err
+	}
+	if len(handles)-first >= fewObjects {
+		if reader.certificates, err = s.certificatesAmong(ctx, handles, r.objects[:first]); err != nil {
+			return nil, err
+		}
+		if s.module.concurrent && median(reader.took) > slowCall {
+			err = r.readApart(ctx, reader)
+		}
+	}
+	if err == nil {
+		err = r.read(ctx, reader, len(handles))
+	}
+	if err != nil {
+		return nil, err
+	}
+	objects := slices.DeleteFunc(r.objects, func(o *Object) bool { return o == nil })
+	if len(objects) > 0 && !slices.ContainsFunc(objects, func(o *Object) bool { return o.Class.known() }) {
+		return nil, &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d objects, and none of a CKA_CLASS that is known", len(objects))}
+	}
+	return objects, nil
+}
+
+// reading is a list of handles that is being read. An object that went away meanwhile stays nil.
+type reading struct {
+	handles []pkcs11.ObjectHandle
+	objects []*Object
+	next    *atomic.Int64
+}
+
+// read reads what nobody has begun, up to an end.
+func (r *reading) read(ctx context.Context, reader *objectReader, end int) error {
+	for {
+		i := int(r.next.Load())
+		if i >= end {
+			return nil
+		}
+		if !r.next.CompareAndSwap(int64(i), int64(i+1)) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		object, err := reader.read(r.handles[i])
+		if code, known := CodeOf(err); known && code == CKRObjectHandleInvalid {
+			if err = reader.session.gone(ctx, r.handles[i], err); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return err
+		}
+		r.objects[i] = object
+	}
+}
+
+// readApart reads what is left over as many sessions as the token gives, this one among them. The first failure ends all of them.
+func (r *reading) readApart(ctx context.Context, main *objectReader) error {
+	readers, opened := r.readers(main)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	failures := make([]error, len(readers))
+	var running sync.WaitGroup
+	for i, reader := range readers {
+		running.Go(func() {
+			if failures[i] = r.read(ctx, reader, len(r.handles)); failures[i] != nil {
+				stop(failures[i])
+			}
+		})
+	}
+	running.Wait()
+	err := context.Cause(ctx)
+	for _, session := range opened {
+		if closing := session.Close(); err == nil && Lost(closing) {
+			err = closing
+		}
+	}
+	return err
+}
+
+// readers opens further sessions, each with a reader that has learnt what the main one has. A session that does not show an object as the
+// main one does is not used, and none is opened after it.
+func (r *reading) readers(main *objectReader) (readers []*objectReader, opened []*Session) {
+	readers = []*objectReader{main}
+	most := mostReaders
+	if limit := main.session.Slot.Token.MaxSessions; limit > 0 {
+		most = min(most, int(limit))
+	}
+	most = min(most, 1+(len(r.handles)-int(r.next.Load()))/2)
+	for len(readers) < most {
+		session, err := main.session.Slot.OpenSession(ReadOnly)
+		if err != nil {
+			break
+		}
+		opened = append(opened, session)
+		session.LoggedIn = main.session.LoggedIn
+		reader := main.clone(session)
+		if again, err := reader.read(r.handles[0]); err != nil || !sameAnswers(again, r.objects[0]) {
+			break
+		}
+		readers = append(readers, reader)
+	}
+	return readers, opened
+}
+
+// sameAnswers tells whether two readings gave the same.
+func sameAnswers(x, y *Object) bool {
+	if y == nil || len(x.Attributes) != len(y.Attributes) {
+		return false
+	}
+	for a, answer := range x.Attributes {
+		if other, there := y.Attributes[a]; !there || other.Code != answer.Code || !bytes.Equal(other.Value, answer.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// certificatesAmong searches for the certificates where many seem to be left. It gives none unless the search is right about every object that was
+// read: CKA_VALUE is asked of what it finds, and of a private key that would be the key.
+func (s *Session) certificatesAmong(ctx context.Context, handles []pkcs11.ObjectHandle, read []*Object) (map[pkcs11.ObjectHandle]bool, error) {
+	seen, others := 0, 0
+	for _, o := range read {
+		switch {
+		case o == nil:
+		case o.Class == CKOCertificate:
+			seen++
+		default:
+			others++
+		}
+	}
+	if others == 0 || seen*(len(handles)-len(read)) < len(read)*fewObjects/4 {
+		return nil, nil //nolint:nilnil // an empty answer, as of a search that finds nothing
+	}
+	found, err := s.find(ctx, CKOCertificate.String(), ulong(CKAClass, uint(CKOCertificate)))
+	if err != nil {
+		if _, given := CodeOf(err); given && !Lost(err) {
+			return nil, nil //nolint:nilnil // it can be done without
+		}
+		return nil, err
+	}
+	certificates := make(map[pkcs11.ObjectHandle]bool, len(found))
+	for _, handle := range found {
+		certificates[handle] = true
+	}
+	for _, o := range read {
+		if o != nil && certificates[o.handle] != (o.Class == CKOCertificate) {
+			return nil, nil //nolint:nilnil // a search that is not to be believed
+		}
+	}
+	return certificates, nil
+}
+
+// median is the time in the middle: a machine that is busy makes some calls slow, a module that is slow makes all.
+func median(took []time.Duration) time.Duration {
+	if len(took) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[len(sorted)/2]
+}
+
+// gone is nil where an object was removed by somebody else since it was found. An object that is still listed could not be read:
+// it is not one that is not there.
+func (s *Session) gone(ctx context.Context, handle pkcs11.ObjectHandle, reading error) error {
+	handles, err := s.find(ctx, "all objects")
+	switch {
+	case err != nil:
+		return err
+	case slices.Contains(handles, handle):
+		return reading
+	}
+	return nil
+}
+
+// known reports whether the class is one of the specification's, or a vendor's own (PKCS#11 v3.1 §4.1.1).
+func (c Class) known() bool {
+	_, named := classNames[c]
+	return named || c >= 1<<31 && c < 1<<32
+}
