@@ -96,7 +96,7 @@ func (e *MethodRefusedError) Error() string {
 	return "the key may leave in another way: " + string(e.Reason.Code)
 }
 
-// restricted tells that the request allows one way out only.
+// restricted reports whether the request allows one way out only.
 func (r ExportRequest) restricted() bool { return r.RequireShroud || r.Method != "" }
 
 // methods lists the ways out in the order in which they are tried.
@@ -149,7 +149,7 @@ func (r ExportRequest) carry(ctx context.Context, method verdict.Method) (*carri
 	return &carriedKey{key: key}, nil
 }
 
-// notCarried tells a method that the token will not do from a failure that ends everything.
+// notCarried tells apart a method that the token refuses and a failure that ends everything.
 func (r ExportRequest) notCarried(method verdict.Method, err error) error {
 	var refused *token.WrapError
 	var unsupported *pki.UnsupportedError

@@ -39,7 +39,7 @@ type CheckedCopy struct {
 	Err     error            // of CheckFailed
 }
 
-// Sound tells that the file is a valid copy.
+// Sound reports whether the file is a valid copy.
 func (c *CheckedCopy) Sound() bool { return c.Outcome == CheckRestored || c.Outcome == CheckVerified }
 
 // CheckedKey is a key in a copy. The method and the proof are empty for one that was not restored.

@@ -210,7 +210,7 @@ func (r CSRRequest) Judge(plan *CSRPlan, made *CSRResult) verdict.Verdict {
 	return verdict.JudgeKey(r.Inventory, r.Identity)
 }
 
-// CouldLeave tells whether a new key in the place of the plan's could leave the token, if it were asked for as one that may.
+// CouldLeave reports whether a new key in the place of the plan's could leave the token, if it were asked for as one that may.
 func (r CSRRequest) CouldLeave(plan *CSRPlan) bool {
 	kind := plan.Kind
 	if !plan.NewKey {

@@ -82,7 +82,8 @@ func assemble(info []byte, signer token.Signer, scheme requestScheme) ([]byte, e
 	return pki.AssembleRequest(info, scheme.Scheme, signature)
 }
 
-// cannotSign tells a token that does not sign so, and a signature that nobody can check here, from a token that failed.
+// cannotSign makes a *CannotSignError of a token that does not sign so, and of a signature that nobody can check here. The failure of a
+// token stays as it is.
 func cannotSign(err error) error {
 	if unsupported := (*pki.UnsupportedError)(nil); errors.As(err, &unsupported) {
 		return &CannotSignError{unsupported}

@@ -13,7 +13,7 @@ import (
 	"p11bridge/token/secret"
 )
 
-// KeyState tells what is known of a key that was to be destroyed.
+// KeyState is what is known of a key that was to be destroyed.
 type KeyState string
 
 // The states after a deletion that failed.

@@ -124,7 +124,7 @@ func (r ExportAllRequest) next(items []*Item) []*Item {
 	return queue
 }
 
-// Mismatched tells that the key may leave, and was shown to be another one than the certificate's: it has no backup.
+// Mismatched reports whether the key may leave, and was shown to be another one than the certificate's: it has no backup.
 func (item *Item) Mismatched() bool {
 	return item.Outcome == Refused && len(item.Verdict.Reasons) > 0 && item.Verdict.Reasons[0].Code == verdict.CertificateDoesNotMatchKey
 }
@@ -226,7 +226,7 @@ func (r ExportAllRequest) exportKey(ctx context.Context, stop context.CancelCaus
 	}
 }
 
-// backed tells that there is a proven backup.
+// backed reports whether there is a proven backup.
 func (item *Item) backed() bool {
 	return item.Outcome == UpToDate || item.Outcome == Exported && item.Result.Verified()
 }
@@ -296,7 +296,7 @@ func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session
 	}
 }
 
-// endsAll tells the failures that the next item would meet as well.
+// endsAll gives the failure if the next item would meet it as well.
 func endsAll(err error) error {
 	var file *archive.FileError
 	if errors.As(err, &file) && slices.Contains([]archive.FileFault{archive.NotWritable, archive.NoDirectory, archive.FileVolatile}, file.Fault) || token.Lost(err) {

@@ -52,7 +52,7 @@ type Item struct {
 	replaces bool // a file of that name is there and not to be relied on
 }
 
-// Undone tells that the item has no proven backup, though its key may leave, or may be one that may, or that it has to be looked after.
+// Undone reports whether the item has no proven backup, though its key may leave, or may be one that may, or that it has to be looked after.
 func (item *Item) Undone() bool {
 	return item.Err != nil || item.Outcome == WithoutCertificate || item.Mismatched() || item.Untried || item.Listed ||
 		item.Outcome == Refused && !item.Verdict.Known() || item.Result != nil && !item.Result.Settled()

@@ -19,7 +19,7 @@ type FileKey struct {
 	LocalKeyID []byte
 	// Certificate is the key's own; nil where there is none, or none that can be read.
 	Certificate *pki.Certificate
-	// Proven tells that the certificate is of this very key. A key that stays shrouded shows it only when it is used.
+	// Proven means that the certificate is of this very key. A key that stays shrouded shows it only when it is used.
 	Proven bool
 
 	index      int // in the contents

@@ -179,7 +179,7 @@ func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan,
 	return nil
 }
 
-// refusal tells an answer by which a token refuses what it was given, and has taken nothing, from a failure that ends everything.
+// refusal tells apart an answer by which a token refuses what it was given, and has taken nothing, and a failure that ends everything.
 func refusal(err error) (token.CKR, bool) {
 	var answer *token.AnswerError
 	code, known := token.CodeOf(err)

@@ -66,7 +66,7 @@ func contradicted(key *Object, public pki.PublicKey, err error) error {
 	return err
 }
 
-// wantsPIN tells a key that cannot be used, because nobody gives the PIN once more.
+// wantsPIN reports whether the key cannot be used because nobody gives the PIN once more.
 func (s *Session) wantsPIN(key *Object) bool {
 	return key.Attributes.Bool(CKAAlwaysAuthenticate) == True && s.Authenticate == nil
 }
@@ -95,7 +95,7 @@ func (s *Session) challenge(key *Object, public pki.PublicKey) (response, error)
 	return nil, cannot
 }
 
-// derives tells a key that may agree on a secret.
+// derives reports whether the key may agree on a secret.
 func (o *Object) derives() bool { return o.Attributes.Bool(CKADerive) == True }
 
 // signedChallenge is what a private key signed.

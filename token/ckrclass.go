@@ -64,7 +64,7 @@ var classes = map[CKR]class{
 
 func (c CKR) is(about class) bool { return classes[c]&about != 0 }
 
-// connectionLost tells the return values after which no further call on the session can succeed.
+// connectionLost reports whether no further call on the session can succeed after this return value.
 func connectionLost(c CKR) bool { return c.is(aboutConnection) }
 
 // Withheld reports whether it is one of the return values by which a token keeps one attribute to itself.
@@ -90,13 +90,13 @@ func (e *Error) Judges() bool {
 	return false
 }
 
-// cannotCompute tells CKR_HOST_MEMORY as the answer of a token that will not compute with a key: softokn gives it for curves that it does
+// cannotCompute reports whether this is CKR_HOST_MEMORY from a token that will not compute with a key: softokn gives it for curves that it does
 // not know, OpenSC for EC keys without a certificate. The session goes on.
 func (e *Error) cannotCompute() bool {
 	return e.Code == pkcs11.CKR_HOST_MEMORY && (e.Function == "C_SignInit" || e.Function == "C_Sign" || e.Function == "C_DeriveKey")
 }
 
-// SignsLater tells a failed C_Sign that may succeed once the key's certificate is on the token: OpenSC answers CKR_HOST_MEMORY for
+// SignsLater reports whether this C_Sign may succeed once the key's certificate is on the token: OpenSC answers CKR_HOST_MEMORY for
 // EC keys until then. The session goes on.
 func (e *Error) SignsLater() bool {
 	sign := e.Function == "C_Sign" || e.Function == "C_SignInit"

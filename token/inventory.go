@@ -114,7 +114,7 @@ func (s *Session) challengeApart(key *Object, public pki.PublicKey) (response, e
 	return answer, err
 }
 
-// answersUnasked tells a key that answers a challenge without a further question to the person.
+// answersUnasked reports whether the key answers a challenge without a further question to the person.
 func (o *Object) answersUnasked() bool {
 	return (o.Attributes.Bool(CKASign) != False || o.derives()) && o.Attributes.Bool(CKAAlwaysAuthenticate) != True
 }

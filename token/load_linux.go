@@ -109,5 +109,5 @@ func elfMachine() (elf.Machine, bool) {
 	return machine, known
 }
 
-// isPath tells a path from a bare file name.
+// isPath reports whether a name is a path, and not a file's name alone.
 func isPath(name string) bool { return strings.ContainsRune(name, filepath.Separator) }

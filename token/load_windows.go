@@ -115,7 +115,7 @@ func loads(path string) bool {
 	return true
 }
 
-// isPath tells a path from a bare file name.
+// isPath reports whether a name is a path, and not a file's name alone.
 func isPath(name string) bool { return strings.ContainsAny(name, `\/`) }
 
 // peMachines are the processors for which Windows libraries are built.

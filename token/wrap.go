@@ -48,7 +48,7 @@ func (a Attempt) String() string {
 // WrapError means that no mechanism carried the key out.
 type WrapError struct {
 	Attempts []Attempt
-	// AboutKey tells that the last answer refuses the key itself, so that no other mechanism was tried.
+	// AboutKey means that the last answer refuses the key itself, so that no other mechanism was tried.
 	AboutKey bool
 }
 

@@ -45,13 +45,13 @@ type Backup struct {
 // Path is where the PFX file is to be.
 func (b *Backup) Path() string { return filepath.Join(filepath.Dir(b.RecordPath), b.Record.File) }
 
-// Proven tells that the file is the one that was made, that its sealed password is there where it has one, and that it was shown then to
+// Proven reports whether the file is the one that was made, that its sealed password is there where it has one, and that it was shown then to
 // hold the key.
 func (b *Backup) Proven() bool {
 	return b.File == FileIntact && !b.PasswordLost() && b.Record.Proof.OfKey()
 }
 
-// UpToDate tells that the backup, which BackupOf found for the identity, is proven, and that the private key on the token is shown
+// UpToDate reports whether the backup, which BackupOf found for the identity, is proven, and that the private key on the token is shown
 // to be the one in it.
 func (b *Backup) UpToDate(identity token.Identity) bool { return b.Proven() && Shown(identity) }
 
@@ -61,7 +61,7 @@ func Shown(identity token.Identity) bool {
 	return identity.PrivateKey != nil && len(identity.Public.SPKI) > 0 && identity.LinkedBy != token.LinkedByID
 }
 
-// FileState tells what became of a backup's file.
+// FileState is what became of a backup's file.
 type FileState string
 
 // The states of a file.

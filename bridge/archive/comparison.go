@@ -92,7 +92,7 @@ func notNewer(group []dated, certificate *pki.Certificate) (dated, bool) {
 	return dated{}, false
 }
 
-// lacksRecord tells of a file that is named as the certificate's backup and has no record that can be read.
+// lacksRecord finds a file that is named as the certificate's backup and has no record that can be read.
 func (c *comparison) lacksRecord(certificateSHA256 string) (path, problem string, is bool) {
 	fingerprint := shortFingerprint(certificateSHA256)
 	if record, there := c.unreadable[fingerprint]; there {

@@ -105,7 +105,7 @@ func (f *folder) sync() error {
 	return err
 }
 
-// unsupported tells the answers by which a file system says that it does not know a call. ESPIPE is posix_fadvise's.
+// unsupported reports whether a file system answered that it does not know a call. ESPIPE is posix_fadvise's.
 func unsupported(err error) bool {
 	return slices.ContainsFunc([]error{unix.EINVAL, unix.ENOSYS, unix.ENOTSUP, unix.ESPIPE}, func(known error) bool { return errors.Is(err, known) })
 }

@@ -20,7 +20,7 @@ const (
 	MediumNetwork   Medium = "network"
 )
 
-// Volatile tells that a file is gone after the next start of the machine.
+// Volatile reports whether a file is gone after the next start of the machine.
 func (m Medium) Volatile() bool { return m == MediumTmpfs || m == MediumRamfs || m == MediumRAMDisk }
 
 // CheckLasting reports whether a file at the path outlives a start of the machine, with the medium that it would stand on. The

@@ -22,7 +22,7 @@ const (
 	ProofStructure Proof = "structure"
 )
 
-// OfKey tells that the proof was of the key, and not of the file's structure alone. A proof of another name, as a damaged
+// OfKey reports whether the proof was of the key, and not of the file's structure alone. A proof of another name, as a damaged
 // record may tell, is none.
 func (p Proof) OfKey() bool { return p == ProofIndependent || p == ProofOwn || p == ProofToken }
 

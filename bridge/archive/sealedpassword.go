@@ -26,7 +26,7 @@ type SealedPassword struct {
 	File       string     `json:"file"`   // its name, in the record's own directory
 	SHA256     string     `json:"sha256"` // of that file, hexadecimal
 	Recipients []SealedTo `json:"recipients"`
-	// Opened tells that it was opened again with a recipient's key when it was made. Else its form and its recipients were checked.
+	// Opened means that it was opened again with a recipient's key when it was made. Else its form and its recipients were checked.
 	Opened bool `json:"opened"`
 }
 
@@ -46,12 +46,12 @@ func (s *SealedPassword) sound() bool {
 	return err == nil && len(digest) == sha256.Size && safeName(s.File)
 }
 
-// safeName tells a name that leads to no other directory and is not hidden.
+// safeName reports whether a name leads to no other directory and is not hidden.
 func safeName(name string) bool {
 	return name != "" && !strings.HasPrefix(name, ".") && !strings.ContainsAny(name, "/\\\x00")
 }
 
-// passwordState tells what became of the sealed password of a backup; intact where it has none.
+// passwordState is what became of the sealed password of a backup; intact where it has none.
 func (b *Backup) passwordState() FileState {
 	s := b.Record.Sealed
 	if s == nil {
@@ -66,7 +66,7 @@ func (b *Backup) passwordState() FileState {
 	return FileIntact
 }
 
-// PasswordLost tells that the sealed password of the file is gone, or that another one stands there.
+// PasswordLost reports whether the sealed password of the file is gone, or that another one stands there.
 func (b *Backup) PasswordLost() bool { return b.Password == FileMissing || b.Password == FileChanged }
 
 // PasswordReason says that the sealed password is lost.

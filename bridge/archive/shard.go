@@ -59,7 +59,7 @@ func (s Shard) String() string {
 	return strconv.Itoa(s.Number) + "/" + strconv.Itoa(s.Of)
 }
 
-// Whole tells that nothing is divided.
+// Whole reports whether nothing is divided.
 func (s Shard) Whole() bool { return s == Shard{} }
 
 // shardBits is the size of the values that are divided: as many as the offsets of a file have.
@@ -83,14 +83,14 @@ func firstOf(part, of int) int64 {
 	return int64(quotient)
 }
 
-// holds tells whether a digest falls into the share.
+// holds reports whether a digest falls into the share.
 func (s Shard) holds(digest [sha256.Size]byte) bool {
 	value := int64(binary.BigEndian.Uint64(digest[:]) >> (64 - shardBits))
 	first, end := s.bounds()
 	return first <= value && value < end
 }
 
-// Holds tells whether an identity is in the share. It goes by the public key of the certificate, by which its files are named as well, so
+// Holds reports whether an identity is in the share. It goes by the public key of the certificate, by which its files are named as well, so
 // that all who would write the same file are in the same share. An identity without one goes by the key that is told, and one of which
 // nothing is told by its CKA_ID and label.
 func (s Shard) Holds(identity token.Identity) bool {
@@ -107,7 +107,7 @@ func (s Shard) Holds(identity token.Identity) bool {
 	return s.holds([sha256.Size]byte(named.Sum(nil)))
 }
 
-// HoldsBackup tells whether the key of a backup is in the share.
+// HoldsBackup reports whether the key of a backup is in the share.
 func (s Shard) HoldsBackup(b *Backup) bool {
 	digest, err := hex.DecodeString(b.Record.PublicKeySHA256)
 	if err != nil || len(digest) != sha256.Size { // no record that was read has such a one
@@ -136,7 +136,7 @@ func (s Shard) unreadable(records []UnreadableRecord) []UnreadableRecord {
 	return slices.DeleteFunc(slices.Clone(records), func(r UnreadableRecord) bool { return !s.HoldsFile(r.Path) })
 }
 
-// HoldsFile tells whether a file of which nothing but its name is known is in the share.
+// HoldsFile reports whether a file of which nothing but its name is known is in the share.
 func (s Shard) HoldsFile(path string) bool {
 	return s.holds(sha256.Sum256([]byte(filepath.Base(path))))
 }

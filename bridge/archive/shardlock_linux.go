@@ -70,7 +70,7 @@ func passDoor(file *os.File, kind int16) {
 	}
 }
 
-// isStill tells that the open file is the one that has the name.
+// isStill reports whether the open file is the one that has the name.
 func isStill(file *os.File, path string) bool {
 	held, err := file.Stat()
 	if err != nil {

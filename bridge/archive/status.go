@@ -50,12 +50,12 @@ type KeyStatus struct {
 	Reasons   []verdict.Reason
 }
 
-// Unknown tells that the tokens did not let it be found out what a key needs. A key of a kind that is not supported here is not meant.
+// Unknown reports whether the tokens did not let it be found out what a key needs. A key of a kind that is not supported here is not meant.
 func (s *BackupStatus) Unknown() bool {
 	return len(s.Hidden) > 0 || slices.ContainsFunc(s.Keys, func(key KeyStatus) bool { return key.State == StateUnknown && !key.Verdict.Unsupported() })
 }
 
-// NeedsAttention tells that something is to be done: a backup to be made, or a login to find out whether one is.
+// NeedsAttention reports whether something is to be done: a backup to be made, or a login to find out whether one is.
 func (s KeyStatus) NeedsAttention() bool {
 	return !slices.Contains([]BackupState{StateUpToDate, StateKeyGone, StateCannotLeave}, s.State)
 }
@@ -71,7 +71,7 @@ type BackupStatus struct {
 	Hidden     []*token.Inventory // tokens whose private keys nobody could see, or not all of them: nothing is known of what they need
 }
 
-// NeedsAttention tells that not everything that can be backed up is, or that a file is not what its record says.
+// NeedsAttention reports whether not everything that can be backed up is, or that a file is not what its record says.
 func (s *BackupStatus) NeedsAttention() bool {
 	spoiled := func(b *Backup) bool { return b.File != FileIntact || b.PasswordLost() }
 	return len(s.Unreadable) > 0 || slices.ContainsFunc(s.Keys, KeyStatus.NeedsAttention) || slices.ContainsFunc(s.Earlier, spoiled) ||

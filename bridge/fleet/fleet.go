@@ -70,7 +70,7 @@ type summary struct {
 	known  map[uint64]bool // the keys of a status, by their names
 }
 
-// speaks tells a summary that is missed where no newer one comes: not that of a token that may be another one by now, and has no keys.
+// speaks reports whether the summary is missed where no newer one comes: not that of a token that may be another one by now, and has no keys.
 func (s *summary) speaks() bool {
 	return s.Directory == "" && (tells(s.Serial) || s.total > 0 || s.Hidden != "")
 }
@@ -196,7 +196,7 @@ type Report struct {
 	Silent       []Statement // tokens whose document that counts is older than the time that was asked for, the oldest first; without their keys
 }
 
-// NeedsAttention tells that something is to be done. A key that cannot leave needs no backup.
+// NeedsAttention reports whether something is to be done. A key that cannot leave needs no backup.
 func (r *Report) NeedsAttention() bool {
 	return len(r.NeedsBackup)+len(r.NotKnown)+len(r.Ends)+len(r.Silent) > 0
 }

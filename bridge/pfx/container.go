@@ -39,7 +39,7 @@ type container struct {
 	wasDER  bool
 	// trailing counts the bytes behind the file.
 	trailing int
-	// another tells that they begin as a PFX does.
+	// another means that they begin as a PFX does.
 	another bool
 	count   bagCount
 	// broken is what is wrong with the content that the MAC is made over: only the MAC reports whether it is damage.

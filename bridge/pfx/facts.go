@@ -30,7 +30,7 @@ type Facts struct {
 	// Safes has one entry for each ContentInfo of the AuthenticatedSafe, KeyBags one for each key bag that was seen.
 	Safes   []Protection
 	KeyBags []Protection
-	// Counted tells that every safe was looked into, so that the numbers below are those of the whole file.
+	// Counted means that every safe was looked into, so that the numbers below are those of the whole file.
 	Counted      bool
 	Keys         int
 	Certificates int
@@ -38,17 +38,17 @@ type Facts struct {
 	OtherBags int
 	// Secrets counts the secret bags among them, which keytool writes for a secret key.
 	Secrets int
-	// ClearKey tells that a private key stands in clear: in a keyBag of a safe that is not encrypted.
+	// ClearKey means that a private key stands in clear: in a keyBag of a safe that is not encrypted.
 	ClearKey bool
 	// Iterations is the lowest count of all derivations seen, 0 where there is none.
 	Iterations int
-	// BER tells that the file is not DER, which some readers require.
+	// BER means that the file is not DER, which some readers require.
 	BER bool
 	// Trailing counts the bytes behind the file, which nothing protects.
 	Trailing int
-	// Another tells that the bytes behind the file begin as a PFX does. They are not read.
+	// Another means that the bytes behind the file begin as a PFX does. They are not read.
 	Another bool
-	// Broken tells that something within is not as RFC 7292 prescribes. Only the MAC reports whether it is damage.
+	// Broken means that something within is not as RFC 7292 prescribes. Only the MAC reports whether it is damage.
 	Broken bool
 	// Unsupported names the first algorithm that Decode would refuse, whatever the password.
 	Unsupported string

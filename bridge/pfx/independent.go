@@ -78,7 +78,7 @@ func openIndependently(file, password []byte) (pkcs8 []byte, chain [][]byte, err
 // independentMACs are those of go-pkcs12, with the derivation of RFC 7292 and with PBMAC1.
 var independentMACs = []string{"HMAC-SHA-1", "HMAC-SHA-256", "HMAC-SHA-512"}
 
-// independentlyReadable tells what can be told before go-pkcs12 does any work.
+// independentlyReadable finds what go-pkcs12 cannot read, before it does any work.
 func independentlyReadable(facts *Facts) error {
 	all := slices.Concat([]Protection{{facts.MAC, facts.MACIterations}}, facts.Safes, facts.KeyBags)
 	for _, p := range all {
@@ -105,7 +105,7 @@ func independentlyReadable(facts *Facts) error {
 	return nil
 }
 
-// explainIndependent tells a key or a certificate that crypto/x509 cannot parse, for which the errors have no type, from
+// explainIndependent tells apart a key or a certificate that crypto/x509 cannot parse, for which the errors have no type, and
 // a file that go-pkcs12 finds fault with.
 func explainIndependent(file, password []byte, cause error) error {
 	var notImplemented pkcs12.NotImplementedError

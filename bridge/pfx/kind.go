@@ -25,9 +25,9 @@ type Kind struct {
 	// Name is the format by the name of its specification or its program; empty where it is not known.
 	Name string
 	Key  KeyState
-	// Certificates tells that the format is for certificates.
+	// Certificates means that the format is for certificates.
 	Certificates bool
-	// PEM tells that it stands as text in blocks.
+	// PEM means that it stands as text in blocks.
 	PEM bool
 }
 
@@ -172,7 +172,7 @@ func recogniseDER(file []byte) Kind {
 	return recogniseKey(content)
 }
 
-// recogniseSigned tells an encrypted key from what is signed: certificates, requests, revocation lists.
+// recogniseSigned tells apart an encrypted key and what is signed: certificates, requests, revocation lists.
 func recogniseSigned(first, rest cryptobyte.String) Kind {
 	inner := first
 	if _, ok := readOID(&inner); ok {

@@ -55,7 +55,7 @@ type Key struct {
 	PKCS8 []byte
 	// Shrouded is a DER EncryptedPrivateKeyInfo (RFC 5958, section 3) under the file's password.
 	Shrouded []byte
-	// Locked tells that Decode could not open Shrouded: the key has another password than the file.
+	// Locked means that Decode could not open Shrouded: the key has another password than the file.
 	Locked bool
 	// FriendlyName is the friendlyName (RFC 2985, section 5.5.1), as UTF-8; empty when there is none.
 	FriendlyName string

@@ -81,7 +81,7 @@ func (e *RecipientError) Error() string {
 	return text
 }
 
-// PublicKeyText tells whether a text is an age or SSH public key itself, and no file's name.
+// PublicKeyText reports whether a text is an age or SSH public key itself, and no file's name.
 func PublicKeyText(text string) bool {
 	return strings.HasPrefix(text, "age1") || strings.HasPrefix(text, "ssh-") && strings.Contains(text, " ")
 }

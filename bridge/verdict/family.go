@@ -15,7 +15,7 @@ type Family struct {
 
 	// RefusesToWrap lists the key types that the family lists wrap mechanisms for and will not wrap.
 	RefusesToWrap []token.KeyType
-	// RefusesUnlistedEC tells that it will not wrap elliptic curve keys where the token lists no mechanism that uses them.
+	// RefusesUnlistedEC means that it will not wrap elliptic curve keys where the token lists no mechanism that uses them.
 	RefusesUnlistedEC bool
 	// Lies lists what the family's modules are known to say wrongly, for those who read evidence.
 	Lies []string

@@ -39,10 +39,10 @@ func (v Verdict) Known() bool {
 	return v.Exportable || !v.first(ObjectUnreadable, KeysHiddenUntilLogin, AttributesNotTold, KeyTypeUnsupported)
 }
 
-// Unsupported tells that the token may let the key leave, and that it is of a kind that no file can be made of here.
+// Unsupported reports whether the token may let the key leave, and that it is of a kind that no file can be made of here.
 func (v Verdict) Unsupported() bool { return !v.Exportable && v.first(KeyTypeUnsupported) }
 
-// Final tells that no way out is to be tried. A token that only lists no mechanism may still wrap:
+// Final reports whether no way out is to be tried. A token that only lists no mechanism may still wrap:
 // lists are incomplete behind remoting, and a wrap that was tried is the proof.
 func (v Verdict) Final() bool { return !v.Exportable && !v.first(NoWrappingMechanism) }
 
@@ -51,7 +51,7 @@ func (v Verdict) first(codes ...Code) bool {
 	return len(v.Reasons) > 0 && slices.Contains(codes, v.Reasons[0].Code)
 }
 
-// Empty tells that nothing was judged.
+// Empty reports whether nothing was judged.
 func (v Verdict) Empty() bool { return !v.Exportable && v.Method == "" && len(v.Reasons) == 0 }
 
 // Notices gives the reasons that are worth knowing whatever the verdict.
@@ -124,7 +124,7 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 	}
 }
 
-// issuedOthers tells the certificate of an authority that has issued others on the token: many programs give it the CKA_ID of the key
+// issuedOthers reports whether the certificate is an authority's that has issued others on the token: many programs give it the CKA_ID of the key
 // that they belong to.
 func issuedOthers(inventory *token.Inventory, certificate *pki.Certificate) bool {
 	return certificate != nil && certificate.IsCA && slices.ContainsFunc(inventory.Objects, func(o *token.Object) bool {
@@ -197,7 +197,7 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 	}
 }
 
-// addFamily tells the backup route of the token's own family, or that it has none.
+// addFamily adds the backup route of the token's own family, or that it has none.
 func (v *Verdict) addFamily(inventory *token.Inventory) {
 	family, known := FamilyOf(inventory)
 	if !known {
@@ -330,12 +330,12 @@ func UnreadReason(inventory *token.Inventory, o *token.Object) Reason {
 	return Because(ObjectUnreadable, append([]Fact{{"object", inventory.Token.URI().With(o).String()}}, faultFacts(o.Fault())...)...)
 }
 
-// NamesFailedCall tells a reason that says what a call answered in place of what was asked: whoever is told less for it is told why.
+// NamesFailedCall reports whether the reason names a call that failed. Whoever learns less because of it is to learn why.
 func (r Reason) NamesFailedCall() bool {
 	return slices.ContainsFunc(r.Evidence, func(f Fact) bool { return f.Name == "function" || f.Name == "answer" || f.Name == "answers" })
 }
 
-// FreePlace tells the place for a further token that SoftHSM always shows. It is no token that could be initialised.
+// FreePlace reports whether this is the place for a further token that SoftHSM always shows. It is no token that could be initialised.
 func FreePlace(info *token.Info) bool {
 	return !info.Flags.Has(token.CKFTokenInitialized) && info.Label == "" && info.Serial == "" && strings.HasPrefix(string(info.Manufacturer), "SoftHSM")
 }

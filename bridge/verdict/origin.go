@@ -55,7 +55,7 @@ func invented(inventory *token.Inventory) []token.Attribute {
 	return inventionTable[i].invents
 }
 
-// judgeOrigin tells a key that was born on the token from one whose original may still be somewhere. CKA_LOCAL=false
+// judgeOrigin tells apart keys that were generated on the token and keys whose original may still be somewhere. CKA_LOCAL=false
 // alone proves nothing: NSS says so of every key. What a module is known to invent says nothing either, and all flags false at
 // once is no answer: OpenSC 0.23 says so of keys that it generated.
 func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {

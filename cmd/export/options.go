@@ -68,7 +68,7 @@ func (o *exportOptions) check() error {
 	return frame.CheckSource("--password-source", o.password, frame.NewPasswordSources)
 }
 
-// sealing tells that every file gets a password of its own, which is sealed.
+// sealing reports whether every file gets a password of its own, which is sealed.
 func (o *exportOptions) sealing() bool { return len(o.sealTo) > 0 }
 
 // destinationRules are about one file or many, and what goes into it.

@@ -39,7 +39,7 @@ type App struct {
 	worker    *Worker       // nil where no module is opened
 	browser   bool          // the token is a browser's database
 	described []Description // the errors of commands
-	// documented tells that a document of --json is out.
+	// documented means that a document of --json is out.
 	documented bool
 	alone      func(*cobra.Command, []string) error
 	root       *cobra.Command

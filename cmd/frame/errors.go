@@ -201,7 +201,7 @@ func describeLogin(a *App, e *token.LoginError) Failure {
 	return a.Describe(e.Err)
 }
 
-// describeBlocked tells a login that the PIN is not the cause of as what it is: a failure of the token.
+// describeBlocked describes a login that did not fail because of the PIN as what it is: a failure of the token.
 func describeBlocked(a *App, e *BlockedError) Failure {
 	if e.Err != nil && len(e.Reasons) == 0 {
 		return a.Describe(e.Err)

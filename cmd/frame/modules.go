@@ -125,7 +125,7 @@ func (e *severalTokensError) Error() string {
 	return fmt.Sprintf("%d tokens and none named", len(e.Present))
 }
 
-// Meant tells whether --token, which is a label, a serial number or a URI, and the URI name the slot's token.
+// Meant reports whether --token, which is a label, a serial number or a URI, and the URI name the slot's token.
 func (a *App) Meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bool {
 	if named, err := token.ParseURI(a.TokenLabel); token.IsURI(a.TokenLabel) && (err != nil || !named.MatchesToken(module, slot)) {
 		return false

@@ -10,7 +10,7 @@ import (
 	"p11bridge/token/foreign"
 )
 
-// describeRemains tells the failure itself, then what it has left on the token, and how that is removed.
+// describeRemains says the failure itself, then what it has left on the token, and how that is removed.
 func describeRemains(a *App, e *token.RemainsError) Failure {
 	f := a.Describe(e.Err)
 	var parts []string
@@ -32,7 +32,7 @@ func describeRemains(a *App, e *token.RemainsError) Failure {
 	return f
 }
 
-// placed tells which files a worker that died had given their names.
+// saved names the files that a worker had finished before it died.
 func (a *App) saved(paths []string) string {
 	if len(paths) == 0 {
 		return ""
@@ -40,7 +40,7 @@ func (a *App) saved(paths []string) string {
 	return a.Text("remains.files", nil) + "\n" + PrintableList(paths)
 }
 
-// unfinished tells what a worker that died may have left on a token, by the names that it noted, where the token could not be
+// unfinished names what a worker that died may have left on a token, by the names that it noted, where the token could not be
 // looked at again.
 func (a *App) unfinished(names []string) string {
 	if len(names) == 0 {

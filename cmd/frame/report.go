@@ -22,7 +22,7 @@ type errorView struct {
 	Candidates []string         `json:"candidates"` // names that were offered
 }
 
-// report tells an error once, on standard error, and gives the exit code. With --json the result is the error's document, where
+// report shows an error once, on standard error, and gives the exit code. With --json the result is the error's document, where
 // none was out before.
 func (a *App) report(err error) int {
 	var reported *ReportedError

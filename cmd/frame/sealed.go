@@ -42,10 +42,10 @@ func (a *App) UnsealFlag(c *cobra.Command) {
 	c.Flags().StringArrayVar(&a.unsealing.with, "unseal-with", nil, a.Text("flag.unseal-with", nil))
 }
 
-// UnsealGiven tells that a key was named.
+// UnsealGiven reports whether a key was named.
 func (a *App) UnsealGiven() bool { return len(a.unsealing.with) > 0 }
 
-// IsSealed tells a source of passwords that are sealed; each that every PFX file has one of its own.
+// IsSealed reports whether a source gives passwords that are sealed, and whether each PFX file has one of its own.
 func IsSealed(source string) (sealed, each bool) {
 	kind, path, _ := strings.Cut(source, ":")
 	return kind == sealedKind, kind == sealedKind && path == ""
@@ -293,7 +293,7 @@ func (a *App) Recipients(given []string) ([]seal.Recipient, error) {
 	return recipients, seal.CheckRecipients(recipients, a.Now())
 }
 
-// EndsUnsealing tells an error that the next sealed password would meet as well: of the key, and not of what is sealed.
+// EndsUnsealing reports whether the next sealed password would meet the error as well: of the key, and not of what is sealed.
 func EndsUnsealing(err error) bool { return !errors.As(err, new(*bridge.SealedError)) }
 
 // sealErrors are about sealed passwords, those who shall open them, and the keys that do.

@@ -25,7 +25,7 @@ func (a *App) ShardFlag(flags *pflag.FlagSet) *ShardFlag {
 	return s
 }
 
-// Given tells that the flag was given; nil is one that was not. An empty value is one, too: of a variable that an engine did not set.
+// Given reports whether the flag was given; nil is one that was not. An empty value is one, too: of a variable that an engine did not set.
 func (s *ShardFlag) Given() bool { return s != nil && s.flag.Changed }
 
 // Shard is the share, or the whole where the flag was not given.

@@ -226,7 +226,7 @@ var (
 	NewPasswordSources = append(slices.Clone(pinSources), "generate")
 )
 
-// CheckSource tells a source that cannot be understood before anything else is done.
+// CheckSource refuses a source that cannot be understood, before anything else is done.
 func CheckSource(flag, text string, kinds []string) error {
 	if text == "" {
 		return nil

@@ -52,7 +52,7 @@ func (w *Worker) ObjectMissing(ctx context.Context, id string) error {
 // Error names the mistake by the end of its message id; the words are in the catalog.
 func (e *usageError) Error() string { return "usage: " + strings.TrimPrefix(e.id, "error.") }
 
-// flagError tells what is wrong with a flag by its name. What the user typed behind it is not repeated: it may be a secret
+// flagError names the flag and what is wrong with it. What the user typed behind it is not repeated: it may be a secret
 // that slipped into the wrong place.
 func (a *App) flagError(c *cobra.Command, err error) error {
 	a.command = c

@@ -172,7 +172,7 @@ func (a *App) ByHand(parent func(ctx context.Context) (Result, error), child fun
 // ToParent is where a child's work writes what its parent reads.
 func (w *Worker) ToParent() io.Writer { return w.out }
 
-// note tells an error that changes nothing.
+// note shows an error that changes nothing.
 func (a *App) note(err error) {
 	a.notice(a.Describe(err).Text(a))
 }

@@ -39,7 +39,7 @@ func (c *conversation) perform(ctx context.Context, arguments []string, secrets 
 	}
 }
 
-// show tells the command that did the work.
+// show prints the command that did the work.
 func (c *conversation) show(arguments []string) error {
 	return c.write("\n" + c.Text("guide.command", nil) + "\n  " + terminal.Whole(c.commandLine(arguments)))
 }

@@ -41,7 +41,7 @@ type judgement struct {
 
 func (j judgement) valid() bool { return j.Valid != nil && *j.Valid }
 
-// wrongPassword tells a password that does not open the file from a file that is no valid copy.
+// wrongPassword reports whether the password does not open the file, which may be a valid copy.
 func (j judgement) wrongPassword() bool {
 	for _, reason := range j.Reasons {
 		if reason.Code == verdict.PasswordIncorrect {

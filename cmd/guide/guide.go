@@ -73,7 +73,7 @@ func converse(ctx context.Context, a *frame.App, accessible bool) error {
 	return left(c.tasks(ctx))
 }
 
-// left tells a conversation that came to its end from one that a signal ended.
+// left tells apart a conversation that came to its end and one that a signal ended.
 func left(err error) error {
 	var interruption *supervise.Interruption
 	switch {

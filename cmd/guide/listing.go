@@ -173,7 +173,7 @@ func (i identity) reason() verdict.Reason {
 
 func (i identity) exportable() bool { return i.Verdict.Exportable != nil && *i.Verdict.Exportable }
 
-// hidden tells that a login has to come before the verdict.
+// hidden reports whether a login has to come before the verdict.
 func (i identity) hidden() bool { return i.reason().Code == verdict.KeysHiddenUntilLogin }
 
 // title is how the identity is called in a question: its name and whether it can be backed up, and whose certificate it is.

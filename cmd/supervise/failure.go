@@ -57,7 +57,7 @@ func (e *ModuleFailure) Error() string {
 // has returned since. Where the descriptor that the runtime says it on is closed as well, an exit is without a word.
 const descriptorsGone = "netpoll failed"
 
-// failureOf tells how a child ended that did not end in its own words.
+// failureOf finds how a child ended that could not say so itself.
 func failureOf(page *Page, state *os.ProcessState, said string) *ModuleFailure {
 	failure := &ModuleFailure{Cause: Exited}
 	failure.Module, failure.Function, _ = page.longest()

@@ -53,7 +53,7 @@ func openToAppend(path string, create int) (*os.File, error) {
 
 func isLink(err error) bool { return errors.Is(err, unix.ELOOP) }
 
-// isSpecial tells a directory, and a FIFO that nobody reads.
+// isSpecial reports whether the error is that of a directory, or of a FIFO that nobody reads.
 func isSpecial(err error) bool { return errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ENXIO) }
 
 // StampOf gives the numbers that change with a file, and whether it is a regular one.

@@ -70,7 +70,7 @@ func openToAppend(path string, create int) (*os.File, error) {
 
 func isLink(err error) bool { return errors.Is(err, errLink) }
 
-// isSpecial tells a directory.
+// isSpecial reports whether the error is that of a directory.
 func isSpecial(err error) bool { return errors.Is(err, syscall.EISDIR) }
 
 // StampOf gives the numbers that change with a file, and whether it is a regular one.

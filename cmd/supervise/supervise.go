@@ -18,7 +18,7 @@ import (
 // that opens one runs twice. The parent starts this program once more, with the same arguments, files and terminal, and
 // only watches; the child does all the work and leaves the name of each C_* call in the shared page.
 
-// childVariable tells the child where what is ours is: the call page, and the file for what Go's runtime says of a crash. It is
+// childVariable names for the child where what is ours is: the call page, and the file for what Go's runtime says of a crash. It is
 // for this program's own use.
 const childVariable = "P11BRIDGE_CHILD"
 
@@ -42,7 +42,7 @@ type Task struct {
 type Outcome struct {
 	Code    int
 	Printed string // the beginning of what its module printed
-	// Documented tells that a document of --json is out.
+	// Documented means that a document of --json is out.
 	Documented bool
 }
 

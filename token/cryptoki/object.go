@@ -111,7 +111,7 @@ func handleOf(call func() C.p11b_result, made *C.CK_OBJECT) (pkcs11.ObjectHandle
 	return pkcs11.ObjectHandle(*made), nil
 }
 
-// holdsKey tells the attributes of which a private key consists.
+// holdsKey reports whether a private key consists of the attribute.
 func holdsKey(a uint) bool {
 	return a == pkcs11.CKA_VALUE || a >= pkcs11.CKA_PRIVATE_EXPONENT && a <= pkcs11.CKA_COEFFICIENT
 }

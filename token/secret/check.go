@@ -64,7 +64,7 @@ func alternatesWithZero(text []byte) bool {
 	return false
 }
 
-// invisible tells of characters that show nothing. The two joiners are letters' company in Persian and in Indic scripts.
+// invisible reports whether a character shows nothing. The two joiners stand between letters in Persian and in Indic scripts.
 func invisible(r rune) bool {
 	const nonJoiner, joiner = 0x200C, 0x200D
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) || unicode.Is(unicode.Cf, r) && r != nonJoiner && r != joiner
