@@ -164,6 +164,7 @@ func (b *browser) keep(t *testing.T, name string) {
 
 // The widths at which pages are looked at, and the height of the first screen, in CSS pixels.
 const (
+	small       = 360
 	telephone   = 390
 	desk        = 1280
 	firstHeight = 844

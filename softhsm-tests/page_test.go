@@ -126,7 +126,7 @@ func (b *browser) checkPage(t *testing.T, without ...string) {
 		evaluate[bool](t, b, `document.querySelectorAll("details").forEach(d => d.open = true); return true`)
 		b.findings(t, "contrast in "+scheme, contrast)
 	}
-	for _, width := range []int64{telephone, desk} {
+	for _, width := range []int64{small, telephone, desk} {
 		b.size(t, width)
 		for name, body := range fits {
 			if !slices.Contains(without, name) {
