@@ -16,7 +16,7 @@ import (
 )
 
 // SealedIterations is the iteration count of a file whose password was made for it and sealed. Such a password cannot be guessed, so that
-// it needs no stretching; 1000 is the fewest that every reader takes (RFC 8018 section 4.2 asks for it, and OpenSSL's FIPS provider).
+// it needs no stretching; 1000 is the least that RFC 8018 section 4.2 recommends, and that NIST SP 800-132 asks for; every reader takes it.
 const SealedIterations = 1000
 
 // sealedGroups are the groups of five letters and digits of such a password: 150 bits.

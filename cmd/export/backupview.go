@@ -118,7 +118,7 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 	printRefused(p, colour, items)
 	printReasons(p, shown.Unread)
 	if !o.dryRun && shown.Counts.Exported > 0 {
-		fmt.Fprintln(p.Out, frame.IndentLines(p.Text("export-all.keep-safe", nil), "  "))
+		printKeepSafe(p, o, items)
 		noticeReaders(p, o)
 	}
 	if shown.Counts.Refused > 0 {

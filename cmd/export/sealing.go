@@ -2,10 +2,13 @@ package export
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"slices"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/token/foreign"
@@ -46,5 +49,19 @@ func printSealed(p *frame.Printer, receipt *bridge.ExportResult) {
 	}
 	if receipt.Iterations == bridge.SealedIterations {
 		p.Line("  ", messages.Args{"Few": messages.Number(receipt.Iterations)}, "export.sealed-iterations")
+	}
+}
+
+// printKeepSafe says what to do with many files. That nobody opened their sealed passwords is said once.
+func printKeepSafe(p *frame.Printer, o *exportOptions, items []*bridge.Item) {
+	id := "export-all.keep-safe"
+	if o.sealing() {
+		id = "export-all.keep-safe-sealed"
+	}
+	fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, nil), "  "))
+	if slices.ContainsFunc(items, func(item *bridge.Item) bool {
+		return item.Result != nil && item.Result.Sealed != nil && !item.Result.Sealed.Opened
+	}) {
+		printNotices(p, []verdict.Reason{{Code: verdict.SealedNotOpened}})
 	}
 }

@@ -113,7 +113,7 @@ func bench(ctx context.Context, p11bridge string, much extent) (err error) {
 	}
 	t.library = t.large.Library.Path
 	fmt.Printf("%s, %d cores; medians of %d alternating runs of whole processes, after one that does not count.\n", runtime.Version(), runtime.NumCPU(), t.runs)
-	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchFleet} {
+	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchSealed, benchFleet} {
 		if err := part(ctx, t); err != nil {
 			return err
 		}
