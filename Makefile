@@ -28,12 +28,14 @@ TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl 
 # A browser and pdftotext look at the HTML pages; Slurm runs several workers; from gpgsm on, programs that take PFX files.
 LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils slurm-wlm munge \
 	gpgsm gpg-agent curl openvpn strongswan-pki libstrongswan-standard-plugins nginx python3-cryptography
+# What builds the program for Windows, and runs it.
+WINDOWS_PACKAGES := $(TEST_PACKAGES) gcc-mingw-w64-x86-64 wine wine64
 BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
 
 # `go test`, run so that a skipped test fails, and with what it printed kept short. `make lint` has what go vet says.
 TESTED := CI=true $(GO) test -json -count=1 -vet=off -timeout 45m
 
-.PHONY: build demo test test-long sweep mutants packages lint bench bench-quick fuzz clean help toolchain namespaces
+.PHONY: build demo test test-long test-windows sweep mutants packages lint bench bench-quick fuzz clean help toolchain namespaces
 
 build: toolchain ## Build bin/p11bridge
 	$(GO) build -trimpath -buildvcs=$(VCS) -o bin/p11bridge ./cmd/p11bridge
@@ -54,6 +56,10 @@ test: toolchain build/testreport ## Run the tests; a skipped one is a failure
 test-long: toolchain packages namespaces build/testreport ## Run the tests that take minutes: many kills, a browser, the memory of processes
 	$(TESTED) -parallel 4 -run 'Long$$' ./... | build/testreport
 
+test-windows: toolchain build/testreport ## Build the program for Windows and run the scripts on it under wine
+	$(INSTALL) $(foreach package,$(WINDOWS_PACKAGES),'$(package)')
+	$(TESTED) -tags wine -parallel 4 -run '^TestWindows' ./softhsm-tests | build/testreport
+
 mutants: toolchain ## Break the lines that decide, one at a time: a test has to notice each
 	mkdir -p build
 	$(GO) build -C tools -o ../build/mutants ./mutants
@@ -69,6 +75,9 @@ build/testreport: $(wildcard tools/testreport/*.go)
 sweep: toolchain packages ## Fail every PKCS#11 call and every system call of every command, and look for lost keys
 	SWEEP=full $(GO) test -count=1 -timeout 120m -v -run '^TestSweep$$' ./softhsm-tests
 
+# What needs no PKCS#11 module and no C compiler keeps building for systems on which the program does not run yet.
+PURE_PACKAGES := ./token/secret ./token/keywrap ./token/foreign ./bridge/pfx/...
+
 lint: toolchain ## gofmt, go vet, staticcheck, the modules, and known vulnerabilities
 	unformatted=$$(gofmt -l .); if [[ $$unformatted ]]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
 	$(GO) mod tidy -diff
@@ -81,6 +90,10 @@ lint: toolchain ## gofmt, go vet, staticcheck, the modules, and known vulnerabil
 	$(GO) vet -C packaging/dist ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	GO='$(GO)' scripts/govulncheck
+	GOEXPERIMENT= GOOS=darwin CGO_ENABLED=0 $(GO) vet $(PURE_PACKAGES) ./token/pki
+	GOEXPERIMENT= GOOS=windows CGO_ENABLED=0 $(GO) vet $(PURE_PACKAGES) ./cmd/terminal
+	GOEXPERIMENT= GOOS=windows CGO_ENABLED=0 $(GO) build ./token/pki ./cmd/messages
+	$(GO) vet -tags wine ./softhsm-tests
 
 bench: ## Measure against pkcs11-tool and openssl, as ratios
 	$(INSTALL) $(BENCH_PACKAGES)

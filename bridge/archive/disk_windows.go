@@ -2,14 +2,14 @@ package archive
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"p11bridge/token/secret"
 )
 
 // The errors of this system that are asked for.
@@ -86,25 +86,12 @@ func (f *folder) create(name string, public bool) (*os.File, error) {
 	var security *windows.SecurityAttributes
 	if !public {
 		var err error
-		if security, err = ownerOnly(""); err != nil {
+		if security, err = secret.OwnerOnly(""); err != nil {
 			return nil, err
 		}
 	}
 	return openHandle(f.at(name), windows.GENERIC_READ|windows.GENERIC_WRITE, shared, security, windows.CREATE_NEW,
 		windows.FILE_ATTRIBUTE_NORMAL|windows.FILE_FLAG_OPEN_REPARSE_POINT)
-}
-
-// ownerOnly gives all rights to this process's user and none to anybody else. Flags of inheritance are those of SDDL.
-func ownerOnly(inheritance string) (*windows.SecurityAttributes, error) {
-	user, err := windows.GetCurrentProcessToken().GetTokenUser()
-	if err != nil {
-		return nil, fmt.Errorf("find out who runs this program: %w", err)
-	}
-	descriptor, err := windows.SecurityDescriptorFromString("D:P(A;" + inheritance + ";FA;;;" + user.User.Sid.String() + ")")
-	if err != nil {
-		return nil, fmt.Errorf("make an access list for the owner alone: %w", err)
-	}
-	return &windows.SecurityAttributes{Length: uint32(unsafe.Sizeof(windows.SecurityAttributes{})), SecurityDescriptor: descriptor}, nil
 }
 
 // open opens a file to read it. Windows has no way to leave its cache out that any size of reading allows.
@@ -154,7 +141,7 @@ func lock(file *os.File) error {
 
 // makeFolder makes a directory for its owner alone, and so what is made in it.
 func makeFolder(path string) error {
-	security, err := ownerOnly("OICI")
+	security, err := secret.OwnerOnly("OICI")
 	if err != nil {
 		return err
 	}

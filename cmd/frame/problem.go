@@ -59,6 +59,8 @@ func (a *App) causeWords(err error) string {
 		return a.Text("problem.cut-off", nil)
 	case errors.As(err, &system) && systemAnswers[system] != "":
 		return a.Text("system."+systemAnswers[system], nil)
+	case errors.As(err, &system) && ownAnswers[system] != "":
+		return a.Text("system."+ownAnswers[system], nil)
 	}
 	return OneLine(err)
 }

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"p11bridge/token/secret"
 )
 
 // shareMemory makes memory that another process can share; the file, which is no file, hands it over.
@@ -55,17 +57,31 @@ func monotonic() uint64 { return uint64(windows.DurationSinceBoot()) + 1 }
 // errLink means that a path is a symbolic link or another reparse point.
 var errLink = errors.New("a symbolic link or another reparse point")
 
-// openToAppend opens a file to add to it, and no link. A file that is begun is not opened to add to it, since it could not be cut off
-// then.
+// openToAppend opens a file to add to it, and no link. One that is begun is the owner's alone, and is not opened to add to it, since it
+// could not be cut off then.
 func openToAppend(path string, create int) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&(os.ModeSymlink|os.ModeIrregular) != 0 {
 		return nil, errLink
 	}
-	flags := os.O_RDWR | create
 	if create == 0 {
-		flags |= os.O_APPEND
+		return os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
 	}
-	return os.OpenFile(path, flags, 0o600)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, syscall.EISDIR
+	}
+	security, err := secret.OwnerOnly("")
+	if err != nil {
+		return nil, err
+	}
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, security, windows.OPEN_ALWAYS, windows.FILE_ATTRIBUTE_NORMAL, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(handle), path), nil
 }
 
 func isLink(err error) bool { return errors.Is(err, errLink) }

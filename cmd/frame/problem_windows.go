@@ -1,0 +1,16 @@
+package frame
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// ownAnswers are this system's answers that have no number of the standard library's, and the ends of the ids of their words.
+var ownAnswers = map[syscall.Errno]string{
+	windows.ERROR_DISK_FULL: "no-space", windows.ERROR_HANDLE_DISK_FULL: "no-space", windows.ERROR_DISK_QUOTA_EXCEEDED: "quota",
+	windows.ERROR_WRITE_PROTECT: "read-only", windows.ERROR_CRC: "input-output", windows.ERROR_IO_DEVICE: "input-output", windows.ERROR_GEN_FAILURE: "input-output",
+	windows.ERROR_SHARING_VIOLATION: "busy", windows.ERROR_LOCK_VIOLATION: "busy", windows.ERROR_FILENAME_EXCED_RANGE: "name-too-long",
+	windows.ERROR_BROKEN_PIPE: "pipe", windows.ERROR_NO_DATA: "pipe", windows.ERROR_NOT_ENOUGH_MEMORY: "memory", windows.ERROR_FILE_EXISTS: "exists",
+	windows.ERROR_CANT_RESOLVE_FILENAME: "links", windows.ERROR_PRIVILEGE_NOT_HELD: "not-permitted",
+}
