@@ -59,6 +59,8 @@ func loaderError(path string, err error) error {
 		fault = FaultDependency
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
 		fault = FaultNotReadable
+	case errors.Is(err, windows.ERROR_DLL_INIT_FAILED), errors.Is(err, windows.ERROR_NOACCESS): // DllMain refused, or crashed
+		fault = FaultFunctionList
 	case errors.Is(err, windows.ERROR_BAD_EXE_FORMAT):
 		fault = FaultWrongArchitecture
 	}

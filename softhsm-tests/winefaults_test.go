@@ -1,0 +1,161 @@
+//go:build wine
+
+package softhsmtests
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// initializes is a module whose C_Initialize does something, and which has no other function.
+func initializes(does string) string {
+	return `#include <windows.h>
+#include <stdio.h>
+#include <stdlib.h>
+#pragma pack(push, 1)
+static struct { unsigned char major, minor; void *functions[68]; } list;
+#pragma pack(pop)
+static unsigned long initialize(void *args) { (void)args; ` + does + ` return 5; }
+__declspec(dllexport) unsigned long C_GetFunctionList(void **out) { list.major = 2, list.minor = 40, list.functions[0] = initialize; *out = &list; return 0; }
+`
+}
+
+// whenLoaded is a library that does something as soon as it is loaded.
+func whenLoaded(does string) string {
+	return `#include <windows.h>
+BOOL WINAPI DllMain(HINSTANCE self, DWORD why, LPVOID reserved) { (void)self, (void)reserved; if (why == DLL_PROCESS_ATTACH) { ` + does + ` } return TRUE; }
+__declspec(dllexport) unsigned long C_GetFunctionList(void **out) { (void)out; return 5; }
+`
+}
+
+// TestWindowsModulesThatMisbehave wants each to be told in one error, by the call and by the name of the exception.
+func TestWindowsModulesThatMisbehave(t *testing.T) {
+	w := newWine(t)
+	directory := t.TempDir()
+	dll := func(name, source string, args ...string) string {
+		file, library := write(t, directory, name+".c", []byte(source)), filepath.Join(directory, name)
+		if out, err := exec.Command(mingw, append([]string{"-shared", "-o", library, file}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return library
+	}
+	refuses := initializes("")
+	narrow := dll("narrow.dll", refuses)
+	becomeNarrow(t, narrow)
+	dll("needed.dll", "__declspec(dllexport) int needed(void) { return 1; }")
+	needy := dll("needy.dll", "int needed(void); __declspec(dllexport) unsigned long C_GetFunctionList(void **out) { (void)out; return needed(); }", "-L"+directory, "-lneeded")
+	if err := os.Remove(filepath.Join(directory, "needed.dll")); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, module, want string }{
+		{"it refuses", dll("refuses.dll", refuses), `CKR_GENERAL_ERROR`},
+		{"it crashes", dll("crashes.dll", initializes("*(volatile int *)0 = 1;")), `EXCEPTION_ACCESS_VIOLATION \(0xC0000005\)[\s\S]*C_Initialize|C_Initialize[\s\S]*EXCEPTION_ACCESS_VIOLATION`},
+		{"it aborts", dll("aborts.dll", initializes("abort();")), `C_Initialize`},
+		{"it ends the process", dll("exits.dll", initializes("exit(0);")), `ended the program[\s\S]*C_Initialize|C_Initialize[\s\S]*ended`},
+		{"it hangs", dll("hangs.dll", initializes("Sleep(600000);")), `C_Initialize[\s\S]*(3|4) ?s`},
+		{"it prints", dll("prints.dll", initializes(`printf("noise\n"); fflush(stdout); DWORD n; WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "more\n", 5, &n, NULL);`)), `CKR_GENERAL_ERROR`},
+		{"it crashes when it is loaded", dll("early.dll", whenLoaded("*(volatile int *)0 = 1;")), `function list|C_GetFunctionList`},
+		{"it hangs when it is loaded", dll("late.dll", whenLoaded("Sleep(600000);")), `LoadLibraryExW`},
+		{"it is for 32 bits", narrow, `x86, 32-bit ≠ x64, 64-bit`},
+		{"it lacks a library", needy, `needed\.dll`},
+		{"it is no module", dll("plain.dll", "__declspec(dllexport) int f(void) { return 1; }"), `not a PKCS#11 module`},
+		{"it is a program", filepath.Join(w.directory, "p11bridge.exe"), `\[module-not-a-library\][\s\S]*\.dll`},
+		{"it is a text", write(t, directory, "text.dll", []byte("text")), `\[module-not-a-library\]`},
+		{"it is not there", filepath.Join(directory, "none.dll"), `\[module-missing\]`},
+		{"its name has blanks and umlauts", dll("Ümläut mit Leerzeichen.dll", refuses), `CKR_GENERAL_ERROR`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stdout, stderr, code := w.run(t, directory, []string{"LC_CTYPE=C.UTF-8"}, "list", "--timeout", "3s", "--module", test.module)
+			if code != 1 || stdout != "" || !regexp.MustCompile(test.want).MatchString(stderr) {
+				t.Errorf("exit code %d, nothing like %s in\n%s%s", code, test.want, stdout, stderr)
+			}
+			if errors := strings.Count(stderr, "p11bridge: "); errors != 1 {
+				t.Errorf("%d errors in\n%s", errors, stderr)
+			}
+		})
+	}
+}
+
+// becomeNarrow makes the header say that the library is for 32 bits (PE format, COFF file header).
+func becomeNarrow(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := binary.LittleEndian.Uint32(text[0x3c:]) + 4
+	binary.LittleEndian.PutUint16(text[header:], 0x14c) // IMAGE_FILE_MACHINE_I386
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWindowsFilesCross has what was written under wine opened by the programs of Linux, and what was written on Linux under wine.
+func TestWindowsFilesCross(t *testing.T) {
+	w, directory := newWine(t), t.TempDir()
+	if err := runMktoken("specimens", filepath.Join(directory, "token")); err != nil {
+		t.Fatal(err)
+	}
+	configuration := filepath.Join(directory, "token", "softhsm2.conf")
+	port, stop, err := w.serve(softHSM(t), configuration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	password := write(t, directory, "password.txt", []byte(testPassword+"\n"))
+	environment := []string{"P11APART=" + port, "P11BRIDGE_MODULE=" + softHSM(t), "SOFTHSM2_CONF=" + configuration, "LC_CTYPE=C.UTF-8",
+		"P11BRIDGE_PIN_SOURCE=file:" + filepath.Join(directory, "token", "pin.txt"), "P11BRIDGE_PASSWORD_SOURCE=file:" + password}
+	if stdout, stderr, code := w.run(t, directory, environment, "export", "dave", "-o", "wine.pfx"); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	linux := func(args ...string) {
+		command := exec.Command(args[0], args[1:]...)
+		command.Dir, command.Env = directory, append(os.Environ(), environment...)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
+	}
+	linux("p11bridge", "verify", "wine.pfx", "--against", "dave")
+	linux("openssl", "pkcs12", "-in", "wine.pfx", "-passin", "file:"+password, "-nodes", "-noout")
+	linux("keytool", "-list", "-storetype", "PKCS12", "-keystore", "wine.pfx", "-storepass", testPassword)
+	linux("pk12util", "-l", "wine.pfx", "-w", password)
+	linux("certtool", "--p12-info", "--inder", "--infile", "wine.pfx", "--password", testPassword)
+	linux("p11bridge", "export", "dave", "-o", "linux.pfx", "--iterations", "1000")
+	if stdout, stderr, code := w.run(t, directory, environment, "verify", "linux.pfx", "--against", "dave"); code != 0 || !strings.Contains(stdout, "valid copy") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// TestWindowsEndsTogether kills the parent while its child hangs in a module: nothing of the program stays.
+func TestWindowsEndsTogether(t *testing.T) {
+	w, directory := newWine(t), t.TempDir()
+	file, library := write(t, directory, "hangs.c", []byte(initializes(`FILE *f = fopen("reached", "w"); fclose(f); Sleep(600000);`))), filepath.Join(directory, "hangs.dll")
+	if out, err := exec.Command(mingw, "-shared", "-o", library, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	command := exec.Command(filepath.Join(w.directory, "p11bridge"), "list", "--module", library)
+	command.Dir, command.Env = directory, append(os.Environ(), w.environment()...)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the module is reached", func() error {
+		_, err := os.Stat(filepath.Join(directory, "reached"))
+		return err
+	})
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = command.Wait() // it was killed
+	eventually(t, "the child has ended", func() error {
+		if found, err := exec.Command("pgrep", "-f", "p11bridge.exe.* list --module "+library).Output(); err == nil {
+			return fmt.Errorf("it runs: %s", found)
+		}
+		return nil
+	})
+}
