@@ -30,7 +30,7 @@ func writePage(a *frame.App, target archive.Target, v *reportView) error {
 		if len(part.rows) == 0 {
 			continue
 		}
-		group := view.PageGroup{Rating: ratings[part.id], Verdict: title}
+		group := view.PageGroup{Rating: ratings[part.id]}
 		for _, row := range part.rows[:min(len(part.rows), mostShown)] {
 			group.Cards = append(group.Cards, view.PageCard{Items: []view.PageItem{itemOf(a, part.id, row)}})
 		}

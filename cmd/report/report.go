@@ -147,7 +147,7 @@ func runReport(ctx context.Context, a *frame.App, o *reportOptions) (frame.Resul
 		case o.csv:
 			p.Raw(table(shown))
 		case o.html != "":
-			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
+			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "report.written")
 		default:
 			printReport(p, shown)
 		}

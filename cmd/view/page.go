@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -157,7 +158,7 @@ func (p *Page) number() {
 					item := &card.Items[i]
 					item.ID, item.Rating, item.Labels = fmt.Sprintf("item-%d", items), group.Rating, p.Labels
 					if group.Rating != RatingNone {
-						contents = append(contents, PageItem{ID: item.ID, Rating: group.Rating, Heading: item.Heading, Note: group.Verdict})
+						contents = append(contents, PageItem{ID: item.ID, Rating: group.Rating, Heading: item.Heading, Note: cmp.Or(group.Verdict, item.Note)})
 					}
 				}
 			}

@@ -95,7 +95,7 @@ func everyPackageHas(t *testing.T) []string {
 		"lib/systemd/system/p11bridge-status.service", "lib/systemd/system/p11bridge-status.timer", "lib/systemd/system/p11bridge-backup.service",
 		"lib/systemd/system/p11bridge-backup.path", "lib/systemd/system/p11bridge-drill.service", "lib/systemd/system/p11bridge-drill.timer", "lib/sysusers.d/p11bridge.conf", "share/p11bridge/p11bridge.rules.yml",
 	}
-	for _, name := range []string{"copyright", "THIRD_PARTY", "changelog.gz", "sbom.cdx.json", "README.md", "watching.md", "runbook.md"} {
+	for _, name := range []string{"copyright", "THIRD_PARTY", "changelog.gz", "sbom.cdx.json", "README.md", "watching.md", "fleet.md", "runbook.md"} {
 		files = append(files, "share/doc/p11bridge/"+name)
 	}
 	commands := regexp.MustCompile(`(?m)^  ([a-z]+) `).FindAllStringSubmatch(section(output(t, binary(t), "--help"), "Commands:"), -1)
