@@ -21,6 +21,7 @@ func foreignRows(t *testing.T) []corpusRow {
 	f.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ec.key", "-subj", "/CN=foreign", "-days", "30", "-out", "ec.crt")
 	f.schemes()
 	f.passwords()
+	f.platforms()
 	f.keyTypes()
 	f.encodings()
 	f.certtool()
@@ -100,6 +101,19 @@ func (f *foreignFiles) passwords() {
 	}
 	f.pkcs12("no iterations", "pw", "valid", "-noiter", "-nomaciter")
 	f.pkcs12("names", "pw", "valid", "-name", "näme", "-caname", "x")
+}
+
+// platforms are files as the dialogues of operating systems write them: the ciphers, the counts, and the attributes of Windows.
+func (f *foreignFiles) platforms() {
+	old := []string{"-provider", "legacy", "-provider", "default", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1"}
+	with := func(args ...string) []string { return append(append([]string{}, old...), args...) }
+	f.pkcs12("as Windows before 2019 writes it", "pw", "valid", with("-certpbe", "PBE-SHA1-3DES", "-iter", "2000", "-LMK", "-CSP", "Microsoft Software Key Storage Provider", "-name", "te-0c6a4f5a-1111-2222-3333-444455556666")...)
+	f.pkcs12("as Windows since 2019 writes it", "pw", "valid", "-certpbe", "AES-256-CBC", "-keypbe", "AES-256-CBC", "-macalg", "sha256", "-iter", "2000", "-LMK", "-CSP", "Microsoft Enhanced RSA and AES Cryptographic Provider")
+	f.pkcs12("as macOS writes it", "pw", "valid", with("-certpbe", "PBE-SHA1-RC2-40", "-iter", "2048", "-nomaciter")...)
+	f.pkcs12("as old Android wants it", "pw", "valid", with("-certpbe", "PBE-SHA1-RC2-40")...)
+	for _, iterations := range []string{"1", "17", "1025"} {
+		f.pkcs12(iterations+" iterations", "pw", "valid", "-iter", iterations)
+	}
 }
 
 // keyTypes are keys of all kinds, certified by themselves.
@@ -225,6 +239,10 @@ func (f *foreignFiles) keytool() {
 	f.add("keytool: two keys", "testtest", "java.p12", "valid several-keys")
 	f.run("keytool", append([]string{"-genseckey", "-keyalg", "AES", "-keysize", "128", "-alias", "secret", "-keystore", "java.p12", "-storepass", "testtest"}, counts...)...)
 	f.add("keytool: two keys and a secret", "testtest", "java.p12", "valid several-keys other-contents")
+	generate("nomac.p12", "one", "-storetype", "PKCS12", "-keyalg", "EC", "-groupname", "secp256r1", "-J-Dkeystore.pkcs12.macAlgorithm=NONE")
+	f.add("keytool: no MAC", "testtest", "nomac.p12", "valid integrity-not-protected")
+	f.run("keytool", append([]string{"-genseckey", "-keyalg", "AES", "-keysize", "128", "-alias", "secret", "-keystore", "secret.p12", "-storetype", "PKCS12", "-storepass", "testtest"}, counts...)...)
+	f.add("keytool: a secret alone", "testtest", "secret.p12", "invalid no-private-key other-contents")
 	generate("legacy.p12", "one", "-storetype", "PKCS12", "-keyalg", "EC", "-groupname", "secp256r1", "-J-Dkeystore.pkcs12.legacy")
 	f.add("keytool: legacy", "testtest", "legacy.p12", "valid")
 	f.run("keytool", append([]string{"-importcert", "-noprompt", "-file", "ec.crt", "-alias", "ca", "-keystore", "trust.p12", "-storetype", "PKCS12", "-storepass", "testtest"}, counts...)...)

@@ -266,7 +266,19 @@ func (m *matrixToken) try(t *testing.T) {
 	t.Logf("%s: %d keys, %d checks", m.name, len(m.labels), m.checks)
 }
 
-// TestMatrixLong has SoftHSM, NSS, a TPM, and SoftHSM behind remoting.
+// throughProxy is a home directory with a configuration of p11-kit that knows SoftHSM alone.
+func throughProxy(t *testing.T, directory string) string {
+	t.Helper()
+	modules := filepath.Join(directory, "home", ".config", "pkcs11", "modules")
+	if err := os.MkdirAll(modules, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Dir(modules), "pkcs11.conf", []byte("user-config: only\n"))
+	write(t, modules, "softhsm.module", []byte("module: "+softHSM(t)+"\n"))
+	return filepath.Join(directory, "home")
+}
+
+// TestMatrixLong has SoftHSM, NSS, a TPM, and SoftHSM behind remoting and behind p11-kit-proxy.
 func TestMatrixLong(t *testing.T) {
 	t.Parallel()
 	t.Run("SoftHSM", func(t *testing.T) {
@@ -286,6 +298,14 @@ func TestMatrixLong(t *testing.T) {
 		r := newRemote(t)
 		m := &matrixToken{name: "remoting", environment: r.environment(), access: []string{"--module", r.module, "--token", "remote", "--pin-source", "file:" + r.file("token/pin.txt")}, directory: r.directory}
 		m.labels = planted(t, r.directory, []string{"SOFTHSM2_CONF=" + r.file("token/softhsm2.conf")}, softHSM(t), "remote", testPIN, "")
+		m.try(t)
+	})
+	t.Run("p11-kit-proxy", func(t *testing.T) {
+		p := newPlace(t, `token "matrix"`)
+		home := throughProxy(t, p.directory)
+		m := &matrixToken{name: "p11-kit-proxy", environment: append(p.environment, "HOME="+home), directory: p.directory,
+			access: []string{"--module", library(t, "p11-kit-proxy.so"), "--token", "matrix", "--pin-source", p.pin}}
+		m.labels = planted(t, p.directory, p.environment, softHSM(t), "matrix", testPIN, "")
 		m.try(t)
 	})
 	t.Run("TPM", func(t *testing.T) {
