@@ -3,6 +3,7 @@ package frame
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,6 +77,15 @@ var secretFlags = map[string]string{
 	"password": passwordFlag, "passphrase": passwordFlag, "passwd": passwordFlag, "pass": passwordFlag, "passin": passwordFlag, "passout": passwordFlag, "pw": passwordFlag, "p": passwordFlag,
 }
 
+// meantCommands and meantFlags are what other programs, and people, call what is there under another name.
+var (
+	meantCommands = map[string]string{
+		"backup": "export", "save": "export", "copy": "export", "import": "restore", "recover": "restore", "show": "list", "ls": "list", "keys": "list", "check": "verify", "test": "verify", "validate": "verify",
+		"rm": "delete", "remove": "delete", "destroy": "delete", "renew": "request", "csr": "request", "why": "diagnose", "debug": "doctor", "start": "guide", "wizard": "guide",
+	}
+	meantFlags = map[string]string{"output": "out", "outfile": "out", "overwrite": "force", "slot": "token", "library": "module", "lib": "module", "language": "lang", "silent": "quiet", "directory": "dir", "folder": "dir", "debug": "verbose"}
+)
+
 func (a *App) unknownFlag(c *cobra.Command, name string) error {
 	if word, args := a.firstWord(c); word != "" { // the flags may be right, and the command is not
 		return a.unknownCommand(word, args)
@@ -90,17 +100,27 @@ func (a *App) unknownFlag(c *cobra.Command, name string) error {
 	var known []string
 	for _, flags := range []*pflag.FlagSet{c.Flags(), c.InheritedFlags()} {
 		flags.VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden && (len(name) > 1 || strings.HasPrefix(f.Name, name)) {
+			if !f.Hidden && (len(name) > 1 || strings.HasPrefix(f.Name, name)) && !slices.Contains(known, f.Name) {
 				known = append(known, f.Name)
 			}
 		})
 	}
 	near := nearest(name, known)
-	if len(name) == 1 {
+	switch meant := meantFlags[name]; {
+	case len(name) == 1:
 		near = known[:min(len(known), mostNear)]
+	case slices.Contains(known, meant):
+		near = []string{meant}
 	}
 	for i := range near {
 		near[i] = "--" + near[i]
+	}
+	if !c.HasParent() { // a command with dashes before it
+		for _, command := range c.Commands() {
+			if command.Name() == name {
+				near = []string{name}
+			}
+		}
 	}
 	return &usageError{id: "error.flag-unknown", args: messages.Args{"Flag": messages.Own(dashed(name))}, near: near}
 }
@@ -128,7 +148,11 @@ func (a *App) unknownCommand(word string, _ []string) error {
 	for _, c := range a.root.Commands() {
 		known = append(known, c.Name())
 	}
-	return UsageAmong("error.unknown-command", messages.Args{"Command": foreign.Text(word)}, word, known)
+	args := messages.Args{"Command": foreign.Text(word)}
+	if meant := meantCommands[strings.ToLower(word)]; meant != "" {
+		return &usageError{id: "error.unknown-command", args: args, near: []string{meant}}
+	}
+	return UsageAmong("error.unknown-command", args, word, known)
 }
 
 // kindOf says what a flag takes, by an example.
