@@ -115,7 +115,7 @@ func (r CheckAllRequest) check(ctx context.Context, c *CheckedCopy, empty func(c
 	}
 	for n := 0; ; n++ {
 		request, none := r.verifyRequest(c, file, n)
-		before := c.Reasons
+		reasonsSoFar := c.Reasons
 		c.Reasons = nil
 		var err error
 		if empty == nil {
@@ -124,7 +124,7 @@ func (r CheckAllRequest) check(ctx context.Context, c *CheckedCopy, empty func(c
 			err = r.restoreCopy(ctx, c, request, empty)
 		}
 		if none() { // what came of the password before stands
-			c.Reasons = before
+			c.Reasons = reasonsSoFar
 			return nil
 		}
 		if err := r.settle(ctx, c, err); err != nil || !c.wrongPassword() {

@@ -122,9 +122,9 @@ func TestKeyThatDecryptsOnly(t *testing.T) {
 	}
 }
 
-// TestKeyThatTellsAnotherModulus has a key with the public attributes of another one, which could leave more easily: it takes neither
+// TestKeyWithAnotherModulus has a key with the public attributes of another one, which could leave more easily: it takes neither
 // the certificate nor the backup of the one that it is not.
-func TestKeyThatTellsAnotherModulus(t *testing.T) {
+func TestKeyWithAnotherModulus(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, `token "matrix"`)
 	key := newRSA(t)

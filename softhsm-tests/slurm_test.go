@@ -190,7 +190,7 @@ func TestSharesOnSlurmLong(t *testing.T) {
 	s.write(t, "worker.sh", `#!/bin/sh
 p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backups")+`' --iterations 100000 --pin-source '`+p.pin+`' --password-source '`+p.password+`' && : > done.$SLURM_ARRAY_TASK_ID
 `)
-	placed := func() int {
+	filesSoFar := func() int {
 		files, _, _ := p.backups(t)
 		return len(files)
 	}
@@ -203,7 +203,7 @@ p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backup
 			t.Fatal(err)
 		}
 		left = s.array(t, 4, []string{"1", "2", "3", "4"}, func(job string) {
-			until(t, "a file is placed", func() bool { return placed() > 0 })
+			until(t, "a file is placed", func() bool { return filesSoFar() > 0 })
 			for struck = 0; struck < 2; struck++ {
 				time.Sleep(mathrand.N(400 * time.Millisecond))
 				if out, err := s.command("scancel", "--full", "--signal=KILL", fmt.Sprintf("%s_%d", job, 2+struck)).CombinedOutput(); err != nil {
@@ -213,7 +213,7 @@ p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backup
 			}
 		})
 	}
-	t.Logf("the shares %q did not end well, and %d of %d files were placed", left, placed(), keys)
+	t.Logf("the shares %q did not end well, and %d of %d files were placed", left, filesSoFar(), keys)
 	p.whole(t)
 	for tries := 0; len(left) > 0; tries++ { // SoftHSM2 gives half a file to whoever logs in while another process does
 		if tries == 20 {
@@ -225,15 +225,15 @@ p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backup
 	if len(files) != keys || len(records) != keys || len(drafts) != 0 {
 		t.Errorf("%d files, %d records and the drafts %q for %d keys", len(files), len(records), drafts, keys)
 	}
-	before := modified(t, p.path("backups"))
+	original := modified(t, p.path("backups"))
 	for tries, left := 0, []string{"1", "2", "3"}; len(left) > 0; tries++ {
 		if tries == 20 {
 			t.Fatalf("the shares %q of 3 never end well", left)
 		}
 		left = s.array(t, 3, left, nil)
 	}
-	if after := modified(t, p.path("backups")); !slices.Equal(before, after) {
-		t.Errorf("divided by another number: %q became %q", before, after)
+	if after := modified(t, p.path("backups")); !slices.Equal(original, after) {
+		t.Errorf("divided by another number: %q became %q", original, after)
 	}
 	if _, err := os.Stat(filepath.Join(p.path("backups"), shardLocks)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the last worker left the locks: %v", err)

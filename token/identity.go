@@ -97,14 +97,14 @@ func readPublicKey(o *Object) (pki.PublicKey, bool) {
 		key, err := pki.ParsePublicKey(o.ProvenPublicKey)
 		return key, err == nil
 	}
-	if told, known := toldPublicKey(o); known && !o.refuted(told) {
-		return told, true
+	if stated, known := statedPublicKey(o); known && !o.refuted(stated) {
+		return stated, true
 	}
 	return pki.PublicKey{}, false
 }
 
-// toldPublicKey is what the object's attributes say.
-func toldPublicKey(o *Object) (pki.PublicKey, bool) {
+// statedPublicKey is what the object's attributes say.
+func statedPublicKey(o *Object) (pki.PublicKey, bool) {
 	if info := o.Attributes.Bytes(CKAPublicKeyInfo); len(info) > 0 {
 		if key, err := pki.ParsePublicKey(info); err == nil {
 			return key, true

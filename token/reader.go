@@ -95,8 +95,8 @@ func (r *objectReader) firstAnswers(handle pkcs11.ObjectHandle) (map[Attribute][
 	if len(r.took) < sampled {
 		r.took = append(r.took, time.Since(start))
 	}
-	class, told := Attributes{CKAClass: Answer{Value: given[CKAClass]}}.Ulong(CKAClass)
-	if r.certificates[handle] && (!told || Class(class) != CKOCertificate) {
+	class, known := Attributes{CKAClass: Answer{Value: given[CKAClass]}}.Ulong(CKAClass)
+	if r.certificates[handle] && (!known || Class(class) != CKOCertificate) {
 		secret.Wipe(given[CKAValue]) // the search was wrong about it, and it may be a key
 		delete(given, CKAValue)
 	}

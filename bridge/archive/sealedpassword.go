@@ -17,7 +17,7 @@ const (
 	// PasswordExtension ends the name of a sealed password, behind the whole name of its PFX file.
 	PasswordExtension = ".password"
 	// keptExtension ends the name of a sealed password that another one is about to replace, until the file that the other one opens is
-	// placed.
+	// saved.
 	keptExtension = ".old"
 )
 
@@ -86,21 +86,21 @@ func (b *Backup) PasswordPath() string {
 // PlaceBoth gives a sealed password and the file that it opens their names, in this order: both or neither. A sealed password that is
 // replaced is kept under another name until the file has its own, so that at no moment a file is there whose password is nowhere. The error
 // is that of Draft.Place; with SavedUncertain both files are given.
-func PlaceBoth(password, file *Draft) (placedPassword, placed *SavedFile, err error) {
+func PlaceBoth(password, file *Draft) (savedPassword, saved *SavedFile, err error) {
 	kept, err := password.keepReplaced()
 	if err != nil {
 		return nil, nil, errors.Join(err, password.Discard(), file.Discard())
 	}
-	placedPassword, uncertain := password.Place()
-	if placedPassword == nil {
+	savedPassword, uncertain := password.Place()
+	if savedPassword == nil {
 		return nil, nil, errors.Join(uncertain, kept.putBack(), file.Discard())
 	}
-	placed, err = file.Place()
-	if placed != nil {
-		return placedPassword, placed, errors.Join(uncertain, err, kept.remove())
+	saved, err = file.Place()
+	if saved != nil {
+		return savedPassword, saved, errors.Join(uncertain, err, kept.remove())
 	}
 	var refused *FileError
-	if errors.As(err, &refused) && placedPassword.Check() == nil { // the file did not get its name
+	if errors.As(err, &refused) && savedPassword.Check() == nil { // the file did not get its name
 		err = errors.Join(err, os.Remove(password.target.Path), kept.putBack())
 	}
 	return nil, nil, err

@@ -72,7 +72,7 @@ type summary struct {
 
 // speaks reports whether the summary is missed where no newer one comes: not that of a token that may be another one by now, and has no keys.
 func (s *summary) speaks() bool {
-	return s.Directory == "" && (tells(s.Serial) || s.total > 0 || s.Hidden != "")
+	return s.Directory == "" && (says(s.Serial) || s.total > 0 || s.Hidden != "")
 }
 
 // New begins. soon is the time from which on a certificate's end is worth no mention.
@@ -88,7 +88,7 @@ func (f *Fleet) Add(statement Statement) {
 	switch {
 	case statement.Directory != "":
 		f.keep("directory\x00"+statement.Directory+"\x00"+statement.URI+f.otherwise(statement), statement)
-	case tells(statement.Serial):
+	case says(statement.Serial):
 		f.keep(statement.URI, statement)
 	default:
 		f.addUnnamed(statement)
@@ -96,11 +96,11 @@ func (f *Fleet) Add(statement Statement) {
 }
 
 // tells reports whether a serial number tells tokens apart.
-func tells(serial string) bool { return strings.Trim(serial, "0 ") != "" }
+func says(serial string) bool { return strings.Trim(serial, "0 ") != "" }
 
 // otherwise tells tokens apart by their documents, where their serial numbers do not.
 func (f *Fleet) otherwise(statement Statement) string {
-	if tells(statement.Serial) {
+	if says(statement.Serial) {
 		return ""
 	}
 	return "\x00" + statement.Source
@@ -214,7 +214,7 @@ func (f *Fleet) Report(silent time.Time) *Report {
 			f.addNew(r, of, newer)
 		}
 		f.add(r, of)
-		if of.Directory == "" && tells(of.Serial) {
+		if of.Directory == "" && says(of.Serial) {
 			r.Tokens++
 		}
 		if said := of.URI + f.otherwise(of.Statement); of.speaks() && of.At.Before(silent) && !quiet[said] {

@@ -86,8 +86,8 @@ func TestTokensAlike(t *testing.T) {
 	}
 }
 
-// TestNotTold: a report says of no key more than a document did.
-func TestNotTold(t *testing.T) {
+// TestNothingKnown: a report says of no key more than a document did.
+func TestNothingKnown(t *testing.T) {
 	hidden := statement("a", 0, true, archive.StateUpToDate, 400)
 	hidden.Keys, hidden.Hidden = nil, verdict.KeysHiddenUntilLogin
 	another := statement("a", 0, false, "", 400)

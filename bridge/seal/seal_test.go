@@ -103,8 +103,8 @@ func faultOf(t testing.TB, err error) seal.OpenFault {
 // TestOpens: every recipient opens what was sealed to all of them, and nobody else does.
 func TestOpens(t *testing.T) {
 	_, ageRecipients, ageKeys := identity(t)
-	_, _, strangersKeys := identity(t)
-	stranger := newOfficer("stranger", 0)
+	_, _, otherKeys := identity(t)
+	other := newOfficer("stranger", 0)
 	all := append(append(read(t, officers()[0].certificate), read(t, officers()[1].certificate)...), ageRecipients...)
 	for _, transport := range seal.Transports() {
 		file := sealed(t, transport, all...)
@@ -118,20 +118,20 @@ func TestOpens(t *testing.T) {
 		if err := parsed.CheckAddresses(all); err != nil {
 			t.Error(err)
 		}
-		for _, fewer := range [][]seal.Recipient{all[1:], all[:2], append(all[:1:1], read(t, stranger.certificate)...)} {
+		for _, fewer := range [][]seal.Recipient{all[1:], all[:2], append(all[:1:1], read(t, other.certificate)...)} {
 			if err := parsed.CheckAddresses(fewer); err == nil {
 				t.Errorf("for %d others: believed", len(fewer))
 			}
 		}
-		for i, of := range [][]seal.Key{keys(t, officers()[0].key), keys(t, officers()[1].key), ageKeys, append(strangersKeys[:1:1], ageKeys...)} {
+		for i, of := range [][]seal.Key{keys(t, officers()[0].key), keys(t, officers()[1].key), ageKeys, append(otherKeys[:1:1], ageKeys...)} {
 			opened, err := parsed.Open(of...)
 			if err != nil || opened.Reveal() != password {
 				t.Errorf("%s, key %d: %v", transport, i, err)
 			}
 		}
-		for i, of := range [][]seal.Key{keys(t, stranger.key), strangersKeys} {
+		for i, of := range [][]seal.Key{keys(t, other.key), otherKeys} {
 			if _, err := parsed.Open(of...); faultOf(t, err) != seal.ForOthers {
-				t.Errorf("%s, stranger %d: %v", transport, i, err)
+				t.Errorf("%s, other %d: %v", transport, i, err)
 			}
 		}
 		if _, err := parsed.Open(); faultOf(t, err) != seal.NoKey {

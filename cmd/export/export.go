@@ -37,6 +37,31 @@ func NewCommand(a *frame.App) *cobra.Command {
 			return frame.AtMostOne("OBJECT")(c, args)
 		},
 	}
+	o.flags(a, c)
+	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
+		if !o.all && len(args) == 0 {
+			return frame.Result{}, w.ObjectMissing(ctx, "error.argument-missing")
+		}
+		if len(args) == 1 {
+			o.object = args[0]
+		}
+		o.iterationsGiven, o.passwordGiven, o.profileGiven = c.Flags().Changed("iterations"), c.Flags().Changed("password-source"), c.Flags().Changed("profile")
+		if err := o.check(); err != nil {
+			return frame.Result{}, err
+		}
+		if o.sealing() && o.deleteKey && !a.UnsealGiven() {
+			return frame.Result{}, bridge.ErrNotOpened
+		}
+		w.Writes, w.Exact = o.deleteKey && !o.dryRun, o.deleteKey
+		if o.all {
+			return runExportAll(ctx, w, o)
+		}
+		return runExport(ctx, w, o)
+	})
+	return c
+}
+
+func (o *exportOptions) flags(a *frame.App, c *cobra.Command) {
 	flags := c.Flags()
 	flags.BoolVar(&o.all, "all", false, a.Text("flag.all", nil))
 	flags.StringVar(&o.dir, "dir", "", a.Text("flag.dir", nil))
@@ -62,27 +87,6 @@ func NewCommand(a *frame.App) *cobra.Command {
 	flags.StringVar(&o.transport, "seal-transport", string(seal.OAEP), a.Text("flag.seal-transport", nil))
 	a.UnsealFlag(c)
 	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
-	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
-		if !o.all && len(args) == 0 {
-			return frame.Result{}, w.ObjectMissing(ctx, "error.argument-missing")
-		}
-		if len(args) == 1 {
-			o.object = args[0]
-		}
-		o.iterationsGiven, o.passwordGiven, o.profileGiven = c.Flags().Changed("iterations"), c.Flags().Changed("password-source"), c.Flags().Changed("profile")
-		if err := o.check(); err != nil {
-			return frame.Result{}, err
-		}
-		if o.sealing() && o.deleteKey && !a.UnsealGiven() {
-			return frame.Result{}, bridge.ErrNotOpened
-		}
-		w.Writes, w.Exact = o.deleteKey && !o.dryRun, o.deleteKey
-		if o.all {
-			return runExportAll(ctx, w, o)
-		}
-		return runExport(ctx, w, o)
-	})
-	return c
 }
 
 func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Result, error) {

@@ -96,19 +96,19 @@ func (c *cluster) rows(mark string) (rows [][]string) {
 	return rows
 }
 
-// TestDocumentsIntoPostgreSQLLong follows docs/fleet.md: documents of three tokens, one of them old and one with two documents, go into a
-// database of their own, and its answers are those of `p11bridge report`.
-func TestDocumentsIntoPostgreSQLLong(t *testing.T) {
+// documentsOfThree are documents of three tokens, one of them old and one with two documents, in a directory.
+func documentsOfThree(t *testing.T) (directory string) {
+	t.Helper()
 	d := newDemo(t)
-	documents := t.TempDir()
+	directory = t.TempDir()
 	status := func(file string) []byte {
-		command := exec.Command(binary(t), "status", "--dir", documents, "--json")
+		command := exec.Command(binary(t), "status", "--dir", directory, "--json")
 		command.Env = d.environment
 		text, err := command.Output()
 		if command.ProcessState.ExitCode() != 5 {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(documents, file), text, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, file), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return text
@@ -122,7 +122,7 @@ func TestDocumentsIntoPostgreSQLLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	variant := func(file string, replace ...string) {
-		if err := os.WriteFile(filepath.Join(documents, file), []byte(strings.NewReplacer(replace...).Replace(first)), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, file), []byte(strings.NewReplacer(replace...).Replace(first)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,6 +130,13 @@ func TestDocumentsIntoPostgreSQLLong(t *testing.T) {
 	variant("status-b.json", serial, "b\\\"quoted", document.Created, "2020-01-01T00:00:00Z") // a token that is silent, and a name that has to be escaped
 	variant("status-c.json", serial, serial+"0", `"never-made"`, `"up-to-date"`)              // a token whose URI begins as the first one's
 	variant("status-d.json", document.Created, "2021-01-01T00:00:00Z", `"never-made"`, `"file-missing"`)
+	return directory
+}
+
+// TestDocumentsIntoPostgreSQLLong follows docs/fleet.md: documents of three tokens, one of them old and one with two documents, go into a
+// database of their own, and its answers are those of `p11bridge report`.
+func TestDocumentsIntoPostgreSQLLong(t *testing.T) {
+	documents := documentsOfThree(t)
 	report := exec.Command("sh", "-c", binary(t)+" report status-*.json --json")
 	report.Dir = documents
 	text, err := report.Output()

@@ -35,7 +35,7 @@ func benchFleet(ctx context.Context, t tools) error {
 	if err := errors.Join(writing, in.Close(), report.Wait()); err != nil && (!errors.As(err, &partly) || partly.ExitCode() != 5) {
 		return fmt.Errorf("report: %w", err)
 	}
-	needy := t.tokens * (cannotLeave + neverMade + ending)
+	needy := t.tokens * (cannotLeave + neverMade + expiring)
 	if counted.lines != needy+1 {
 		return fmt.Errorf("report: %d lines, and not %d", counted.lines, needy+1)
 	}
@@ -51,7 +51,7 @@ func benchFleet(ctx context.Context, t tools) error {
 }
 
 // Of the keys of each token, these many cannot leave, were never backed up, and have a certificate that ends soon.
-const cannotLeave, neverMade, ending = 5, 1, 1
+const cannotLeave, neverMade, expiring = 5, 1, 1
 
 // writeFleet writes a status document of each token, a line each, as `status --json` has it.
 func writeFleet(to io.Writer, tokens int) (size int, err error) {
@@ -73,7 +73,7 @@ func writeFleet(to io.Writer, tokens int) (size int, err error) {
 				state, code, exportable = "cannot-leave", "key-not-extractable", false
 			case key < cannotLeave+neverMade:
 				state, code = "never-made", "backup-never-made"
-			case key < cannotLeave+neverMade+ending:
+			case key < cannotLeave+neverMade+expiring:
 				end = soon
 			}
 			if key > 0 {

@@ -123,7 +123,7 @@ func (s *InspectedSlot) ask(ctx context.Context, slot token.Slot) (result error)
 func needsPCSC(path string) bool {
 	name := filepath.Base(path)
 	for _, place := range usualPlaces {
-		known, _, _ := strings.Cut(filepath.Base(place.path), libraryEnding)
+		known, _, _ := strings.Cut(filepath.Base(place.path), librarySuffix)
 		if place.pcsc && strings.HasPrefix(name, known) {
 			return true
 		}

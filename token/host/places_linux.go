@@ -16,7 +16,7 @@ var softoknPlaces = []string{"libsoftokn3.so", "nss/libsoftokn3.so"}
 const (
 	softHSMLibrary = "libsofthsm"
 	pcscLibrary    = "libpcsclite.so"
-	libraryEnding  = ".so"
+	librarySuffix  = ".so"
 )
 
 // softHSMConfigurationFile is the system's own configuration of SoftHSM, and softHSMDirectory where it keeps tokens where the

@@ -19,7 +19,7 @@ var softoknPlaces = []string{`Mozilla Firefox\softokn3.dll`, `Mozilla Thunderbir
 const (
 	softHSMLibrary = "softhsm2"
 	pcscLibrary    = "winscard.dll"
-	libraryEnding  = ".dll"
+	librarySuffix  = ".dll"
 )
 
 // softHSMConfigurationFile and softHSMDirectory are where SoftHSM's installer for Windows puts its own.
