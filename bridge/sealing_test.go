@@ -28,8 +28,8 @@ func sealing(t *testing.T) (*Sealing, []seal.Key) {
 	return &Sealing{Recipients: recipients}, keys
 }
 
-// TestSealedIsOpenedBeforeTheKeyGoes: the only copy of a key is not left behind a password that nobody has opened.
-func TestSealedIsOpenedBeforeTheKeyGoes(t *testing.T) {
+// TestKeyStaysUntilSealedIsOpened: the only copy of a key is not left behind a password that nobody has opened.
+func TestKeyStaysUntilSealedIsOpened(t *testing.T) {
 	to, keys := sealing(t)
 	request := func(change func(*ExportRequest)) ExportRequest {
 		return leaving(func(r *ExportRequest) {
