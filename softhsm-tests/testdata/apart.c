@@ -54,7 +54,7 @@ typedef struct { CK_BYTE major, minor; void *functions[68]; } CK_FUNCTION_LIST;
 #pragma pack(pop)
 #endif
 enum {
-	CKR_OK = 0, CKR_ARGUMENTS_BAD = 0x7, CKR_DEVICE_REMOVED = 0x32, CKR_FUNCTION_NOT_SUPPORTED = 0x54, CKR_BUFFER_TOO_SMALL = 0x150,
+	CKR_OK = 0, CKR_ARGUMENTS_BAD = 0x7, CKR_DEVICE_REMOVED = 0x32, CKR_FUNCTION_NOT_SUPPORTED = 0x54, CKR_BUFFER_TOO_SMALL = 0x150, CKR_CRYPTOKI_ALREADY_INITIALIZED = 0x191,
 	INFO_SIZE = 88, SLOT_INFO_SIZE = 112, TOKEN_INFO_SIZE = 208, MECHANISM_INFO_SIZE = 24, SESSION_INFO_SIZE = 32,
 };
 
@@ -256,6 +256,8 @@ static CK_RV connected(void) {
 
 static CK_RV c_Initialize(void *args) {
 	(void)args;
+	if (server >= 0)
+		return CKR_CRYPTOKI_ALREADY_INITIALIZED;
 	CK_RV rv = connected();
 	return rv == CKR_OK ? plain(Initialize, 0, 0, NULL) : rv;
 }
@@ -268,6 +270,7 @@ static CK_RV c_Finalize(void *reserved) {
 #else
 	close(server);
 #endif
+	server = -1;
 	return rv;
 }
 
@@ -347,6 +350,13 @@ static CK_RV c_GetAttributeValue(CK_ULONG s, CK_ULONG o, CK_ATTRIBUTE *t, CK_ULO
 }
 
 static CK_RV c_SignInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) {
+	uint64_t wide[3]; /* the parameter of RSA-PSS is three numbers (CK_RSA_PKCS_PSS_PARAMS) */
+	CK_MECHANISM widened = {mech->mechanism, wide, sizeof wide};
+	if (NARROW && mech->parameter && mech->length == 3 * sizeof(CK_ULONG)) {
+		for (int i = 0; i < 3; i++)
+			wide[i] = ((CK_ULONG *)mech->parameter)[i];
+		mech = &widened;
+	}
 	message m = {.function = SignInit, .number = {s, key, mech->mechanism}, .size = {mech->length}, .absent = {mech->parameter == NULL}, .data = {mech->parameter}};
 	CK_RV rv = carry(&m, -1);
 	done(&m);
