@@ -30,7 +30,7 @@ LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils slurm-wlm munge \
 	gpgsm gpg-agent curl openvpn strongswan-pki libstrongswan-standard-plugins nginx python3-cryptography
 # What builds the program for Windows, and runs it.
 WINDOWS_PACKAGES := $(TEST_PACKAGES) gcc-mingw-w64-x86-64 wine wine64
-BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time
+BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time gcc libc6-dev
 
 # `go test`, run so that a skipped test fails, and with what it printed kept short. `make lint` has what go vet says.
 TESTED := CI=true $(GO) test -json -count=1 -vet=off -timeout 45m

@@ -31,10 +31,11 @@ const (
 type extent struct {
 	runs       int // odd, so that a median is one of them
 	identities int // of the large token
+	files      int // of the token whose keys are all exported
 	tokens     int // of the fleet
 }
 
-var whole, quick = extent{runs: 7, identities: 1000, tokens: 10_000}, extent{runs: 3, identities: 200, tokens: 1000}
+var whole, quick = extent{runs: 7, identities: 1000, files: 24, tokens: 10_000}, extent{runs: 3, identities: 200, files: 8, tokens: 1000}
 
 func main() {
 	var err error
@@ -113,7 +114,7 @@ func bench(ctx context.Context, p11bridge string, much extent) (err error) {
 	}
 	t.library = t.large.Library.Path
 	fmt.Printf("%s, %d cores; medians of %d alternating runs of whole processes, after one that does not count.\n", runtime.Version(), runtime.NumCPU(), t.runs)
-	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchSealed, benchFleet} {
+	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchReading, benchAll, benchLatency, benchSealed, benchFleet} {
 		if err := part(ctx, t); err != nil {
 			return err
 		}

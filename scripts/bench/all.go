@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"p11bridge/bridge/demo"
+	"p11bridge/bridge/pfx"
+)
+
+// on is a command of p11bridge's on a token.
+func (t tools) on(place demo.Place, module string, args ...string) []string {
+	return append(append([]string{t.p11bridge}, args...), "--module", module, "--token", "bench", "--pin-source", "file:"+place.PINFile())
+}
+
+// benchReading sets what reads a token, or what was read of it, beside the list of the same token.
+func benchReading(ctx context.Context, t tools) error {
+	snapshot := filepath.Join(t.scratch, "snapshot.json")
+	fmt.Printf("\nWhat reads %d identities, beside their list\n", t.identities+2)
+	for _, row := range []struct {
+		name    string
+		command []string
+	}{
+		{"p11bridge snapshot", t.on(t.large, t.library, "snapshot", "--force", "-o", snapshot)},
+		{"p11bridge diagnose --from", []string{t.p11bridge, "diagnose", "--from", snapshot}},
+	} {
+		ours, list, err := t.compare(ctx, t.large, row.command, t.list(t.large, t.library), nil)
+		if err != nil {
+			return err
+		}
+		printTable(row.name, ours, "p11bridge list", list, 0)
+	}
+	return nil
+}
+
+// derivations is the CPU time in which one file is written and proven, with everything in memory: little but key derivations.
+func derivations(ctx context.Context, rounds int) (time.Duration, error) {
+	password := []byte("bench-password")
+	contents, err := specimen()
+	if err != nil {
+		return 0, err
+	}
+	var costs []time.Duration
+	for range rounds {
+		cost, err := cpu(func() error {
+			file, err := pfx.Encode(ctx, rand.Reader, contents, password, pfx.Options{})
+			if err != nil {
+				return err
+			}
+			_, _, err = pfx.ReadEncoded(file, password)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+		costs = append(costs, cost)
+	}
+	return middle(costs), nil
+}
+
+// benchAll exports all keys of a token: by one run, again where all is up to date, and by workers with shares.
+func benchAll(ctx context.Context, t tools) error {
+	place, err := newToken(ctx, filepath.Join(t.scratch, "all"), t.files-1)
+	if err != nil {
+		return err
+	}
+	alone, err := derivations(ctx, t.runs)
+	if err != nil {
+		return err
+	}
+	directory, password := filepath.Join(t.scratch, "backups"), "file:"+place.PINFile()
+	export := t.on(place, t.library, "export", "--all", "--dir", directory, "--password-source", password)
+	fmt.Printf("\nExport of all %d keys; the derivations of one file alone take %.3f s of CPU\n", t.files, alone.Seconds())
+	for _, row := range []struct {
+		name    string
+		command []string
+	}{{"p11bridge export --all", export}, {"p11bridge verify --dir", []string{t.p11bridge, "verify", "--dir", directory, "--password-source", password}}} {
+		c, err := t.measure(ctx, place, nil, row.command)
+		if err != nil {
+			return err
+		}
+		ratio := c.cpu.Seconds() / float64(t.files) / alone.Seconds()
+		fmt.Printf("  %-28s %7.3f s wall %7.2f s CPU, %5.2f of the derivations alone\n", row.name, c.wall.Seconds(), c.cpu.Seconds(), ratio)
+	}
+	for _, row := range []struct {
+		name    string
+		command []string
+	}{{"the same, nothing to do", export}, {"p11bridge status", t.on(place, t.library, "status", "--dir", directory)}} {
+		ours, list, err := t.compare(ctx, place, row.command, t.list(place, t.library), nil)
+		if err != nil {
+			return err
+		}
+		printTable(row.name, ours, "p11bridge list", list, 0)
+	}
+	return t.benchShards(ctx, place, export, directory, alone)
+}
+
+// benchShards exports all keys by 1, 2 and 4 workers.
+func (t tools) benchShards(ctx context.Context, place demo.Place, export []string, directory string, alone time.Duration) error {
+	fmt.Printf("\nWorkers with shares, one core each, on %d cores: throughput as a share of the derivations alone\n", runtime.NumCPU())
+	for _, workers := range []int{1, 2, 4} {
+		if err := os.RemoveAll(directory); err != nil {
+			return err
+		}
+		wall, err := t.share(ctx, place, export, workers)
+		if err != nil {
+			return err
+		}
+		ideal := alone.Seconds() * float64(t.files) / float64(min(workers, runtime.NumCPU()))
+		fmt.Printf("  workers: %-19d %7.3f s wall, %5.2f\n", workers, wall.Seconds(), ideal/wall.Seconds())
+	}
+	return nil
+}
+
+// share runs so many workers at once. One that fails is run again, as an engine does: SoftHSM2 gives half a file to whoever logs in while
+// another process does.
+func (t tools) share(ctx context.Context, place demo.Place, export []string, workers int) (time.Duration, error) {
+	const tries = 20
+	failures := make([]error, workers)
+	start := time.Now()
+	var running sync.WaitGroup
+	for i := range workers {
+		running.Go(func() {
+			command := append(slices.Clone(export), "--shard", strconv.Itoa(i+1)+"/"+strconv.Itoa(workers))
+			for range tries {
+				if _, failures[i] = t.run(ctx, place, []string{"GOMAXPROCS=1"}, command); failures[i] == nil {
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	wall := time.Since(start)
+	for _, err := range failures {
+		if err != nil {
+			return 0, err
+		}
+	}
+	return wall, nil
+}
+
+// latencyAim is what a list of 100 identities may take, in seconds, where each call takes 10 ms longer.
+const latencyAim = 1.3
+
+// benchLatency lists a token whose module seems to be far away. Its keys are of P-256, and each is asked for a signature, since it does not
+// tell its public half: four calls that a key of RSA does not cost.
+func benchLatency(ctx context.Context, t tools) error {
+	module := filepath.Join(t.scratch, "slow.so")
+	if out, err := exec.CommandContext(ctx, "gcc", "-shared", "-fPIC", "-o", module, filepath.Join("softhsm-tests", "testdata", "slow.c")).CombinedOutput(); err != nil {
+		return fmt.Errorf("gcc: %w: %s", err, out)
+	}
+	place, err := newToken(ctx, filepath.Join(t.scratch, "far"), 99)
+	if err != nil {
+		return err
+	}
+	fmt.Println("\nList 100 identities, 10 ms a call")
+	for _, row := range []struct {
+		name string
+		env  []string
+	}{{"p11bridge list", nil}, {"a module for one thread", []string{"P11SLOW_ONE=1"}}} {
+		env := append([]string{"P11SLOW_MODULE=" + t.library, "P11SLOW_US=10000", "P11SLOW_REPORT=" + filepath.Join(t.scratch, "far.txt")}, row.env...)
+		c, err := t.measure(ctx, place, env, t.list(place, module))
+		if err != nil {
+			return err
+		}
+		fmt.Printf("  %-28s %7.3f s wall   aim ≤ %.1f: %s\n", row.name, c.wall.Seconds(), latencyAim, met(c.wall.Seconds() <= latencyAim))
+	}
+	return nil
+}
