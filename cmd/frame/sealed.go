@@ -67,7 +67,9 @@ func (a *App) OpenSealed(ctx context.Context, source, file string) (*secret.Text
 	if err != nil {
 		return nil, err
 	}
-	password, err := parsed.Open(keys...)
+	var password *secret.Text
+	secret.Forget(func() { password, err = parsed.Open(keys...) })
+	secret.Erase()
 	var fault *seal.OpenError
 	if errors.As(err, &fault) && (fault.Fault == seal.ForOthers || fault.Fault == seal.NotDecrypted) && archive.NotTheSealed(file, path) {
 		err = &seal.OpenError{Fault: seal.Damaged, Err: errNotTheSealed} // a key cannot tell somebody else's from an altered one
