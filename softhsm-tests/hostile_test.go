@@ -127,7 +127,7 @@ var hostileRows = []hostileRow{
 	{"changing:0x3", "export wrap EC", 1, []string{"No object on the token has the name"}},
 	{"another:0x3", "status", 0, nil}, // the certificates tell the keys apart
 	{"changing:0x162", "status", 0, nil},
-	{"shorter:0x162", "status", 1, []string{"object-unreadable"}},
+	{"shorter:0x162", "status", 1, []string{"could not be read"}},
 	{"shorter:0x162", "export wrap EC", 1, []string{"C_GetAttributeValue", "CKA_EXTRACTABLE"}},
 	{"longer:0x0", "list", 1, []string{"C_GetAttributeValue"}},
 	{"shorter:0x0", "status", 1, []string{"C_GetAttributeValue", "CKA_CLASS"}},
