@@ -71,7 +71,7 @@ func TestWindowsModulesThatMisbehave(t *testing.T) {
 		{"its name has blanks and umlauts", dll("Ümläut mit Leerzeichen.dll", refuses), `CKR_GENERAL_ERROR`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stdout, stderr, code := w.run(t, directory, []string{"LC_CTYPE=C.UTF-8"}, "list", "--timeout", "3s", "--module", test.module)
+			stdout, stderr, code := w.run(t, directory, []string{"LC_CTYPE=C.UTF-8"}, "list", "--verbose", "--timeout", "3s", "--module", test.module)
 			if code != 1 || stdout != "" || !regexp.MustCompile(test.want).MatchString(stderr) {
 				t.Errorf("exit code %d, nothing like %s in\n%s%s", code, test.want, stdout, stderr)
 			}
