@@ -89,7 +89,8 @@ func transportInfo(random io.Reader, key []byte, r Recipient, transport Transpor
 	var encrypted []byte
 	var err error
 	if transport == PKCS1 {
-		encrypted, err = rsa.EncryptPKCS1v15(random, r.rsa, key) //nolint:staticcheck // for readers that know nothing else
+		//lint:ignore SA1019 for readers that know nothing else
+		encrypted, err = rsa.EncryptPKCS1v15(random, r.rsa, key)
 	} else {
 		encrypted, err = rsa.EncryptOAEP(sha1.New(), random, r.rsa, key, nil)
 	}

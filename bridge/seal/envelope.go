@@ -110,6 +110,7 @@ func parseTransport(element cryptobyte.String, tag cbasn1.Tag) (envelopeRecipien
 	r.encrypted = bytes.Clone(encrypted)
 	switch {
 	case oid.Equal(oidRSA):
+		//lint:ignore SA1019 for writers that know nothing else
 		r.options = &rsa.PKCS1v15DecryptOptions{}
 	case oid.Equal(oidOAEP):
 		options, err := parseOAEP(algorithm)
