@@ -61,7 +61,8 @@ func (d Descriptors) Take(fd int) (*os.File, error) {
 }
 
 // handDown gives the files for exec.Cmd's ExtraFiles, so that the descriptors keep their numbers, and the number that the
-// next file would have.
+// next file would have. They are duplicates: an *os.File that nobody holds any more closes its descriptor, and whatever is opened next
+// would have the number that the user named, in the next child, too.
 func handDown(descriptors []int) (files []*os.File, next int, err error) {
 	next = 3
 	for _, fd := range descriptors {
@@ -72,10 +73,11 @@ func handDown(descriptors []int) (files []*os.File, next int, err error) {
 		if fd < 3 || files[fd-3] != nil {
 			continue
 		}
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+		duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
 			return nil, 0, fmt.Errorf("hand down fd:%d: %w", fd, err)
 		}
-		files[fd-3] = os.NewFile(uintptr(fd), "fd:"+strconv.Itoa(fd))
+		files[fd-3] = os.NewFile(uintptr(duplicate), "fd:"+strconv.Itoa(fd))
 	}
 	return files, next, nil
 }
