@@ -340,7 +340,7 @@ func namedInTests(t *testing.T, code string) string {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(text)) {
-			asserted := strings.HasPrefix(line, "json ") || strings.HasPrefix(line, "stdout ") || strings.HasPrefix(line, "stderr ") || strings.HasPrefix(line, "grep ")
+			asserted := strings.HasPrefix(line, "json ") || strings.HasPrefix(line, "reason ") || strings.HasPrefix(line, "stdout ") || strings.HasPrefix(line, "stderr ") || strings.HasPrefix(line, "grep ")
 			if asserted && !strings.HasPrefix(filepath.Base(name), "explain_") && wholeCode(line, code) {
 				return filepath.Base(name)
 			}
