@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -64,15 +65,28 @@ func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
 	err := command.Wait()
 	close(ended)
 	var exit *exec.ExitError
+	failed := errors.As(err, &exit)
+	if failed {
+		awaitSignal(ctx)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return command.ProcessState.ExitCode(), context.Cause(ctx)
-	case errors.As(err, &exit):
+	case failed:
 		return exit.ExitCode(), nil
 	case err != nil:
 		return ExitFailed, fmt.Errorf("run a command: %w", err)
 	}
 	return ExitDone, nil
+}
+
+// awaitSignal gives a signal that the terminal sent to the command and to this process alike the time to arrive here: the command may end of it
+// before this process has noticed it.
+func awaitSignal(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(100 * time.Millisecond):
+	}
 }
 
 // directly is where a command writes: to an open file without a copy on the way.

@@ -20,7 +20,7 @@ func TestHandedDownStaysOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := identityOf(given)
+	userFile, err := identityOf(given)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,8 +28,8 @@ func TestHandedDownStaysOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	collectFiles(t)
-	if after, err := identityOf(given); err != nil || after != before {
-		t.Errorf("the descriptor that was handed down is %v by now, was %v: %v", after, before, err)
+	if now, err := identityOf(given); err != nil || now != userFile {
+		t.Errorf("the descriptor that was handed down is %v by now, was %v: %v", now, userFile, err)
 	}
 }
 
