@@ -24,7 +24,7 @@ TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl 
 	openjdk-17-jre-headless|default-jre-headless gcc libc6-dev \
 	zsh fish swtpm tpm2-abrmd tpm2-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools dbus-daemon \
 	libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 libtss2-tcti-tabrmd0 \
-	opencryptoki mount
+	opencryptoki mount openssh-client
 # A browser and pdftotext look at the HTML pages; Slurm runs several workers; from gpgsm on, programs that take PFX files.
 LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils slurm-wlm munge \
 	gpgsm gpg-agent curl openvpn strongswan-pki libstrongswan-standard-plugins nginx python3-cryptography

@@ -74,8 +74,7 @@ func (r ExportRequest) refusal(failures []*methodFailure) error {
 		facts := []verdict.Fact{{Name: "method", Value: string(failures[0].method)}, {Name: "answers", Value: answers}}
 		return &MethodRefusedError{verdict.Because(verdict.MethodRefused, facts...)}
 	}
-	refused := r.Verdict.Refuse(verdict.Because(code, verdict.Fact{Name: "answers", Value: answers}))
-	return &RefusedError{Verdict: refused, Listed: r.Verdict.Exportable && code == verdict.NoWrappingMechanism}
+	return &RefusedError{r.Verdict.Refuse(verdict.Because(code, verdict.Fact{Name: "answers", Value: answers}))}
 }
 
 // UnprovenError means that the token let the key go, and that the file could not be proven: by the token itself, since it was

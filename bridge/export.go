@@ -18,10 +18,7 @@ import (
 )
 
 // RefusedError means that the key cannot leave the token, or that nothing here can bring it out. It carries the verdict.
-type RefusedError struct {
-	Verdict verdict.Verdict
-	Listed  bool // the token lists a way out and refused it, and that not for the key's sake: nobody knows that it cannot leave
-}
+type RefusedError struct{ Verdict verdict.Verdict }
 
 // Error gives the first reason's code.
 func (e *RefusedError) Error() string {

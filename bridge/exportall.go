@@ -285,7 +285,6 @@ func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session
 	case item.Outcome == Exported: // the key that was to be destroyed is there still, or nobody knows
 		item.Err = err
 	case errors.As(err, &refused):
-		item.Listed = refused.Listed
 		item.Outcome, item.Verdict = Refused, refused.Verdict
 	case errors.As(err, &restricted):
 		item.Outcome, item.Untried = Refused, true

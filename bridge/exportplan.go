@@ -47,14 +47,13 @@ type Item struct {
 	Record   *archive.Record // for Exported
 	Err      error           // for Failed; for Exported a *DeletionError
 	Untried  bool            // for Refused: the key may leave, and the request allowed one way only
-	Listed   bool            // for Refused: the token lists a way out and refused it, and that not for the key's sake
 
 	replaces bool // a file of that name is there and not to be relied on
 }
 
 // Undone reports whether the item has no proven backup, though its key may leave, or may be one that may, or that it has to be looked after.
 func (item *Item) Undone() bool {
-	return item.Err != nil || item.Outcome == WithoutCertificate || item.Mismatched() || item.Untried || item.Listed ||
+	return item.Err != nil || item.Outcome == WithoutCertificate || item.Mismatched() || item.Untried ||
 		item.Outcome == Refused && !item.Verdict.Known() || item.Result != nil && !item.Result.Settled()
 }
 

@@ -26,6 +26,10 @@ type Verdict struct {
 	Method     Method // empty where the key cannot leave
 	Mechanism  string // "CKM_…", for a method that needs one
 	Reasons    []Reason
+
+	// ListedRefused tells that the token lists a way out and refused every one that was tried, and that not for the key's sake: nobody knows
+	// that it cannot leave.
+	ListedRefused bool
 }
 
 // Has reports whether the verdict gives the reason.
@@ -36,7 +40,7 @@ func (v Verdict) Has(code Code) bool {
 // Known reports whether it could be found out whether the key can leave: it is not hidden, its object could be read, the token
 // says what decides, and the key is of a kind that is known here. The first reason is the one that the verdict rests on.
 func (v Verdict) Known() bool {
-	return v.Exportable || !v.first(ObjectUnreadable, KeysHiddenUntilLogin, AttributesNotTold, KeyTypeUnsupported)
+	return v.Exportable || !v.ListedRefused && !v.first(ObjectUnreadable, KeysHiddenUntilLogin, AttributesNotTold, KeyTypeUnsupported)
 }
 
 // Unsupported reports whether the token may let the key leave, and that it is of a kind that no file can be made of here.
@@ -83,7 +87,7 @@ func (v Verdict) Refuse(reason Reason) Verdict {
 			reasons = append(reasons, r)
 		}
 	}
-	return Verdict{Reasons: reasons}
+	return Verdict{Reasons: reasons, ListedRefused: v.Exportable && reason.Code == NoWrappingMechanism}
 }
 
 // Judge decides from what a token told, without asking it anything, whether an identity's key can leave. now decides on

@@ -300,8 +300,11 @@ func tail(name string) []byte { spki := tokentest.PublicKey(name).SPKI; return s
 // sentence is a verdict in one line.
 func sentence(v Verdict) string {
 	text := "no: "
-	if v.Exportable {
+	switch {
+	case v.Exportable:
 		text = string(v.Method) + " " + v.Mechanism + ": "
+	case v.ListedRefused:
+		text = "not known: "
 	}
 	return text + Text(v.Reasons)
 }

@@ -30,7 +30,7 @@ func TestPartly(t *testing.T) {
 	done := &bridge.Item{Outcome: bridge.UpToDate}
 	kept := &bridge.Item{Outcome: bridge.Refused, Verdict: verdict.Verdict{Reasons: []verdict.Reason{{Code: verdict.KeyNotExtractable}}}}
 	untold := &bridge.Item{Outcome: bridge.Refused, Verdict: verdict.Verdict{Reasons: []verdict.Reason{{Code: verdict.AttributesNotTold}}}}
-	listed := &bridge.Item{Outcome: bridge.Refused, Verdict: verdict.Verdict{Reasons: []verdict.Reason{{Code: verdict.NoWrappingMechanism}}}, Listed: true}
+	listed := &bridge.Item{Outcome: bridge.Refused, Verdict: verdict.Verdict{Reasons: []verdict.Reason{{Code: verdict.NoWrappingMechanism}}, ListedRefused: true}}
 	for _, row := range []struct {
 		name   string
 		items  []*bridge.Item

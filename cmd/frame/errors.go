@@ -323,7 +323,7 @@ func describeRefused(_ *App, e *bridge.RefusedError) Failure {
 		f.ID, f.Code = "error.unreadable", ExitFailed
 	case e.Verdict.Unsupported():
 		f.ID, f.Code = "error.unsupported-key", ExitPartly
-	case e.Listed:
+	case e.Verdict.ListedRefused:
 		f.ID, f.Code = "error.listed-refused", ExitPartly
 	case !e.Verdict.Known():
 		f.ID, f.Code = "error.untold", ExitFailed
