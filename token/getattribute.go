@@ -75,8 +75,8 @@ func (s *Session) getInto(handle pkcs11.ObjectHandle, wanted []Attribute, room [
 }
 
 // getTold asks for the attributes in one call and gives what the token told: the specification has it fill in every value
-// that it can, whatever becomes of the others (PKCS#11 v3.1 §5.7.5). Where the call as a whole was refused, a value counts
-// only if the module has both written it and said how long it is. The others are absent; a lost connection is an error.
+// that it can, whatever becomes of the others (PKCS#11 v3.1 §5.7.5). A value counts only if the module has both written it and said
+// how long it is. The others are absent; a lost connection is an error.
 func (s *Session) getGiven(handle pkcs11.ObjectHandle, wanted []Attribute) (map[Attribute][]byte, error) {
 	answers, err := s.callGet(handle, wanted, roomFor(wanted), unwritten)
 	code, refused := CodeOf(err)
@@ -88,8 +88,8 @@ func (s *Session) getGiven(handle pkcs11.ObjectHandle, wanted []Attribute) (map[
 		if answer.Value == nil {
 			continue
 		}
-		if n := len(answer.Value); refused && n > 0 && answer.Value[n-1] == unwritten {
-			continue // perhaps not written to its end: to be asked for by itself
+		if n := len(answer.Value); n > 0 && answer.Value[n-1] == unwritten {
+			continue // perhaps not written to its end, whatever the call answered: to be asked for by itself
 		}
 		given[wanted[i]] = answer.Value
 	}
