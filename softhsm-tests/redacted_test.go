@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,13 +42,23 @@ func TestRedactedSnapshot(t *testing.T) {
 				t.Fatalf("only %d names are searched for: %q", len(names), names)
 			}
 			for _, name := range names {
-				if strings.Contains(redacted, name) {
+				if nameLeft(redacted, name) {
 					t.Errorf("%q is left", name)
 				}
 			}
 			sameDiagnosis(t, live.document.Tokens[0].Identities, from.document.Tokens[0].Identities)
 		})
 	}
+}
+
+// nameLeft reports whether a name is still there. A short one may stand by chance within what is Base64: it counts where no such character is
+// beside it.
+func nameLeft(text, name string) bool {
+	const chance = 8 // letters that hardly ever come together
+	if len(name) >= chance {
+		return strings.Contains(text, name)
+	}
+	return regexp.MustCompile(`(^|[^A-Za-z0-9+/])` + regexp.QuoteMeta(name) + `($|[^A-Za-z0-9+/])`).MatchString(text)
 }
 
 // sameDiagnosis wants the same verdict for each identity, and what was equal equal.
