@@ -172,9 +172,11 @@ func (d *Deletion) Delete(ctx context.Context) (err error) {
 }
 
 // Twins counts the other objects on the token that hold the same private key. They stay when the key's object is destroyed.
-func (r DeleteRequest) Twins() int {
+func (r DeleteRequest) Twins() int { return twins(r.Identity) }
+
+func twins(identity token.Identity) int {
 	n := 0
-	for _, o := range r.Identity.Copies {
+	for _, o := range identity.Copies {
 		if o.Class == token.CKOPrivateKey {
 			n++
 		}

@@ -52,10 +52,8 @@ func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
 }
 
 func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state KeyState, err error) {
-	for _, o := range r.Identity.Copies {
-		if o.Class == token.CKOPrivateKey {
-			return KeyKept, errors.New("the same private key is on the token once more, and would stay")
-		}
+	if twins(r.Identity) > 0 {
+		return KeyKept, errors.New("the same private key is on the token once more, and would stay")
 	}
 	for _, copied := range made.onlyCopies() {
 		if err := copied.saved.Check(); err != nil {

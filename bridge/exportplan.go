@@ -59,8 +59,8 @@ func (item *Item) Undone() bool {
 
 // PlanExport decides what is to be done with every identity on the tokens: nothing where the archive has an up-to-date backup
 // of the same certificate and key, whatever token it came from. With remake a backup is made anew all the same. Nothing is
-// left out of the result; what is in other shares than this one is told from it. Two items with the same certificate have the same name: they are copies of one key, or one of them
-// has the certificate's CKA_ID and nothing else of it.
+// left out of the result; what is in another share is OtherShard. Two items with the same certificate have the same name: they are
+// copies of one key, or one of them has the certificate's CKA_ID and nothing else of it.
 func PlanExport(tokens []OpenToken, backups *archive.Archive, shard archive.Shard, remake bool, now time.Time) []*Item {
 	var items []*Item
 	names, taken := map[string]string{}, map[string]string{}

@@ -97,7 +97,8 @@ func PlaceBoth(password, file *Draft) (savedPassword, saved *SavedFile, err erro
 	}
 	saved, err = file.Place()
 	if saved != nil {
-		return savedPassword, saved, errors.Join(uncertain, err, kept.remove())
+		kept.remove()
+		return savedPassword, saved, errors.Join(uncertain, err)
 	}
 	var refused *FileError
 	if errors.As(err, &refused) && savedPassword.Check() == nil { // the file did not get its name
@@ -121,11 +122,11 @@ func (d *Draft) keepReplaced() (keptPassword, error) {
 	return kept, WriteFile(Target{Path: kept.path, DraftName: d.target.DraftName, Scratch: d.target.Scratch}, contents)
 }
 
-func (k keptPassword) remove() error {
-	if k.path == "" {
-		return nil
+// remove removes the copy. Where that fails both files stand all the same, and the next run that would make such a copy names it.
+func (k keptPassword) remove() {
+	if k.path != "" {
+		_ = os.Remove(k.path)
 	}
-	return os.Remove(k.path)
 }
 
 func (k keptPassword) putBack() error {

@@ -14,11 +14,15 @@ const shardLocks = ".p11bridge-shards.lock"
 // door is the byte behind those of the shares. Whoever comes or leaves holds it for that moment, so that nobody takes the one for the other.
 const door = 1 << shardBits
 
+// mostEntries bounds how often a lock file is opened that is not the one which has the name: some file systems tell no two looks at one file
+// the same.
+const mostEntries = 1000
+
 // lockShard keeps everybody out whose share has a key in common with this one, on all machines that see the directory: the share's range
 // of the lock file is locked. Ranges of other shares may be, even where all was divided by another number. The error is a *FileError.
 func lockShard(directory string, shard Shard) (unlock func() error, err error) {
 	path := filepath.Join(directory, shardLocks)
-	for {
+	for range mostEntries {
 		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 		if err != nil {
 			return noLock, &FileError{Path: directory, Fault: NotWritable, Err: err}
@@ -38,6 +42,7 @@ func lockShard(directory string, shard Shard) (unlock func() error, err error) {
 		passDoor(file, unix.F_UNLCK)
 		return func() error { return leave(file, path) }, nil
 	}
+	return noLock, &FileError{Path: directory, Fault: DirectoryBusy}
 }
 
 // leave removes the lock file where no other worker has a share. What is locked is unlocked with the file's end.

@@ -121,6 +121,15 @@ func (p *Page) told() (code int, told bool) {
 	return int(value) - 1, value != 0
 }
 
+// exitCode is that of a child that has ended in its own words: ended, as the system tells it, or the one that was told with the result where
+// a signal came after the last word.
+func (p *Page) exitCode(ended int) int {
+	if code, told := p.told(); told && ended < 0 {
+		return code
+	}
+	return ended
+}
+
 // SetScratch notes the files that are to be removed if the child dies: all whose paths begin so. An empty path notes that
 // there are none.
 func (p *Page) SetScratch(path string) {

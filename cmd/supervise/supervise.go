@@ -96,10 +96,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 	end.Documented = page.documented()
 	switch {
 	case failure == nil && page.finished():
-		end.Code = child.ProcessState.ExitCode()
-		if code, told := page.told(); told && end.Code < 0 { // a signal came after its last word
-			end.Code = code
-		}
+		end.Code = page.exitCode(child.ProcessState.ExitCode())
 		return end, nil
 	case failure == nil:
 		failure = failureOf(page, child.ProcessState, startOf(crash))
