@@ -21,6 +21,7 @@ var slowRuns = []slowRun{
 	{"a slow module", []string{"P11SLOW_US=3000"}, 2, 8},
 	{"a slow token of three sessions", []string{"P11SLOW_US=3000", "P11SLOW_SESSIONS=3"}, 2, 3},
 	{"a slow token of one session", []string{"P11SLOW_US=3000", "P11SLOW_SESSIONS=1"}, 1, 1},
+	{"a slow token that shows other sessions something else", []string{"P11SLOW_US=3000", "P11SLOW_OTHER=1"}, 1, 1},
 	{"a slow module for one thread", []string{"P11SLOW_US=3000", "P11SLOW_ONE=1"}, 1, 1},
 	{"a search for certificates that finds everything", []string{"P11SLOW_LIES=1", "P11SLOW_ONE=1"}, 1, 1},
 }

@@ -7,6 +7,7 @@
  *   P11SLOW_REPORT   C_Finalize writes here how many calls there were, and the most that were in the module at once
  *   P11SLOW_SESSIONS how many sessions C_GetTokenInfo tells of, and C_OpenSession gives
  *   P11SLOW_LIES     set: a search for certificates finds every object
+ *   P11SLOW_OTHER    set: every session but the first shows other labels
  */
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -20,8 +21,10 @@ typedef CK_RV (*CK_FUNCTION)(); /* each takes what PKCS#11 says it takes */
 typedef struct { unsigned char major, minor; CK_FUNCTION functions[68]; } CK_FUNCTION_LIST;
 typedef struct { CK_FUNCTION callbacks[4]; CK_ULONG flags; void *reserved; } CK_C_INITIALIZE_ARGS;
 
-enum { INITIALIZE = 0, FINALIZE = 1, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, OPEN_SESSION = 12, CLOSE_SESSION = 13, FIND_OBJECTS_INIT = 26 };
-enum { CKR_CANT_LOCK = 0x0A, CKR_SESSION_COUNT = 0xB1, CKF_OS_LOCKING_OK = 2, MAX_SESSIONS_AT = 96 + sizeof(CK_ULONG) };
+enum { INITIALIZE = 0, FINALIZE = 1, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, OPEN_SESSION = 12, CLOSE_SESSION = 13, GET_ATTRIBUTE_VALUE = 24,
+	FIND_OBJECTS_INIT = 26 };
+struct attribute { CK_ULONG type; unsigned char *value; CK_ULONG length; };
+enum { LABEL = 3, CKR_CANT_LOCK = 0x0A, CKR_SESSION_COUNT = 0xB1, CKF_OS_LOCKING_OK = 2, MAX_SESSIONS_AT = 96 + sizeof(CK_ULONG) };
 
 static CK_FUNCTION_LIST *real, ours;
 static atomic_int inside, most, calls, sessions;
@@ -68,6 +71,8 @@ static CK_RV get_token_info(CK_ULONG slot, unsigned char *info)
 	return rv;
 }
 
+static CK_ULONG first_session;
+
 static CK_RV open_session(CK_ULONG slot, CK_ULONG flags, void *application, void *notify, CK_ULONG *session)
 {
 	CK_RV rv;
@@ -78,6 +83,8 @@ static CK_RV open_session(CK_ULONG slot, CK_ULONG flags, void *application, void
 	}
 	if ((rv = real->functions[OPEN_SESSION](slot, flags, application, notify, session)) != 0)
 		sessions--;
+	else if (first_session == 0)
+		first_session = *session;
 	return rv;
 }
 
@@ -92,7 +99,17 @@ static CK_RV find_objects_init(CK_ULONG session, void *template, CK_ULONG count)
 	return real->functions[FIND_OBJECTS_INIT](session, template, getenv("P11SLOW_LIES") != NULL ? 0UL : count);
 }
 
+static CK_RV get_attribute_value(CK_ULONG session, CK_ULONG object, struct attribute *template, CK_ULONG count)
+{
+	CK_RV rv = real->functions[GET_ATTRIBUTE_VALUE](session, object, template, count);
+	for (CK_ULONG i = 0; i < count && session != first_session && getenv("P11SLOW_OTHER") != NULL; i++)
+		if (template[i].type == LABEL && template[i].value != NULL && template[i].length != (CK_ULONG)-1 && template[i].length > 0)
+			template[i].value[0] = '?';
+	return rv;
+}
+
 static CK_FUNCTION replaced[68] = {
+	[GET_ATTRIBUTE_VALUE] = (CK_FUNCTION)get_attribute_value,
 	[INITIALIZE] = (CK_FUNCTION)initialize, [FINALIZE] = (CK_FUNCTION)finalize, [GET_TOKEN_INFO] = (CK_FUNCTION)get_token_info,
 	[OPEN_SESSION] = (CK_FUNCTION)open_session, [CLOSE_SESSION] = (CK_FUNCTION)close_session, [FIND_OBJECTS_INIT] = (CK_FUNCTION)find_objects_init,
 };
