@@ -26,7 +26,7 @@ var usageErrors = []string{
 	"error.period", "error.pin-value", "error.probe-snapshot", "error.profile", "error.proof", "error.request-of-nothing", "error.require-shroud",
 	"error.delete-needs-unseal", "error.recipient.none", "error.recipient.twice", "error.seal-needs-generate", "error.seal-transport", "error.seal-without-password",
 	"error.restore-key-all", "error.same-key", "error.same-source", "error.san", "error.several-tokens", "error.shard", "error.shard-for-one", "error.shard-metrics", "error.shell", "error.shell-missing", "error.shroud-legacy",
-	"error.source", "error.status-dir", "error.subject", "error.timeout", "error.too-many-arguments", "error.unknown-code",
+	"error.source", "error.status-dir", "error.subject", "error.timeout", "error.token-contradicted", "error.too-many-arguments", "error.unknown-code",
 	"error.unknown-command", "error.uri", "error.verify-dir-file",
 }
 

@@ -79,10 +79,16 @@ func (w *Worker) noneMeant(missing *noTokenError, uri *token.URI) ([]token.Slot,
 			return []token.Slot{near}, nil
 		}
 	}
+	named := func(uri *token.URI, a *App) bool {
+		return slices.ContainsFunc(missing.present, func(slot token.Slot) bool { return a.Meant(token.ModuleInfo{}, slot, uri) })
+	}
 	missing.Wanted = w.TokenLabel
-	there := slices.ContainsFunc(missing.present, func(slot token.Slot) bool { return w.Meant(token.ModuleInfo{}, slot, nil) }) // and the URI names another one
-	if (missing.Wanted == "" || there) && uri != nil && len(missing.present) > 0 {
+	switch {
+	case uri == nil || len(missing.present) == 0:
+	case w.TokenLabel == "":
 		missing.Wanted = uri.String()
+	case named(nil, w.App) || named(uri, &App{}): // one of the two tokens is there
+		return nil, Usage("error.token-contradicted", messages.Args{"Token": foreign.Text(w.TokenLabel), "URI": foreign.Text(uri.String())})
 	}
 	missing.Present = tokenNames(missing.present)
 	return nil, missing
