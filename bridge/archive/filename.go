@@ -20,11 +20,20 @@ const (
 )
 
 // BackupName is the name, without ending, of the files that hold an identity's backup: what is left of its label, and the
-// first 64 bits of its certificate's fingerprint. Labels come from tokens and may hold anything; what is left of one are
-// letters and digits of any script, '_' and single '-'. So a name has no separator, no control character, no dot (with one
-// Windows reads con.x as a device), does not begin with '-', is not empty, and is bounded in length; two labels that become
+// first 64 bits of its certificate's fingerprint. So it does not begin with '-' and is not empty, and two labels that become
 // the same, or that differ in case only, are told apart by the fingerprint.
 func BackupName(label, certificateSHA256 string) string {
+	text := LabelName(label)
+	if text == "" {
+		text = "key"
+	}
+	return text + "-" + shortFingerprint(certificateSHA256)
+}
+
+// LabelName is what a label gives to a file name. Labels come from tokens and may hold anything; what is left of one are
+// letters and digits of any script, '_' and single '-'. So a name has no separator, no control character, no dot, neither begins
+// nor ends with '-', and is bounded in length; it may be empty.
+func LabelName(label string) string {
 	var name strings.Builder
 	gap := false
 	for _, r := range label {
@@ -41,11 +50,7 @@ func BackupName(label, certificateSHA256 string) string {
 		}
 		name.WriteRune(r)
 	}
-	text := strings.TrimRight(name.String(), "-")
-	if text == "" {
-		text = "key"
-	}
-	return text + "-" + shortFingerprint(certificateSHA256)
+	return strings.TrimRight(name.String(), "-")
 }
 
 func shortFingerprint(sha256 string) string { return sha256[:min(len(sha256), namedFingerprint)] }

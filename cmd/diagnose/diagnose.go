@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -108,7 +109,7 @@ func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (fra
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
 	for _, t := range tokens {
-		next := nextCommands{w.ForNext(), uri == nil && (len(tokens) == 1 || w.TokenLabel != ""), token.GeneratesAny(t.Inventory.Mechanisms)}
+		next := nextCommands{w.ForNext(), uri == nil && (len(tokens) == 1 || w.TokenLabel != ""), token.GeneratesAny(t.Inventory.Mechanisms), map[string]int{}}
 		diagnosed := viewDiagnosis(t.Inventory, selector, w.Now(), next)
 		if o.probe {
 			if err := probe(ctx, t.Session, t.Inventory, selector, w.Now(), &diagnosed, next); err != nil {
@@ -137,7 +138,7 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 	for _, inventory := range snapshot.Tokens {
 		slot := token.Slot{Token: &inventory.Token}
 		if a.Meant(inventory.Module, slot, uri) {
-			next.generates = token.GeneratesAny(inventory.Mechanisms)
+			next.generates, next.named = token.GeneratesAny(inventory.Mechanisms), map[string]int{}
 			shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created, next))
 		}
 	}
@@ -146,6 +147,9 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 
 func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time, next nextCommands) diagnosedTokenView {
 	shown := diagnosedTokenView{Token: view.TokenOf(inventory, selector, now), Diagnoses: []diagnosedView{}}
+	for _, identity := range shown.Identities {
+		next.named[fileName(identity)]++
+	}
 	for i, identity := range shown.Identities {
 		name := identity.URI
 		if next.short {
@@ -188,11 +192,13 @@ type nextCommands struct {
 	given     []string // flags and their values
 	short     bool     // one token is meant, so that a label is enough
 	generates bool     // the token can make a new key
+
+	named map[string]int // how many identities get a file name from their label
 }
 
 // setNext sets the command that comes next, for a program and for a person.
 func (d *diagnosedView) setNext(next nextCommands, identity view.Identity) {
-	d.Next = frame.NoNil(nextCommands{generates: next.generates}.of(identity, identity.URI))
+	d.Next = frame.NoNil(nextCommands{generates: next.generates, named: next.named}.of(identity, identity.URI))
 	d.typed = next.of(identity, d.name)
 }
 
@@ -203,9 +209,9 @@ func (n nextCommands) of(identity view.Identity, name string) []string {
 	var words []string
 	switch {
 	case identity.Verdict.CanLeave() && identity.Certificate == nil:
-		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", fileName(identity) + ".pfx"}
+		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", n.backupName(identity)}
 	case identity.Verdict.CanLeave():
-		words = []string{"export", name, "-o", fileName(identity) + ".pfx"}
+		words = []string{"export", name, "-o", n.backupName(identity)}
 	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
 		words = []string{"diagnose", name, "--pin-source", "prompt"}
 		if i := slices.Index(given, "--pin-source"); i >= 0 {
@@ -223,6 +229,16 @@ func (n nextCommands) of(identity view.Identity, name string) []string {
 		return nil
 	}
 	return slices.Concat([]string{"p11bridge"}, words, given)
+}
+
+// backupName is the name of the file for an identity's backup: with the fingerprint, as export --all names it, where the labels of several
+// identities give one name.
+func (n nextCommands) backupName(identity view.Identity) string {
+	name := fileName(identity)
+	if n.named[name] > 1 && identity.Certificate != nil {
+		name = archive.BackupName(string(identity.Label), identity.Certificate.SHA256)
+	}
+	return name + archive.BackupExtension
 }
 
 func fileName(identity view.Identity) string {

@@ -3,7 +3,10 @@ package view
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"p11bridge/bridge/archive"
 )
 
 // IsDirectory reports whether a path that is to be written names a directory, in which the file gets its proposed name.
@@ -20,22 +23,22 @@ func InDirectory(path, proposed string) string {
 	return path
 }
 
-// FileName makes a file's name, without ending, of an object's label: letters, digits, "-" and "_" only. Where nothing is left
-// of the label it has the CKA_ID.
+// FileName is the name, without ending, that is proposed for the file of one object: what export --all makes of its label, or its
+// CKA_ID where nothing is left of that. What Windows reads as a device is no name.
 func FileName(label, id string) string {
-	const most = 40
-	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
-			return r
-		}
-		return '-'
-	}, label)
-	name = strings.Trim(name, "-")
-	if len(name) > most {
-		name = name[:most]
-	}
-	if name == "" {
-		name = "key-" + id
+	name := archive.LabelName(label)
+	switch {
+	case name == "":
+		return "key-" + id
+	case windowsDevice(name):
+		return "key-" + name
 	}
 	return name
+}
+
+// windowsDevice reports whether Windows reads a name as a device, whatever its ending.
+func windowsDevice(name string) bool {
+	name = strings.ToLower(name)
+	port, digit := strings.TrimRight(name, "123456789"), len(name) == 4
+	return slices.Contains([]string{"con", "prn", "aux", "nul"}, name) || digit && (port == "com" || port == "lpt")
 }
