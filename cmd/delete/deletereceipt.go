@@ -11,6 +11,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 )
 
@@ -56,7 +57,7 @@ func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
 
 func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, uri string) {
 	args := messages.Args{
-		"Label": r.Identity.PrivateKey.Label(), "Token": r.Inventory.Token.Label,
+		"Label": foreign.Text(view.Name(view.IdentityOf(r.Inventory, r.Identity, r.Verdict))), "Token": r.Inventory.Token.Label,
 		"URI": foreign.Text(uri), "File": foreign.Text(""), "Count": messages.Number(r.Twins()),
 	}
 	if r.Copy != nil {
