@@ -36,8 +36,6 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	flags := root.PersistentFlags()
 	a.addFlags(flags)
 	a.flags = flags
-	flags.BoolVar(&a.RequireLogin, "require-login", false, a.Text("flag.require-login", nil))
-	flags.BoolVarP(&a.Quiet, "quiet", "q", false, a.Text("flag.quiet", nil))
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		a.command = c
 		if !slices.Contains([]string{"auto", "always", "never"}, a.Color) {
@@ -121,6 +119,8 @@ func (a *App) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.TokenLabel, "token", "", a.Text("flag.token", nil))
 	flags.StringVar(&a.PinSource, "pin-source", "", a.Text("flag.pin-source", nil))
 	flags.BoolVar(&a.AllowLastAttempt, "allow-last-attempt", false, a.Text("flag.allow-last-attempt", nil))
+	flags.BoolVar(&a.RequireLogin, "require-login", false, a.Text("flag.require-login", nil))
+	flags.BoolVarP(&a.Quiet, "quiet", "q", false, a.Text("flag.quiet", nil))
 	flags.StringVar(&a.Lang, "lang", "", a.Text("flag.lang", nil))
 	flags.BoolVar(&a.JSON, "json", false, a.Text("flag.json", nil))
 	flags.DurationVar(&a.Timeout, "timeout", time.Minute, a.Text("flag.timeout", nil))
