@@ -128,12 +128,12 @@ namespaces:
 	allow them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0; docker run --privileged)"; exit 1; }
 
 # The packages, and their tests. prometheus brings promtool, rpm reads what no dpkg does, groff-base the man pages; documents go into postgresql.
-DIST_PACKAGES := softhsm2 binutils groff-base gcc libc6-dev xz-utils
+DIST_PACKAGES := softhsm2 binutils groff-base gcc libc6-dev xz-utils zip gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-mingw-w64-x86-64
 DIST_TEST_PACKAGES := $(DIST_PACKAGES) rpm prometheus systemd opensc mmdebstrap debian-archive-keyring postgresql
 
 .PHONY: dist test-dist
 
-dist: toolchain ## Make the packages in build/dist: .deb, .rpm, an archive, an SBOM
+dist: toolchain ## Make the packages in build/dist: .deb, .rpm, archives for Linux (amd64, arm64) and Windows, SBOMs
 	$(INSTALL) $(DIST_PACKAGES)
 	GO='$(GO)' scripts/packages
 

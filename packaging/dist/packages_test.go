@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
-	"debug/elf"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -77,10 +76,18 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// binary is the program as it is packaged.
+// staged is what the Linux packages of an architecture install below /usr.
+func staged(architecture string) string { return repository + "/build/stage/linux-" + architecture }
+
+// architecture is one that there are packages for, by the names that Debian and rpm have for it.
+type architecture struct{ deb, rpm string }
+
+func architectures() []architecture { return []architecture{{"amd64", "x86_64"}, {"arm64", "aarch64"}} }
+
+// binary is the program as it is packaged for this machine.
 func binary(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs(repository + "/build/stage/bin/p11bridge")
+	path, err := filepath.Abs(staged("amd64") + "/bin/p11bridge")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +127,16 @@ func section(text, heading string) string {
 
 func TestContents(t *testing.T) {
 	wanted := everyPackageHas(t)
-	deb := strings.Fields(output(t, "sh", "-c", "dpkg-deb --fsys-tarfile "+one(t, "*.deb")+" | tar -t"))
-	rpm := strings.Fields(output(t, "rpm", "--query", "--package", "--list", one(t, "*.rpm")))
-	archive := strings.Fields(output(t, "tar", "-tf", one(t, "*.tar.gz")))
+	for _, a := range architectures() {
+		t.Run(a.deb, func(t *testing.T) { contents(t, wanted, a) })
+	}
+}
+
+func contents(t *testing.T, wanted []string, a architecture) {
+	debPath, rpmPath := one(t, "*_"+a.deb+".deb"), one(t, "*."+a.rpm+".rpm")
+	deb := strings.Fields(output(t, "sh", "-c", "dpkg-deb --fsys-tarfile "+debPath+" | tar -t"))
+	rpm := strings.Fields(output(t, "rpm", "--query", "--package", "--list", rpmPath))
+	archive := strings.Fields(output(t, "tar", "-tf", one(t, "*-linux-"+a.deb+".tar.gz")))
 	top, _, _ := strings.Cut(archive[0], "/")
 	for _, file := range wanted {
 		if !slices.Contains(deb, "./usr/"+file) {
@@ -143,16 +157,20 @@ func TestContents(t *testing.T) {
 			t.Errorf("the .rpm owns %s, which is the system's", directory)
 		}
 	}
-	for package_, need := range map[string]string{output(t, "dpkg-deb", "--field", one(t, "*.deb")): "Recommends: softhsm2\n", output(t, "rpm", "-qp", "--recommends", one(t, "*.rpm")): "softhsm\n"} {
-		if !strings.Contains(package_, need) {
-			t.Errorf("%s lacks %s", package_, need)
+	fields := output(t, "dpkg-deb", "--field", debPath)
+	for said, need := range map[string]string{
+		fields: "Recommends: softhsm2\n", fields + " ": "Architecture: " + a.deb + "\n", output(t, "rpm", "-qp", "--recommends", rpmPath): "softhsm\n",
+		output(t, "rpm", "-qp", "--queryformat", "%{ARCH}\n", rpmPath): a.rpm + "\n",
+	} {
+		if !strings.Contains(said, need) {
+			t.Errorf("%s lacks %s", said, need)
 		}
 	}
 }
 
 func TestChecksums(t *testing.T) {
 	sums := strings.Split(strings.TrimSpace(read(t, made+"/SHA256SUMS")), "\n")
-	if len(sums) != 4 {
+	if len(sums) != 10 {
 		t.Fatalf("SHA256SUMS: %q", sums)
 	}
 	for _, line := range sums {
@@ -176,14 +194,17 @@ func TestOneVersion(t *testing.T) {
 	if document.Commit == "unknown" || len(document.Libraries) < 20 {
 		t.Errorf("version tells %+v", document)
 	}
-	one(t, "p11bridge_"+document.Version+"-1_*.deb")
-	one(t, "p11bridge-"+document.Version+"-1.*.rpm")
-	one(t, "p11bridge-"+document.Version+"-linux-*.tar.gz")
+	for _, a := range architectures() {
+		one(t, "p11bridge_"+document.Version+"-1_"+a.deb+".deb")
+		one(t, "p11bridge-"+document.Version+"-1."+a.rpm+".rpm")
+		one(t, "p11bridge-"+document.Version+"-linux-"+a.deb+".tar.gz")
+	}
+	one(t, "p11bridge-"+document.Version+"-windows-amd64.zip")
 	changelog := read(t, repository+"/CHANGELOG.md")
 	if !regexp.MustCompile(`(?m)^## (Unreleased: )?` + regexp.QuoteMeta(document.Version) + `\b`).MatchString(changelog) {
 		t.Errorf("CHANGELOG.md has no heading for %s", document.Version)
 	}
-	if page := gunzip(t, repository+"/build/stage/share/man/man1/p11bridge.1.gz"); !strings.Contains(page, "p11bridge "+document.Version) {
+	if page := gunzip(t, staged("amd64")+"/share/man/man1/p11bridge.1.gz"); !strings.Contains(page, "p11bridge "+document.Version) {
 		t.Error("the man page tells another version")
 	}
 }
@@ -201,68 +222,13 @@ func gunzip(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestSBOMNamesEveryModule: what the binary says was linked in is in the SBOM, with its version, and in THIRD_PARTY.
-func TestSBOMNamesEveryModule(t *testing.T) {
-	var sbom struct {
-		BOMFormat  string
-		Components []struct{ Name, Version string }
-	}
-	if err := json.Unmarshal([]byte(read(t, one(t, "*.cdx.json"))), &sbom); err != nil || sbom.BOMFormat != "CycloneDX" {
-		t.Fatalf("%q: %v", sbom.BOMFormat, err)
-	}
-	listed := map[string]bool{}
-	for _, component := range sbom.Components {
-		listed[component.Name+" "+component.Version] = true
-	}
-	modules := regexp.MustCompile(`(?m)^\tdep\t(\S+)\t(\S+)`).FindAllStringSubmatch(output(t, "go", "version", "-m", binary(t)), -1)
-	if len(modules) < 20 {
-		t.Fatalf("only %d modules", len(modules))
-	}
-	licences := read(t, repository+"/build/stage/share/doc/p11bridge/THIRD_PARTY")
-	for _, module := range modules {
-		name := module[1] + " " + module[2]
-		if !listed[name] {
-			t.Errorf("the SBOM lacks %s", name)
-		}
-		if !strings.Contains(licences, "\n"+name+"\n") {
-			t.Errorf("THIRD_PARTY lacks %s", name)
-		}
-	}
-}
-
-// TestOldLibraryIsEnough: Debian 12 has glibc 2.36, and nothing but the C library is needed.
-func TestOldLibraryIsEnough(t *testing.T) {
-	file, err := elf.Open(binary(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	libraries, err := file.ImportedLibraries()
-	if err != nil || !slices.Equal(libraries, []string{"libc.so.6"}) {
-		t.Errorf("it needs %q, %v", libraries, err)
-	}
-	symbols, err := file.ImportedSymbols()
-	if err != nil || len(symbols) < 20 {
-		t.Fatalf("%d symbols, %v", len(symbols), err)
-	}
-	versions := map[string][]string{}
-	for _, symbol := range symbols {
-		versions[symbol.Version] = append(versions[symbol.Version], symbol.Name)
-		var major, minor int
-		if n, _ := fmt.Sscanf(symbol.Version, "GLIBC_%d.%d", &major, &minor); symbol.Version != "" && (n != 2 || major != 2 || minor > 36) {
-			t.Errorf("%s is of %s, which Debian 12 lacks", symbol.Name, symbol.Version)
-		}
-	}
-	t.Logf("wanted: %v", versions)
-}
-
 // TestManPagesAreWellFormed: groff has nothing to say about any of them.
 func TestManPagesAreWellFormed(t *testing.T) {
-	pages, err := filepath.Glob(repository + "/build/stage/share/man/man1/*.gz")
+	pages, err := filepath.Glob(staged("amd64") + "/share/man/man1/*.gz")
 	if err != nil || len(pages) < 16 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
-	more, err := filepath.Glob(repository + "/build/stage/share/man/*/man1/*.gz")
+	more, err := filepath.Glob(staged("amd64") + "/share/man/*/man1/*.gz")
 	if err != nil || len(more) != 3*len(pages) {
 		t.Fatalf("%d pages in other languages, %v", len(more), err)
 	}
@@ -315,19 +281,20 @@ func TestTwoBuildsAreTheSameLong(t *testing.T) {
 
 // TestArchiveIsNobodys: no name of a user or a machine, no time but the commit's.
 func TestArchiveIsNobodys(t *testing.T) {
-	unpacked := gunzip(t, one(t, "*.tar.gz"))
 	times := map[int64]bool{}
-	for reader := tar.NewReader(strings.NewReader(unpacked)); ; {
-		header, err := reader.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		times[header.ModTime.Unix()] = true
-		if header.Uid != 0 || header.Uname != "" && header.Uname != "root" {
-			t.Errorf("%s belongs to %d %q", header.Name, header.Uid, header.Uname)
+	for _, a := range architectures() {
+		for reader := tar.NewReader(strings.NewReader(gunzip(t, one(t, "*-linux-"+a.deb+".tar.gz")))); ; {
+			header, err := reader.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			times[header.ModTime.Unix()] = true
+			if header.Uid != 0 || header.Uname != "" && header.Uname != "root" {
+				t.Errorf("%s belongs to %d %q", header.Name, header.Uid, header.Uname)
+			}
 		}
 	}
 	if len(times) != 1 {
@@ -337,7 +304,9 @@ func TestArchiveIsNobodys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(read(t, binary(t)), here) {
-		t.Errorf("the binary names %s", here)
+	for _, path := range binaries(t) {
+		if strings.Contains(read(t, path), here) {
+			t.Errorf("%s names %s", path, here)
+		}
 	}
 }

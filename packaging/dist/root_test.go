@@ -84,7 +84,7 @@ func TestInMinimalDebianLong(t *testing.T) {
 	}
 	t.Cleanup(func() { output(t, "rm", "-rf", "--one-file-system", root) })
 	output(t, repository+"/scripts/debian-root", "--bare", "trixie", root+"/debian")
-	output(t, "install", "-D", "--target-directory="+root+"/debian/packages", one(t, "*.deb"), one(t, "*.rpm"))
+	output(t, "install", "-D", "--target-directory="+root+"/debian/packages", one(t, "*_amd64.deb"), one(t, "*.x86_64.rpm"))
 
 	t.Run("package", func(t *testing.T) {
 		said := inRoot(t, root+"/debian", installed)
