@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -24,7 +25,7 @@ type fault string
 
 const (
 	faultUnreadable fault = "unreadable"    // the file cannot be read
-	faultNotJSON    fault = "not-json"      // no JSON from here on
+	faultNotJSON    fault = "not-json"      // no JSON
 	faultTooLarge   fault = "too-large"     // larger than a document may be
 	faultOther      fault = "other"         // JSON of another kind
 	faultNewer      fault = "other-version" // of another version of p11bridge
@@ -40,21 +41,22 @@ type unread struct {
 	Problem  fault  `json:"problem"`
 }
 
-// reader reads documents one after the other: whole files, and lines of JSON. One is in memory at a time.
+// reader reads documents one after the other: whole files, and lines of JSON.
 type reader struct {
 	fleet     *fleet.Fleet
 	now       time.Time
 	documents int
-	unread    []unread
+	unread    []unread // the first of them
+	leftOut   int      // how many they are
 }
 
 // standardInput is the name for it.
 const standardInput = "-"
 
 // readFile reads every document of a file.
-func (r *reader) readFile(path string) {
+func (r *reader) readFile(ctx context.Context, path string) {
 	if path == standardInput {
-		r.readAll(path, os.Stdin)
+		r.readAll(ctx, path, os.Stdin)
 		return
 	}
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO without a writer ends at once
@@ -66,38 +68,43 @@ func (r *reader) readFile(path string) {
 		}
 	}
 	if err != nil {
-		r.unread = append(r.unread, unread{path, 1, faultUnreadable})
+		r.leaveOut(unread{path, 1, faultUnreadable})
 		return
 	}
-	r.readAll(path, file)
+	r.readAll(ctx, path, file)
 }
 
-func (r *reader) readAll(path string, in io.Reader) {
-	bounded := &io.LimitedReader{R: in}
-	decoder := json.NewDecoder(bounded)
+func (r *reader) readAll(ctx context.Context, path string, in io.Reader) {
+	documents := newStream(in, view.MaxSnapshot)
 	for n := 1; ; n++ {
-		bounded.N = view.MaxSnapshot
-		var document json.RawMessage
-		err := decoder.Decode(&document)
-		var syntax *json.SyntaxError
+		document, problem, err := documents.next(ctx)
 		switch {
 		case errors.Is(err, io.EOF) && n > 1:
 			return
-		case err == nil:
-			if problem := r.take(path, document); problem != "" {
-				r.unread = append(r.unread, unread{path, n, problem})
-			} else {
-				r.documents++
-			}
-			continue
-		case bounded.N == 0:
-			r.unread = append(r.unread, unread{path, n, faultTooLarge})
-		case errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			r.unread = append(r.unread, unread{path, n, faultNotJSON})
-		default:
-			r.unread = append(r.unread, unread{path, n, faultUnreadable})
+		case errors.Is(err, io.EOF):
+			r.leaveOut(unread{path, n, faultNotJSON})
+			return
+		case err != nil:
+			r.leaveOut(unread{path, n, faultUnreadable})
+			return
+		case problem == "":
+			problem = r.take(path, document)
 		}
-		return // what comes behind cannot be known from the rest of it
+		if problem == "" {
+			r.documents++
+		} else {
+			r.leaveOut(unread{path, n, problem})
+		}
+	}
+}
+
+// mostUnread is how many documents that could not be read are named: each takes memory, and somebody's stream may have any number of them.
+const mostUnread = 10_000
+
+func (r *reader) leaveOut(u unread) {
+	r.leftOut++
+	if len(r.unread) < mostUnread {
+		r.unread = append(r.unread, u)
 	}
 }
 
@@ -106,7 +113,9 @@ func (r *reader) take(path string, document json.RawMessage) fault {
 	var named struct {
 		Schema string `json:"schema"`
 	}
-	if err := json.Unmarshal(document, &named); err != nil {
+	if err := json.Unmarshal(document, &named); errors.As(err, new(*json.SyntaxError)) {
+		return faultNotJSON
+	} else if err != nil {
 		return faultOther
 	}
 	switch {

@@ -3,8 +3,12 @@ package report
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"p11bridge/bridge/fleet"
@@ -27,26 +31,51 @@ func FuzzReadDocuments(f *testing.F) {
 	}
 	other := []byte(fmt.Sprintf(status, rand.Text(), "", "up-to-date", "", ""))
 	now := time.Date(2026, 5, 1, 13, 0, 0, 0, time.UTC)
-	read := func(documents ...[]byte) (*reader, *fleet.Report) {
+	read := func(t testing.TB, documents ...[]byte) (*reader, *fleet.Report) {
 		r := &reader{fleet: fleet.New(now.AddDate(0, 0, 30)), now: now}
 		for _, document := range documents {
-			r.readAll("-", bytes.NewReader(document))
+			r.readAll(t.Context(), "-", bytes.NewReader(document))
 		}
 		return r, r.fleet.Report(now.AddDate(0, 0, -7))
 	}
-	if r, sum := read(other); r.documents != 1 || sum.NeedsAttention() {
+	if r, sum := read(f, other); r.documents != 1 || sum.NeedsAttention() {
 		f.Fatalf("%+v, %+v", r, sum)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r, alone := read(text)
-		if r.documents+len(r.unread) == 0 {
+		r, alone := read(t, text)
+		if r.documents+r.leftOut == 0 {
 			t.Fatal("it is neither in the report nor named")
 		}
+		sameDocuments(t, text)
 		for _, order := range [][][]byte{{text, other}, {other, text}} {
-			_, both := read(order...)
+			_, both := read(t, order...)
 			if alone.NeedsAttention() && !both.NeedsAttention() || both.Tokens != alone.Tokens+1 || both.Keys != alone.Keys+1 {
 				t.Fatalf("alone: %+v\nbeside another: %+v", alone, both)
 			}
 		}
 	})
+}
+
+// sameDocuments holds the stream against encoding/json: where that reads objects alone to the end, the documents are the same.
+func sameDocuments(t *testing.T, text []byte) {
+	t.Helper()
+	decoder, documents := json.NewDecoder(bytes.NewReader(text)), newStream(iotest.OneByteReader(bytes.NewReader(text)), len(text))
+	var wanted []string
+	for {
+		var document json.RawMessage
+		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil || document[0] != '{' || bytes.Count(document, []byte("["))+bytes.Count(document, []byte("{")) > deepest {
+			return
+		}
+		wanted = append(wanted, string(document))
+	}
+	for _, document := range wanted {
+		if got, problem, err := documents.next(t.Context()); err != nil || problem != "" || string(got) != document {
+			t.Fatalf("%q, %q, %v, and not %q", got, problem, err, document)
+		}
+	}
+	if got, problem, err := documents.next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Fatalf("behind them: %q, %q, %v", got, problem, err)
+	}
 }

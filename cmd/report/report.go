@@ -48,6 +48,7 @@ type reportView struct {
 	Expiring    []rowView      `json:"expiring"`
 	Silent      []silentView   `json:"silent"`
 	Unread      []unread       `json:"unread"`
+	LeftOut     int            `json:"unread_count"`
 }
 
 // rowView is a key with its token. The state is null where only a snapshot told of the key, and it may leave.
@@ -126,7 +127,7 @@ func runReport(ctx context.Context, a *frame.App, o *reportOptions) (frame.Resul
 		if ctx.Err() != nil {
 			break
 		}
-		r.readFile(path)
+		r.readFile(ctx, path)
 	}
 	done()
 	if ctx.Err() != nil {
@@ -161,9 +162,9 @@ func runReport(ctx context.Context, a *frame.App, o *reportOptions) (frame.Resul
 func viewReport(r *reader, summed *fleet.Report, now time.Time, within, silent time.Duration) *reportView {
 	shown := &reportView{
 		Schema: "p11bridge.report/1", Created: utc(now), Documents: r.documents, Tokens: summed.Tokens, Keys: summed.Keys,
-		Complete: !summed.NeedsAttention() && len(r.unread) == 0, ExpiryLimit: utc(now.Add(within)), SilentSince: utc(now.Add(-silent)), Counts: map[string]int{},
+		Complete: !summed.NeedsAttention() && r.leftOut == 0, ExpiryLimit: utc(now.Add(within)), SilentSince: utc(now.Add(-silent)), Counts: map[string]int{},
 		CannotLeave: viewRows(summed.CannotLeave), NeedsBackup: viewRows(summed.NeedsBackup), NotKnown: viewRows(summed.NotKnown), Expiring: viewRows(summed.Ends),
-		Silent: []silentView{}, Unread: frame.NoNil(r.unread),
+		Silent: []silentView{}, Unread: frame.NoNil(r.unread), LeftOut: r.leftOut,
 	}
 	for _, state := range archive.BackupStates() {
 		shown.Counts[string(state)] = summed.Counts[state]
@@ -240,9 +241,12 @@ func printReport(p *frame.Printer, v *reportView) {
 		}
 	}
 	if len(v.Unread) > 0 {
-		fmt.Fprintln(p.Out, "\n"+colour.Bold(p.Text("report.part.unread", messages.Args{"Count": messages.Number(len(v.Unread))})))
+		fmt.Fprintln(p.Out, "\n"+colour.Bold(p.Text("report.part.unread", messages.Args{"Count": messages.Number(v.LeftOut)})))
 		for _, u := range v.Unread[:min(len(v.Unread), mostShown)] {
 			p.Line("  ", messages.Args{"File": foreign.Text(u.File), "Document": messages.Number(u.Document), "Problem": messages.Own(p.Text("report.fault."+string(u.Problem), nil))}, "report.unread")
+		}
+		if more := len(v.Unread) - mostShown; more > 0 && len(v.Unread) == v.LeftOut {
+			p.Line("  ", messages.Args{"Count": messages.Number(more)}, "report.more")
 		}
 	}
 }
