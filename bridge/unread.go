@@ -22,11 +22,11 @@ func unread(objects []*token.Object, ids [][]byte) error {
 		case o.Class != token.CKOCertificate || o.Certificate != nil:
 			continue
 		}
-		id := o.Attributes[token.CKAID]
+		id, _ := o.Attributes.Answer(token.CKAID)
 		if id.Code == token.CKROK && len(id.Value) > 0 && !slices.ContainsFunc(ids, func(one []byte) bool { return bytes.Equal(one, id.Value) }) {
 			continue
 		}
-		answer := o.Attributes[contents]
+		answer, _ := o.Attributes.Answer(contents)
 		switch {
 		case answer.Code == token.CKROK && o.Class == token.CKOCertificate && len(answer.Value) > 0:
 			return &token.AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%s with CKA_ID %x: %s", o.Class, id.Value, o.CertificateProblem)}

@@ -235,7 +235,7 @@ func (w *addition) asked() []*Object {
 // named is the object as it was asked for.
 func (w *addition) named() (objects []*Object) {
 	for _, name := range w.names {
-		objects = append(objects, &Object{Class: w.class, Attributes: Attributes{CKAID: {Value: name.ID}, CKALabel: {Value: []byte(name.Label)}}})
+		objects = append(objects, &Object{Class: w.class, Attributes: AttributesOf(map[Attribute]Answer{CKAID: {Value: name.ID}, CKALabel: {Value: []byte(name.Label)}})})
 	}
 	return objects
 }

@@ -1,12 +1,7 @@
 package token
 
 import (
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/miekg/pkcs11"
 )
@@ -115,84 +110,3 @@ func (b Bool) Value() *bool {
 
 // String is "true", "false" or "not told".
 func (b Bool) String() string { return [...]string{"not told", "false", "true"}[b] }
-
-// Answer is what a token said when it was asked for one attribute: a value, or why not.
-type Answer struct {
-	Value []byte
-	Code  CKR // CKR_OK where Value holds
-}
-
-// Attributes are one object's answers. An attribute that was not asked for is absent.
-type Attributes map[Attribute]Answer
-
-// Lookup gives the value where the token gave one, which may be empty.
-func (as Attributes) Lookup(a Attribute) ([]byte, bool) {
-	answer, asked := as[a]
-	return answer.Value, asked && answer.Code == CKROK
-}
-
-// Bytes gives the value, empty where it was not told.
-func (as Attributes) Bytes(a Attribute) []byte { return as[a].Value }
-
-// Text gives a string attribute (PKCS#11 v3.1 §3.1, RFC 2279 string) as valid UTF-8. It is untrusted.
-func (as Attributes) Text(a Attribute) string {
-	return strings.TrimRight(strings.ToValidUTF8(string(as[a].Value), string(utf8.RuneError)), "\x00")
-}
-
-// Bool gives a CK_BBOOL. A value that is not one byte long counts as not told.
-func (as Attributes) Bool(a Attribute) Bool {
-	value, known := as.Lookup(a)
-	switch {
-	case !known || len(value) != 1:
-		return NotGiven
-	case value[0] == 0:
-		return False
-	}
-	return True
-}
-
-// Ulong gives a CK_ULONG, which is 8 or 4 bytes long and in the machine's byte order. It is false for anything else.
-func (as Attributes) Ulong(a Attribute) (uint64, bool) {
-	value, known := as.Lookup(a)
-	switch {
-	case known && len(value) == 8:
-		return binary.NativeEndian.Uint64(value), true
-	case known && len(value) == 4:
-		return uint64(binary.NativeEndian.Uint32(value)), true
-	}
-	return 0, false
-}
-
-// MarshalJSON writes the attributes under their names: booleans as true and false, numbers as numbers, text as text, bytes
-// in hexadecimal. A value that does not have its kind's form is {"hex": "…"}; where the token gave no value, the return
-// value stands instead: {"ckr": "CKR_…"}.
-func (as Attributes) MarshalJSON() ([]byte, error) {
-	plain := make(map[string]any, len(as))
-	for a, answer := range as {
-		plain[a.String()] = as.plain(a, answer)
-	}
-	return json.Marshal(plain)
-}
-
-func (as Attributes) plain(a Attribute, answer Answer) any {
-	if answer.Code != CKROK {
-		return map[string]string{"ckr": answer.Code.String()}
-	}
-	switch attributeTable[a].kind {
-	case kindBytes:
-		return hex.EncodeToString(answer.Value)
-	case kindBool:
-		if len(answer.Value) == 1 && answer.Value[0] <= 1 {
-			return answer.Value[0] == 1
-		}
-	case kindUlong:
-		if n, ok := as.Ulong(a); ok && len(answer.Value) == 8 {
-			return n
-		}
-	case kindText:
-		if exactText(answer.Value) {
-			return string(answer.Value)
-		}
-	}
-	return map[string]string{"hex": hex.EncodeToString(answer.Value)}
-}

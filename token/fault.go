@@ -34,7 +34,7 @@ func (o *Object) Fault() *Fault {
 		return &Fault{Attribute: CKAClass, Problem: "a class that no specification knows: " + o.Class.String()}
 	}
 	for _, a := range deciding[o.Class] {
-		answer, asked := o.Attributes[a]
+		answer, asked := o.Attributes.Answer(a)
 		switch {
 		case !asked:
 		case answer.Code != CKROK && !answer.Code.is(aboutAttribute):

@@ -85,10 +85,8 @@ func certificates(objects []*Object) []*Certificate {
 // PublicKeyOf gives the public key that a key object tells of itself. It is false where the object does not tell enough,
 // as EC private keys mostly do, or where a signature has shown that it tells another one's.
 func PublicKeyOf(o *Object) (pki.PublicKey, bool) {
-	if o.ownKey != nil {
-		return o.ownKey.public, o.ownKey.known
-	}
-	return readPublicKey(o)
+	own := o.own()
+	return own.public, own.known
 }
 
 // readPublicKey reads what is known of the object, for PublicKeyOf.

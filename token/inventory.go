@@ -21,7 +21,14 @@ type Inventory struct {
 }
 
 // Index prepares an inventory whose objects do not change any more for many questions.
-func (inventory *Inventory) Index() { inventory.linker = newLinker(inventory.Objects) }
+func (inventory *Inventory) Index() {
+	for _, o := range inventory.Objects {
+		if o.Class == CKOPrivateKey || o.Class == CKOPublicKey {
+			o.readPublicKey()
+		}
+	}
+	inventory.linker = newLinker(inventory.Objects)
+}
 
 // Inventory reads the token's description, mechanisms and objects, as far as the session's login state shows them.
 // Attributes that a token does not tell are in the result with the return value that it gave instead.
@@ -58,7 +65,7 @@ const mostUnhinted = 16
 func (s *Session) settle(ctx context.Context, l *linker) error {
 	unhinted, learnt := 0, false
 	for _, key := range l.privateKeys {
-		if _, known := l.own[key]; known || !key.answersUnasked() {
+		if key.own().known || !key.answersUnasked() {
 			continue
 		}
 		hinted := l.hintsFor(key)
@@ -129,11 +136,11 @@ func (l *linker) hintsFor(key *Object) *hints {
 
 // first is one of the public keys that the private key may have, judged by key type and by curve.
 func (h *hints) first(key *Object) (pki.PublicKey, bool) {
-	i := slices.IndexFunc(h.halves, func(half pki.PublicKey) bool { return couldBe(key, half) })
+	i := slices.IndexFunc(h.halves, func(half *pki.PublicKey) bool { return couldBe(key, *half) })
 	if i < 0 {
 		return pki.PublicKey{}, false
 	}
-	return h.halves[i], true
+	return *h.halves[i], true
 }
 
 // learn notes which of the public keys fits what the key answered, if one does.
@@ -141,7 +148,7 @@ func (h *hints) learn(key *Object) bool {
 	for n := range h.halves {
 		i := (h.taken + n) % len(h.halves)
 		public := h.halves[i]
-		if !couldBe(key, public) || key.answer.verify(public) != nil {
+		if !couldBe(key, *public) || key.answer.verify(*public) != nil {
 			continue
 		}
 		key.ProvenPublicKey = public.SPKI
@@ -156,9 +163,9 @@ func (h *hints) learn(key *Object) bool {
 }
 
 // refute notes which of the public keys with the key's CKA_ID do not fit what it answered.
-func (o *Object) refute(hinted []pki.PublicKey) {
+func (o *Object) refute(hinted []*pki.PublicKey) {
 	for _, public := range hinted {
-		if couldBe(o, public) && errors.Is(o.answer.verify(public), ErrOtherKey) {
+		if couldBe(o, *public) && errors.Is(o.answer.verify(*public), ErrOtherKey) {
 			o.RefutedPublicKeys = append(o.RefutedPublicKeys, public.SPKI)
 		}
 	}

@@ -100,9 +100,9 @@ func GeneratesAny(listed []Mechanism) bool {
 // Planned is the private key of a pair that is still to be made, as far as it is settled.
 func Planned(kind KeyKind, policy Policy) *Object {
 	keyType := map[string]KeyType{"RSA": CKKRSA, "EC": CKKEC, "Ed25519": CKKECEdwards}[kind.Algorithm]
-	planned := &Object{Class: CKOPrivateKey, Attributes: Attributes{}}
+	planned := &Object{Class: CKOPrivateKey}
 	for _, attribute := range append(policy.attributes(), ulong(CKAKeyType, uint(keyType))) {
-		planned.Attributes[Attribute(attribute.Type)] = Answer{Value: attribute.Value}
+		planned.Attributes.Set(Attribute(attribute.Type), Answer{Value: attribute.Value})
 	}
 	return planned
 }

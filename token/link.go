@@ -14,12 +14,12 @@ type linker struct {
 	privateKeys  []*Object
 
 	faults   map[Class]*Fault                // the first of each class
-	own      map[*Object]pki.PublicKey       // what is known of a key object's own public key
 	holders  map[string]*holders             // by SubjectPublicKeyInfo
-	halves   []pki.PublicKey                 // every public key that a certificate or a public key object has, once
+	halves   []*pki.PublicKey                // every public key that a certificate or a public key object has, once
 	hints    map[string]*hints               // by CKA_ID
 	keysByID map[string][]*Object            // private keys of which one may show that a certificate is another one's
-	sameAs   map[*Certificate][]*Certificate // with the first of those that are the same, the others
+	sameAs   map[*Certificate][]*Certificate // of those that are the same more than once, with the first the others
+	again    map[*Certificate]bool           // these others
 }
 
 // holders are the objects with one public key.
@@ -30,13 +30,14 @@ type holders struct {
 
 // hints are the different public keys with one CKA_ID.
 type hints struct {
-	halves []pki.PublicKey
+	halves []*pki.PublicKey
 	taken  int // so many, from the first on, are shown to be a private key's: they are tried last for another one
 }
 
 func newLinker(objects []*Object) *linker {
 	l := &linker{
-		certificates: certificates(objects), faults: map[Class]*Fault{}, own: map[*Object]pki.PublicKey{}, holders: map[string]*holders{}, hints: map[string]*hints{},
+		certificates: certificates(objects), faults: map[Class]*Fault{}, holders: map[string]*holders{}, hints: map[string]*hints{},
+		sameAs: map[*Certificate][]*Certificate{}, again: map[*Certificate]bool{},
 	}
 	hinted := map[hint]bool{}
 	for _, o := range objects {
@@ -48,23 +49,19 @@ func newLinker(objects []*Object) *linker {
 			l.privateKeys = append(l.privateKeys, o)
 		case CKOPublicKey:
 			l.publicKeys = append(l.publicKeys, o)
-			if public, known := PublicKeyOf(o); known {
-				l.own[o] = public
-				h := l.hold(public)
+			if own := o.own(); own.known {
+				h := l.hold(own.public)
 				h.publics = append(h.publics, o)
-				l.addHalf(hinted, o.ID(), public, h)
+				l.addHalf(hinted, o.ID(), &own.public, h)
 			}
 		}
 	}
-	l.sameAs = map[*Certificate][]*Certificate{}
-	for _, same := range sameCertificates(l.certificates) {
-		l.sameAs[same[0]] = same[1:]
-	}
+	l.findSame()
 	for _, c := range l.certificates {
 		if c.Parsed != nil && len(c.Parsed.PublicKey.SPKI) > 0 {
 			h := l.hold(c.Parsed.PublicKey)
 			h.certificates = append(h.certificates, c)
-			l.addHalf(hinted, c.Object.ID(), c.Parsed.PublicKey, h)
+			l.addHalf(hinted, c.Object.ID(), &c.Parsed.PublicKey, h)
 		}
 	}
 	l.addPrivateKeys()
@@ -81,8 +78,11 @@ func (l *linker) holdersOf(public pki.PublicKey) *holders {
 
 // hold is holdersOf, to be added to.
 func (l *linker) hold(public pki.PublicKey) *holders {
-	h := l.holdersOf(public)
-	l.holders[string(public.SPKI)] = h
+	h := l.holders[string(public.SPKI)]
+	if h == nil {
+		h = &holders{}
+		l.holders[string(public.SPKI)] = h
+	}
 	return h
 }
 
@@ -94,15 +94,13 @@ func (l *linker) addPrivateKeys() {
 	}
 	alike := map[likeness]bool{}
 	for _, o := range l.privateKeys {
-		public, known := PublicKeyOf(o)
-		delete(l.own, o)
-		if known {
-			l.own[o] = public
-			h := l.hold(public)
+		own := o.own()
+		if own.known {
+			h := l.hold(own.public)
 			h.privates = append(h.privates, o)
 		}
 		if id := string(o.ID()); id != "" {
-			like := o.likeness(public)
+			like := o.likeness(own.public)
 			if like.id = id; !alike[like] {
 				alike[like] = true
 				l.keysByID[id] = append(l.keysByID[id], o)
@@ -126,7 +124,7 @@ func (o *Object) likeness(public pki.PublicKey) likeness {
 // hint is a public key under a CKA_ID.
 type hint struct{ id, key string }
 
-func (l *linker) addHalf(hinted map[hint]bool, id []byte, public pki.PublicKey, h *holders) {
+func (l *linker) addHalf(hinted map[hint]bool, id []byte, public *pki.PublicKey, h *holders) {
 	if of := (hint{string(id), public.Same()}); !hinted[of] {
 		hinted[of] = true
 		if l.hints[of.id] == nil {
@@ -141,9 +139,10 @@ func (l *linker) addHalf(hinted map[hint]bool, id []byte, public pki.PublicKey, 
 
 // hinted lists the different public keys with a private key's CKA_ID that it may have, judged by key type, by curve, and by
 // what it answered.
-func (l *linker) hinted(key *Object) []pki.PublicKey {
-	return slices.DeleteFunc(slices.Clone(l.hintsFor(key).halves), func(half pki.PublicKey) bool {
-		return key.ruledOut(l.own[key], half)
+func (l *linker) hinted(key *Object) []*pki.PublicKey {
+	own := key.own()
+	return slices.DeleteFunc(slices.Clone(l.hintsFor(key).halves), func(half *pki.PublicKey) bool {
+		return key.ruledOut(own.public, *half)
 	})
 }
 
@@ -171,18 +170,18 @@ func (o *Object) refuted(public pki.PublicKey) bool {
 // linkedByID gives the private keys that are linked by CKA_ID alone their public key: those that nothing tells the public half
 // of, with one that they may have, which is no other key's and which no other such key may have as well. A public key that is
 // shown to be another private key's is not given to a second one.
-func (l *linker) linkedByID() map[*Object]pki.PublicKey {
+func (l *linker) linkedByID() map[*Object]*pki.PublicKey {
 	alike := map[likeness][]*Object{}
 	for _, key := range l.privateKeys {
-		if _, known := l.own[key]; !known && len(key.ID()) > 0 {
+		if !key.own().known && len(key.ID()) > 0 {
 			like := key.likeness(pki.PublicKey{})
 			like.id = string(key.ID())
 			alike[like] = append(alike[like], key)
 		}
 	}
-	only, claims := map[*Object]pki.PublicKey{}, map[string]int{}
+	only, claims := map[*Object]*pki.PublicKey{}, map[string]int{}
 	for _, keys := range alike {
-		hinted := slices.DeleteFunc(l.hinted(keys[0]), func(half pki.PublicKey) bool { return len(l.holdersOf(half).privates) > 0 })
+		hinted := slices.DeleteFunc(l.hinted(keys[0]), func(half *pki.PublicKey) bool { return len(l.holdersOf(*half).privates) > 0 })
 		for _, half := range hinted {
 			claims[string(half.SPKI)] += len(keys)
 		}
@@ -223,17 +222,16 @@ func (inventory *Inventory) Identities() []Identity {
 			continue
 		}
 		identity := Identity{PrivateKey: key, LinkedBy: LinkedByNone}
-		public, known := l.own[key]
-		link := LinkedByNone
-		if known {
-			identity.PrivateKey, identity.Copies = best(l.holdersOf(public).privates)
-			link = identity.PrivateKey.linkOfOwn()
-		} else if public, known = byID[key]; known {
-			link = LinkedByID
-		}
-		if identity.Public = public; known {
-			add(l.withHalves(identity, link)...)
-		} else {
+		hinted := byID[key]
+		switch own := key.own(); {
+		case own.known:
+			identity.Public = own.public
+			identity.PrivateKey, identity.Copies = best(l.holdersOf(own.public).privates)
+			add(l.withHalves(identity, identity.PrivateKey.linkOfOwn())...)
+		case hinted != nil:
+			identity.Public = *hinted
+			add(l.withHalves(identity, LinkedByID)...)
+		default:
 			add(identity)
 		}
 	}
@@ -246,7 +244,7 @@ func (inventory *Inventory) Identities() []Identity {
 		if linked[o] {
 			continue
 		}
-		identity := Identity{PublicKey: o, Public: l.own[o], LinkedBy: LinkedByNone}
+		identity := Identity{PublicKey: o, Public: o.own().public, LinkedBy: LinkedByNone}
 		if same := l.holdersOf(identity.Public).publics; len(same) > 1 {
 			identity.PublicKey, identity.Copies = same[0], same[1:]
 		}
@@ -282,14 +280,13 @@ func (l *linker) withHalves(identity Identity, link Link) []Identity {
 	}
 	var identities []Identity
 	for _, c := range l.holdersOf(identity.Public).certificates {
-		others, first := l.sameAs[c]
-		if !first {
+		if l.again[c] {
 			continue
 		}
 		pair := identity
 		pair.Certificate, pair.LinkedBy = c, link
 		pair.Copies = slices.Clone(identity.Copies)
-		for _, c := range others {
+		for _, c := range l.sameAs[c] {
 			pair.Copies = append(pair.Copies, c.Object)
 		}
 		identities = append(identities, pair)
@@ -317,23 +314,20 @@ func (l *linker) withoutKey(c *Certificate) Identity {
 	return identity
 }
 
-// sameCertificates puts certificates that are the same byte for byte together.
-func sameCertificates(certificates []*Certificate) [][]*Certificate {
-	var groups [][]*Certificate
-	at := map[string]int{}
-	for _, c := range certificates {
-		digest := ""
-		if c.Parsed != nil {
-			digest = c.Parsed.SHA256()
-		}
-		if i, there := at[digest]; there && digest != "" {
-			groups[i] = append(groups[i], c)
+// findSame notes which certificates are the same byte for byte. One that could not be read is the same as none.
+func (l *linker) findSame() {
+	firsts := map[string]*Certificate{}
+	for _, c := range l.certificates {
+		if c.Parsed == nil || c.Parsed.SHA256() == "" {
 			continue
 		}
-		at[digest] = len(groups)
-		groups = append(groups, []*Certificate{c})
+		digest := c.Parsed.SHA256()
+		if first := firsts[digest]; first != nil {
+			l.sameAs[first], l.again[c] = append(l.sameAs[first], c), true
+		} else {
+			firsts[digest] = c
+		}
 	}
-	return groups
 }
 
 // mismatch is a private key with the certificate's CKA_ID that is shown to be another one's: by its public key, by a
@@ -344,7 +338,7 @@ func (l *linker) mismatch(c *Certificate) *Object {
 		return nil
 	}
 	for _, key := range l.keysByID[string(c.Object.ID())] {
-		if key.ruledOut(l.own[key], public) {
+		if key.ruledOut(key.own().public, public) {
 			return key
 		}
 	}

@@ -25,9 +25,9 @@ type specimen struct {
 }
 
 func (s specimen) object() *Object {
-	o := &Object{Class: s.class, Attributes: Attributes{CKALabel: {Value: []byte(s.name)}}}
+	o := &Object{Class: s.class, Attributes: AttributesOf(map[Attribute]Answer{CKALabel: {Value: []byte(s.name)}})}
 	if s.id != "" {
-		o.Attributes[CKAID] = Answer{Value: []byte(s.id)}
+		o.Attributes.Set(CKAID, Answer{Value: []byte(s.id)})
 	}
 	switch {
 	case s.class == CKOCertificate && s.key == "":
@@ -35,9 +35,9 @@ func (s specimen) object() *Object {
 	case s.class == CKOCertificate:
 		o.Certificate = &pki.Certificate{Subject: foreign.Text(s.name), PublicKey: pkitest.PublicKey(s.key)}
 	default:
-		o.Attributes[CKAKeyType] = Answer{Value: binary.NativeEndian.AppendUint64(nil, uint64(CKKEC))}
+		o.Attributes.Set(CKAKeyType, Answer{Value: binary.NativeEndian.AppendUint64(nil, uint64(CKKEC))})
 		if s.key != "" {
-			o.Attributes[CKAPublicKeyInfo] = Answer{Value: pkitest.PublicKey(s.key).SPKI}
+			o.Attributes.Set(CKAPublicKeyInfo, Answer{Value: pkitest.PublicKey(s.key).SPKI})
 		}
 	}
 	if s.odd != nil {
@@ -48,13 +48,13 @@ func (s specimen) object() *Object {
 
 func ofType(keyType KeyType) func(*Object) {
 	return func(o *Object) {
-		o.Attributes[CKAKeyType] = Answer{Value: binary.NativeEndian.AppendUint64(nil, uint64(keyType))}
+		o.Attributes.Set(CKAKeyType, Answer{Value: binary.NativeEndian.AppendUint64(nil, uint64(keyType))})
 	}
 }
 
 // onP384 has an object tell secp384r1 as its curve.
 func onP384(o *Object) {
-	o.Attributes[CKAECParams] = Answer{Value: []byte{0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22}}
+	o.Attributes.Set(CKAECParams, Answer{Value: []byte{0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22}})
 }
 
 func refuted(key string) func(*Object) {
@@ -64,7 +64,7 @@ func refuted(key string) func(*Object) {
 // same makes certificates of one name the same certificate.
 func same(o *Object) { o.Certificate.Fingerprint = "the same" }
 
-func extractable(o *Object) { o.Attributes[CKAExtractable] = Answer{Value: []byte{1}} }
+func extractable(o *Object) { o.Attributes.Set(CKAExtractable, Answer{Value: []byte{1}}) }
 
 func proven(key string) func(*Object) {
 	return func(o *Object) { o.ProvenPublicKey = pkitest.PublicKey(key).SPKI }
@@ -142,7 +142,7 @@ var identityRows = []struct {
 	{"one CKA_ID, and another key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "B", nil}}, []string{"k none", "c none ~k"}},
 	{"CKA_ID, and another type", []specimen{{private, "k", "1", "", ofType(CKKRSA)}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
 	{"CKA_ID, and another curve", []specimen{{private, "k", "1", "", onP384}, {cert, "c", "1", "A", nil}}, []string{"k none", "c none ~k"}},
-	{"CKA_ID, and a type that was not told", []specimen{{private, "k", "1", "", func(o *Object) { delete(o.Attributes, CKAKeyType) }}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
+	{"CKA_ID, and a type that was not told", []specimen{{private, "k", "1", "", func(o *Object) { o.Attributes.Delete(CKAKeyType) }}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
 	{"a public key twice", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}, {public, "q", "2", "A", nil}}, []string{"k+p public-key =q"}},
 	{"a public key twice, and no private key", []specimen{{public, "p", "1", "A", nil}, {public, "q", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"c+p none =q"}},
 	{"two certificates of one key, and no private key", []specimen{{cert, "c", "1", "A", nil}, {cert, "d", "1", "A", nil}}, []string{"c none", "d none"}},
@@ -183,7 +183,7 @@ func drawInventory(t *rapid.T) *Inventory {
 		case 0:
 			s.odd = ofType(CKKRSA)
 		case 1:
-			s.odd = func(o *Object) { delete(o.Attributes, CKAKeyType) }
+			s.odd = func(o *Object) { o.Attributes.Delete(CKAKeyType) }
 		case 2, 3:
 			if s.class == private {
 				s.odd, s.key = proven("A"), ""
@@ -269,7 +269,7 @@ func TestEveryNameNamesOne(t *testing.T) {
 		inventory := drawInventory(t)
 		for _, o := range inventory.Objects {
 			label := rapid.SampledFrom([]string{"", "alike", "alike\x00", "\xff", "other"}).Draw(t, "label")
-			o.Attributes[CKALabel] = Answer{Value: []byte(label)}
+			o.Attributes.Set(CKALabel, Answer{Value: []byte(label)})
 		}
 		identities := inventory.Identities()
 		for i, text := range inventory.URIs(identities) {

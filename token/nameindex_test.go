@@ -17,9 +17,9 @@ func TestNameIndex(t *testing.T) {
 		var among []Identity
 		for range rapid.IntRange(0, 6).Draw(t, "identities") {
 			object := func(class Class) *Object {
-				return &Object{Class: class, Attributes: Attributes{
+				return &Object{Class: class, Attributes: AttributesOf(map[Attribute]Answer{
 					CKALabel: {Value: []byte(word.Draw(t, "label"))}, CKAID: {Value: []byte(word.Draw(t, "id"))},
-				}}
+				})}
 			}
 			identity := Identity{PrivateKey: object(CKOPrivateKey)}
 			if rapid.Bool().Draw(t, "certificate") {

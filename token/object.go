@@ -106,9 +106,24 @@ type ownKey struct {
 	known  bool
 }
 
+// unknownKey is the ownKey of all objects of which nothing is known.
+var unknownKey = &ownKey{}
+
+// own is what is known of the object's public key.
+func (o *Object) own() *ownKey {
+	if o.ownKey != nil {
+		return o.ownKey
+	}
+	if public, known := readPublicKey(o); known {
+		return &ownKey{public.Sharing(o.ProvenPublicKey), known}
+	}
+	return unknownKey
+}
+
+// readPublicKey keeps what is known of the object's public key, until it is called again.
 func (o *Object) readPublicKey() {
-	public, known := readPublicKey(o)
-	o.ownKey = &ownKey{public, known}
+	o.ownKey = nil
+	o.ownKey = o.own()
 }
 
 // parse reads the certificate of a certificate object and the public key of a key object.
@@ -123,7 +138,7 @@ func (o *Object) parse() {
 		o.CertificateProblem = fmt.Sprintf("certificate type %d is not X.509", kind)
 		return
 	}
-	certificate, err := pki.ParseCertificate(o.Attributes.Bytes(CKAValue))
+	certificate, err := pki.ParseSharedCertificate(o.Attributes.Bytes(CKAValue))
 	if err != nil {
 		o.CertificateProblem = err.Error()
 		return

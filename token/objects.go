@@ -144,15 +144,7 @@ func (r *reading) readers(main *objectReader) (readers []*objectReader, opened [
 
 // sameAnswers tells whether two readings gave the same.
 func sameAnswers(x, y *Object) bool {
-	if y == nil || len(x.Attributes) != len(y.Attributes) {
-		return false
-	}
-	for a, answer := range x.Attributes {
-		if other, there := y.Attributes[a]; !there || other.Code != answer.Code || !bytes.Equal(other.Value, answer.Value) {
-			return false
-		}
-	}
-	return true
+	return y != nil && bytes.Equal(x.Attributes.packed, y.Attributes.packed)
 }
 
 // certificatesAmong searches for the certificates where many seem to be left. It gives none unless the search is right about every object that was

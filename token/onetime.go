@@ -10,7 +10,7 @@ import (
 // CKA_TOKEN=false. A handle of anything else is an *AnswerError, and what is behind it is left alone. A session object whose
 // handle is not known ends with the session.
 func (s *Session) makeForSession(function, detail string, class Class, call func() (pkcs11.ObjectHandle, error)) (*Object, error) {
-	o := &Object{Class: class, Attributes: Attributes{}}
+	o := &Object{Class: class}
 	if err := s.call(function, detail, func() (err error) { o.handle, err = call(); return err }); err != nil {
 		return nil, err
 	}
@@ -19,14 +19,14 @@ func (s *Session) makeForSession(function, detail string, class Class, call func
 		return nil, err
 	}
 	for a, value := range given {
-		o.Attributes[a] = Answer{Value: value}
+		o.Attributes.Set(a, Answer{Value: value})
 	}
 	is, classKnown := o.Attributes.Ulong(CKAClass)
 	if classKnown && Class(is) != class || o.Attributes.Bool(CKAToken) == True {
 		return nil, &AnswerError{Function: function, Err: fmt.Errorf("handle %d is not that of the new session object", o.handle)}
 	}
 	if !classKnown {
-		o.Attributes[CKAToken] = Answer{Code: CKRAttributeTypeInvalid}
+		o.Attributes.Set(CKAToken, Answer{Code: CKRAttributeTypeInvalid})
 	}
 	return o, nil
 }
@@ -44,7 +44,7 @@ func (s *Session) Discard(o *Object) error {
 func classIn(template []*pkcs11.Attribute) Class {
 	for _, a := range template {
 		if Attribute(a.Type) == CKAClass {
-			class, _ := Attributes{CKAClass: {Value: a.Value}}.Ulong(CKAClass)
+			class, _ := ulongOf(a.Value)
 			return Class(class)
 		}
 	}

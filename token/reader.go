@@ -62,7 +62,7 @@ func (k kind) wanted() []Attribute {
 }
 
 // critical attributes decide whether a key may leave: they are asked for anew of every object, whatever the module
-// answered for the one before.
+// gathered for the one before.
 var critical = map[Attribute]bool{CKASensitive: true, CKAExtractable: true, CKAValue: true}
 
 // objectReader reads objects: one call for what every object may have, then what is still missing one by one. It learns
@@ -95,7 +95,7 @@ func (r *objectReader) firstAnswers(handle pkcs11.ObjectHandle) (map[Attribute][
 	if len(r.took) < sampled {
 		r.took = append(r.took, time.Since(start))
 	}
-	class, known := Attributes{CKAClass: Answer{Value: given[CKAClass]}}.Ulong(CKAClass)
+	class, known := ulongOf(given[CKAClass])
 	if r.certificates[handle] && (!known || Class(class) != CKOCertificate) {
 		secret.Wipe(given[CKAValue]) // the search was wrong about it, and it may be a key
 		delete(given, CKAValue)
@@ -111,47 +111,49 @@ func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	object := &Object{Attributes: Attributes{}, handle: handle}
-	answer := func(k kind, a Attribute) error {
-		if value, ok := given[a]; ok {
-			object.Attributes[a] = Answer{Value: value}
-			return nil
+	answers := make(gathered, 0, len(everyAttribute))
+	answer := func(k kind, a Attribute) (Answer, error) {
+		answer := Answer{Value: given[a]}
+		if _, ok := given[a]; !ok {
+			if answer, err = r.ask(handle, k, a); err != nil {
+				return answer, err
+			}
 		}
-		answer, err := r.ask(handle, k, a)
-		object.Attributes[a] = answer
-		return err
+		answers = append(answers, told{a, answer})
+		return answer, nil
 	}
 	k := kind{class: unknownClass}
-	if err := answer(k, CKAClass); err != nil {
+	class, err := answer(k, CKAClass)
+	if err != nil {
 		return nil, err
 	}
-	class, classKnown := object.Attributes.Ulong(CKAClass)
-	if code := object.Attributes[CKAClass].Code; code != CKROK { // every object has a class: this is no answer but a failure
-		return nil, &Error{Function: "C_GetAttributeValue", Code: code}
+	if class.Code != CKROK { // every object has a class: this is no answer but a failure
+		return nil, &Error{Function: "C_GetAttributeValue", Code: class.Code}
 	}
-	if !classKnown {
+	n, known := ulongOf(class.Value)
+	if !known {
 		return nil, &AnswerError{Function: "C_GetAttributeValue", Err: errors.New("CKA_CLASS is no number")}
 	}
-	k.class = Class(class)
-	object.Class = k.class
+	k.class = Class(n)
 	if k.class == CKOPrivateKey || k.class == CKOPublicKey || k.class == CKOSecretKey {
-		if err := answer(k, CKAKeyType); err != nil {
+		keyType, err := answer(k, CKAKeyType)
+		if err != nil {
 			return nil, err
 		}
-		keyType, known := object.KeyType()
-		if !known {
-			keyType = KeyType(^uint(0))
+		if n, known = ulongOf(keyType.Value); !known {
+			n = ^uint64(0)
 		}
-		k.keyType = keyType
+		k.keyType = KeyType(n)
 	}
 	for _, a := range k.wanted() {
-		if _, done := object.Attributes[a]; done {
+		if answers.has(a) {
 			continue
 		}
-		if err := answer(k, a); err != nil {
+		if _, err := answer(k, a); err != nil {
 			return nil, err
 		}
 	}
+	object := &Object{Class: k.class, Attributes: answers.attributes(), handle: handle}
 	object.parse()
 	return object, nil
 }

@@ -95,29 +95,33 @@ func (r *Redaction) digits(what, text string, octets int) string {
 	return hex.EncodeToString(r.derive(what, []byte(text), octets))
 }
 
-// Redact replaces in an inventory that Snapshot gave. The error is that of a public key that is not whole.
+// Redact replaces in an inventory whose objects Snapshot gave. The error is that of a public key that is not whole.
 func (r *Redaction) Redact(inventory *Inventory) error {
 	if path := inventory.Module.Path; !strings.HasPrefix(path, "/usr/") && !strings.HasPrefix(path, "/lib") {
 		inventory.Module.Path = filepath.Base(path) // a home directory has a person's name
 	}
 	inventory.Token.Label, inventory.Token.Serial = r.name("token", string(inventory.Token.Label)), r.name("serial", string(inventory.Token.Serial))
 	for _, o := range inventory.Objects {
-		if err := r.object(o); err != nil {
+		if err := r.RedactObject(o); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Redaction) object(o *Object) error {
+// RedactObject is Redact for one object that Snapshot gave. Objects come in their order, behind what their token is called.
+func (r *Redaction) RedactObject(o *Object) error {
 	if err := r.publicKey(o); err != nil {
 		return err
 	}
-	for a, answer := range o.Attributes {
+	var replaced gathered
+	for a, answer := range o.Attributes.All() {
 		if answer.Code == CKROK {
-			o.Attributes[a] = Answer{Value: r.attribute(a, answer.Value)}
+			answer.Value = r.attribute(a, answer.Value)
 		}
+		replaced = append(replaced, told{a, answer})
 	}
+	o.Attributes = replaced.attributes()
 	var err error
 	if o.ProvenPublicKey, err = r.spki(o.ProvenPublicKey); err != nil {
 		return err
@@ -154,7 +158,7 @@ var redactedNumbers = []Attribute{CKAModulus, CKAPublicExponent, CKAECPoint, CKA
 func (r *Redaction) publicKey(o *Object) error {
 	set := func(a Attribute, value []byte) {
 		if old, known := o.Attributes.Lookup(a); known && len(old) > 0 {
-			o.Attributes[a] = Answer{Value: value}
+			o.Attributes.Set(a, Answer{Value: value})
 		}
 	}
 	info := o.Attributes.Bytes(CKAPublicKeyInfo)
@@ -193,12 +197,8 @@ func (r *Redaction) publicKey(o *Object) error {
 
 // numbersOf is the public key that an object's numbers tell.
 func numbersOf(o *Object) (pki.PublicKey, bool) {
-	only := &Object{Class: o.Class, Attributes: Attributes{}}
-	for a, answer := range o.Attributes {
-		if a != CKAPublicKeyInfo {
-			only.Attributes[a] = answer
-		}
-	}
+	only := &Object{Class: o.Class, Attributes: o.Attributes}
+	only.Attributes.Delete(CKAPublicKeyInfo)
 	return PublicKeyOf(only)
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,23 +14,23 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
-// Snapshot gives a copy of the inventory that may leave the machine. The values of certificates are left out, since what
-// was read in them is there; of a certificate with CKA_PRIVATE only its name and flags stay.
-func (inventory *Inventory) Snapshot() *Inventory {
-	snapshot := *inventory
-	snapshot.linker = nil
-	snapshot.Objects = make([]*Object, len(inventory.Objects))
-	for i, o := range inventory.Objects {
-		kept := *o
-		kept.ownKey = nil // what is left out must not stay in it
-		kept.Attributes = maps.Clone(o.Attributes)
-		delete(kept.Attributes, CKAValue)
-		if o.Class == CKOCertificate && o.Attributes.Bool(CKAPrivate) == True {
-			kept.Certificate, kept.CertificateProblem = nil, "withheld: CKA_PRIVATE"
-		}
-		snapshot.Objects[i] = &kept
+// WithoutObjects gives a copy of the inventory that has no objects: the head of a snapshot, whose objects come one by one.
+func (inventory *Inventory) WithoutObjects() *Inventory {
+	head := *inventory
+	head.linker, head.Objects = nil, nil
+	return &head
+}
+
+// Snapshot gives a copy of the object that may leave the machine. The value of a certificate is left out, since what was read in it
+// is there; of a certificate with CKA_PRIVATE only its name and flags stay.
+func (o *Object) Snapshot() *Object {
+	kept := *o
+	kept.ownKey = nil // what is left out must not stay in it
+	kept.Attributes.Delete(CKAValue)
+	if o.Class == CKOCertificate && o.Attributes.Bool(CKAPrivate) == True {
+		kept.Certificate, kept.CertificateProblem = nil, "withheld: CKA_PRIVATE"
 	}
-	return &snapshot
+	return &kept
 }
 
 // ErrSnapshot means that a text is not a snapshot, or not a sound one.
@@ -50,7 +49,7 @@ func (as *Attributes) UnmarshalJSON(text []byte) error {
 	if plain == nil {
 		return fmt.Errorf("%w: an object without attributes", ErrSnapshot)
 	}
-	*as = make(Attributes, len(plain))
+	var answers gathered
 	for name, raw := range plain {
 		a, known := attributeByName(name)
 		if !known {
@@ -60,8 +59,9 @@ func (as *Attributes) UnmarshalJSON(text []byte) error {
 		if err != nil {
 			return err
 		}
-		(*as)[a] = answer
+		answers = append(answers, told{a, answer})
 	}
+	*as = answers.attributes()
 	return nil
 }
 

@@ -127,7 +127,7 @@ func (s *Session) Destroyable(o *Object) (Bool, error) {
 	if err != nil {
 		return NotGiven, err
 	}
-	return Attributes{ckaDestroyable: {Value: values[0]}}.Bool(ckaDestroyable), nil
+	return boolOf(values[0]), nil
 }
 
 // ckaDestroyable is CKA_DESTROYABLE.

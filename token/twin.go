@@ -15,9 +15,9 @@ const mostTwins = 16
 func (s *Session) compareTwins(ctx context.Context, l *linker) error {
 	asked, learnt := 0, false
 	for _, key := range l.privateKeys {
-		public, known := l.own[key]
-		twins := l.holdersOf(public).privates
-		if !known || len(twins) < 2 || twins[0] != key {
+		own := key.own()
+		public, twins := own.public, l.holdersOf(own.public).privates
+		if !own.known || len(twins) < 2 || twins[0] != key {
 			continue
 		}
 		var liars []*Object

@@ -76,7 +76,7 @@ func (s *Session) extractable(o *Object, refused error) (*Object, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Discard(o))
 	}
-	if (Attributes{CKAExtractable: {Value: given[CKAExtractable]}}).Bool(CKAExtractable) != False {
+	if boolOf(given[CKAExtractable]) != False {
 		return o, nil
 	}
 	return nil, errors.Join(refused, s.Discard(o))

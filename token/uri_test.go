@@ -136,7 +136,7 @@ func TestURIMatches(t *testing.T) {
 			t.Errorf("%s matches an empty slot", text)
 		}
 	}
-	object := &Object{Class: CKOPrivateKey, Attributes: Attributes{CKALabel: {Value: []byte("k\xff")}, CKAID: {Value: []byte{0, 1}}}}
+	object := &Object{Class: CKOPrivateKey, Attributes: AttributesOf(map[Attribute]Answer{CKALabel: {Value: []byte("k\xff")}, CKAID: {Value: []byte{0, 1}}})}
 	for text, want := range map[string]bool{
 		"pkcs11:": true, "pkcs11:id=%00%01": true, "pkcs11:object=k%FF": true, "pkcs11:object=k%EF%BF%BD": true, "pkcs11:type=private;id=%00%01;object=k%FF": true,
 		"pkcs11:id=%01": false, "pkcs11:id=": false, "pkcs11:object=k": false, "pkcs11:type=public": false, "pkcs11:type=cert": false,

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
@@ -39,7 +40,15 @@ type Draft struct {
 
 // NewDraft writes the contents to a new file, mode 0600 or what Target says, next to the target, and brings them to disk. The caller ends it
 // with Place or Discard.
-func NewDraft(target Target, contents []byte) (d *Draft, err error) {
+func NewDraft(target Target, contents []byte) (*Draft, error) {
+	return newDraft(target, func(out io.Writer) error {
+		_, err := out.Write(contents)
+		return err
+	})
+}
+
+// newDraft is NewDraft for contents that need not be in memory at once. An error of write's own is given as it is.
+func newDraft(target Target, write func(io.Writer) error) (d *Draft, err error) {
 	if err := target.Check(); err != nil {
 		return nil, err
 	}
@@ -51,7 +60,7 @@ func NewDraft(target Target, contents []byte) (d *Draft, err error) {
 	if _, err := rand.Read(random); err != nil {
 		return nil, errors.Join(fmt.Errorf("name an unfinished file: %w", err), directory.Close())
 	}
-	d = &Draft{target: target, directory: directory, name: target.draftName() + "-" + hex.EncodeToString(random) + draftExtension, digest: sha256.Sum256(contents)}
+	d = &Draft{target: target, directory: directory, name: target.draftName() + "-" + hex.EncodeToString(random) + draftExtension}
 	d.noteScratch(filepath.Join(filepath.Dir(target.Path), d.name))
 	if d.file, err = directory.create(d.name, target.Public); err != nil {
 		d.noteScratch("")
@@ -61,27 +70,65 @@ func NewDraft(target Target, contents []byte) (d *Draft, err error) {
 	if err := lock(d.file); err != nil && !errors.Is(err, errNoLocks) {
 		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.Discard())
 	}
-	if _, err = d.file.Write(contents); err == nil {
-		err = d.file.Sync()
-	}
-	if err != nil {
-		return nil, errors.Join(&FileError{Path: target.Path, Fault: NotWritable, Err: err}, d.Discard())
+	if err := d.fill(write); err != nil {
+		return nil, errors.Join(err, d.Discard())
 	}
 	return d, nil
 }
 
+// fill writes the contents and brings them to disk. Where the file does not take them, the error is a *FileError.
+func (d *Draft) fill(write func(io.Writer) error) error {
+	const piece = 64 << 10
+	file, digest := &failing{to: d.file}, sha256.New()
+	buffered := bufio.NewWriterSize(io.MultiWriter(file, digest), piece)
+	err := write(buffered)
+	if err == nil {
+		err = buffered.Flush()
+	}
+	if err == nil {
+		file.err = d.file.Sync()
+	}
+	if file.err != nil {
+		return &FileError{Path: d.target.Path, Fault: NotWritable, Err: file.err}
+	}
+	digest.Sum(d.digest[:0])
+	return err
+}
+
+// failing keeps the first error of a writer: whoever wrote may give it with words of its own.
+type failing struct {
+	to  io.Writer
+	err error
+}
+
+func (f *failing) Write(text []byte) (int, error) {
+	n, err := f.to.Write(text)
+	if f.err == nil {
+		f.err = err
+	}
+	return n, err
+}
+
 // ReadBack reads the draft from disk by its name, not from what this process wrote.
-func (d *Draft) ReadBack() ([]byte, error) {
+func (d *Draft) ReadBack() (contents []byte, err error) {
+	err = d.read(func(file io.Reader) (err error) {
+		contents, err = io.ReadAll(file)
+		return err
+	})
+	return contents, err
+}
+
+// read has what stands on disk under the draft's name read.
+func (d *Draft) read(by func(io.Reader) error) error {
 	file, err := d.directory.open(d.name)
 	if err != nil {
-		return nil, fmt.Errorf("read the file back: %w", err)
+		return fmt.Errorf("read the file back: %w", err)
 	}
 	defer file.Close()
-	contents, err := io.ReadAll(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the file back: %w", err)
+	if err := by(file); err != nil {
+		return fmt.Errorf("read the file back: %w", err)
 	}
-	return contents, nil
+	return nil
 }
 
 // Place gives the draft its final name, as the last act, and looks whether the file under that name is the draft. Without Force
@@ -154,13 +201,31 @@ func WriteFile(target Target, contents []byte) error {
 	if err != nil {
 		return err
 	}
-	written, err := draft.ReadBack()
-	if err == nil && !bytes.Equal(written, contents) {
+	return draft.placeCompared()
+}
+
+// WriteFileBy is WriteFile for contents that need not be in memory at once. An error of write's own is given as it is.
+func WriteFileBy(target Target, write func(io.Writer) error) error {
+	draft, err := newDraft(target, write)
+	if err != nil {
+		return err
+	}
+	return draft.placeCompared()
+}
+
+// placeCompared places a draft that is on disk as it was written, and discards any other.
+func (d *Draft) placeCompared() error {
+	digest := sha256.New()
+	err := d.read(func(file io.Reader) error {
+		_, err := io.Copy(digest, file)
+		return err
+	})
+	if err == nil && !bytes.Equal(digest.Sum(nil), d.digest[:]) {
 		err = NotProven("what is on disk is not what was written")
 	}
 	if err != nil {
-		return errors.Join(err, draft.Discard())
+		return errors.Join(err, d.Discard())
 	}
-	_, err = draft.Place()
+	_, err = d.Place()
 	return err
 }

@@ -38,7 +38,7 @@ func statusRows() []statusRow {
 			inventory.Objects[0] = tokentest.PrivateKey("", tokentest.Locked)
 		}},
 		{"whether the key may leave is not told", func(a *Archive, _ *Backup) { forget(a) }, StateUnknown, verdict.AttributesNotTold, func(inventory *token.Inventory) {
-			delete(inventory.Objects[0].Attributes, token.CKAExtractable)
+			inventory.Objects[0].Attributes.Delete(token.CKAExtractable)
 		}},
 		{"the record is of another key", func(_ *Archive, b *Backup) { b.Record.PublicKeySHA256 = strings.Repeat("0", 64) }, StateNever, verdict.BackupNeverMade, nil},
 		{"the key is gone", func(*Archive, *Backup) {}, StateKeyGone, verdict.BackupKeyGone, func(inventory *token.Inventory) { inventory.Objects = inventory.Objects[1:] }},

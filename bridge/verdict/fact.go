@@ -13,7 +13,7 @@ func attributeFact(o *token.Object, a token.Attribute) Fact {
 	if value := o.Attributes.Bool(a).Value(); value != nil {
 		return Fact{a.String(), *value}
 	}
-	if answer, asked := o.Attributes[a]; asked && answer.Code != token.CKROK {
+	if answer, asked := o.Attributes.Answer(a); asked && answer.Code != token.CKROK {
 		return Fact{a.String(), answer.Code.String()}
 	}
 	return Fact{a.String(), nil}

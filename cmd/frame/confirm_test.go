@@ -11,7 +11,7 @@ import (
 // TestConfirmationOf: what is typed before a key is destroyed means this key and no other.
 func TestConfirmationOf(t *testing.T) {
 	object := func(label string, id []byte) *token.Object {
-		return &token.Object{Attributes: token.Attributes{token.CKALabel: {Value: []byte(label)}, token.CKAID: {Value: id}}}
+		return &token.Object{Attributes: token.AttributesOf(map[token.Attribute]token.Answer{token.CKALabel: {Value: []byte(label)}, token.CKAID: {Value: id}})}
 	}
 	long := func(first, last byte) []byte { return append(bytes.Repeat([]byte{first}, 16), 1, 2, 3, last) }
 	with := func(key *token.Object, certificate string, link token.Link) token.Identity {

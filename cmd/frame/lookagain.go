@@ -84,7 +84,7 @@ func (a *App) lookAgain(ctx context.Context, err error) error {
 
 // wantedObject is an object as the worker named it that was putting it on the token.
 func wantedObject(name string) *token.Object {
-	o := &token.Object{Attributes: token.Attributes{}}
+	o := &token.Object{}
 	uri, _, err := parseWanted(name)
 	if err != nil {
 		return o
@@ -92,7 +92,7 @@ func wantedObject(name string) *token.Object {
 	o.Class, _ = uri.Class()
 	for path, a := range map[string]token.Attribute{"id": token.CKAID, "object": token.CKALabel} {
 		if value, given := uri.Path[path]; given {
-			o.Attributes[a] = token.Answer{Value: []byte(value)}
+			o.Attributes.Set(a, token.Answer{Value: []byte(value)})
 		}
 	}
 	return o

@@ -4,8 +4,7 @@ package snapshot
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
@@ -62,39 +60,18 @@ func runSnapshot(ctx context.Context, w *frame.Worker, o *snapshotOptions) (fram
 	}
 	shown := view.Snapshot{Schema: view.SnapshotSchema, Created: w.Now().UTC().Truncate(time.Second)}
 	for _, t := range tokens {
-		shown.Tokens = append(shown.Tokens, t.Inventory.Snapshot())
+		shown.Tokens = append(shown.Tokens, t.Inventory)
 	}
+	var redaction *token.Redaction // one for all tokens, so that all are replaced alike
 	if o.redact {
-		if err := redact(&shown); err != nil {
+		if redaction, err = token.NewRedaction(rand.Reader, verdict.Landmarks(shown.Created)...); err != nil {
 			return frame.Result{}, err
 		}
 	}
-	text, err := json.MarshalIndent(shown, "", "  ")
-	if err != nil {
-		return frame.Result{}, fmt.Errorf("encode the snapshot: %w", err)
-	}
-	if len(text) > view.MaxSnapshot {
-		return frame.Result{}, &view.SnapshotError{Path: o.out, Fault: view.SnapshotTooLarge, Part: view.LargestSnapshot}
-	}
-	if err := archive.WriteFile(target, append(terminal.EscapeInvisible(text), '\n')); err != nil {
+	if err := archive.WriteFileBy(target, func(out io.Writer) error { return shown.Write(o.out, out, redaction) }); err != nil {
 		return frame.Result{}, err
 	}
-	return snapshotResult(o, shown), nil
-}
-
-// redact replaces what leads to a person, alike in all tokens of the document.
-func redact(shown *view.Snapshot) error {
-	redaction, err := token.NewRedaction(rand.Reader, verdict.Landmarks(shown.Created)...)
-	if err != nil {
-		return err
-	}
-	for _, inventory := range shown.Tokens {
-		if err := redaction.Redact(inventory); err != nil {
-			return fmt.Errorf("redact the snapshot: %w", err)
-		}
-	}
-	shown.Redacted, shown.Redaction = true, redaction.Note()
-	return nil
+	return snapshotResult(o, len(tokens), redaction), nil
 }
 
 // writtenView is what snapshot --json shows.
@@ -106,13 +83,17 @@ type writtenView struct {
 	Redaction *token.RedactionNote `json:"redaction,omitempty"`
 }
 
-func snapshotResult(o *snapshotOptions, shown view.Snapshot) frame.Result {
-	args := messages.Args{"File": foreign.Text(o.out), "Count": messages.Number(len(shown.Tokens))}
+func snapshotResult(o *snapshotOptions, tokens int, redaction *token.Redaction) frame.Result {
+	args := messages.Args{"File": foreign.Text(o.out), "Count": messages.Number(tokens)}
+	written := writtenView{Schema: "p11bridge.snapshot-written/1", File: o.out, Tokens: tokens}
+	if redaction != nil {
+		written.Redacted, written.Redaction = true, redaction.Note()
+	}
 	return frame.Result{
-		JSON: writtenView{"p11bridge.snapshot-written/1", o.out, len(shown.Tokens), shown.Redacted, shown.Redaction},
+		JSON: written,
 		Text: func(p *frame.Printer) {
 			p.Line("", args, "snapshot.done")
-			if shown.Redacted {
+			if written.Redacted {
 				p.Line("", args, "snapshot.replaced", "snapshot.left")
 			}
 		},

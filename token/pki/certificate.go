@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math/big"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -59,12 +60,17 @@ type Certificate struct {
 //
 // Errors: *MalformedError if the outer structure, the serial number or the validity cannot be read.
 func ParseCertificate(der []byte) (*Certificate, error) {
+	return ParseSharedCertificate(bytes.Clone(der))
+}
+
+// ParseSharedCertificate is ParseCertificate for DER that does not change any more: the result's octets are parts of it.
+func ParseSharedCertificate(der []byte) (*Certificate, error) {
 	parts, err := splitCertificate(der)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(parts.raw)
-	c := &Certificate{Raw: bytes.Clone(parts.raw), Fingerprint: hex.EncodeToString(sum[:])}
+	c := &Certificate{Raw: slices.Clip(parts.raw), Fingerprint: hex.EncodeToString(sum[:])}
 	s := parts.tbs
 	var content, serial, issuer, validity, subject, spki cryptobyte.String
 	var algorithm cryptobyte.String
@@ -82,11 +88,12 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	if c.NotBefore, c.NotAfter, err = readValidity(validity); err != nil {
 		return nil, err
 	}
-	c.RawIssuer, c.RawSubject = bytes.Clone(issuer), bytes.Clone(subject)
+	c.RawIssuer, c.RawSubject = slices.Clip([]byte(issuer)), slices.Clip([]byte(subject))
 	c.Issuer, c.Subject = foreign.Text(nameText(issuer)), foreign.Text(nameText(subject))
 	if c.PublicKey, err = ParsePublicKey(spki); err != nil {
-		c.PublicKey = PublicKey{SPKI: bytes.Clone(spki)}
+		c.PublicKey = PublicKey{SPKI: spki}
 	}
+	c.PublicKey = c.PublicKey.Sharing(slices.Clip([]byte(spki)))
 	if !c.readExtensions(content) {
 		c.Unreadable = append(c.Unreadable, "extensions")
 	}

@@ -1,8 +1,8 @@
 package pki
 
 import (
-	"bytes"
 	"encoding/asn1"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -86,11 +86,11 @@ func (c *Certificate) readExtension(oid string, value cryptobyte.String) bool {
 		if !value.ReadASN1(&id, cbasn1.OCTET_STRING) {
 			return false
 		}
-		c.SubjectKeyID = bytes.Clone(id)
+		c.SubjectKeyID = slices.Clip(id)
 	case "2.5.29.15":
 		return c.readKeyUsage(value)
 	case "2.5.29.17":
-		c.RawSAN = bytes.Clone(value)
+		c.RawSAN = slices.Clip(value)
 	case "2.5.29.19":
 		var content, ca cryptobyte.String
 		var there bool
@@ -106,7 +106,7 @@ func (c *Certificate) readExtension(oid string, value cryptobyte.String) bool {
 			return false
 		}
 		if there {
-			c.AuthorityKeyID = bytes.Clone(id)
+			c.AuthorityKeyID = slices.Clip(id)
 		}
 	case "2.5.29.37":
 		c.HasEKU = true

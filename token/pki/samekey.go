@@ -18,6 +18,14 @@ func (k PublicKey) Equal(other PublicKey) bool {
 	return bytes.Equal(k.SPKI, other.SPKI) || !k.understood() && !other.understood() && sameForm(k.SPKI, other.SPKI)
 }
 
+// Sharing is the key with its SubjectPublicKeyInfo in the place of one that has the same octets, so that these are kept once.
+func (k PublicKey) Sharing(spki []byte) PublicKey {
+	if bytes.Equal(k.SPKI, spki) {
+		k.SPKI = spki
+	}
+	return k
+}
+
 // Same is the same text for keys that are Equal, and for no others. A key without SPKI has none.
 func (k PublicKey) Same() string {
 	if algorithm, bits, ok := splitPublicKey(k.SPKI); ok && !k.understood() {

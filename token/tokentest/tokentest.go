@@ -20,7 +20,7 @@ type Values map[token.Attribute]any
 
 // Answers gives the attributes of an object that told so.
 func Answers(of Values) token.Attributes {
-	attributes := token.Attributes{}
+	answers := map[token.Attribute]token.Answer{}
 	for a, value := range of {
 		var answer token.Answer
 		switch value := value.(type) {
@@ -40,9 +40,9 @@ func Answers(of Values) token.Attributes {
 		default:
 			panic(fmt.Sprintf("%s: %T", a, value))
 		}
-		attributes[a] = answer
+		answers[a] = answer
 	}
-	return attributes
+	return token.AttributesOf(answers)
 }
 
 // With gives a copy with some answers changed; nil takes one away.
