@@ -14,19 +14,28 @@ type NoKeyError struct{ Verdict verdict.Verdict }
 // Error says so.
 func (e *NoKeyError) Error() string { return "the object has no private key on the token" }
 
-// Against holds a valid copy against a key on a token: the token signs a challenge, the copy's certificate verifies it. A copy
-// of another key becomes invalid, with the reason. uri names the key. The error is a *NoKeyError, a *token.CannotShowError where
-// the key cannot be asked, or comes from the token.
+// Against holds a valid copy against a key on a token: the token signs a challenge, the copy's certificate verifies it. Where the key
+// cannot be asked, the public half that the token tells of it decides, as it does for a backup's state. ShownBy says which of the two it
+// was. A copy of another key becomes invalid, with the reason. uri names the key. The error is a *NoKeyError, a *token.CannotShowError
+// where the key cannot be asked and the token tells no public half of it, or comes from the token.
 func (v *VerifyResult) Against(ctx context.Context, session *token.Session, identity token.Identity, judged verdict.Verdict, uri string) error {
 	if identity.PrivateKey == nil {
 		return &NoKeyError{judged}
 	}
 	key, public := identity.PrivateKey, v.Certificate.PublicKey
-	if err := session.Holds(ctx, key, public); !errors.Is(err, token.ErrOtherKey) {
+	err := session.Holds(ctx, key, public)
+	told, known := token.PublicKeyOf(key)
+	switch {
+	case err == nil:
+		v.ShownBy = token.LinkedBySignature
+	case known && told.Equal(public) && errors.As(err, new(*token.CannotShowError)):
+		v.ShownBy = token.LinkedByPublicKey
+	case !errors.Is(err, token.ErrOtherKey):
 		return err
+	default:
+		v.Valid = false
+		v.Reasons = append([]verdict.Reason{verdict.Because(verdict.BackupOfAnotherKey, verdict.Fact{Name: "uri", Value: uri}, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(v.Certificate.PublicKey)},
+			verdict.Fact{Name: "private_key", Value: verdict.ObjectKeyText(identity.PrivateKey)})}, v.Reasons...)
 	}
-	v.Valid = false
-	v.Reasons = append([]verdict.Reason{verdict.Because(verdict.BackupOfAnotherKey, verdict.Fact{Name: "uri", Value: uri}, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(v.Certificate.PublicKey)},
-		verdict.Fact{Name: "private_key", Value: verdict.ObjectKeyText(identity.PrivateKey)})}, v.Reasons...)
 	return nil
 }

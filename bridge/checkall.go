@@ -297,11 +297,11 @@ func (r CheckAllRequest) holdAgainstRecord(c *CheckedCopy) {
 // NoteDrill writes into the records of the copies that were restored when that was. A record that was replaced meanwhile is left alone.
 // The share of the directory is kept from other runs that write there. The error is an *archive.FileError.
 func NoteDrill(directory string, shard archive.Shard, copies []*CheckedCopy, now time.Time) (err error) {
-	release, err := archive.Reserve(directory, shard)
+	reserved, err := archive.Reserve(directory, shard)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() { err = errors.Join(err, reserved.Release()) }()
 	for _, c := range copies {
 		if c.Outcome != CheckRestored || c.Backup == nil {
 			continue

@@ -7,6 +7,7 @@ import (
 
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
+	"p11bridge/token"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
@@ -55,6 +56,8 @@ type VerifyResult struct {
 	Keys              []*FileKey // all of them, in the order of the file
 	SHA256            string
 	Reasons           []verdict.Reason
+
+	ShownBy token.Link // by Against: how the token's key was shown to be the copy's; empty where it was not
 }
 
 func (v *VerifyResult) add(code verdict.Code, evidence ...verdict.Fact) {

@@ -47,6 +47,48 @@ func TestKeyThatDoesNotSign(t *testing.T) {
 	}
 }
 
+// TestKeyThatMayDoNothing has a key that may neither sign, nor decrypt, nor derive. The token tells its public half, and that decides
+// everywhere: whether a file is a copy of it, and whether its backup is up to date.
+func TestKeyThatMayDoNothing(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "matrix"`)
+	var objects []*object
+	for i, label := range []string{"idle", "other"} {
+		key := newRSA(t)
+		id := byte(i + 1)
+		private := plantedKey(t, label, id, key, true).is(token.CKASensitive, true).is(token.CKAExtractable, true)
+		for _, use := range []token.Attribute{token.CKASign, token.CKADecrypt, token.CKADerive} {
+			private = private.is(use, false)
+		}
+		objects = append(objects, private, plantedCertificate(t, label, id, issue(t, p.directory, label, key).certificatePEM))
+	}
+	p.plant(t, objects...)
+	if r := p11bridge(t, p.environment, p.export("idle", "--iterations", "1000")...); r.code != 0 {
+		t.Fatalf("export: exit code %d\n%s", r.code, r.stderr)
+	}
+	with := func(words ...string) *result {
+		return p11bridge(t, p.environment, append(words, "--pin-source", p.pin, "--password-source", p.password)...)
+	}
+	if r := with("verify", p.file("idle.pfx"), "--against", "idle", "--json"); r.code != 0 || !strings.Contains(r.stdout, `"shown_by": "public-key"`) {
+		t.Errorf("a copy of the key: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := with("verify", p.file("idle.pfx"), "--against", "idle"); !strings.Contains(r.stdout, "could not be asked") {
+		t.Errorf("the words of a proof that was not made:\n%s", r.stdout)
+	}
+	if r := with("verify", p.file("idle.pfx"), "--against", "other", "--json"); r.code != 6 || codesOf(r.document.Reasons)[0] != "backup-of-another-key" {
+		t.Errorf("a copy of another key: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := with("export", "--all", "--dir", p.path("backups"), "--iterations", "1000"); r.code != 0 {
+		t.Fatalf("export --all: exit code %d\n%s", r.code, r.stderr)
+	}
+	if r := p11bridge(t, p.environment, "status", "--dir", p.path("backups"), "--pin-source", p.pin); r.code != 0 {
+		t.Errorf("status: exit code %d\n%s", r.code, r.stdout)
+	}
+	if r := with("delete", "idle", "--copy", p.file("idle.pfx"), "--allow-volatile", "--json"); r.code != 0 || !strings.Contains(r.stdout, `"shown_by": "public-key"`) {
+		t.Errorf("delete: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
 // TestNoLoginForASingleUse is about a token that takes CKA_ALWAYS_AUTHENTICATE and knows no login for a single use: it asks for no
 // PIN, and the key is used without.
 func TestNoLoginForASingleUse(t *testing.T) {

@@ -105,16 +105,16 @@ func TestSharesExclude(t *testing.T) {
 		case !row.together && (!errors.As(err, &fault) || fault.Fault != DirectoryBusy):
 			t.Errorf("%v beside %v: %v", row.second, row.first, err)
 		}
-		if err := release(); err != nil {
+		if err := release.Release(); err != nil {
 			t.Error(err)
 		}
 		if third, err := Reserve(directory, row.first); err != nil {
 			t.Errorf("%v after its end, beside %v: %v", row.first, row.second, err)
-		} else if err := third(); err != nil {
+		} else if err := third.Release(); err != nil {
 			t.Error(err)
 		}
 		if row.together {
-			if err := second(); err != nil {
+			if err := second.Release(); err != nil {
 				t.Error(err)
 			}
 		}
@@ -135,7 +135,7 @@ func TestSharesComeAndGo(t *testing.T) {
 			for range 200 {
 				release, err := Reserve(directory, Shard{number, workers})
 				if err == nil {
-					err = release()
+					err = release.Release()
 				}
 				if err != nil {
 					failed <- err
@@ -177,7 +177,7 @@ func TestShareIsHeldByOne(t *testing.T) {
 				}
 				runtime.Gosched()
 				holders.Add(-1)
-				if err := release(); err != nil {
+				if err := release.Release(); err != nil {
 					t.Error(err)
 				}
 			}
@@ -208,7 +208,7 @@ func TestShareSweeps(t *testing.T) {
 	if there(abandoned) || !there(begun) {
 		t.Errorf("abandoned: %v, begun: %v", there(abandoned), there(begun))
 	}
-	if err := release(); err != nil {
+	if err := release.Release(); err != nil {
 		t.Fatal(err)
 	}
 	if release, err = Reserve(directory, Shard{}); err != nil {
@@ -217,7 +217,7 @@ func TestShareSweeps(t *testing.T) {
 	if there(begun) {
 		t.Error("what was left empty outlived a run for all")
 	}
-	if err := release(); err != nil {
+	if err := release.Release(); err != nil {
 		t.Fatal(err)
 	}
 }

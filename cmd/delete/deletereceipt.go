@@ -12,6 +12,7 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/view"
+	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
 
@@ -31,9 +32,10 @@ type deleteView struct {
 
 // copyView is the file that was shown to be a copy of the key.
 type copyView struct {
-	File              string `json:"file"`
-	SHA256            string `json:"sha256"`
-	CertificateSHA256 string `json:"certificate_sha256"`
+	File              string     `json:"file"`
+	SHA256            string     `json:"sha256"`
+	CertificateSHA256 string     `json:"certificate_sha256"`
+	ShownBy           token.Link `json:"shown_by"`
 }
 
 func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
@@ -46,7 +48,7 @@ func result(o *deleteOptions, r bridge.DeleteRequest) frame.Result {
 	if r.Copy != nil {
 		v := r.Copy.Result
 		digest := sha256.Sum256(r.Copy.Contents)
-		shown.Copy, shown.Reasons = &copyView{r.Copy.Path, hex.EncodeToString(digest[:]), v.Certificate.SHA256()}, append(frame.NoNil(v.Reasons), r.Copy.Notices...)
+		shown.Copy, shown.Reasons = &copyView{r.Copy.Path, hex.EncodeToString(digest[:]), v.Certificate.SHA256(), v.ShownBy}, append(frame.NoNil(v.Reasons), r.Copy.Notices...)
 	}
 	done := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printDeletion(p, o, r, uri) }}
 	if r.Copy.Moved() || r.Twins() > 0 && !o.dryRun { // the key is still on the token
@@ -74,8 +76,11 @@ func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, u
 	if r.Twins() > 0 {
 		p.Line("  ", args, "delete.same-key")
 	}
-	if r.Copy == nil {
+	switch {
+	case r.Copy == nil:
 		copied = bare
+	case r.Copy.Result.ShownBy == token.LinkedByPublicKey:
+		copied = "delete.copy-told"
 	}
 	p.Line("  ", args, copied)
 	if r.Copy != nil {

@@ -27,15 +27,15 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 	}
 	each.DeleteKey = o.deleteKey
 	request := bridge.ExportAllRequest{Each: each, Directory: o.dir, Now: w.Now, Placing: w.Placing}
+	var reserved *archive.Reservation
 	if !o.dryRun {
 		if request.DraftName, err = archive.NewDraftName(); err != nil {
 			return frame.Result{}, err
 		}
-		release, err := archive.Reserve(o.dir, shard)
-		if err != nil {
+		if reserved, err = archive.Reserve(o.dir, shard); err != nil {
 			return frame.Result{}, err
 		}
-		w.Opened(release)
+		w.Opened(reserved.Release)
 		w.Scratch(filepath.Join(o.dir, request.DraftName))
 		defer w.Scratch("")
 	}
@@ -69,6 +69,9 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(items, len(unread))}
 	if ended != nil {
 		return frame.Result{}, errors.Join(w.Deliver(result), ended)
+	}
+	if reserved != nil && result.Code != frame.ExitFailed { // status is asked next, also where no key can leave
+		reserved.Keep()
 	}
 	return result, nil
 }

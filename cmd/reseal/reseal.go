@@ -118,11 +118,11 @@ func reserve(w *frame.Worker, directory string) (archive.Target, error) {
 	if err != nil {
 		return archive.Target{}, err
 	}
-	info, err := archive.Reserve(directory, archive.Shard{})
+	reserved, err := archive.Reserve(directory, archive.Shard{})
 	if err != nil {
 		return archive.Target{}, err
 	}
-	w.Opened(info)
+	w.Opened(reserved.Release)
 	w.Scratch(filepath.Join(directory, name))
 	return archive.Target{DraftName: name, Placing: w.Placing}, nil
 }

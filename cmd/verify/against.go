@@ -6,12 +6,14 @@ import (
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
+	"p11bridge/token"
 )
 
 // againstView is the key that a copy was held against.
 type againstView struct {
-	URI     string `json:"uri"`
-	Matches bool   `json:"matches"`
+	URI     string     `json:"uri"`
+	Matches bool       `json:"matches"`
+	ShownBy token.Link `json:"shown_by"`
 }
 
 // holdAgainst has the key on the token sign a challenge, which the copy's certificate verifies.
@@ -25,7 +27,7 @@ func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *brid
 	if err := v.Against(ctx, found.Session, found.Identity, verdict.Judge(found.Inventory, found.Identity, w.Now()), uri); err != nil {
 		return frame.Result{}, err
 	}
-	return verification(o.files[0], v, &againstView{uri, v.Valid}), nil
+	return verification(o.files[0], v, &againstView{uri, v.Valid, v.ShownBy}), nil
 }
 
 // againstErrors are the words for a key that a copy cannot be held against.

@@ -12,6 +12,7 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/view"
+	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
 
@@ -177,7 +178,11 @@ func printValid(p *frame.Printer, file string, v *bridge.VerifyResult, against *
 	}
 	fmt.Fprintln(p.Out, p.Colours().Good(p.Text("verify.valid", args)))
 	if against != nil {
-		p.Line("  ", messages.Args{"URI": foreign.Text(against.URI)}, "verify.against")
+		id := "verify.against"
+		if against.ShownBy == token.LinkedByPublicKey {
+			id = "verify.against-told"
+		}
+		p.Line("  ", messages.Args{"URI": foreign.Text(against.URI)}, id)
 	}
 	fmt.Fprint(p.Out, p.ReasonsText(v.Reasons...))
 	printKeys(p, v.Keys)
