@@ -58,27 +58,21 @@ func CheckAll(ctx context.Context, r CheckAllRequest, copies []*CheckedCopy) err
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	work := make(chan *CheckedCopy)
-	var workers sync.WaitGroup
-	for _, empty := range tokens {
-		workers.Go(func() {
-			for c := range work {
-				r.Began(c)
-				if err := r.check(ctx, c, empty); err != nil {
-					stop(err)
-				}
-				r.Ended(c)
-			}
-		})
-	}
+	turns := newTurns(tokens)
 	for _, c := range copies {
 		if ctx.Err() != nil {
 			break
 		}
-		work <- c
+		turns.start(func(turn *turn[func(context.Context) (*token.Session, error)]) {
+			r.Began(c)
+			if err := r.check(ctx, c, turn.with); err != nil {
+				stop(err)
+			}
+			turn.worked()
+			r.Ended(c)
+		})
 	}
-	close(work)
-	workers.Wait()
+	turns.finish()
 	cause := context.Cause(ctx)
 	var password *checkPasswordError
 	switch pending := pendingChecks(copies); {
@@ -210,7 +204,7 @@ func (r CheckAllRequest) verifyRequest(c *CheckedCopy, file []byte, n int) (requ
 		return password, nil
 	})
 	sealed := c.Backup != nil && c.Backup.Record.Sealed != nil
-	return VerifyRequest{File: file, Now: r.Now, Sealed: sealed, Password: password}, func() bool { return missing && n > 0 }
+	return VerifyRequest{File: file, Now: r.Now, Sealed: sealed, Password: password, later: true}, func() bool { return missing && n > 0 }
 }
 
 // verifyCopy opens the copy with its keys in memory.
@@ -271,7 +265,7 @@ func (r CheckAllRequest) restoreKey(ctx context.Context, c *CheckedCopy, one *Co
 	if err != nil {
 		return nil, err
 	}
-	request := RestoreRequest{Session: session, Inventory: inventory, Copy: one, Random: r.Random}
+	request := RestoreRequest{Session: session, Inventory: inventory, Copy: one, Random: r.Random, later: true}
 	if c.Backup != nil {
 		request.Record = c.Backup.Record
 	}

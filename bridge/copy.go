@@ -96,7 +96,9 @@ func Choose(copies []*Copy, wanted string) (*Copy, error) {
 // certificate's shows only when it is used.
 func OpenCopies(ctx context.Context, r VerifyRequest) (copies []*Copy, err error) {
 	secret.Forget(func() { copies, err = openCopies(ctx, r.validate()) })
-	secret.Erase()
+	if !r.later {
+		secret.Erase()
+	}
 	return copies, err
 }
 

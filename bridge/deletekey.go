@@ -69,7 +69,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 	}
 	again := *made.result
 	secret.Forget(func() { err = r.proveFile(ctx, file, made, &again) })
-	secret.Erase()
+	r.erase(err == nil)
 	if err != nil {
 		return KeyKept, err
 	}

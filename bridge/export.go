@@ -103,14 +103,14 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Ex
 	var made *provenFile
 	var err error
 	secret.Forget(func() { made, err = r.makeProven(ctx, method) })
-	secret.Erase()
+	if err == nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), made.discard())
+	}
+	r.erase(err == nil)
 	if err != nil {
 		return nil, err
 	}
 	result := made.result
-	if err := ctx.Err(); err != nil {
-		return nil, errors.Join(context.Cause(ctx), made.discard())
-	}
 	err = made.place()
 	uncertain := noticed(result, err)
 	if err != nil && uncertain == nil {
@@ -128,6 +128,20 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Ex
 		return result, &DeletionError{File: result.File, State: KeyKept, Err: uncertain}
 	}
 	return result, r.deleteKey(ctx, made)
+}
+
+// erase overwrites what the work with the key has left in memory. In a run of many exports a file waits for that with the others, and
+// goes on with another session; what failed has nothing to wait for.
+func (r *ExportRequest) erase(waits bool) {
+	switch {
+	case r.turn == nil:
+		secret.Erase()
+	case waits:
+		r.turn.wait()
+		r.Session = r.turn.with
+	default:
+		r.turn.worked()
+	}
 }
 
 // provenFile is a file that is proven and has not got its name yet. No key in clear is in it.

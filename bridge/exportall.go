@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"p11bridge/bridge/archive"
@@ -162,23 +161,16 @@ func (r ExportAllRequest) exportToken(interrupted context.Context, main *token.S
 		ofKey[items[0].Identity.PrivateKey] = items
 	}
 	sessions := r.sessionsFor(main, len(keys))
-	work := make(chan []*Item)
-	var workers sync.WaitGroup
-	for _, session := range sessions {
-		workers.Go(func() {
-			for items := range work {
-				r.exportKey(ctx, stop, session, items, ofKey[items[0].Identity.PrivateKey])
-			}
-		})
-	}
+	turns := newTurns(sessions)
 	for _, items := range keys {
 		if ctx.Err() != nil {
 			break
 		}
-		work <- items
+		turns.start(func(turn *turn[*token.Session]) {
+			r.exportKey(ctx, stop, turn, items, ofKey[items[0].Identity.PrivateKey])
+		})
 	}
-	close(work)
-	workers.Wait()
+	turns.finish()
 	for _, session := range sessions[1:] {
 		err = errors.Join(err, session.Close())
 	}
@@ -211,14 +203,14 @@ func byKey(queue []*Item) [][]*Item {
 
 // exportKey works on the items of one key. A key that is to be destroyed is so with its last backup, if all the others that it
 // has, in this round or another, are there and proven.
-func (r ExportAllRequest) exportKey(ctx context.Context, stop context.CancelCauseFunc, session *token.Session, queue, ofKey []*Item) {
+func (r ExportAllRequest) exportKey(ctx context.Context, stop context.CancelCauseFunc, turn *turn[*token.Session], queue, ofKey []*Item) {
 	for _, item := range queue {
 		if ctx.Err() != nil {
 			return
 		}
 		last := !slices.ContainsFunc(ofKey, func(other *Item) bool { return other != item && !other.backed() })
 		r.Began(item)
-		r.exportItem(ctx, session, item, last)
+		r.exportItem(ctx, turn, item, last)
 		if reason := endsAll(item.Err); reason != nil {
 			stop(reason)
 		}
@@ -261,12 +253,12 @@ func (r ExportAllRequest) sessionsFor(main *token.Session, work int) []*token.Se
 }
 
 // exportItem exports one item and writes its record. A cancelled item stays pending.
-func (r ExportAllRequest) exportItem(ctx context.Context, session *token.Session, item *Item, mayDelete bool) {
+func (r ExportAllRequest) exportItem(ctx context.Context, turn *turn[*token.Session], item *Item, mayDelete bool) {
 	target := func(extension string, force bool) archive.Target {
 		return archive.Target{Path: filepath.Join(r.Directory, item.Name+extension), Force: force, DraftName: r.DraftName, Placing: r.Placing}
 	}
 	one := r.Each
-	one.Session, one.Inventory, one.Identity, one.Verdict = session, item.Token.Inventory, item.Identity, item.Verdict
+	one.turn, one.Session, one.Inventory, one.Identity, one.Verdict = turn, turn.with, item.Token.Inventory, item.Identity, item.Verdict
 	one.Target = target(archive.BackupExtension, item.replaces)
 	one.DeleteKey = r.Each.DeleteKey && mayDelete
 	one.saved = func(result *ExportResult) error {

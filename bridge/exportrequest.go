@@ -38,6 +38,7 @@ type ExportRequest struct {
 
 	failures []*methodFailure          // of the methods that were tried before
 	shared   *issuers                  // where many exports from one token share them
+	turn     *turn[*token.Session]     // where many exports share what erases their keys: its session is Session; nil for one alone
 	saved    func(*ExportResult) error // what else is to be done once the file stands, before the key may be destroyed
 }
 

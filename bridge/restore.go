@@ -30,6 +30,8 @@ type RestoreRequest struct {
 	Record     *archive.Record // what the export noted beside the file; nil for none. It is not believed where it contradicts the file.
 	Exportable bool            // CKA_EXTRACTABLE
 	Random     io.Reader       // nil: crypto/rand
+
+	later bool // as in VerifyRequest
 }
 
 // validate takes what is needed where nothing is named, and refuses what cannot be, before the token is touched.

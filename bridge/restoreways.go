@@ -67,7 +67,9 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *tok
 	}
 	var err error
 	secret.Forget(func() { err = r.enterOpened(ctx, in, added, kek, answers) })
-	secret.Erase()
+	if !r.later {
+		secret.Erase()
+	}
 	return in, err
 }
 

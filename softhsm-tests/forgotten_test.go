@@ -53,6 +53,7 @@ label="ec" id=02 key=p256 policy=readable certificate=valid
 		s := newSearch(t, certificate.Signature, secretsOf(t, key))
 		for way, args := range map[string][]string{
 			"wrap": slices.Concat(export, []string{"--method", "wrap"}), "attributes": slices.Concat(export, []string{"--method", "attributes"}),
+			"all":    slices.Concat([]string{"export", "--all", "--iterations", "1000"}, access),
 			"verify": slices.Concat([]string{"verify", first, "--against", label}, access),
 		} {
 			t.Run(way+" "+label, func(t *testing.T) { forgotten(t, token, s, program, filepath.Join(directory, way+label+".pfx"), args) })
@@ -68,7 +69,11 @@ func forgotten(t *testing.T, token *apart, s *search, program, target string, ar
 	for looks < forgottenLooks {
 		run := args
 		if args[0] == "export" {
-			run = append(slices.Clone(args), "-o", target)
+			to := "-o"
+			if slices.Contains(args, "--all") {
+				to = "--dir"
+			}
+			run = append(slices.Clone(args), to, target)
 		}
 		g, r := runWatched(t, token, s, program, run...)
 		if r.code != 0 {
@@ -78,7 +83,10 @@ func forgotten(t *testing.T, token *apart, s *search, program, target string, ar
 			r.exported(t, args[at+1], "independent-reader")
 		}
 		if args[0] == "export" {
-			if err := os.Remove(target); err != nil {
+			if _, err := os.Stat(target); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(target); err != nil {
 				t.Fatal(err)
 			}
 		}

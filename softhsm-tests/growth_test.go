@@ -134,6 +134,12 @@ func testGrowth(t *testing.T, program string, less, more int, picked func(growth
 				t.Errorf("%s: %.0f %s on %d identities and %.0f on %d: %.1f times as many, and n·log n is %.1f times", run.name, figure.low, figure.name, less, figure.high, more, ratio, allowed)
 			}
 		}
+		if counts {
+			t.Logf("%-42s %-10s %d: %.0f", run.name, "collections", more, high.collections)
+		}
+		if high.collections > collectionsPerKey*float64(more) || counts && run.name == "export --all" && low.collections == 0 {
+			t.Errorf("%s: %.0f collections on %d identities and %.0f on %d", run.name, low.collections, less, high.collections, more)
+		}
 	}
 }
 
@@ -143,7 +149,12 @@ func bound(n int) float64 {
 	return of(n) - of(few)
 }
 
-type work struct{ calls, statements float64 }
+// work is what was counted. A collection goes over everything in memory: one for each key makes a time that grows by the square, which shows
+// neither in calls nor in statements.
+type work struct{ calls, statements, collections float64 }
+
+// collectionsPerKey is how many there may be for each key in a run that works with all of them. Each file for itself needs three.
+const collectionsPerKey = 0.5
 
 // work runs p11bridge and counts. It has one thread for the module, whose token is one for one thread.
 func (g *grown) work(t *testing.T, run growthRun, statements bool) work {
@@ -169,12 +180,15 @@ func (g *grown) work(t *testing.T, run growthRun, statements bool) work {
 	if !statements {
 		return work{calls: n}
 	}
-	return work{n, executed(t, counted)}
+	all, collections := executed(t, counted)
+	return work{n, all, collections}
 }
 
-// executed counts the statements that the processes of a run executed.
-func executed(t *testing.T, directory string) float64 {
+// executed counts the statements that the processes of a run executed, and how often that one was among them which collects what
+// nothing refers to.
+func executed(t *testing.T, directory string) (total, collections float64) {
 	t.Helper()
+	collects := lineOf(t, filepath.Join("..", "token", "secret", "forget.go"), "for range collections {")
 	profile := filepath.Join(directory, "profile")
 	if out, err := exec.CommandContext(context.Background(), "go", "tool", "covdata", "textfmt", "-i="+directory, "-o="+profile).CombinedOutput(); err != nil {
 		t.Fatalf("go tool covdata: %v\n%s", err, out)
@@ -184,7 +198,6 @@ func executed(t *testing.T, directory string) float64 {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	total := 0.0
 	lines := bufio.NewScanner(file)
 	lines.Scan() // the mode
 	for lines.Scan() {
@@ -194,9 +207,26 @@ func executed(t *testing.T, directory string) float64 {
 			t.Fatal(err)
 		}
 		total += statements * times
+		if strings.Contains(fields[0], "token/secret/forget.go:"+strconv.Itoa(collects)+".") {
+			collections += times
+		}
 	}
 	if err := lines.Err(); err != nil || total == 0 {
 		t.Fatalf("no statement was counted: %v", err)
 	}
-	return total
+	return total, collections
+}
+
+// lineOf is the number of the only line of a file that has a text.
+func lineOf(t *testing.T, path, text string) int {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, found := strings.Cut(string(file), text)
+	if !found || strings.Contains(after, text) {
+		t.Fatalf("%s has %q not once", path, text)
+	}
+	return strings.Count(before, "\n") + 1
 }

@@ -25,6 +25,15 @@ func identityOf(file *os.File) (identity, error) {
 	return identity{uint64(info.Dev), info.Ino}, err
 }
 
+// MostOpenFiles is how many files this process may have open.
+func MostOpenFiles() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return int(min(limit.Cur, 1<<20)) // it may be RLIM_INFINITY
+}
+
 // folder is a directory, held open so that nobody can put another one in its place.
 type folder struct{ *os.File }
 

@@ -28,6 +28,9 @@ func identityOf(file *os.File) (identity, error) {
 	return identity{uint64(info.VolumeSerialNumber), uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow)}, err
 }
 
+// MostOpenFiles is how many files this process may have open: the number of handles is bounded by memory alone, and this is enough.
+func MostOpenFiles() int { return 1 << 16 }
+
 // folder is a directory, held open.
 type folder struct {
 	path string
