@@ -64,6 +64,9 @@ func TestSeveralSessions(t *testing.T) {
 			t.Errorf("%s: another output\n%s\n%s", run.name, r.stdout, want)
 		}
 	}
+	if r := p11bridge(t, append(environment, "P11SLOW_ACTIVE=1"), list...); r.stdout != want {
+		t.Errorf("a module that does not end its signatures: another output\n%s\n%s", r.stdout, want)
+	}
 	r := p11bridge(t, append(environment, "P11SLOW_ONE=1"), p.exportAll("--iterations", "1", "--dir", filepath.Join(p.directory, "one"))...)
 	if _, most := threads(r); most != 1 {
 		t.Errorf("export --all called a module for one thread by %d", most)

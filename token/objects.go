@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// sampled is how many objects are read before it is decided how the others are.
-	sampled = 16
+	// sampled is how many objects, or mechanisms, are read before it is decided how the others are.
+	sampled = 8
 	// fewObjects is how many have to be left for more than one session, or for a search of the certificates, to be worth its calls.
 	fewObjects = 32
 	// mostReaders is how many sessions read objects at once.
@@ -29,35 +29,53 @@ const (
 // and each is read by one call in place of two. Where the calls take long, the objects are read over several sessions at once; the result
 // is the same.
 func (s *Session) Objects(ctx context.Context) ([]*Object, error) {
-	handles, err := s.find(ctx, "all objects")
+	objects, further, err := s.objects(ctx)
+	if closing := closeAll(further); err == nil && Lost(closing) {
+		err = closing
+	}
 	if err != nil {
 		return nil, err
+	}
+	return objects, nil
+}
+
+// objects is Objects, and gives the sessions that are open beside this one. With an error there are none.
+func (s *Session) objects(ctx context.Context) (objects []*Object, further []*Session, err error) {
+	defer func() {
+		if err != nil {
+			_ = closeAll(further) // the failure before says more
+			further = nil
+		}
+	}()
+	handles, err := s.find(ctx, "all objects")
+	if err != nil {
+		return nil, nil, err
 	}
 	r := &reading{handles: handles, objects: make([]*Object, len(handles)), next: new(atomic.Int64)}
 	reader := &objectReader{session: s}
 	first := min(sampled, len(handles))
 	if err := r.read(ctx, reader, first); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(handles)-first >= fewObjects {
 		if reader.certificates, err = s.certificatesAmong(ctx, handles, r.objects[:first]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if s.module.concurrent && median(reader.took) > slowCall {
-			err = r.readApart(ctx, reader)
+			further, err = r.readApart(ctx, reader)
 		}
 	}
 	if err == nil {
 		err = r.read(ctx, reader, len(handles))
 	}
 	if err != nil {
-		return nil, err
+		return nil, further, err
 	}
-	objects := slices.DeleteFunc(r.objects, func(o *Object) bool { return o == nil })
+	objects = slices.DeleteFunc(r.objects, func(o *Object) bool { return o == nil })
 	if len(objects) > 0 && !slices.ContainsFunc(objects, func(o *Object) bool { return o.Class.known() }) {
-		return nil, &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d objects, and none of a CKA_CLASS that is known", len(objects))}
+		return nil, further, &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d objects, and none of a CKA_CLASS that is known", len(objects))}
 	}
-	return objects, nil
+	return objects, further, nil
 }
 
 // reading is a list of handles that is being read. An object that went away meanwhile stays nil.
@@ -93,53 +111,64 @@ func (r *reading) read(ctx context.Context, reader *objectReader, end int) error
 	}
 }
 
-// readApart reads what is left over as many sessions as the token gives, this one among them. The first failure ends all of them.
-func (r *reading) readApart(ctx context.Context, main *objectReader) error {
-	readers, opened := r.readers(main)
+// readApart reads what is left over as many sessions as the token gives, the main one among them, and gives the others. The first failure
+// ends all of them. A session that does not show an object as the main one does reads nothing; where the first one does not, no other is
+// opened.
+func (r *reading) readApart(ctx context.Context, main *objectReader) (further []*Session, err error) {
+	readers := r.readers(main)
+	if len(readers) == 0 || !r.opens(readers[0], main.session.Slot, main.session.LoggedIn) {
+		return nil, nil
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	failures := make([]error, len(readers))
 	var running sync.WaitGroup
-	for i, reader := range readers {
+	for _, reader := range append(slices.Clone(readers), main) {
 		running.Go(func() {
-			if failures[i] = r.read(ctx, reader, len(r.handles)); failures[i] != nil {
-				stop(failures[i])
+			if reader.session == nil && !r.opens(reader, main.session.Slot, main.session.LoggedIn) {
+				return
+			}
+			if err := r.read(ctx, reader, len(r.handles)); err != nil {
+				stop(err)
 			}
 		})
 	}
 	running.Wait()
-	err := context.Cause(ctx)
-	for _, session := range opened {
-		if closing := session.Close(); err == nil && Lost(closing) {
-			err = closing
+	for _, reader := range readers {
+		if reader.session != nil {
+			further = append(further, reader.session)
 		}
 	}
-	return err
+	return further, context.Cause(ctx)
 }
 
-// readers opens further sessions, each with a reader that has learnt what the main one has. A session that does not show an object as the
-// main one does is not used, and none is opened after it.
-func (r *reading) readers(main *objectReader) (readers []*objectReader, opened []*Session) {
-	readers = []*objectReader{main}
+// readers are to read beside the main one, and have learnt what it has. They have no sessions yet.
+func (r *reading) readers(main *objectReader) []*objectReader {
 	most := mostReaders
 	if limit := main.session.Slot.Token.MaxSessions; limit > 0 {
 		most = min(most, int(limit))
 	}
 	most = min(most, 1+(len(r.handles)-int(r.next.Load()))/2)
-	for len(readers) < most {
-		session, err := main.session.Slot.OpenSession(ReadOnly)
-		if err != nil {
-			break
-		}
-		opened = append(opened, session)
-		session.LoggedIn = main.session.LoggedIn
-		reader := main.clone(session)
-		if again, err := reader.read(r.handles[0]); err != nil || !sameAnswers(again, r.objects[0]) {
-			break
-		}
-		readers = append(readers, reader)
+	var readers []*objectReader
+	for range most - 1 {
+		readers = append(readers, main.clone(nil))
 	}
-	return readers, opened
+	return readers
+}
+
+// opens opens a session for a reader, if the token gives one that shows an object as the main one does.
+func (r *reading) opens(reader *objectReader, slot Slot, loggedIn bool) bool {
+	session, err := slot.OpenSession(ReadOnly)
+	if err != nil {
+		return false
+	}
+	session.LoggedIn = loggedIn
+	reader.session = session
+	if again, err := reader.read(r.handles[0]); err != nil || !sameAnswers(again, r.objects[0]) {
+		reader.session = nil
+		_ = session.Close() // a connection that is lost shows in the main one
+		return false
+	}
+	return true
 }
 
 // sameAnswers tells whether two readings gave the same.

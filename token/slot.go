@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -186,30 +187,50 @@ func (m *Module) mechanisms(slot uint) ([]Mechanism, error) {
 	if err != nil {
 		return nil, err
 	}
-	mechanisms := make([]Mechanism, 0, len(list))
-	for _, entry := range list {
-		mechanism := Mechanism{Type: CKM(entry)}
-		mechanisms = append(mechanisms, mechanism)
-		if _, matters := ckmNames[mechanism.Type]; !matters {
-			continue
+	mechanisms := make([]Mechanism, len(list))
+	var matter []*Mechanism
+	for i, entry := range list {
+		mechanisms[i].Type = CKM(entry)
+		if _, named := ckmNames[CKM(entry)]; named {
+			matter = append(matter, &mechanisms[i])
 		}
-		var info pkcs11.MechanismInfo
-		err := m.call("C_GetMechanismInfo", mechanism.Type.String(), func() (err error) {
-			info, err = m.functions.GetMechanismInfo(slot, entry)
-			return err
-		})
-		if code, ok := CodeOf(err); ok && connectionLost(code) {
+	}
+	first := min(sampled, len(matter))
+	var took []time.Duration
+	for _, mechanism := range matter[:first] {
+		start := time.Now()
+		if err := m.readUses(slot, mechanism); err != nil {
 			return nil, err
 		}
-		if err == nil {
-			last := &mechanisms[len(mechanisms)-1]
-			last.Wrap = info.Flags&pkcs11.CKF_WRAP != 0
-			last.Unwrap = info.Flags&pkcs11.CKF_UNWRAP != 0
-			last.Sign = info.Flags&pkcs11.CKF_SIGN != 0
-		}
+		took = append(took, time.Since(start))
+	}
+	threads := 1
+	if m.concurrent && median(took) > slowCall {
+		threads = mostReaders
+	}
+	if err := spread(threads, matter[first:], func(mechanism *Mechanism) error { return m.readUses(slot, mechanism) }); err != nil {
+		return nil, err
 	}
 	m.setListed(slot, mechanisms)
 	return mechanisms, nil
+}
+
+// readUses reads what a mechanism is good for. Only a lost connection is an error.
+func (m *Module) readUses(slot uint, mechanism *Mechanism) error {
+	var info pkcs11.MechanismInfo
+	err := m.call("C_GetMechanismInfo", mechanism.Type.String(), func() (err error) {
+		info, err = m.functions.GetMechanismInfo(slot, uint(mechanism.Type))
+		return err
+	})
+	if code, ok := CodeOf(err); ok && connectionLost(code) {
+		return err
+	}
+	if err == nil {
+		mechanism.Wrap = info.Flags&pkcs11.CKF_WRAP != 0
+		mechanism.Unwrap = info.Flags&pkcs11.CKF_UNWRAP != 0
+		mechanism.Sign = info.Flags&pkcs11.CKF_SIGN != 0
+	}
+	return nil
 }
 
 func (m *Module) setListed(slot uint, mechanisms []Mechanism) {

@@ -12,7 +12,7 @@ const mostTwins = 16
 // sign for all, and one whose public attributes are another key's would hide the good ones. What an object tells of itself is taken
 // back where it answers otherwise and a twin of it answers right; where none does, it is the token that does not sign. Only a lost
 // connection is an error.
-func (s *Session) compareTwins(ctx context.Context, l *linker) error {
+func (a *asking) compareTwins(ctx context.Context, l *linker) error {
 	asked, learnt := 0, false
 	for _, key := range l.privateKeys {
 		own := key.own()
@@ -29,7 +29,7 @@ func (s *Session) compareTwins(ctx context.Context, l *linker) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			answer, err := s.challengeApart(twin, public)
+			answer, err := a.apart[0].challenge(twin, public)
 			if Lost(err) {
 				return err
 			}

@@ -4,10 +4,12 @@
  *   P11SLOW_MODULE   the real module
  *   P11SLOW_US       how many microseconds each call takes longer
  *   P11SLOW_ONE      set: the module is for one thread. C_Initialize with CKF_OS_LOCKING_OK is refused with CKR_CANT_LOCK
- *   P11SLOW_REPORT   C_Finalize writes here how many calls there were, and the most that were in the module at once
+ *   P11SLOW_REPORT   C_Finalize writes here how many calls there were, and the most that were in the module at once. C_GetMechanismInfo
+ *                    has no session, and counts only in a module for one thread
  *   P11SLOW_SESSIONS how many sessions C_GetTokenInfo tells of, and C_OpenSession gives
  *   P11SLOW_LIES     set: a search for certificates finds every object
  *   P11SLOW_OTHER    set: every session but the first shows other labels
+ *   P11SLOW_ACTIVE   set: in a session that has signed once, nothing is signed any more, as if that were still under way
  */
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -21,10 +23,10 @@ typedef CK_RV (*CK_FUNCTION)(); /* each takes what PKCS#11 says it takes */
 typedef struct { unsigned char major, minor; CK_FUNCTION functions[68]; } CK_FUNCTION_LIST;
 typedef struct { CK_FUNCTION callbacks[4]; CK_ULONG flags; void *reserved; } CK_C_INITIALIZE_ARGS;
 
-enum { INITIALIZE = 0, FINALIZE = 1, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, OPEN_SESSION = 12, CLOSE_SESSION = 13, GET_ATTRIBUTE_VALUE = 24,
-	FIND_OBJECTS_INIT = 26 };
+enum { INITIALIZE = 0, FINALIZE = 1, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_MECHANISM_INFO = 8, OPEN_SESSION = 12, CLOSE_SESSION = 13, GET_ATTRIBUTE_VALUE = 24,
+	FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43 };
 struct attribute { CK_ULONG type; unsigned char *value; CK_ULONG length; };
-enum { LABEL = 3, CKR_CANT_LOCK = 0x0A, CKR_SESSION_COUNT = 0xB1, CKF_OS_LOCKING_OK = 2, MAX_SESSIONS_AT = 96 + sizeof(CK_ULONG) };
+enum { LABEL = 3, CKR_CANT_LOCK = 0x0A, CKR_SESSION_COUNT = 0xB1, CKR_OPERATION_ACTIVE = 0x90, MOST_SESSIONS = 4096, CKF_OS_LOCKING_OK = 2, MAX_SESSIONS_AT = 96 + sizeof(CK_ULONG) };
 
 static CK_FUNCTION_LIST *real, ours;
 static atomic_int inside, most, calls, sessions;
@@ -35,9 +37,14 @@ static long number(const char *name)
 	return text == NULL ? 0 : atol(text);
 }
 
-static void enter(void)
+static int counts(int function)
 {
-	int now = ++inside, before = most;
+	return function != GET_MECHANISM_INFO || getenv("P11SLOW_ONE") != NULL;
+}
+
+static void enter(int function)
+{
+	int now = inside += counts(function), before = most;
 	calls++;
 	while (now > before && !atomic_compare_exchange_weak(&most, &before, now))
 		;
@@ -108,7 +115,27 @@ static CK_RV get_attribute_value(CK_ULONG session, CK_ULONG object, struct attri
 	return rv;
 }
 
+static CK_ULONG signed_in[MOST_SESSIONS];
+static atomic_int signatures;
+
+static CK_RV sign_init(CK_ULONG session, void *mechanism, CK_ULONG key)
+{
+	for (int i = 0; i < signatures && getenv("P11SLOW_ACTIVE") != NULL; i++)
+		if (signed_in[i] == session)
+			return CKR_OPERATION_ACTIVE;
+	return real->functions[SIGN_INIT](session, mechanism, key);
+}
+
+static CK_RV sign(CK_ULONG session, void *data, CK_ULONG length, void *signature, CK_ULONG *room)
+{
+	CK_RV rv = real->functions[SIGN](session, data, length, signature, room);
+	if (rv == 0 && signature != NULL && signatures < MOST_SESSIONS - 64)
+		signed_in[signatures++] = session;
+	return rv;
+}
+
 static CK_FUNCTION replaced[68] = {
+	[SIGN_INIT] = (CK_FUNCTION)sign_init, [SIGN] = (CK_FUNCTION)sign,
 	[GET_ATTRIBUTE_VALUE] = (CK_FUNCTION)get_attribute_value,
 	[INITIALIZE] = (CK_FUNCTION)initialize, [FINALIZE] = (CK_FUNCTION)finalize, [GET_TOKEN_INFO] = (CK_FUNCTION)get_token_info,
 	[OPEN_SESSION] = (CK_FUNCTION)open_session, [CLOSE_SESSION] = (CK_FUNCTION)close_session, [FIND_OBJECTS_INIT] = (CK_FUNCTION)find_objects_init,
@@ -119,9 +146,9 @@ static CK_FUNCTION replaced[68] = {
 	static CK_RV pass##n(CK_ULONG a, CK_ULONG b, CK_ULONG c, CK_ULONG d, CK_ULONG e, CK_ULONG f, CK_ULONG g, CK_ULONG h) \
 	{ \
 		CK_RV rv; \
-		enter(); \
+		enter(n); \
 		rv = (replaced[n] != NULL ? replaced[n] : real->functions[n])(a, b, c, d, e, f, g, h); \
-		inside--; \
+		inside -= counts(n); \
 		return rv; \
 	}
 #define TEN(t) PASS(t##0) PASS(t##1) PASS(t##2) PASS(t##3) PASS(t##4) PASS(t##5) PASS(t##6) PASS(t##7) PASS(t##8) PASS(t##9)
