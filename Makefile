@@ -17,6 +17,8 @@ VCS := $(shell git rev-parse --verify HEAD >/dev/null 2>&1 && echo true || echo 
 export CGO_ENABLED := 1
 # Go overwrites what a private key left behind in memory (runtime/secret, Linux on amd64 and arm64). A build without it works.
 export GOEXPERIMENT := runtimesecret
+# What one target, or one copy of the sources, has compiled, the next one uses.
+export GOFLAGS ?= -trimpath
 
 DEMO_PACKAGES := softhsm2
 # libnss3-tools brings libsoftokn3, opensc pkcs11-tool; the third and the fourth line are a TPM 2.0 in software, behind tpm2-pkcs11.
@@ -32,8 +34,9 @@ LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils slurm-wlm munge \
 WINDOWS_PACKAGES := $(TEST_PACKAGES) gcc-mingw-w64-x86-64 wine wine64
 BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time gcc libc6-dev
 
-# `go test`, run so that a skipped test fails, and with what it printed kept short. `make lint` has what go vet says.
-TESTED := CI=true $(GO) test -json -count=1 -vet=off -timeout 45m
+# `go test`, run so that a skipped test fails, and with what it printed kept short. `make lint` has what go vet says, and nobody
+# debugs these test binaries, which are linked faster without what a debugger reads.
+TESTED := CI=true $(GO) test -json -count=1 -vet=off -ldflags='-s -w' -timeout 45m
 
 .PHONY: build demo test test-long test-windows sweep mutants packages lint bench bench-quick fuzz clean help toolchain namespaces
 
@@ -47,6 +50,8 @@ demo: ## Make a throw-away SoftHSM2 token and do the main job on it
 	@echo 'To have p11bridge at hand in this shell:'
 	@echo 'export PATH="$(CURDIR)/bin:$$PATH"'
 
+# The program lives for a tenth of a second, a sixth of which its collector of garbage takes otherwise. make test-long runs it as it is.
+test: export GOGC := 400
 test: toolchain build/testreport ## Run the tests; a skipped one is a failure
 	$(INSTALL) $(foreach package,$(TEST_PACKAGES),'$(package)')
 	$(MAKE) --no-print-directory namespaces

@@ -24,6 +24,7 @@ import (
 //
 //	exitcode N program args…     runs the program, which must end with this exit code
 //	everything                   a token in $WORK/token with the specimens of p11bridge demo
+//	rsakeys FILE [FILE]          FILE is a private RSA key of 2,048 bits in PEM, and the second one another
 //	validate NAME FILE           FILE is one JSON document that fits docs/schema/p11bridge.NAME.schema.json
 //	json PATH VALUE              the last standard output has this value at PATH: tokens[0].identities[label=alice].id, or
 //	                             the length of a list at PATH.len
@@ -47,6 +48,7 @@ func checkers() map[string]func(*testscript.TestScript, bool, []string) {
 		"json": positive(2, func(ts *testscript.TestScript, args []string) error {
 			return jsonAt(ts.ReadFile("stdout"), args[0], args[1])
 		}),
+		"rsakeys":   writeRSAKeys,
 		"opens":     opens,
 		"verifies":  verifies,
 		"mode":      positive(2, fileMode),

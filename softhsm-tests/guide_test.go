@@ -287,7 +287,7 @@ func TestGuideRequestsAnewLong(t *testing.T) { TestGuideRequestsAnew(t) }
 
 // issue is an authority that issues a certificate for a request.
 func (p *place) issue(request, certificate string) error {
-	if _, err := openssl("", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", p.path("ca.key"), "-out", p.path("ca.cert"), "-subj", "/CN=Test CA"); err != nil {
+	if _, err := openssl("", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", p.path("ca.key"), "-out", p.path("ca.cert"), "-subj", "/CN=Test CA"); err != nil {
 		return err
 	}
 	_, err := openssl("", "x509", "-req", "-in", p.path(request), "-CA", p.path("ca.cert"), "-CAkey", p.path("ca.key"), "-CAcreateserial", "-out", p.path(certificate))

@@ -114,7 +114,7 @@ func throughOpenSSL(t *testing.T, c interopCase) (string, error) {
 
 func throughKeytool(t *testing.T, c interopCase) (string, error) {
 	t.Helper()
-	_, err := foreign(c.directory, []string{"JAVA_TOOL_OPTIONS=-Dfile.encoding=UTF-8 -Dsun.jnu.encoding=UTF-8 -XX:TieredStopAtLevel=1"}, "keytool", "-importkeystore", "-noprompt",
+	_, err := foreign(c.directory, []string{"JAVA_TOOL_OPTIONS=-Dfile.encoding=UTF-8 -Dsun.jnu.encoding=UTF-8 -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}, "keytool", "-importkeystore", "-noprompt",
 		"-srckeystore", c.file, "-srcstoretype", "PKCS12", "-srcstorepass", c.password, "-srcalias", c.name,
 		"-destkeystore", "theirs.p12", "-deststoretype", "PKCS12", "-deststorepass", c.returned)
 	if err != nil {

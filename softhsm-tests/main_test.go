@@ -21,8 +21,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if err := os.Setenv("PAGER", "cat"); err != nil { // a test that wants one says so
-		panic(err)
+	for name, value := range map[string]string{
+		"PAGER":             "cat",                                      // a test that wants one says so
+		"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", // keytool does little, and starts with half the work
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
 	}
 	leaveTerminal()
 	testscript.Main(withProduct{m}, map[string]func(){

@@ -148,8 +148,8 @@ func TestFileThatCameMeanwhile(t *testing.T) {
 func TestHandleOfAnotherKey(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, "")
-	for _, name := range []string{"alice", "mallory"} {
-		mustForeign(t, r.directory, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "crt.pem", "-subj", "/CN="+name,
+	for i, name := range []string{"alice", "mallory"} {
+		mustForeign(t, r.directory, "openssl", "req", "-x509", "-key", write(t, r.directory, "key.pem", sharedKey(t, i)), "-out", "crt.pem", "-subj", "/CN="+name,
 			"-addext", "keyUsage=critical,keyEncipherment")
 		mustForeign(t, r.directory, "openssl", "pkcs12", "-export", "-inkey", "key.pem", "-in", "crt.pem", "-name", name, "-passout", "file:password.txt", "-out", name+"-given.pfx")
 		if got := r.run(t, "", "restore", r.path(name+"-given.pfx"), "--exportable", "--json"); got.code != 0 {
