@@ -41,6 +41,7 @@ type document struct {
 	HasKey     bool  `json:"has_private_key"`
 	KeyMatches *bool `json:"key_matches_certificate"`
 	Reasons    []statedReason
+	Counts     map[string]int // of status and export --all
 	Tokens     []struct {
 		Label      string
 		Reasons    []statedReason

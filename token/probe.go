@@ -12,6 +12,17 @@ import (
 // has a one-time wrapping key of its own; what comes out is thrown away without having been unwrapped, so that the private
 // key is never in clear here. Nothing is written to the token: a read-only session is enough.
 func (s *Session) Probe(ctx context.Context, key *Object, listed []Mechanism, random io.Reader) ([]Attempt, error) {
+	return s.probe(ctx, key, listed, random, func(Attempt) bool { return false })
+}
+
+// ProbeUntil is Probe, and ends with the first answer that settles the question.
+func (s *Session) ProbeUntil(ctx context.Context, key *Object, listed []Mechanism, random io.Reader) ([]Attempt, error) {
+	return s.probe(ctx, key, listed, random, func(a Attempt) bool {
+		return a.Code == CKROK || a.RefusesKey() && a.Mechanism != CKMAESCBCPad // for shrouding alone, other ways may be open
+	})
+}
+
+func (s *Session) probe(ctx context.Context, key *Object, listed []Mechanism, random io.Reader, settles func(Attempt) bool) ([]Attempt, error) {
 	var attempts []Attempt
 	for _, mechanism := range append([]CKM{CKMAESCBCPad}, wrapOrder(listed)...) {
 		if err := ctx.Err(); err != nil {
@@ -36,8 +47,8 @@ func (s *Session) Probe(ctx context.Context, key *Object, listed []Mechanism, ra
 			attempt.Function, attempt.Code = functionOf(err), code
 		}
 		attempts = append(attempts, attempt)
-		if attempt.Function == "C_WrapKey" && attempt.Code == CKRFunctionNotSupported {
-			break // for every mechanism
+		if settles(attempt) || attempt.Function == "C_WrapKey" && attempt.Code == CKRFunctionNotSupported { // for every mechanism
+			break
 		}
 	}
 	return slices.Clip(attempts), nil

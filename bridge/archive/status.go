@@ -135,6 +135,20 @@ func (s *KeyStatus) compare(archive *comparison) bool {
 	return true
 }
 
+// Untried reports whether the key needs a first backup, and may leave by what the token lists alone: a wrap that is tried may be refused.
+func (s *KeyStatus) Untried() bool {
+	listed := s.Verdict.Method == verdict.MethodWrap || s.Verdict.Method == verdict.MethodShroud
+	return (s.State == StateNever || s.State == StateOutdated) && s.Verdict.Exportable && listed
+}
+
+// Tried takes the verdict on an Untried key for which the ways out were tried: one that is refused needs no backup.
+func (s *KeyStatus) Tried(tried verdict.Verdict) {
+	s.Verdict = tried
+	if !tried.Exportable {
+		s.State, s.Reasons = s.keptState(), tried.Reasons
+	}
+}
+
 func (s *KeyStatus) find(archive *comparison) (BackupState, []verdict.Fact) {
 	hidden := s.Identity.PrivateKey == nil && verdict.Hides(s.Inventory)
 	if s.Verdict.Has(verdict.ObjectUnreadable) {

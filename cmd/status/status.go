@@ -3,10 +3,12 @@ package status
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
@@ -124,6 +126,9 @@ func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Re
 	status := archive.Status(inventories, backups, now)
 	if !shard.Whole() {
 		status.Only(shard)
+	}
+	if err := bridge.Try(ctx, tokens, status, rand.Reader); err != nil {
+		return frame.Result{}, err
 	}
 	shown := viewStatus(o, shard, inventories, status, now)
 	if within > 0 {

@@ -1,0 +1,38 @@
+package bridge
+
+import (
+	"context"
+	"io"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token"
+)
+
+// mostTried bounds how many keys Try tries: a token on which nothing was backed up yet may hold very many, and its first export tries
+// them all.
+const mostTried = 1000
+
+// Try settles by a wrap whether the keys can leave that need a first backup by what their token lists: a listed mechanism is no proof, and
+// export --all would meet the refusal. What comes out of a wrap is thrown away. The error comes from the token.
+func Try(ctx context.Context, tokens []OpenToken, status *archive.BackupStatus, random io.Reader) error {
+	sessions := map[*token.Inventory]*token.Session{}
+	for _, t := range tokens {
+		sessions[t.Inventory] = t.Session
+	}
+	tried := 0
+	for i := range status.Keys {
+		key := &status.Keys[i]
+		session := sessions[key.Inventory]
+		if !key.Untried() || session == nil || tried == mostTried {
+			continue
+		}
+		tried++
+		attempts, err := session.ProbeUntil(ctx, key.Identity.PrivateKey, key.Inventory.Mechanisms, random)
+		if err != nil {
+			return err
+		}
+		key.Tried(verdict.Tried(key.Inventory, key.Identity.PrivateKey, key.Verdict, attempts))
+	}
+	return nil
+}
