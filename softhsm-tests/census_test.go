@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -33,12 +32,7 @@ type censusTaker struct{ program, module string }
 
 func newCensusTaker(t *testing.T) censusTaker {
 	t.Helper()
-	c := censusTaker{program: filepath.Join(t.TempDir(), "census"), module: softHSM(t)}
-	compile := exec.Command("gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", c.program, filepath.Join("testdata", "census.c"), "-ldl")
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
-	}
-	return c
+	return censusTaker{program: compile(t, "census.c", "census", "-ldl"), module: softHSM(t)}
 }
 
 // take lists the objects of the token "test" whose configuration is token/softhsm2.conf below the directory.

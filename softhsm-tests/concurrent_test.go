@@ -115,10 +115,11 @@ func (p *place) askedAlone(t *testing.T) int {
 	return len(regexp.MustCompile(`(?m) C_GetAttributeValue CKR_OK \S+ CKA_\w+$`).FindAll(trace, -1))
 }
 
-// rsaKeys are identities whose private keys tell their public halves: none is asked for a signature. To make one takes long, so that they are few.
+// rsaKeys are identities whose private keys tell their public halves: none is asked for a signature. They are short and few, as to make them takes
+// long.
 func rsaKeys(n int) (list string) {
 	for i := range n {
-		list += fmt.Sprintf("label=\"key %d\" id=%02x key=rsa2048 policy=wrappable certificate=valid\n", i, i+1)
+		list += fmt.Sprintf("label=\"key %d\" id=%02x key=rsa1024 policy=wrappable certificate=valid\n", i, i+1)
 	}
 	return list
 }

@@ -15,42 +15,10 @@ import (
 	"time"
 )
 
-// faultyBuild is the compiled testdata/faulty.c. It lives as long as a test uses it.
-var faultyBuild struct {
-	sync.Mutex
-	users     int
-	directory string
-}
-
-// faultyModule compiles testdata/faulty.c, once for all tests that use it at the same time, and gives its path.
+// faultyModule is the path of the compiled testdata/faulty.c.
 func faultyModule(t testing.TB) string {
 	t.Helper()
-	faultyBuild.Lock()
-	defer faultyBuild.Unlock()
-	if faultyBuild.users == 0 {
-		directory, err := os.MkdirTemp("", "p11bridge-faulty-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		compile := exec.Command("gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-			"-o", filepath.Join(directory, "faulty.so"), filepath.Join("testdata", "faulty.c"), "-ldl")
-		if out, err := compile.CombinedOutput(); err != nil {
-			t.Fatalf("gcc: %v\n%s", errors.Join(err, os.RemoveAll(directory)), out)
-		}
-		faultyBuild.directory = directory
-	}
-	faultyBuild.users++
-	t.Cleanup(func() {
-		faultyBuild.Lock()
-		defer faultyBuild.Unlock()
-		if faultyBuild.users--; faultyBuild.users > 0 {
-			return
-		}
-		if err := os.RemoveAll(faultyBuild.directory); err != nil {
-			t.Error(err)
-		}
-	})
-	return filepath.Join(faultyBuild.directory, "faulty.so")
+	return compile(t, "faulty.c", "faulty.so", "-shared", "-fPIC", "-ldl")
 }
 
 // faulty is what all cases share: the module, and copies of one token. A copy has one run at a time, since SoftHSM2 writes

@@ -2,7 +2,6 @@ package softhsmtests
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,15 +18,10 @@ var hostileModes = []string{
 	"write:0:2", "write:3:99", "close:3:99", "other:C_CreateObject", "other:C_UnwrapKey", "other:C_GenerateKeyPair",
 }
 
-// hostileModule compiles testdata/hostile.c.
+// hostileModule is the path of the compiled testdata/hostile.c.
 func hostileModule(t *testing.T) string {
 	t.Helper()
-	module := filepath.Join(t.TempDir(), "hostile.so")
-	compile := exec.Command("gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", module, filepath.Join("testdata", "hostile.c"), "-ldl")
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
-	}
-	return module
+	return compile(t, "hostile.c", "hostile.so", "-shared", "-fPIC", "-ldl")
 }
 
 // performHostile runs a command in a fresh copy of its scene with a module that lies.

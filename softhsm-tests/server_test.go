@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -104,17 +103,6 @@ func portPair(t *testing.T) int {
 	}
 	t.Fatal("no two ports in a row are free")
 	return 0
-}
-
-// compile builds a C program or, with -shared among the arguments, a library, from testdata.
-func compile(t *testing.T, source, target string, args ...string) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), target)
-	args = append([]string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", out, filepath.Join("testdata", source)}, args...)
-	if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, text)
-	}
-	return out
 }
 
 // server starts a program that serves a token, as startServer does.

@@ -46,15 +46,10 @@ type failedCall struct {
 	error   string
 }
 
-// failingProgram compiles testdata/failing.c.
+// failingProgram is the path of the compiled testdata/failing.c.
 func failingProgram(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "failing")
-	compile := exec.Command("gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program, filepath.Join("testdata", "failing.c"))
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
-	}
-	return program
+	return compile(t, "failing.c", "failing")
 }
 
 // testSystemCalls fails the system calls of every command that writes, one at a time, on the files beside the token.
