@@ -59,15 +59,18 @@ func typeable(name string) bool {
 	return !IsURI(name) && !strings.HasPrefix(name, "-") && !strings.HasPrefix(strings.ToLower(name), fingerprintPrefix) && strings.TrimSpace(name) == name
 }
 
-// Near gives the identities whose names differ from the selector's in case alone, or else those of which it is a part. It is
-// for a name that Select finds nothing for. A URI and a fingerprint are near to nothing.
+// Near gives the identities whose names differ from the selector's in case alone, or else those that it names as other programs
+// do, or else those of which it is a part. It is for a name that Select finds nothing for. A URI and a fingerprint are near to nothing.
 func (s *Selector) Near(among []Identity) []Identity {
 	const shortestPart = 3 // letters: less is a part of nearly everything
 	if s.label == "" {
 		return nil
 	}
-	var same, parts []Identity
+	var same, others, parts []Identity
 	for _, identity := range among {
+		if s.other.means(identity) {
+			others = append(others, identity)
+		}
 		for _, name := range identity.shortNames() {
 			if strings.EqualFold(name, s.label) {
 				same = append(same, identity)
@@ -79,8 +82,11 @@ func (s *Selector) Near(among []Identity) []Identity {
 			}
 		}
 	}
-	if len(same) > 0 {
+	switch {
+	case len(same) > 0:
 		return same
+	case len(others) > 0:
+		return others
 	}
 	return parts
 }

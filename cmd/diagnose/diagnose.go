@@ -104,7 +104,7 @@ func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (fra
 	if err != nil {
 		return frame.Result{}, err
 	}
-	if selector, err = w.Selecting(tokens, selector, o.object); err != nil {
+	if selector, err = w.Selecting(frame.InventoriesOf(tokens), selector, o.object); err != nil {
 		return frame.Result{}, err
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
@@ -135,12 +135,13 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
 	next := nextCommands{given: a.ForNext(), short: uri == nil && (len(snapshot.Tokens) == 1 || a.TokenLabel != "")}
-	for _, inventory := range snapshot.Tokens {
-		slot := token.Slot{Token: &inventory.Token}
-		if a.Meant(inventory.Module, slot, uri) {
-			next.generates, next.named = token.GeneratesAny(inventory.Mechanisms), map[string]int{}
-			shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created, next))
-		}
+	meant := slices.DeleteFunc(snapshot.Tokens, func(i *token.Inventory) bool { return !a.Meant(i.Module, token.Slot{Token: &i.Token}, uri) })
+	if selector, err = a.Selecting(meant, selector, o.object); err != nil {
+		return frame.Result{}, err
+	}
+	for _, inventory := range meant {
+		next.generates, next.named = token.GeneratesAny(inventory.Mechanisms), map[string]int{}
+		shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created, next))
 	}
 	return diagnosisResult(a, o, shown, snapshot.Created)
 }
@@ -248,16 +249,9 @@ func fileName(identity view.Identity) string {
 // diagnosisResult writes the page, where one is wanted, and gives what is to be told.
 // taken is when the snapshot was taken, zero without one.
 func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView, taken time.Time) (frame.Result, error) {
-	found := 0
-	hidden := false
 	var tokens []view.Token
 	for _, t := range shown.Tokens {
 		tokens = append(tokens, t.Token)
-		found += len(t.Identities)
-		hidden = hidden || !t.LoggedIn
-	}
-	if o.object != "" && found == 0 {
-		return frame.Result{}, &frame.ObjectNotFoundError{Name: o.object, Hidden: hidden}
 	}
 	if o.html != "" {
 		if err := writeDiagnosisPage(a, o, shown, taken); err != nil {

@@ -4,6 +4,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,9 @@ func runExplain(args []string, errors bool) (frame.Result, error) {
 		term = findTerm(args[0])
 	}
 	if len(entries)+len(failures) == 0 && term == "" {
+		if codes := restingOn(args[0]); len(codes) > 0 {
+			return frame.Result{}, frame.UsageMeant("error.unknown-code", messages.Args{"Code": foreign.Text(args[0])}, codes...)
+		}
 		return frame.Result{}, frame.UsageAmong("error.unknown-code", messages.Args{"Code": foreign.Text(args[0])}, args[0], append(append(Codes(), terms...), glossary))
 	}
 	if errors && len(args) == 0 {
@@ -91,6 +95,18 @@ func runExplain(args []string, errors bool) (frame.Result, error) {
 			printError(p, failures[0])
 		}
 	}}, nil
+}
+
+// restingOn are the first codes of the reasons whose evidence has a name such as CKA_EXTRACTABLE.
+func restingOn(name string) []string {
+	const most = 4
+	var codes []string
+	for _, e := range verdict.Table() {
+		if slices.Contains(e.Evidence, strings.ToUpper(name)) && len(codes) < most {
+			codes = append(codes, string(e.Code))
+		}
+	}
+	return codes
 }
 
 // find gives the reason or the error that has the code.

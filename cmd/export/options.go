@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
@@ -79,6 +80,7 @@ func (o *exportOptions) destinationRules() []rule {
 		{o.all && (o.out != "" || o.certificate != "" || o.certificateOnly || o.ifNeeded), frame.Usage("error.all-for-one", nil)},
 		{!o.all && o.shard.Given(), frame.Usage("error.shard-for-one", nil)},
 		{o.all && o.deleteKey && !o.yes, frame.Usage("error.all-delete-needs-yes", nil)},
+		{!o.all && o.out == "" && meansAll(o.object), frame.UsageMeant("error.out-missing", nil, "--all --dir DIR")},
 		{!o.all && o.out == "", frame.UsageMeant("error.out-missing", nil, "-o "+o.proposed(o.object, ""))},
 		{o.deleteKey && o.certificateOnly, frame.Usage("error.delete-certificate-only", nil)},
 		{o.format != "" && !o.certificateOnly, frame.Usage("error.format-without-certificate-only", nil)},
@@ -87,6 +89,9 @@ func (o *exportOptions) destinationRules() []rule {
 		{o.ifNeeded && (o.deleteKey || o.certificateOnly || o.dryRun), frame.Usage("error.if-needed", nil)},
 	}
 }
+
+// meansAll reports whether every key is meant by what stands in place of one.
+func meansAll(object string) bool { return object == "*" || strings.EqualFold(object, "all") }
 
 // protectionRules are about how the file is protected.
 func (o *exportOptions) protectionRules() []rule {

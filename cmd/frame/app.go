@@ -94,11 +94,18 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 		return ExitFailed, err
 	}
 	if !spoken {
-		return exitUsage, Usage("error.language", messages.Args{"Asked": foreign.Text(asked), "Spoken": messages.Own(strings.Join(messages.Languages(), ", "))})
+		args := messages.Args{"Asked": foreign.Text(asked), "Spoken": messages.Own(strings.Join(messages.Languages(), ", "))}
+		if meant := meantLanguages[strings.ToLower(asked)]; meant != "" {
+			return exitUsage, UsageMeant("error.language", args, "--lang "+meant)
+		}
+		return exitUsage, Usage("error.language", args)
 	}
 	a.arguments = args
 	root := a.Root(commands)
 	a.JSON = wantsJSON(args) // the flag's default has taken its place
+	if err := a.longDash(args); err != nil {
+		return ExitDone, err
+	}
 	root.SetArgs(args)
 	help := &helpOutput{to: a.out}
 	root.SetOut(help)

@@ -3,6 +3,7 @@ package frame
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
@@ -16,14 +17,22 @@ type ObjectNotFoundError struct {
 	Name   string
 	Hidden bool // private keys were not visible
 	Known  []string
+	Meant  []string // those of Known that were probably meant
 }
 
 // NotFound is the error for a name that fits nothing on any of the tokens.
-func NotFound(name string, among ...*token.Inventory) *ObjectNotFoundError {
+func NotFound(name string, selector *token.Selector, among ...*token.Inventory) *ObjectNotFoundError {
 	e := &ObjectNotFoundError{Name: name}
 	for _, inventory := range among {
 		e.Hidden = e.Hidden || verdict.Hides(inventory)
-		e.Known = append(e.Known, inventory.ShortNames(inventory.Identities())...)
+		identities := inventory.Identities()
+		meant := selector.Meant(identities)
+		for i, known := range inventory.ShortNames(identities) {
+			e.Known = append(e.Known, known)
+			if len(meant) > 0 && slices.Equal(meant[0].Objects(), identities[i].Objects()) { // they are in the same order
+				e.Meant, meant = append(e.Meant, known), meant[1:]
+			}
+		}
 	}
 	return e
 }
@@ -54,7 +63,7 @@ func Choose(inventory *token.Inventory, selector *token.Selector, name string) (
 	case len(unread) > 0:
 		return token.Identity{}, unread[0].Fault().Err()
 	case len(selected) == 0:
-		return token.Identity{}, NotFound(name, inventory)
+		return token.Identity{}, NotFound(name, selector, inventory)
 	}
 	return token.Identity{}, &ambiguousError{Name: name, Candidates: candidates(inventory, identities, selector)}
 }
@@ -109,28 +118,35 @@ func (w *Worker) ChooseNear(inventory *token.Inventory, selector *token.Selector
 
 // Selecting gives the selector for what a command shows of the tokens: the one that was given, or one for the only identity
 // whose name is near to the typed one. Where there is none, the error offers the names that are there. A nil selector shows all.
-func (w *Worker) Selecting(tokens []bridge.OpenToken, selector *token.Selector, name string) (*token.Selector, error) {
+func (a *App) Selecting(inventories []*token.Inventory, selector *token.Selector, name string) (*token.Selector, error) {
 	if selector == nil {
 		return nil, nil //nolint:nilnil // everything is shown
 	}
-	var inventories []*token.Inventory
 	var nearIn []*token.Inventory
-	for _, t := range tokens {
-		if len(selector.Select(t.Inventory.Identities())) > 0 {
+	for _, inventory := range inventories {
+		if len(selector.Select(inventory.Identities())) > 0 {
 			return selector, nil
 		}
-		inventories = append(inventories, t.Inventory)
-		if len(selector.Near(t.Inventory.Identities())) > 0 {
-			nearIn = append(nearIn, t.Inventory)
+		if len(selector.Near(inventory.Identities())) > 0 {
+			nearIn = append(nearIn, inventory)
 		}
 	}
 	if len(nearIn) == 1 {
 		if near, is := Near(nearIn[0], selector); is {
-			w.NoticeNear(nearIn[0], near, name)
+			a.NoticeNear(nearIn[0], near, name)
 			return selector.Of(near), nil
 		}
 	}
-	return nil, NotFound(name, inventories...)
+	return nil, NotFound(name, selector, inventories...)
+}
+
+// InventoriesOf gives what was read of the tokens.
+func InventoriesOf(tokens []bridge.OpenToken) []*token.Inventory {
+	inventories := make([]*token.Inventory, len(tokens))
+	for i, t := range tokens {
+		inventories[i] = t.Inventory
+	}
+	return inventories
 }
 
 // NoticeNear says which identity was taken for a name that is not its own.

@@ -22,7 +22,7 @@ var usageErrors = []string{
 	"error.fingerprint", "error.flag", "error.format", "error.format-name", "error.format-without-certificate-only", "error.flag-unknown", "error.flag-value", "error.flag-value-missing", "error.generate-without-terminal",
 	"error.metrics-name",
 	"error.guide-json", "error.if-needed", "error.iterations", "error.keep-without-dir", "error.key-type", "error.language",
-	"error.like-object", "error.method", "error.module-and-nss-db", "error.no-arguments", "error.out-missing", "error.password", "error.password-without-like",
+	"error.like-object", "error.long-dash", "error.method", "error.module-and-nss-db", "error.no-arguments", "error.out-missing", "error.password", "error.password-without-like",
 	"error.period", "error.pin-value", "error.probe-snapshot", "error.profile", "error.proof", "error.request-of-nothing", "error.require-shroud",
 	"error.delete-needs-unseal", "error.recipient.none", "error.recipient.twice", "error.seal-needs-generate", "error.seal-transport", "error.seal-without-password",
 	"error.restore-key-all", "error.same-key", "error.same-source", "error.san", "error.several-tokens", "error.shard", "error.shard-for-one", "error.shard-metrics", "error.shell", "error.shell-missing", "error.shroud-legacy",

@@ -3,6 +3,7 @@ package frame
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -242,7 +243,11 @@ func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
 		f.ID = "error.object-hidden"
 	}
 	var more []string
-	if near := nearest(e.Name, e.Known); len(near) > 0 {
+	near := e.Meant[:min(len(e.Meant), mostNear)]
+	if len(near) == 0 {
+		near = nearest(e.Name, e.Known)
+	}
+	if len(near) > 0 {
 		f.Candidates = near
 		more = append(more, a.didYouMean(near))
 	}
@@ -277,6 +282,9 @@ func describeSource(a *App, e *sourceError) Failure {
 	f := Failure{ID: "error.source-unreadable", Args: messages.Args{"Flag": messages.Own(e.Flag), "Source": messages.Own(e.Source), "Problem": messages.Own(a.sourceProblem(e.Err))}, Code: ExitFailed}
 	if e.Flag == "--pin-source" {
 		f.Code = exitPIN
+	}
+	if strings.HasPrefix(e.Source, "file:~") && errors.Is(e.Err, fs.ErrNotExist) {
+		f.More = a.Text("remedy.source.tilde", nil)
 	}
 	var fault *secret.FaultError
 	if errors.As(e.Err, &fault) {

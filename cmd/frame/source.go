@@ -35,7 +35,8 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 		}
 		needsValue := kind == "env" || kind == "file" || kind == "fd" || kind == "credential"
 		if needsValue == (value != "") || kind == sealedKind {
-			if _, err := strconv.ParseUint(value, 10, 16); kind == "fd" && err != nil {
+			_, err := strconv.ParseUint(value, 10, 16)
+			if kind == "fd" && err != nil || kind == "env" && strings.Trim(value, "0123456789") == "" { // a PIN, and the name of no variable
 				break
 			}
 			return source{kind, value}, nil

@@ -62,7 +62,7 @@ func (a *App) flagError(c *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown):
-		return a.unknownFlag(c, unknown.GetSpecifiedName())
+		return a.unknownFlag(c, unknown.GetSpecifiedName(), unknown.GetSpecifiedShortnames())
 	case errors.As(err, &valueless):
 		return Usage("error.flag-value-missing", messages.Args{"Flag": messages.Own(dashed(valueless.GetSpecifiedName()))})
 	case errors.As(err, &invalid):
@@ -77,16 +77,8 @@ var secretFlags = map[string]string{
 	"password": passwordFlag, "passphrase": passwordFlag, "passwd": passwordFlag, "pass": passwordFlag, "passin": passwordFlag, "passout": passwordFlag, "pw": passwordFlag, "p": passwordFlag,
 }
 
-// meantCommands and meantFlags are what other programs, and people, call what is there under another name.
-var (
-	meantCommands = map[string]string{
-		"backup": "export", "save": "export", "copy": "export", "import": "restore", "recover": "restore", "show": "list", "ls": "list", "keys": "list", "check": "verify", "test": "verify", "validate": "verify",
-		"rm": "delete", "remove": "delete", "destroy": "delete", "renew": "request", "csr": "request", "why": "diagnose", "debug": "doctor", "start": "guide", "wizard": "guide",
-	}
-	meantFlags = map[string]string{"output": "out", "outfile": "out", "overwrite": "force", "slot": "token", "library": "module", "lib": "module", "language": "lang", "silent": "quiet", "directory": "dir", "folder": "dir", "debug": "verbose"}
-)
-
-func (a *App) unknownFlag(c *cobra.Command, name string) error {
+// unknownFlag offers the flags that may have been meant. Letters are what stood behind a single dash.
+func (a *App) unknownFlag(c *cobra.Command, name, letters string) error {
 	if word, args := a.firstWord(c); word != "" { // the flags may be right, and the command is not
 		return a.unknownCommand(word, args)
 	}
@@ -100,21 +92,12 @@ func (a *App) unknownFlag(c *cobra.Command, name string) error {
 	var known []string
 	for _, flags := range []*pflag.FlagSet{c.Flags(), c.InheritedFlags()} {
 		flags.VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden && (len(name) > 1 || strings.HasPrefix(f.Name, name)) && !slices.Contains(known, f.Name) {
+			if !f.Hidden && !slices.Contains(known, f.Name) {
 				known = append(known, f.Name)
 			}
 		})
 	}
-	near := nearest(name, known)
-	switch meant := meantFlags[name]; {
-	case len(name) == 1:
-		near = known[:min(len(known), mostNear)]
-	case slices.Contains(known, meant):
-		near = []string{meant}
-	}
-	for i := range near {
-		near[i] = "--" + near[i]
-	}
+	near := nearFlags(name, letters, known)
 	if !c.HasParent() { // a command with dashes before it
 		for _, command := range c.Commands() {
 			if command.Name() == name {
@@ -143,12 +126,15 @@ func (a *App) firstWord(c *cobra.Command) (string, []string) {
 }
 
 // unknownCommand offers the commands that may have been meant.
-func (a *App) unknownCommand(word string, _ []string) error {
+func (a *App) unknownCommand(word string, arguments []string) error {
 	var known []string
 	for _, c := range a.root.Commands() {
 		known = append(known, c.Name())
 	}
 	args := messages.Args{"Command": foreign.Text(word)}
+	if word == programName && len(arguments) > 1 {
+		return &usageError{id: "error.unknown-command", args: args, near: nearest(arguments[1], known)}
+	}
 	if meant := meantCommands[strings.ToLower(word)]; meant != "" {
 		return &usageError{id: "error.unknown-command", args: args, near: []string{meant}}
 	}
@@ -171,7 +157,7 @@ func (a *App) commandPath() string {
 	if a.command != nil {
 		return a.command.CommandPath()
 	}
-	return "p11bridge"
+	return programName
 }
 
 func dashed(name string) string {
@@ -198,8 +184,13 @@ func AtMostOne(name string) cobra.PositionalArgs {
 // tooMany says what the second argument may have been meant as.
 func tooMany(name string, args []string) error {
 	e := &usageError{id: "error.too-many-arguments", args: messages.Args{"Name": messages.Own(name)}}
-	if second := args[1]; strings.ContainsAny(second, "./") && !strings.HasPrefix(second, "-") && name == "OBJECT" {
+	second := args[1]
+	switch file := strings.ContainsAny(second, "./") && !strings.HasPrefix(second, "-"); {
+	case name != "OBJECT":
+	case file && len(args) == 2:
 		e.near = []string{"-o " + second}
+	default: // a name with blanks is one word for the shell where it stands in quotes
+		e.near = []string{"'" + strings.Join(args, " ") + "'"}
 	}
 	return e
 }
@@ -216,11 +207,18 @@ func ExactlyOne(name string) cobra.PositionalArgs {
 	}
 }
 
-func NoArguments(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return Usage("error.no-arguments", messages.Args{"Given": foreign.Text(args[0])})
+// NoArguments refuses arguments, and offers the flag that wants one: most of these commands work on a directory or write a file.
+func NoArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
 	}
-	return nil
+	var meant []string
+	for _, flag := range []string{"dir", "out"} {
+		if f := c.Flags().Lookup(flag); f != nil && !f.Changed && len(meant) == 0 {
+			meant = []string{"--" + flag + " " + args[0]}
+		}
+	}
+	return UsageMeant("error.no-arguments", messages.Args{"Given": foreign.Text(args[0])}, meant...)
 }
 
 // helpWidth is the width of a help text, wherever it goes.

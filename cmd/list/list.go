@@ -64,7 +64,7 @@ func runList(ctx context.Context, w *frame.Worker, o *listOptions) (frame.Result
 	if err != nil {
 		return frame.Result{}, err
 	}
-	if selector, err = w.Selecting(tokens, selector, o.object); err != nil {
+	if selector, err = w.Selecting(frame.InventoriesOf(tokens), selector, o.object); err != nil {
 		return frame.Result{}, err
 	}
 	shown := listView{Schema: "p11bridge.list/1", Tokens: []view.Token{}}

@@ -198,7 +198,10 @@ func (c *Catalog) text(id string, args Args) string {
 // p11bridge speaks (POSIX: LC_ALL, LC_MESSAGES, LANG), else the system's own, else English. It is false where the one asked for is not spoken.
 func Choose(asked string, getenv func(string) string) (string, bool) {
 	if asked != "" {
-		return asked, slices.Contains(Languages(), asked)
+		if lang := languageOf(asked); slices.Contains(Languages(), lang) {
+			return lang, true
+		}
+		return asked, false
 	}
 	for _, variable := range []string{"LC_ALL", "LC_MESSAGES", "LANG", ""} {
 		value := systemLanguage() // where none is set
@@ -208,14 +211,19 @@ func Choose(asked string, getenv func(string) string) (string, bool) {
 		if value == "" {
 			continue
 		}
-		lang, _, _ := strings.Cut(strings.ToLower(value), "_")
-		lang, _, _ = strings.Cut(lang, ".")
-		lang, _, _ = strings.Cut(lang, "@")
-		lang, _, _ = strings.Cut(lang, "-") // Windows writes es-ES
-		if slices.Contains(Languages(), lang) {
+		if lang := languageOf(value); slices.Contains(Languages(), lang) {
 			return lang, true
 		}
 		return Languages()[0], true // the variable that counts names a language we do not speak
 	}
 	return Languages()[0], true
+}
+
+// languageOf is the language of a locale such as es_ES.UTF-8@euro, or es-ES as Windows writes it.
+func languageOf(locale string) string {
+	lang, _, _ := strings.Cut(strings.ToLower(locale), "_")
+	for _, mark := range []string{".", "@", "-"} {
+		lang, _, _ = strings.Cut(lang, mark)
+	}
+	return lang
 }

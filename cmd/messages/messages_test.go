@@ -234,7 +234,7 @@ func TestChoose(t *testing.T) {
 		want                       string
 		spoken                     bool
 	}{
-		{"", "", "", "", "en", true}, {"fr", "es_ES", "", "", "fr", true}, {"de", "", "", "", "de", false}, {"EN", "", "", "", "EN", false},
+		{"", "", "", "", "en", true}, {"fr", "es_ES", "", "", "fr", true}, {"de", "", "", "", "de", false}, {"EN", "", "", "", "en", true}, {"es_ES.UTF-8", "", "", "", "es", true}, {"eng", "", "", "", "eng", false},
 		{"", "ca_ES.UTF-8", "fr", "es", "ca", true}, {"", "", "fr_CA", "es", "fr", true}, {"", "", "", "es", "es", true}, {"", "", "", "ES_mx.utf8@euro", "es", true},
 		{"", "C", "fr", "fr", "en", true}, {"", "de_DE", "fr", "", "en", true}, {"", "", "", "C.UTF-8", "en", true}, {"", "", "", "ca@valencia", "ca", true},
 	} {

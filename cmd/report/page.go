@@ -71,7 +71,7 @@ func restOf(a *frame.App, v *reportView) []view.PageSection {
 	if len(v.Unread) > 0 {
 		section := view.PageSection{Heading: a.Text("report.part.unread", messages.Args{"Count": messages.Number(v.LeftOut)})}
 		for _, u := range v.Unread[:min(len(v.Unread), mostShown)] {
-			section.Facts = append(section.Facts, a.Text("report.unread", messages.Args{"File": foreign.Text(u.File), "Document": messages.Number(u.Document), "Problem": messages.Own(a.Text("report.fault."+string(u.Problem), nil))}))
+			section.Facts = append(section.Facts, a.Text("report.unread", u.words(a)))
 		}
 		sections = append(sections, section)
 	}

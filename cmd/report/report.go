@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,7 +72,7 @@ type silentView struct {
 }
 
 func NewCommand(a *frame.App) *cobra.Command {
-	a.Errors(frame.Is(errNothingRead, frame.ExitFailed, "error.nothing-read"))
+	a.Errors(frame.As(describeNothingRead))
 	o := &reportOptions{}
 	c := &cobra.Command{
 		Use:     "report FILE…",
@@ -99,8 +98,32 @@ func NewCommand(a *frame.App) *cobra.Command {
 	return c
 }
 
-// errNothingRead means that no document could be read at all: a report of nothing would say that all is well.
-var errNothingRead = errors.New("no document could be read")
+// nothingReadError means that no document could be read at all: a report of nothing would say that all is well.
+type nothingReadError struct{ unread []unread }
+
+// Error names the first.
+func (e *nothingReadError) Error() string {
+	text := "no document could be read"
+	if len(e.unread) > 0 {
+		text += ": " + e.unread[0].File + ": " + string(e.unread[0].Problem)
+	}
+	return text
+}
+
+// describeNothingRead says of the first documents what is wrong with each.
+func describeNothingRead(a *frame.App, e *nothingReadError) frame.Failure {
+	const most = 5
+	var lines []string
+	for _, u := range e.unread[:min(len(e.unread), most)] {
+		lines = append(lines, a.Text("report.unread", u.words(a)))
+	}
+	return frame.Failure{ID: "error.nothing-read", More: strings.Join(lines, "\n"), Code: frame.ExitFailed}
+}
+
+// words are what the text about the document takes.
+func (u unread) words(a *frame.App) messages.Args {
+	return messages.Args{"File": foreign.Text(u.File), "Document": messages.Number(u.Document), "Problem": messages.Own(a.Text("report.fault."+string(u.Problem), nil))}
+}
 
 func runReport(ctx context.Context, a *frame.App, o *reportOptions) (frame.Result, error) {
 	within, err := frame.Period("--expires-within", o.within)
@@ -134,7 +157,7 @@ func runReport(ctx context.Context, a *frame.App, o *reportOptions) (frame.Resul
 		return frame.Result{}, context.Cause(ctx)
 	}
 	if r.documents == 0 {
-		return frame.Result{}, errNothingRead
+		return frame.Result{}, &nothingReadError{r.unread}
 	}
 	summed := r.fleet.Report(now.Add(-silent))
 	shown := viewReport(r, summed, now, within, silent)
@@ -243,7 +266,7 @@ func printReport(p *frame.Printer, v *reportView) {
 	if len(v.Unread) > 0 {
 		fmt.Fprintln(p.Out, "\n"+colour.Bold(p.Text("report.part.unread", messages.Args{"Count": messages.Number(v.LeftOut)})))
 		for _, u := range v.Unread[:min(len(v.Unread), mostShown)] {
-			p.Line("  ", messages.Args{"File": foreign.Text(u.File), "Document": messages.Number(u.Document), "Problem": messages.Own(p.Text("report.fault."+string(u.Problem), nil))}, "report.unread")
+			p.Line("  ", u.words(p.App), "report.unread")
 		}
 		if more := len(v.Unread) - mostShown; more > 0 && len(v.Unread) == v.LeftOut {
 			p.Line("  ", messages.Args{"Count": messages.Number(more)}, "report.more")

@@ -118,10 +118,7 @@ func runStatus(ctx context.Context, w *frame.Worker, o *statusOptions) (frame.Re
 	if err != nil {
 		return frame.Result{}, err
 	}
-	var inventories []*token.Inventory
-	for _, t := range tokens {
-		inventories = append(inventories, t.Inventory)
-	}
+	inventories := frame.InventoriesOf(tokens)
 	now := w.Now()
 	status := archive.Status(inventories, backups, now)
 	if !shard.Whole() {

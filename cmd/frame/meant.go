@@ -1,0 +1,86 @@
+package frame
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"p11bridge/cmd/messages"
+	"p11bridge/token/foreign"
+)
+
+const programName = "p11bridge"
+
+// What other programs, and people, call what is there under another name.
+var (
+	meantCommands = map[string]string{
+		"backup": "export", "save": "export", "copy": "export", "extract": "export", "convert": "export",
+		"import": "restore", "recover": "restore", "load": "restore", "add": "install", "put": "install",
+		"show": "list", "ls": "list", "dir": "list", "keys": "list", "tokens": "list", "slots": "list", "certs": "list", "certificates": "list", "info": "list", "print": "list",
+		"check": "verify", "test": "verify", "validate": "verify", "rm": "delete", "remove": "delete", "destroy": "delete",
+		"renew": "request", "csr": "request", "generate": "request", "gen": "request", "keygen": "request", "new": "request",
+		"why": "diagnose", "debug": "doctor", "start": "guide", "wizard": "guide", "menu": "guide",
+		"?": "help", "/?": "help", "/h": "help", "/help": "help", "man": "help",
+	}
+	meantFlags = map[string]string{
+		"output": "out", "outfile": "out", "overwrite": "force", "slot": "token", "library": "module", "lib": "module", "language": "lang", "silent": "quiet", "directory": "dir", "folder": "dir", "debug": "verbose",
+		"?": "help", "usage": "help",
+	}
+	meantLanguages = map[string]string{
+		"english": "en", "inglés": "en", "anglès": "en", "anglais": "en", "español": "es", "espanol": "es", "castellano": "es", "spanish": "es", "castellà": "es", "espagnol": "es",
+		"català": "ca", "catala": "ca", "catalán": "ca", "catalan": "ca", "valencià": "ca", "valencia": "ca", "valenciano": "ca", "français": "fr", "francais": "fr", "french": "fr", "francés": "fr", "francès": "fr",
+	}
+)
+
+// nearFlags are the flags that may have been meant by a name, or by letters behind a single dash, as they are typed. One that takes a
+// protection away is offered to nobody who typed another word.
+func nearFlags(name, letters string, known []string) []string {
+	const weakens = "allow-"
+	if !strings.HasPrefix(name, weakens[:len(weakens)-1]) {
+		known = slices.DeleteFunc(slices.Clone(known), func(flag string) bool { return strings.HasPrefix(flag, weakens) })
+	}
+	near := nearest(name, known)
+	if utf8.RuneCountInString(name) == 1 {
+		near = slices.DeleteFunc(slices.Clone(known), func(flag string) bool { return !strings.HasPrefix(flag, strings.ToLower(name)) })
+		near = near[:min(len(near), mostNear)]
+	}
+	for _, meant := range []string{meantFlags[name], letters} {
+		if slices.Contains(known, meant) {
+			near = []string{meant}
+		}
+	}
+	for i := range near {
+		near[i] = "--" + near[i]
+	}
+	return near
+}
+
+// longDashes are what word processors and web pages make of a dash, or of two.
+const longDashes = "–—−‐‑"
+
+// longDash is the mistake of a flag with such a dash before it, which is an argument otherwise. It is nil where there is none.
+func (a *App) longDash(arguments []string) error {
+	for _, argument := range arguments {
+		if argument == "--" {
+			return nil
+		}
+		first, size := utf8.DecodeRuneInString(argument)
+		typed, _, _ := strings.Cut(argument, "=") // what is behind it may be a secret
+		name := strings.TrimLeft(typed[min(size, len(typed)):], "-"+longDashes)
+		if !strings.ContainsRune(longDashes, first) || !a.isFlag(name) {
+			continue
+		}
+		return UsageMeant("error.long-dash", messages.Args{"Typed": foreign.Text(typed)}, dashed(name))
+	}
+	return nil
+}
+
+// isFlag reports whether any command has the flag.
+func (a *App) isFlag(name string) bool {
+	for _, c := range append(a.root.Commands(), a.root) {
+		if c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil || len(name) == 1 && c.Flags().ShorthandLookup(name) != nil {
+			return true
+		}
+	}
+	return false
+}
