@@ -37,7 +37,7 @@ func personIdentity(t *testing.T, label, id string, serial int64, subject pkix.N
 	if err != nil {
 		t.Fatal(err)
 	}
-	attributes := Attributes{CKALabel: {Value: []byte(label)}, CKAID: {Value: octets}}
+	attributes := AttributesOf(map[Attribute]Answer{CKALabel: {Value: []byte(label)}, CKAID: {Value: octets}})
 	return Identity{
 		PrivateKey:  &Object{Class: CKOPrivateKey, Attributes: attributes},
 		Certificate: &Certificate{Object: &Object{Class: CKOCertificate, Attributes: attributes}, Parsed: parsed},
