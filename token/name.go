@@ -30,31 +30,60 @@ type objectName struct {
 	hasID, hasLabel, hasKind bool
 }
 
+// nameOf is what URI.With says of an object: it leaves out what the object has not.
+func nameOf(o *Object) objectName {
+	name := wholeNameOf(o)
+	name.hasID, name.hasLabel = name.id != "", name.label != ""
+	return name
+}
+
+// wholeNameOf is what withAll says of an object: it leaves out nothing.
+func wholeNameOf(o *Object) objectName {
+	kind := o.Class.uriType()
+	return objectName{id: string(o.ID()), label: string(o.Attributes.Bytes(CKALabel)), kind: kind, hasID: true, hasLabel: true, hasKind: kind != ""}
+}
+
 func newNamer(token *URI, among []Identity) *namer {
 	n := &namer{token: token, at: map[objectName][]int{}}
+	var withoutID, withoutLabel bool
+	for _, identity := range among {
+		for _, o := range identity.named() {
+			withoutID = withoutID || len(o.ID()) == 0
+			withoutLabel = withoutLabel || len(o.Attributes.Bytes(CKALabel)) == 0
+		}
+	}
 	for i, identity := range among {
 		for _, o := range identity.named() {
-			n.add(i, o)
+			n.add(i, o, withoutID, withoutLabel)
 		}
 	}
 	return n
 }
 
-// add notes every name by which a URI of an object can mean o: URI.With leaves out what an object has not, and withAll nothing.
-func (n *namer) add(i int, o *Object) {
-	labels := []string{string(o.Attributes.Bytes(CKALabel))}
-	if text := string(o.Label()); text != labels[0] {
-		labels = append(labels, text)
+// add notes every name by which a URI of an object can mean o. One without an ID, or without a label, is only asked for where an object
+// has none.
+func (n *namer) add(i int, o *Object, withoutID, withoutLabel bool) {
+	whole := wholeNameOf(o)
+	names := []objectName{whole}
+	if text := string(o.Label()); text != whole.label {
+		other := whole
+		other.label = text
+		names = append(names, other)
 	}
-	kind := o.Class.uriType()
-	for _, label := range labels {
-		whole := objectName{id: string(o.ID()), label: label, kind: kind, hasID: true, hasLabel: true, hasKind: kind != ""}
-		byID, byLabel, byKind := whole, whole, whole
-		byID.label, byID.hasLabel = "", false
-		byLabel.id, byLabel.hasID = "", false
-		byKind.id, byKind.label, byKind.hasID, byKind.hasLabel = "", "", false, false
-		for _, name := range []objectName{whole, byID, byLabel, byKind} {
-			addPlace(n.at, name, i)
+	for _, name := range names {
+		addPlace(n.at, name, i)
+		if withoutID {
+			byLabel := name
+			byLabel.id, byLabel.hasID = "", false
+			addPlace(n.at, byLabel, i)
+		}
+		if withoutLabel {
+			byID := name
+			byID.label, byID.hasLabel = "", false
+			addPlace(n.at, byID, i)
+		}
+		if withoutID && withoutLabel {
+			addPlace(n.at, objectName{kind: name.kind, hasKind: name.hasKind}, i)
 		}
 	}
 }
@@ -65,26 +94,18 @@ func (n *namer) name(i int, identity Identity) string {
 		return n.token.String()
 	}
 	for _, o := range objects {
-		for _, uri := range []*URI{n.token.With(o), n.token.withAll(o)} {
-			if len(n.named(uri)) == 1 {
-				return uri.String()
-			}
+		if len(n.at[nameOf(o)]) == 1 {
+			return n.token.With(o).String()
+		}
+		if len(n.at[wholeNameOf(o)]) == 1 {
+			return n.token.withAll(o).String()
 		}
 	}
 	uri := n.token.withAll(objects[0])
-	if number, is := slices.BinarySearch(n.named(uri), i); is {
+	if number, is := slices.BinarySearch(n.at[wholeNameOf(objects[0])], i); is {
 		uri.Path[numberAttribute] = strconv.Itoa(number + 1)
 	}
 	return uri.String()
-}
-
-// named lists the places of the identities that a URI of one of their objects names.
-func (n *namer) named(uri *URI) []int {
-	var name objectName
-	name.id, name.hasID = uri.Path["id"]
-	name.label, name.hasLabel = uri.Path["object"]
-	name.kind, name.hasKind = uri.Path["type"]
-	return n.at[name]
 }
 
 // withAll is With, where an empty "id" or "object" says that the object has none.

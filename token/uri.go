@@ -173,13 +173,14 @@ func (u *URI) String() string {
 }
 
 func percentEncode(text string, all bool) string {
+	const digits = "0123456789ABCDEF"
 	var out strings.Builder
 	for _, b := range []byte(text) {
 		plain := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("-._~", b) >= 0
 		if plain && !all {
 			out.WriteByte(b)
 		} else {
-			fmt.Fprintf(&out, "%%%02X", b)
+			out.Write([]byte{'%', digits[b>>4], digits[b&0xF]})
 		}
 	}
 	return out.String()

@@ -1,7 +1,6 @@
 package diagnose
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -74,12 +73,8 @@ func pageItem(a *frame.App, identity view.Identity, d diagnosedView) view.PageIt
 	item.Facts = append(item.Facts, view.PageFact{Label: "URI", Value: terminal.Printable(identity.URI)})
 	_, item.Evidence = view.PageReasons(a, identity.Verdict.Reasons)
 	if identity.PrivateKey != nil {
-		for _, attribute := range view.KeyAttributes {
-			value := "not told"
-			if given := identity.PrivateKey.Attributes[attribute.String()]; given != nil {
-				value = fmt.Sprint(*given)
-			}
-			item.Evidence = append(item.Evidence, view.PageEvidence{Source: "C_GetAttributeValue", Name: attribute.String(), Value: value})
+		for i, answer := range identity.PrivateKey.Attributes {
+			item.Evidence = append(item.Evidence, view.PageEvidence{Source: "C_GetAttributeValue", Name: view.KeyAttributes[i].String(), Value: answer.String()})
 		}
 	}
 	for _, attempt := range d.Probe {

@@ -27,7 +27,7 @@ type restoreView struct {
 	CertificateSHA256 string               `json:"certificate_sha256"`
 	CertificateKept   bool                 `json:"certificate_kept"`
 	ChainLength       int                  `json:"chain_length"`
-	Attributes        map[string]*bool     `json:"attributes"`
+	Attributes        view.KeyAnswers      `json:"attributes"`
 	Differences       []bridge.Difference  `json:"differences"`
 	Verified          bool                 `json:"verified"`
 	Proof             bridge.RestoreProof  `json:"proof"`
@@ -119,7 +119,7 @@ func viewPlan(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePl
 	return restoreView{
 		Schema: restoreSchema, File: o.file, Token: r.Inventory.Token.URI().String(), Method: plan.Method, Label: foreign.Text(plan.Name.Label),
 		ID: hex.EncodeToString(plan.Name.ID), CertificateSHA256: r.Copy.Certificate.SHA256(), ChainLength: len(r.Copy.Chain),
-		Attributes: map[string]*bool{}, Differences: []bridge.Difference{}, Proof: bridge.RestoreProofNone, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
+		Attributes: view.KeyAnswers{}, Differences: []bridge.Difference{}, Proof: bridge.RestoreProofNone, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
 	}
 }
 

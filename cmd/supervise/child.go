@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -55,8 +56,19 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	if err := errors.Join(debug.SetCrashOutput(crash, debug.CrashOptions{}), crash.Close()); err != nil {
 		return nil, fmt.Errorf("child process: %w", err)
 	}
+	boundMemory()
 	secret.LockProcess()
 	return c, nil
+}
+
+// boundMemory has the collector work more often in place of taking memory for garbage, from a token of about fifty thousand objects on: a
+// hundred thousand are listed in 240 MiB, the module's part among them, and without it in 350, for a twentieth more processor time. It is no
+// limit to what is in use, and whoever sets GOMEMLIMIT has another.
+func boundMemory() {
+	const enough = 176 << 20
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(enough)
+	}
 }
 
 // EndUnheeded ends this process where a signal was not heeded: the module may not return, and the parent, who would end

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -36,8 +37,11 @@ func fit(text string, most int) string {
 }
 
 // EscapeInvisible replaces every character beyond ASCII that does not print. Outside of strings JSON has none, so every
-// one found may be written as an escape.
+// one found may be written as an escape. Where there is none, the text itself is given.
 func EscapeInvisible(text []byte) []byte {
+	if !slices.ContainsFunc(text, func(b byte) bool { return b >= 0x7F }) {
+		return text
+	}
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)

@@ -4,6 +4,7 @@ package view
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -57,10 +58,10 @@ type Certificate struct {
 }
 
 type Key struct {
-	Type       string           `json:"type"`
-	Bits       int              `json:"bits"`
-	Curve      string           `json:"curve,omitempty"`
-	Attributes map[string]*bool `json:"attributes"`
+	Type       string     `json:"type"`
+	Bits       int        `json:"bits"`
+	Curve      string     `json:"curve,omitempty"`
+	Attributes KeyAnswers `json:"attributes"`
 }
 
 type PublicKey struct {
@@ -87,6 +88,18 @@ type Object struct {
 var KeyAttributes = []token.Attribute{
 	token.CKASensitive, token.CKAExtractable, token.CKAAlwaysSensitive, token.CKANeverExtractable, token.CKALocal,
 	token.CKAWrapWithTrusted, token.CKAAlwaysAuthenticate, token.CKAPrivate, token.CKAToken, token.CKASign, token.CKADecrypt, token.CKADerive,
+}
+
+// KeyAnswers are what a token told of each of the KeyAttributes, in their order; empty where it was not asked. A token may have a hundred thousand keys.
+type KeyAnswers []token.Bool
+
+// MarshalJSON writes an object with true, false or null under the name of each attribute.
+func (k KeyAnswers) MarshalJSON() ([]byte, error) {
+	plain := map[string]*bool{}
+	for i, answer := range k {
+		plain[KeyAttributes[i].String()] = answer.Value()
+	}
+	return json.Marshal(plain)
 }
 
 // TokenOf shows a token with the identities that are meant, all for a nil selector. Objects that are no part of an
@@ -173,7 +186,7 @@ func CertificateOf(c *pki.Certificate) *Certificate {
 
 // KeyOf describes a private key by its public half where that is known, else by what its own attributes tell.
 func KeyOf(o *token.Object, public pki.PublicKey) Key {
-	shown := Key{Type: public.Algorithm, Bits: public.Bits, Curve: public.Curve, Attributes: map[string]*bool{}}
+	shown := Key{Type: public.Algorithm, Bits: public.Bits, Curve: public.Curve, Attributes: make(KeyAnswers, len(KeyAttributes))}
 	if shown.Type == "" {
 		if algorithm, curve, bits, err := pki.ECParams(o.Attributes.Bytes(token.CKAECParams)); err == nil {
 			shown.Type, shown.Curve, shown.Bits = algorithm, curve, bits
@@ -181,8 +194,8 @@ func KeyOf(o *token.Object, public pki.PublicKey) Key {
 			shown.Type = keyType.String()
 		}
 	}
-	for _, a := range KeyAttributes {
-		shown.Attributes[a.String()] = o.Attributes.Bool(a).Value()
+	for i, a := range KeyAttributes {
+		shown.Attributes[i] = o.Attributes.Bool(a)
 	}
 	return shown
 }
