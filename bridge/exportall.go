@@ -116,7 +116,6 @@ func (r ExportAllRequest) next(items []*Item) []*Item {
 			item.Outcome, item.Backup = UpToDate, &archive.Backup{RecordPath: path, Record: twin.Record, File: archive.FileIntact}
 		case item.Outcome == Pending && !chosen[certificate]:
 			chosen[certificate] = true
-			item.replaces = item.replaces || twin != nil
 			queue = append(queue, item)
 		}
 	}
@@ -254,23 +253,33 @@ func (r ExportAllRequest) sessionsFor(main *token.Session, work int) []*token.Se
 
 // exportItem exports one item and writes its record. A cancelled item stays pending.
 func (r ExportAllRequest) exportItem(ctx context.Context, turn *turn[*token.Session], item *Item, mayDelete bool) {
-	target := func(extension string, force bool) archive.Target {
-		return archive.Target{Path: filepath.Join(r.Directory, item.Name+extension), Force: force, DraftName: r.DraftName, Placing: r.Placing}
+	target := archive.Target{Path: filepath.Join(r.Directory, item.Name+archive.BackupExtension), DraftName: r.DraftName, Placing: r.Placing}
+	older, err := r.olderOf(ctx, turn, item, target)
+	if err != nil {
+		item.end(ctx, err)
+		return
 	}
 	one := r.Each
 	one.turn, one.Session, one.Inventory, one.Identity, one.Verdict = turn, turn.with, item.Token.Inventory, item.Identity, item.Verdict
-	one.Target = target(archive.BackupExtension, item.replaces)
+	one.Target, one.olderPassword = target, older.password
+	one.Target.Replaces = older.file
 	one.DeleteKey = r.Each.DeleteKey && mayDelete
 	one.saved = func(result *ExportResult) error {
 		record := NewRecord(one.Inventory, one.Identity, result, r.Now())
-		if err := record.Write(target(archive.RecordExtension, true)); err != nil && noticed(result, err) == nil {
+		if err := record.Write(recordTarget(target)); err != nil && noticed(result, err) == nil {
 			return &archive.SavedError{Path: result.File, Fault: archive.SavedWithoutRecord, Err: err}
 		}
 		item.Outcome, item.Result, item.Record = Exported, result, record
 		return nil
 	}
-	_, err := Export(ctx, one)
+	_, err = Export(ctx, one)
+	item.end(ctx, err)
+}
+
+// end notes what became of an item that was worked on.
+func (item *Item) end(ctx context.Context, err error) {
 	var refused *RefusedError
+	var came *archive.FileError
 	var restricted *MethodRefusedError
 	switch {
 	case err == nil:
@@ -282,6 +291,8 @@ func (r ExportAllRequest) exportItem(ctx context.Context, turn *turn[*token.Sess
 		item.Outcome, item.Untried = Refused, true
 		item.Verdict.Reasons = append([]verdict.Reason{restricted.Reason}, item.Verdict.Reasons...)
 	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
+	case errors.As(err, &came) && came.Fault == archive.FileExists:
+		item.Outcome, item.Err = Failed, notOwn(came.Path, errors.New("it came during this run"))
 	default:
 		item.Outcome, item.Err = Failed, err
 	}

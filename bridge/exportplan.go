@@ -47,8 +47,6 @@ type Item struct {
 	Record   *archive.Record // for Exported
 	Err      error           // for Failed; for Exported a *DeletionError
 	Untried  bool            // for Refused: the key may leave, and the request allowed one way only
-
-	replaces bool // a file of that name is there and not to be relied on
 }
 
 // Undone reports whether the item has no proven backup, though its key may leave, or may be one that may, or that it has to be looked after.
@@ -126,6 +124,6 @@ func (item *Item) plan(backups *archive.Archive, remake bool) {
 		item.Verdict.Reasons = append([]verdict.Reason{missing}, others...) // it may leave as before
 	default:
 		item.Outcome = Pending
-		item.Name, item.replaces = backups.NameFor(string(identity.Label()), identity.Certificate.Parsed.SHA256())
+		item.Name = backups.NameFor(string(identity.Label()), identity.Certificate.Parsed.SHA256())
 	}
 }

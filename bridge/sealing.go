@@ -57,6 +57,7 @@ func (s *Sealing) validate() (*Sealing, error) {
 func (r ExportRequest) sealedTarget() archive.Target {
 	target := r.Target
 	target.Path += archive.PasswordExtension
+	target.Replaces = r.olderPassword
 	return target
 }
 

@@ -194,21 +194,18 @@ func bestOf(backups []*Backup) *Backup {
 
 // NameFor is the name, without ending, under which a certificate's backup is to be written: the one that it has already,
 // also where the label was changed since or the record was lost, so that no duplicate grows.
-func (a *Archive) NameFor(label, certificateSHA256 string) (name string, replaces bool) {
+func (a *Archive) NameFor(label, certificateSHA256 string) string {
 	if backup := bestOf(a.byCertificate[certificateSHA256]); backup != nil {
 		name, ok := strings.CutSuffix(backup.Record.File, BackupExtension)
 		if ok && name+RecordExtension == filepath.Base(backup.RecordPath) {
-			return name, backup.File != FileMissing
+			return name
 		}
 	}
-	fingerprint := shortFingerprint(certificateSHA256)
 	own := BackupName(label, certificateSHA256)
-	if names := a.loose[fingerprint]; len(names) > 0 && !slices.Contains(names, own) {
-		return names[0], true
-	} else if len(names) > 0 {
-		return own, true
+	if names := a.loose[shortFingerprint(certificateSHA256)]; len(names) > 0 && !slices.Contains(names, own) {
+		return names[0]
 	}
-	return own, false
+	return own
 }
 
 // isFile reports whether something else than a directory stands under the path.

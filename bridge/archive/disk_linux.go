@@ -62,9 +62,9 @@ func (f *folder) create(name string, public bool) (*os.File, error) {
 	return file, nil
 }
 
-// open opens a file to read it from the medium and not from memory, as far as the system does that.
+// open opens a file to read it from the medium and not from memory, as far as the system does that, without waiting for anybody.
 func (f *folder) open(name string) (*os.File, error) {
-	fd, err := unix.Openat(f.fd(), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(f.fd(), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,8 @@ type Draft struct {
 	directory *folder
 	name      string
 	file      *os.File
-	digest    [sha256.Size]byte // of the contents
+	size      int64             // of the contents
+	digest    [sha256.Size]byte // of them
 }
 
 // NewDraft writes the contents to a new file, mode 0600 or what Target says, next to the target, and brings them to disk. The caller ends it
@@ -92,17 +93,20 @@ func (d *Draft) fill(write func(io.Writer) error) error {
 		return &FileError{Path: d.target.Path, Fault: NotWritable, Err: file.err}
 	}
 	digest.Sum(d.digest[:0])
+	d.size = file.size
 	return err
 }
 
-// failing keeps the first error of a writer: whoever wrote may give it with words of its own.
+// failing counts what is written, and keeps the first error of a writer: whoever wrote may give it with words of its own.
 type failing struct {
-	to  io.Writer
-	err error
+	to   io.Writer
+	size int64
+	err  error
 }
 
 func (f *failing) Write(text []byte) (int, error) {
 	n, err := f.to.Write(text)
+	f.size += int64(n)
 	if f.err == nil {
 		f.err = err
 	}
@@ -118,14 +122,15 @@ func (d *Draft) ReadBack() (contents []byte, err error) {
 	return contents, err
 }
 
-// read has what stands on disk under the draft's name read.
+// read has what stands on disk under the draft's name read. Of a file that somebody put in its place no more is read than shows that it is
+// another one.
 func (d *Draft) read(by func(io.Reader) error) error {
-	file, err := d.directory.open(d.name)
+	file, err := regular(d.directory.open(d.name))
 	if err != nil {
 		return fmt.Errorf("read the file back: %w", err)
 	}
 	defer file.Close()
-	if err := by(file); err != nil {
+	if err := by(io.LimitReader(file, d.size+1)); err != nil {
 		return fmt.Errorf("read the file back: %w", err)
 	}
 	return nil
@@ -139,11 +144,15 @@ func (d *Draft) Place() (*SavedFile, error) {
 	if err != nil {
 		return nil, errors.Join(&FileError{Path: d.target.Path, Fault: NotWritable, Err: err}, d.Discard())
 	}
-	p := &SavedFile{target: d.target, id: id, digest: d.digest}
+	p := &SavedFile{target: d.target, id: id, size: d.size, digest: d.digest}
 	if d.target.Placing != nil {
 		d.target.Placing(d.target.Path)
 	}
-	named := d.directory.rename(d.name, filepath.Base(d.target.Path), d.target.Force)
+	replace, err := d.target.replaces()
+	if err != nil {
+		return nil, errors.Join(err, d.Discard())
+	}
+	named := d.directory.rename(d.name, filepath.Base(d.target.Path), replace)
 	if named != nil && !d.hasFinalName(p) {
 		fault := &FileError{Path: d.target.Path, Fault: NotWritable, Err: named}
 		if errors.Is(named, os.ErrExist) {

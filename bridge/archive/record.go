@@ -208,8 +208,10 @@ var errNotRegular = errors.New("not a regular file")
 
 // openRegular opens a regular file that is not behind a symbolic link, without waiting for anybody. The error is errIsLink or
 // errNotRegular, or the system's.
-func openRegular(path string) (*os.File, error) {
-	file, err := openNoFollow(path)
+func openRegular(path string) (*os.File, error) { return regular(openNoFollow(path)) }
+
+// regular closes what was opened and is no regular file: a device or a pipe may give bytes for ever.
+func regular(file *os.File, err error) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -237,16 +239,37 @@ func ReadRegular(path string, most int64) ([]byte, error) {
 	return text, err
 }
 
-// digestOfFile is the SHA-256 of a file's content, hexadecimal.
+// digestOfFile is the SHA-256 of a regular file's content, hexadecimal. One of more than maxSaved bytes is not read: nothing that was written
+// here is as large.
 func digestOfFile(path string) (string, error) {
 	file, err := openRegular(path)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	digest := sha256.New()
-	if _, err := io.Copy(digest, file); err != nil {
+	digest, err := digestOf(file, maxSaved)
+	if err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	return hex.EncodeToString(digest.Sum(nil)), nil
+	return hex.EncodeToString(digest[:]), nil
+}
+
+// errTooLarge means that a file is larger than it may be.
+var errTooLarge = errors.New("larger than what is read here")
+
+// digestOf is the SHA-256 of an open file of at most so many bytes. Of a larger one nothing is read, or, where it grows, one byte more.
+func digestOf(file *os.File, most int64) (sum [sha256.Size]byte, err error) {
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return sum, err
+	case info.Size() > most:
+		return sum, errTooLarge
+	}
+	digest := sha256.New()
+	read, err := io.Copy(digest, io.LimitReader(file, most+1))
+	if err == nil && read > most {
+		err = errTooLarge
+	}
+	return [sha256.Size]byte(digest.Sum(nil)), err
 }

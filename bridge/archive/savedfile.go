@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,17 +44,18 @@ func (e *SavedError) Error() string {
 // Unwrap gives the system's answer.
 func (e *SavedError) Unwrap() error { return e.Err }
 
-// SavedFile is a file that has its final name. It knows which file that is, by device, inode and SHA-256.
+// SavedFile is a file that has its final name. It knows which file that is, by device, inode, size and SHA-256.
 type SavedFile struct {
 	target Target
 	id     identity
+	size   int64
 	digest [sha256.Size]byte
 }
 
 // Remember notes which file stands under a path, for contents that were read from there. The error is that of SavedFile.Check: the
 // path is no regular file, or its contents are others by now.
 func Remember(path string, contents []byte) (*SavedFile, error) {
-	p := &SavedFile{target: Target{Path: path}, digest: sha256.Sum256(contents)}
+	p := &SavedFile{target: Target{Path: path}, size: int64(len(contents)), digest: sha256.Sum256(contents)}
 	file, err := openRegular(path)
 	if err == nil {
 		p.id, err = identityOf(file)
@@ -90,14 +90,16 @@ func (p *SavedFile) Check() error {
 	if err != nil {
 		return fault(SavedUncertain, err)
 	}
-	digest := sha256.New()
-	_, err = io.Copy(digest, file)
-	switch {
-	case id != p.id:
+	if id != p.id {
 		return fault(SavedReplaced, nil)
+	}
+	digest, err := digestOf(file, p.size)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return fault(SavedAltered, nil)
 	case err != nil:
 		return fault(SavedUncertain, err)
-	case [sha256.Size]byte(digest.Sum(nil)) != p.digest:
+	case digest != p.digest:
 		return fault(SavedAltered, nil)
 	}
 	return nil

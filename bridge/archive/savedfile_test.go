@@ -108,3 +108,62 @@ func TestCheckLasting(t *testing.T) {
 		t.Errorf("/proc: %s, %v", medium, err)
 	}
 }
+
+// TestPlaceReplacesOneFile: without Force, the one file that was judged is replaced, and none that came in its place.
+func TestPlaceReplacesOneFile(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		meet  func(t *testing.T, path string)
+		fault FileFault
+	}{
+		{"the same", func(*testing.T, string) {}, ""},
+		{"gone", func(t *testing.T, path string) { must(t, os.Remove(path)) }, ""},
+		{"other contents", func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("OLD"), 0o600)) }, FileNotOwn},
+		{"another file", func(t *testing.T, path string) {
+			must(t, os.Rename(path, path+".moved"))
+			must(t, os.WriteFile(path, []byte("other"), 0o600))
+		}, FileNotOwn},
+	} {
+		path := filepath.Join(t.TempDir(), "a.pfx")
+		must(t, os.WriteFile(path, []byte("old"), 0o600))
+		old, err := Remember(path, []byte("old"))
+		must(t, err)
+		d, err := NewDraft(Target{Path: path, Replaces: old}, []byte("new"))
+		must(t, err)
+		row.meet(t, path)
+		_, err = d.Place()
+		var refused *FileError
+		if errors.As(err, &refused); (refused != nil) != (row.fault != "") || refused != nil && refused.Fault != row.fault {
+			t.Errorf("%s: %v, not %q", row.name, err, row.fault)
+		}
+		contents, err := os.ReadFile(path)
+		if must(t, err); (string(contents) == "new") != (row.fault == "") {
+			t.Errorf("%s: there is %q", row.name, contents)
+		}
+		if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: %q is left (%v)", row.name, left, err)
+		}
+	}
+}
+
+// TestLargeFilesAreNotRead: of what somebody put in the place of a file no more is read than shows that it is another one.
+func TestLargeFilesAreNotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.pfx")
+	must(t, os.WriteFile(path, []byte("contents"), 0o600))
+	p, err := Remember(path, []byte("contents"))
+	must(t, err)
+	must(t, os.Truncate(path, 1<<40)) // it takes no room, and hours to be read
+	var found *SavedError
+	if err := p.Check(); !errors.As(err, &found) || found.Fault != SavedAltered {
+		t.Errorf("Check: %v", err)
+	}
+	if _, err := digestOfFile(path); !errors.Is(err, errTooLarge) {
+		t.Errorf("digestOfFile: %v", err)
+	}
+	file, err := os.Open(path)
+	must(t, err)
+	defer file.Close()
+	if _, err := digestOf(file, 1<<20); !errors.Is(err, errTooLarge) {
+		t.Errorf("digestOf: %v", err)
+	}
+}

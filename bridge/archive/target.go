@@ -22,6 +22,7 @@ const (
 	FileNamedBackup FileFault = "named-backup"      // a certificate alone would have the name of a backup
 	FileNamedDash   FileFault = "named-dash"        // "-" stands for standard output elsewhere, and nothing is written there
 	FileVolatile    FileFault = "volatile"          // what is written there is gone after the next start of the machine
+	FileNotOwn      FileFault = "not-own"           // there is a file, and nobody has shown that it is what may be replaced
 
 	DirectoryMissing FileFault = "directory-missing" // the path is to be a directory that is there
 	NotADirectory    FileFault = "not-a-directory"   // the path is to be a directory, and is something else
@@ -52,6 +53,9 @@ type Target struct {
 	Path  string
 	Force bool // replace a regular file that is there
 
+	// Replaces is the one file that may be replaced without Force; nil for none. Whatever else stands there is left as it is.
+	Replaces *SavedFile
+
 	Public bool // the file is for everybody to read, mode 0644: it holds no secret
 
 	// Scratch is told the path of the unfinished file, and "" once there is none, so that somebody else can remove it if
@@ -80,6 +84,23 @@ func CheckDirectory(path string) error {
 	return nil
 }
 
+// replaces reports whether the file that stands under the path now may be replaced. The error is a *FileError where another one stands there
+// than the one that may be.
+func (t Target) replaces() (bool, error) {
+	if t.Replaces == nil {
+		return t.Force, nil
+	}
+	err := t.Replaces.Check()
+	var found *SavedError
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.As(err, &found) && found.Fault == SavedGone:
+		return false, nil
+	}
+	return false, &FileError{Path: t.Path, Fault: FileNotOwn, Err: err}
+}
+
 // Check reports whether the file could be placed, without writing anything. The error is a *FileError.
 func (t Target) Check() error {
 	fault := func(kind FileFault, err error) error { return &FileError{Path: t.Path, Fault: kind, Err: err} }
@@ -97,6 +118,10 @@ func (t Target) Check() error {
 		return fault(FileIsDirectory, nil)
 	case !info.Mode().IsRegular():
 		return fault(FileIsSpecial, nil)
+	case t.Replaces != nil:
+		if err := t.Replaces.Check(); err != nil {
+			return fault(FileNotOwn, err)
+		}
 	case !t.Force:
 		return fault(FileExists, nil)
 	}

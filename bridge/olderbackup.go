@@ -1,0 +1,148 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+	"p11bridge/token"
+	"p11bridge/token/pki"
+	"p11bridge/token/secret"
+)
+
+// olderBackup is what stands under the name of a backup and may be replaced by a new one of the same key.
+type olderBackup struct {
+	file     *archive.SavedFile // nil where there is none
+	password *archive.SavedFile // of its sealed password; nil where there is none
+}
+
+// olderOf finds the older backup under the name of an item's files. A file is this very key's where the record beside it says so and its
+// SHA-256 is the record's, or where the password of this run, or the sealed one beside it, opens it as a copy of this key with this
+// certificate: a run that was killed before it wrote the record leaves such a file, and so does a record that was lost. Whatever else bears the
+// name may be somebody's only copy of something: the error is an *archive.FileError then, with FileNotOwn.
+func (r ExportAllRequest) olderOf(ctx context.Context, turn *turn[*token.Session], item *Item, target archive.Target) (older olderBackup, err error) {
+	path, certificate := target.Path, item.Identity.Certificate.Parsed
+	file := target
+	file.Force = true
+	for _, target := range []archive.Target{file, recordTarget(target)} { // neither is a link, a directory or a device
+		if err := target.Check(); err != nil {
+			return older, err
+		}
+	}
+	record, err := archive.ReadRecord(archive.RecordPath(path))
+	switch {
+	case errors.Is(err, archive.RecordOfNothing):
+		return older, notOwn(archive.RecordPath(path), archive.RecordOfNothing)
+	case err == nil && record.Certificate.SHA256 != certificate.SHA256():
+		return older, notOwn(archive.RecordPath(path), errors.New("the record is of another certificate"))
+	}
+	contents, err := archive.ReadRegular(path, MaxFileSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return older, nil
+	case err != nil:
+		return older, notOwn(path, err)
+	}
+	recorded := record != nil && record.File == filepath.Base(path) && record.SHA256 == archive.Digest(contents) &&
+		record.PublicKeySHA256 == archive.Digest(certificate.PublicKey.SPKI)
+	opens := func(password *secret.Text) bool {
+		defer turn.worked()
+		return isCopy(ctx, contents, certificate, password)
+	}
+	if !recorded && !r.opened(path, opens) {
+		if ctx.Err() != nil {
+			return older, context.Cause(ctx)
+		}
+		return older, notOwn(path, errors.New("no record tells of its contents, and no password that was given opens it as a copy of this key"))
+	}
+	if older.file, err = archive.Remember(path, contents); err != nil {
+		return olderBackup{}, notOwn(path, err)
+	}
+	older.password, err = r.olderPassword(path+archive.PasswordExtension, record, opens)
+	return older, err
+}
+
+func notOwn(path string, err error) error {
+	return &archive.FileError{Path: path, Fault: archive.FileNotOwn, Err: err}
+}
+
+// recordTarget is where the record of a PFX file goes. What stands there is that key's record, or none that says anything.
+func recordTarget(file archive.Target) archive.Target {
+	file.Path, file.Replaces, file.Force = archive.RecordPath(file.Path), nil, true
+	return file
+}
+
+// olderPassword finds the sealed password of an older backup: the record names it with its SHA-256, or what is sealed in it opens the file.
+func (r ExportAllRequest) olderPassword(path string, record *archive.Record, opens func(*secret.Text) bool) (*archive.SavedFile, error) {
+	if r.Each.Sealing == nil {
+		return nil, nil //nolint:nilnil // none is written, and none replaced
+	}
+	contents, err := archive.ReadRegular(path, MaxFileSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil //nolint:nilnil // there is none
+	case err != nil:
+		return nil, notOwn(path, err)
+	}
+	recorded := record != nil && record.Sealed != nil && record.Sealed.File == filepath.Base(path) && record.Sealed.SHA256 == archive.Digest(contents)
+	if !recorded {
+		password := r.unsealed(path)
+		defer password.Wipe()
+		if password == nil || !opens(password) {
+			return nil, notOwn(path, errors.New("no record tells of its contents, and it does not open the file beside it"))
+		}
+	}
+	saved, err := archive.Remember(path, contents)
+	if err != nil {
+		return nil, notOwn(path, err)
+	}
+	return saved, nil
+}
+
+// unsealed opens a sealed password with the keys of this run; it is nil where they do not open it.
+func (r ExportAllRequest) unsealed(path string) *secret.Text {
+	if r.Each.Sealing == nil || len(r.Each.Sealing.Keys) == 0 {
+		return nil
+	}
+	sealed, err := ReadSealed(path)
+	if err != nil {
+		return nil
+	}
+	password, err := sealed.Open(r.Each.Sealing.Keys...)
+	if err != nil {
+		return nil
+	}
+	return password
+}
+
+// opened reports whether a password that is at hand opens a file as it should.
+func (r ExportAllRequest) opened(path string, opens func(*secret.Text) bool) bool {
+	if r.Each.Password != nil {
+		return opens(r.Each.Password)
+	}
+	password := r.unsealed(path + archive.PasswordExtension)
+	defer password.Wipe()
+	return password != nil && opens(password)
+}
+
+// isCopy reports whether a file is a valid copy of one key, with this certificate, and holds nothing else that somebody may miss. What the key
+// left in memory is to be erased.
+func isCopy(ctx context.Context, contents []byte, certificate *pki.Certificate, password *secret.Text) bool {
+	request := VerifyRequest{File: contents, Password: func() (*secret.Text, error) { return password, nil }}
+	var judged *VerifyResult
+	var err error
+	secret.Forget(func() { judged, err = verify(ctx, request.validate()) })
+	if err != nil || !judged.Valid {
+		return false
+	}
+	others := slices.ContainsFunc(judged.Keys, func(key *FileKey) bool {
+		return !key.Proven || key.Certificate == nil || key.Certificate.SHA256() != certificate.SHA256()
+	})
+	return !others && !slices.ContainsFunc(judged.Reasons, func(reason verdict.Reason) bool {
+		return reason.Code == verdict.OtherContents || reason.Code == verdict.TrailingData && len(reason.Evidence) > 1 // another file behind this one
+	})
+}
