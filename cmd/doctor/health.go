@@ -30,7 +30,7 @@ type doctorView struct {
 
 type moduleView struct {
 	Path    string           `json:"path"`
-	Found   string           `json:"found"`    // flag, p11-kit, profile or usual-place
+	Found   string           `json:"found"`    // flag, p11-kit, registry, profile or usual-place
 	FoundBy string           `json:"found_by"` // the flag, variable, file or folder that names it; empty for a usual place
 	Mode    string           `json:"mode"`     // the file's permissions; empty where there is no such file
 	Health  verdict.Health   `json:"health"`
@@ -202,6 +202,8 @@ func viewModule(a *frame.App, run verdict.ModuleRun, judged verdict.ModuleVerdic
 		shown.Found, shown.FoundBy = "flag", namedBy(a)
 	case library.Name == host.ProfilesName:
 		shown.Found, shown.FoundBy = "profile", library.NamedBy
+	case library.Name == host.RegisteredName && library.NamedBy != "":
+		shown.Found, shown.FoundBy = "registry", library.NamedBy
 	case library.NamedBy != "":
 		shown.Found, shown.FoundBy = "p11-kit", library.NamedBy
 	}

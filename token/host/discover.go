@@ -17,7 +17,7 @@ import (
 	"p11bridge/token"
 )
 
-// Discover lists the PKCS#11 libraries that p11-kit's configuration and the usual places name, each once, in that order.
+// Discover lists the PKCS#11 libraries that p11-kit's configuration, Windows' registry and the usual places name, each once, in that order.
 // Modules that hold only trust anchors, and those that p11-kit reaches by a command, are left out. The certificate databases
 // of browser profiles come last, in one library. Nothing is loaded.
 func Discover() []token.Library {
@@ -37,6 +37,9 @@ func Discover() []token.Library {
 		if configuration.Ignored == "" {
 			add(configuration.Library)
 		}
+	}
+	for _, library := range registeredModules() {
+		add(library)
 	}
 	for _, place := range usualPlaces {
 		for _, path := range inRoots(place.path) {

@@ -9,6 +9,9 @@ import (
 // Where p11-kit keeps its module configuration, the later overriding the earlier (pkcs11.conf(5)).
 var moduleConfigurations = []string{"/usr/share/p11-kit/modules", "/etc/pkcs11/modules", "~/.config/pkcs11/modules"}
 
+// moduleManifests are none: Linux has no registry, and p11-kit's configuration in its place.
+func moduleManifests() []string { return nil }
+
 // softoknPlaces are where NSS's library is.
 var softoknPlaces = []string{"libsoftokn3.so", "nss/libsoftokn3.so"}
 

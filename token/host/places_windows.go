@@ -3,14 +3,53 @@ package host
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 )
 
 // moduleConfigurations is empty: p11-kit is not usual on Windows.
 var moduleConfigurations []string
+
+// manifestKey is where installers register a module with Firefox: a subkey whose default value is the path of a manifest (MDN, Native
+// manifests, "Manifest location"). It is the one place in the registry in which vendors of different modules write in the same form.
+const manifestKey = `SOFTWARE\Mozilla\PKCS11Modules`
+
+// maxManifests bounds how many are read of one key.
+const maxManifests = 64
+
+// moduleManifests are the files that the registry names, for this person and for everybody; those for programs of 32 bits come last.
+func moduleManifests() (files []string) {
+	for _, view := range []uint32{registry.WOW64_64KEY, registry.WOW64_32KEY} {
+		for _, root := range []registry.Key{registry.CURRENT_USER, registry.LOCAL_MACHINE} {
+			files = append(files, manifestsOf(root, view)...)
+		}
+	}
+	return files
+}
+
+func manifestsOf(root registry.Key, view uint32) (files []string) {
+	key, err := registry.OpenKey(root, manifestKey, registry.ENUMERATE_SUB_KEYS|view)
+	if err != nil {
+		return nil // nobody registered one
+	}
+	defer key.Close()
+	names, _ := key.ReadSubKeyNames(maxManifests) // with io.EOF where there are fewer
+	for _, name := range names {
+		module, err := registry.OpenKey(key, name, registry.QUERY_VALUE|view)
+		if err != nil {
+			continue
+		}
+		if file, _, err := module.GetStringValue(""); err == nil && filepath.IsAbs(file) {
+			files = append(files, file)
+		}
+		_ = module.Close()
+	}
+	return files
+}
 
 // softoknPlaces are where NSS's library is: with the programs that have profiles.
 var softoknPlaces = []string{`Mozilla Firefox\softokn3.dll`, `Mozilla Thunderbird\softokn3.dll`, `LibreWolf\softokn3.dll`}
@@ -29,8 +68,11 @@ const (
 )
 
 // libraryRoots are the folders in which installers put libraries: the system's own, those of programs of 64 bits, for everybody and
-// for one person.
-var libraryRoots = []string{systemFolder(), os.Getenv("ProgramW6432"), os.Getenv("ProgramFiles"), filepath.Join(os.Getenv("LOCALAPPDATA"), "Programs")}
+// for one person. One that the environment does not name is none: what is joined to it would be looked for in the current folder, where
+// anybody may have put it.
+var libraryRoots = slices.DeleteFunc([]string{
+	systemFolder(), os.Getenv("ProgramW6432"), os.Getenv("ProgramFiles"), os.Getenv("LOCALAPPDATA"), os.Getenv("LOCALAPPDATA") + `\Programs`,
+}, func(root string) bool { return !filepath.IsAbs(root) })
 
 func systemFolder() string {
 	folder, err := windows.GetSystemDirectory()
@@ -40,26 +82,34 @@ func systemFolder() string {
 	return folder
 }
 
-// usualPlaces are where the vendors' installers put their modules of 64 bits.
+// usualPlaces are where installers put their modules of 64 bits, each with where its place was read: in the vendor's own documents or code
+// where they could be had, else in what others write who load it. None was compared with installed software.
 var usualPlaces = []place{
-	{`C:\SoftHSM2\lib\softhsm2-x64.dll`, "SoftHSM2 for Windows", false},
-	{`OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll`, "OpenSC", true},
-	{`Yubico\Yubico PIV Tool\bin\libykcs11.dll`, "Yubico, yubico-piv-tool", true},
-	{`Yubico\YubiHSM Shell\bin\pkcs11\yubihsm_pkcs11.dll`, "Yubico, yubihsm-shell", false},
-	{`sc-hsm-pkcs11.dll`, "CardContact, sc-hsm-embedded", true},
-	{`DNIE_P11_x64.dll`, "Policía Nacional (Spain), for the DNIe", true},
-	{`FNMT_P11_x64.dll`, "FNMT (Spain), for its cards and the DNIe", true},
-	{`SafeNet\Authentication\SAC\x64\IDPrimePKCS1164.dll`, "Thales, SafeNet Authentication Client, for IDPrime cards", true},
-	{`eTPKCS11.dll`, "Thales, SafeNet Authentication Client, for eToken", true},
-	{`bit4xpki.dll`, "Bit4id, universal middleware", true},
-	{`bit4ipki.dll`, "Bit4id, for Incard cards", true},
-	{`bit4opki.dll`, "Bit4id, for Oberthur cards", true},
-	{`asepkcs.dll`, "Athena, IDProtect client", true},
-	{`aetpkss1.dll`, "AET, SafeSign Identity Client", true},
-	{`Amazon\CloudHSM\lib\cloudhsm_pkcs11.dll`, "Amazon, CloudHSM client 5", false},
-	{`nCipher\nfast\toolkits\pkcs11\cknfast.dll`, "Entrust, nShield Security World", false},
-	{`SafeNet\LunaClient\cryptoki.dll`, "Thales, Luna client", false},
-	{`Utimaco\SecurityServer\Lib\cs_pkcs11_R3.dll`, "Utimaco, SecurityServer", false},
+	{`C:\SoftHSM2\lib\softhsm2-x64.dll`, "SoftHSM2 for Windows (disig's installer): tests and guides of programs that load it from there", false},
+	{`OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll`, "OpenSC: signing programs and VPN guides load it from there", true},
+	{`opensc-pkcs11.dll`, "OpenSC before 0.17: signing programs look for it in System32, too", true},
+	{`Yubico\Yubico PIV Tool\bin\libykcs11.dll`, "Yubico, yubico-piv-tool: code examples for .NET, Java and Node load it from there", true},
+	{`Yubico\YubiHSM Shell\bin\pkcs11\yubihsm_pkcs11.dll`, "Yubico, yubihsm-shell: the folders of its script that signs the installer; guides of programs that use it", false},
+	{`sc-hsm-pkcs11.dll`, "CardContact, sc-hsm-embedded: its extension for Firefox loads it by this name alone, which is System32", true},
+	{`CardContact\SmartCard-HSM Middleware\sc-hsm-pkcs11.dll`, "CardContact: a program for Windows looks for it there", true},
+	{`DNIe_P11_x64.dll`, "Policía Nacional (Spain), for the DNIe: Autofirma's sources and tests, in System32", true},
+	{`FNMT_P11_x64.dll`, "FNMT (Spain), for its cards and the DNIe: Autofirma's sources, in System32", true},
+	{`SafeNet\Authentication\SAC\x64\IDPrimePKCS1164.dll`, "Thales, SafeNet Authentication Client, for IDPrime cards: signing programs load it from there", true},
+	{`Gemalto\IDGo 800 PKCS#11\IDPrimePKCS1164.dll`, "Gemalto (Thales), IDGo 800, for IDPrime cards: signing programs load it from there", true},
+	{`eTPKCS11.dll`, "Thales, SafeNet Authentication Client, for eToken: signing programs load it from System32", true},
+	{`bit4xpki.dll`, "Bit4id, universal middleware: signing programs load it from System32", true},
+	{`bit4ipki.dll`, "Bit4id, for Incard cards: signing programs load it from System32", true},
+	{`bit4opki.dll`, "Bit4id, for Oberthur cards: signing programs load it from System32", true},
+	{`asepkcs.dll`, "Athena, IDProtect client: signing programs load it from System32", true},
+	{`aetpkss1.dll`, "AET, SafeSign Identity Client: guides for Adobe Acrobat and signing programs, in System32", true},
+	{`OcsCryptoki.dll`, "Oberthur and IDEMIA, AWP: signing programs load it from System32", true},
+	{`eps2003csp11.dll`, "Feitian, ePass2003: signing programs load it from System32", true},
+	{`HID Global\ActivClient\acpkcs211.dll`, "HID Global, ActivClient: signing programs load it from there", true},
+	{`Amazon\CloudHSM\lib\cloudhsm_pkcs11.dll`, "Amazon, CloudHSM client 5: Amazon's own code examples for PKCS#11", false},
+	{`nCipher\nfast\toolkits\pkcs11\cknfast.dll`, "Entrust, nShield Security World: code examples and guides of programs that use it", false},
+	{`SafeNet\LunaClient\cryptoki.dll`, "Thales, Luna client: code examples and guides of programs that use it", false},
+	{`Utimaco\CryptoServer\Lib\cs_pkcs11_R3.dll`, "Utimaco, CryptoServer: documents of programs that use it", false},
+	{`Utimaco\SecurityServer\Lib\cs_pkcs11_R3.dll`, "Utimaco, SecurityServer: the folder of its documents for Java; its PKCS#11 example names the file in Lib", false},
 }
 
 // pcscAlone are modules that reach their readers through PC/SC and stand in no usual place.
