@@ -19,6 +19,7 @@ import (
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
+	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 )
 
@@ -167,7 +168,7 @@ func environmentResult(place demo.Place) frame.Result {
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
 		for _, assignment := range variables {
 			name, value, _ := strings.Cut(assignment, "=")
-			fmt.Fprintf(p.Out, "export %s=%s\n", name, view.ShellQuote(value))
+			fmt.Fprintln(p.Out, terminal.ShellSet(name, value))
 		}
 		fmt.Fprintln(p.Progress(), p.Text("demo.kept", messages.Args{"Directory": messages.Own(place.Directory)}))
 	}}
@@ -223,9 +224,9 @@ func showMainJob(ctx context.Context, a *frame.App, place demo.Place) error {
 func printRepeat(place demo.Place) func(*frame.Printer) {
 	return func(p *frame.Printer) {
 		fmt.Fprintf(p.Out, "\n%s\n", p.Colours().Bold(p.Text("demo.repeat", nil)))
-		fmt.Fprintln(p.Out, `p11bridge demo --dir "$HOME/p11bridge-demo" --keep > demo.env && . ./demo.env`)
 		kept := place
-		kept.Directory = "$HOME/p11bridge-demo"
+		kept.Directory = terminal.ShellHome + "p11bridge-demo"
+		fmt.Fprintln(p.Out, terminal.ShellRead(`p11bridge demo --dir "`+kept.Directory+`" --keep`, "demo"))
 		for _, step := range demoSteps(kept) {
 			fmt.Fprintln(p.Out, view.CommandLine(withoutFlags(step.args)))
 		}

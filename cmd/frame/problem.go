@@ -36,7 +36,7 @@ func (a *App) Problem(err error) string {
 	if f := a.describe(err); f.ID != "error.other" {
 		return strings.TrimSuffix(f.Text(a), ".")
 	}
-	return OneLine(withoutPath(err))
+	return strings.TrimSuffix(OneLine(withoutPath(err)), ".") // Windows' own answers are sentences
 }
 
 // causeWords are the words for the causes that need no description of their own; the error's own, where there are none.

@@ -12,5 +12,7 @@ var ownAnswers = map[syscall.Errno]string{
 	windows.ERROR_WRITE_PROTECT: "read-only", windows.ERROR_CRC: "input-output", windows.ERROR_IO_DEVICE: "input-output", windows.ERROR_GEN_FAILURE: "input-output",
 	windows.ERROR_SHARING_VIOLATION: "busy", windows.ERROR_LOCK_VIOLATION: "busy", windows.ERROR_FILENAME_EXCED_RANGE: "name-too-long",
 	windows.ERROR_BROKEN_PIPE: "pipe", windows.ERROR_NO_DATA: "pipe", windows.ERROR_NOT_ENOUGH_MEMORY: "memory", windows.ERROR_FILE_EXISTS: "exists",
+	windows.ERROR_ACCESS_DENIED: "permission", windows.ERROR_NETWORK_ACCESS_DENIED: "permission", windows.ERROR_ALREADY_EXISTS: "exists",
+	windows.ERROR_BAD_NETPATH: "missing", windows.ERROR_BAD_NET_NAME: "missing", windows.ERROR_INVALID_DRIVE: "missing", windows.ERROR_DIRECTORY: "not-a-directory",
 	windows.ERROR_CANT_RESOLVE_FILENAME: "links", windows.ERROR_PRIVILEGE_NOT_HELD: "not-permitted",
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // ofLinux is what Windows does not have: its programs, its paths and its names of libraries.
-var ofLinux = regexp.MustCompile(`\bapt(-file)?\b|systemctl|chmod|sudo|\bpcscd\b|\.so\b|\bldd\b|lsusb|` + "`ls`" + `|/etc/|/run/|mkdir -p|namei|adduser|\./`)
+var ofLinux = regexp.MustCompile(`\bapt(-file)?\b|systemctl|chmod|sudo|\bpcscd\b|\.so\b|\bldd\b|lsusb|` + "`ls`" + `|/etc/|/run/|mkdir -p|\brm -r\b|\beval\b|namei|adduser|\./`)
 
 // mayNameLinux are texts that Windows does not come to, and why.
 var mayNameLinux = map[string]string{
