@@ -33,6 +33,9 @@ func (f *faulty) check(t *testing.T, r *faultyRun) {
 	f.checkFiles(t, r)
 	checkCalls(t, r)
 	for _, text := range c.stderr {
+		if f.said != nil {
+			text = f.said(text)
+		}
 		if !strings.Contains(r.stderr, text) {
 			t.Errorf("standard error does not name %q", text)
 		}

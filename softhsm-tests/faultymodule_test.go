@@ -30,10 +30,12 @@ type faulty struct {
 	directory    string
 	tokens       []string // the configuration of each copy
 	pin          string
-	password     string            // a file
-	certificates map[string]string // SHA-256 of those that cases export, by the name that they use
-	labels       []string          // of all objects
-	every        int               // tries one case in so many; all where it is zero
+	password     string              // a file
+	certificates map[string]string   // SHA-256 of those that cases export, by the name that they use
+	labels       []string            // of all objects
+	every        int                 // tries one case in so many; all where it is zero
+	skip         int                 // of each list, so many cases are tried already
+	said         func(string) string // how this system says a word of standard error; nil for Linux
 }
 
 // mostAtOnce is how many runs there are at the same time where they only wait.
@@ -232,7 +234,7 @@ func (f *faulty) some(cases []faultyCase) []faultyCase {
 		return cases
 	}
 	var kept []faultyCase
-	for i := 0; i < len(cases); i += f.every {
+	for i := min(f.skip, len(cases)-1); i < len(cases); i += f.every {
 		kept = append(kept, cases[i])
 	}
 	return kept

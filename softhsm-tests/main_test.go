@@ -124,8 +124,18 @@ func (m inMemory) runInMemory() int {
 	if err := errors.Join(os.Chmod(directory, 0o755), os.Setenv("TMPDIR", directory)); err != nil {
 		panic(err)
 	}
+	defer func() {
+		for _, end := range atEnd {
+			if err := end(); err != nil {
+				fmt.Fprintln(os.Stderr, "after the last test:", err)
+			}
+		}
+	}()
 	return m.M.Run()
 }
+
+// atEnd is done once, after the last test: what several tests use ends then.
+var atEnd []func() error
 
 // leaveTerminal lets go of the terminal that the tests were started on, if any: a script that has no terminal of its own
 // must not be asked anything on the developer's. Only the test process does it, which leads no session of its own; mktoken
@@ -280,6 +290,9 @@ func commandsOf(t *testing.T) []string {
 	return commands
 }
 
+// condition begins a line of a script that is for some only.
+var condition = regexp.MustCompile(`^(\[[^]]*\] )+`)
+
 // checkValidated wants a validate right after every run with --json.
 func checkValidated(t *testing.T, name string) {
 	t.Helper()
@@ -290,7 +303,7 @@ func checkValidated(t *testing.T, name string) {
 	script, _, _ := strings.Cut("\n"+string(text), "\n-- ")
 	open := ""
 	for line := range strings.Lines(script) {
-		line = strings.TrimSpace(line)
+		line = condition.ReplaceAllString(strings.TrimSpace(line), "")
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

@@ -4,21 +4,22 @@ package softhsmtests
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/rogpeppe/go-internal/txtar"
+	"p11bridge/bridge/demo"
 )
 
-// The program for Windows, built by mingw and run by wine, on real SoftHSM2 tokens: its module is the client of
-// testdata/apart.c, with the layout of Windows; the server stands in front of SoftHSM2 on Linux.
+// The program for Windows, built by mingw and run by wine, on real tokens: its module is the client of testdata/apart.c, with the
+// layout of Windows; the server stands in front of SoftHSM2, or of NSS's softokn, on Linux.
 
 // randomLibrary is what Go's runtime wants of Windows and wine 8 lacks.
 const randomLibrary = `
@@ -27,87 +28,162 @@ BOOLEAN NTAPI SystemFunction036(void *, ULONG);
 __declspec(dllexport) BOOL WINAPI ProcessPrng(unsigned char *data, size_t size) { return SystemFunction036(data, (ULONG)size); }
 `
 
-// startsProgram is p11bridge for the scripts. Other programs load SoftHSM2 itself, so that its name becomes the module's here.
+// startsProgram is p11bridge for the scripts. Other programs load SoftHSM2 itself, so that its name becomes the module's here. Where
+// somebody sits at a terminal, the program gets wine's console there.
 const startsProgram = `#!/bin/bash
-softhsm=%s module=%s
+softhsm=%s module=%s here=%s
 [[ ${P11BRIDGE_MODULE:-} != "$softhsm" ]] || export P11BRIDGE_MODULE=$module
-exec wine %s "${@//"$softhsm"/$module}"
+set -- "$here/p11bridge.exe" "${@//"$softhsm"/$module}"
+{ : < /dev/tty; } 2> /dev/null || exec wine "$@"
+out=$(mktemp) err=$(mktemp) said=$err
+[[ ! -t 2 ]] || said='CONOUT$'
+"$here/typist" wine "$here/console.exe" "$out" "$said" "$@"
+code=$?
+cat "$out" && cat "$err" >&2 && rm "$out" "$err"
+exit $code
 `
 
 // wine is one Windows with the program.
 type wine struct {
-	directory string // with the program, the module and a shell script p11bridge that runs the program
+	directory string // with the programs, the modules and a shell script p11bridge that runs the program
 	prefix    string // wine's own
-	module    string // by its name on Linux, which wine takes as well
-	server    string // of the token, for Linux
+	program   string
+	module    string // the client, where SoftHSM2's installer for Windows puts its library
+	faulty    string // testdata/faulty.c before the module
+	hostile   string
+	server    string // of the tokens, for Linux
 }
 
 const mingw = "x86_64-w64-mingw32-gcc"
 
-// newWine builds everything and starts Windows.
+// theWindows is started by the first test that needs it, and stays for the others: to make one takes longer than most tests.
+var theWindows = sync.OnceValues(startWindows)
+
 func newWine(t *testing.T) *wine {
 	t.Helper()
-	directory := t.TempDir()
-	w := &wine{directory: directory, prefix: filepath.Join(directory, "prefix"), module: filepath.Join(directory, "apart.dll")}
-	w.server = compile(t, "apart.c", "apart", "-DSERVER", "-ldl")
-	program := filepath.Join(directory, "p11bridge.exe")
-	build := exec.Command("go", "build", "-ldflags=-s", "-o", program, "../cmd/p11bridge")
-	build.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=1", "CC="+mingw, "GOEXPERIMENT=")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	source := write(t, directory, "random.c", []byte(randomLibrary))
-	for _, args := range [][]string{
-		{"-shared", "-o", filepath.Join(directory, "bcryptprimitives.dll"), source, "-ladvapi32"},
-		{"-shared", "-Wall", "-o", w.module, "testdata/apart.c", "-lws2_32"},
-	} {
-		if out, err := exec.Command(mingw, args...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", mingw, err, out)
-		}
-	}
-	script := fmt.Sprintf(startsProgram, softHSM(t), w.module, program)
-	if err := os.WriteFile(filepath.Join(directory, "p11bridge"), []byte(script), 0o700); err != nil {
+	w, err := theWindows()
+	if err != nil {
 		t.Fatal(err)
 	}
-	w.start(t)
 	return w
+}
+
+// startWindows builds everything, makes the prefix and keeps Windows running until the last test has ended.
+func startWindows() (w *wine, err error) {
+	directory, err := os.MkdirTemp("", "p11bridge-wine-")
+	if err != nil {
+		return nil, err
+	}
+	prefix, err := os.MkdirTemp(disk, "p11bridge-prefix-") // it is large, and memory is for tokens
+	if err != nil {
+		return nil, err
+	}
+	in := func(name string) string { return filepath.Join(directory, name) }
+	w = &wine{directory, prefix, in("p11bridge.exe"), "C:/SoftHSM2/lib/softhsm2-x64.dll", in("faulty.dll"), in("hostile.dll"), in("apart")}
+	atEnd = append(atEnd, func() error {
+		return errors.Join(w.command("wineserver", "--kill").Run(), os.RemoveAll(prefix))
+	})
+	if err := w.build(); err != nil {
+		return nil, err
+	}
+	for _, args := range [][]string{
+		{"wineserver", "--persistent=60"}, // in seconds; without it, each program would start Windows anew
+		{"wine", "wineboot", "--init"},
+	} {
+		if err := w.command(args[0], args[1:]...).Run(); err != nil { // without a pipe, which the server would keep open
+			return nil, fmt.Errorf("%q: %w", args, err)
+		}
+	}
+	// Under load, wineboot may give up before it has written the registry, and nothing says so.
+	for tries := 0; w.command("wine", "reg", "query", `HKLM\Software\Microsoft\Windows\CurrentVersion`, "/v", "ProgramFilesDir").Run() != nil; tries++ {
+		if tries == 3 {
+			return nil, errors.New("wineboot makes no registry")
+		}
+		if err := w.command("wine", "wineboot", "--update").Run(); err != nil {
+			return nil, fmt.Errorf("wineboot --update: %w", err)
+		}
+	}
+	return w, w.install()
+}
+
+// build makes the program, the modules and the server.
+func (w *wine) build() error {
+	module, err := demo.FindSoftHSM()
+	if err != nil {
+		return err
+	}
+	source := filepath.Join(w.directory, "random.c")
+	if err := os.WriteFile(source, []byte(randomLibrary), 0o600); err != nil {
+		return err
+	}
+	script := fmt.Sprintf(startsProgram, module.Path, w.module, w.directory)
+	if err := os.WriteFile(filepath.Join(w.directory, "p11bridge"), []byte(script), 0o700); err != nil {
+		return err
+	}
+	library := []string{mingw, "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-o"}
+	for _, args := range [][]string{
+		{"go", "build", "-ldflags=-s", "-o", w.program, "../cmd/p11bridge"},
+		{mingw, "-shared", "-o", filepath.Join(w.directory, "bcryptprimitives.dll"), source, "-ladvapi32"},
+		append(slices.Clone(library), filepath.Join(w.directory, "softhsm2-x64.dll"), "testdata/apart.c", "-lws2_32"),
+		append(slices.Clone(library), filepath.Join(w.directory, "softokn3.dll"), `-DPORT="P11APART_NSS"`, "testdata/apart.c", "-lws2_32"),
+		append(slices.Clone(library), w.faulty, "testdata/faulty.c"),
+		append(slices.Clone(library), w.hostile, "testdata/hostile.c"),
+		{mingw, "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", filepath.Join(w.directory, "console.exe"), "testdata/console.c"},
+		{"gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", filepath.Join(w.directory, "typist"), "testdata/typist.c", "-lutil"},
+		{"gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", w.server, "testdata/apart.c", "-DSERVER", "-ldl"},
+	} {
+		command := exec.Command(args[0], args[1:]...)
+		if args[0] == "go" {
+			command.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=1", "CC="+mingw, "GOEXPERIMENT=")
+		}
+		if out, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("%q: %w\n%s", args, err, out)
+		}
+	}
+	return nil
+}
+
+// install puts what Windows lacks, and what the installers of Firefox and SoftHSM2 bring, where they belong.
+func (w *wine) install() error {
+	for name, folder := range map[string]string{
+		"bcryptprimitives.dll": "windows/system32", "softokn3.dll": "Program Files/Mozilla Firefox", "softhsm2-x64.dll": "SoftHSM2/lib",
+	} {
+		target := w.driveC(folder, name)
+		if _, err := os.Stat(target); err == nil { // a later wine has its own
+			continue
+		}
+		library, err := os.ReadFile(filepath.Join(w.directory, name))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(target), 0o700), os.WriteFile(target, library, 0o600)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// driveC is the name on Linux of what is below C:.
+func (w *wine) driveC(path ...string) string {
+	return filepath.Join(append([]string{w.prefix, "drive_c"}, path...)...)
 }
 
 // environment is what every process of Windows has.
 func (w *wine) environment() []string {
-	return []string{"WINEPREFIX=" + w.prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=", "DISPLAY="}
+	return []string{"WINEPREFIX=" + w.prefix, "WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml=", "DISPLAY=", "LC_CTYPE=C.UTF-8"} // the last of the names of files
 }
 
-// start makes the prefix and keeps Windows running until the test ends.
-func (w *wine) start(t *testing.T) {
-	t.Helper()
-	run := func(args ...string) {
-		command := exec.Command(args[0], args[1:]...) // without a pipe, which the server would keep open
-		command.Env = append(os.Environ(), w.environment()...)
-		if err := command.Run(); err != nil {
-			t.Fatalf("%q: %v", args, err)
-		}
-	}
-	if err := os.Mkdir(w.prefix, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	run("wineserver", "--persistent=600") // in seconds; without it, each program would start Windows anew
-	t.Cleanup(func() { run("wineserver", "--kill") })
-	run("wine", "wineboot", "--init")
-	system := filepath.Join(w.prefix, "drive_c", "windows", "system32")
-	library, err := os.ReadFile(filepath.Join(w.directory, "bcryptprimitives.dll"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(system, "bcryptprimitives.dll")); err != nil { // a later wine has its own
-		write(t, system, "bcryptprimitives.dll", library)
-	}
+// command is a process of Windows, or of wine.
+func (w *wine) command(name string, args ...string) *exec.Cmd {
+	command := exec.Command(name, args...)
+	command.Env = append(os.Environ(), w.environment()...)
+	return command
 }
 
-// serve starts a server in front of SoftHSM2 and gives its port; stop ends it.
-func (w *wine) serve(softHSM, configuration string) (port string, stop func(), err error) {
-	command := exec.Command(w.server, softHSM, "tcp")
-	command.Env = append(os.Environ(), "SOFTHSM2_CONF="+configuration)
+// serve starts a server in front of a module and gives its port; stop ends it.
+func (w *wine) serve(module string, environment ...string) (port string, stop func(), err error) {
+	command := exec.Command(w.server, module, "tcp")
+	command.Env = append(append(os.Environ(), "P11APART_C="+w.driveC()), environment...)
 	command.Stderr = os.Stderr
 	until, err := command.StdinPipe()
 	if err != nil {
@@ -131,106 +207,12 @@ func (w *wine) serve(softHSM, configuration string) (port string, stop func(), e
 	}, nil
 }
 
-// TestWindowsScripts runs the scripts that are not about Linux on the program for Windows.
-func TestWindowsScripts(t *testing.T) {
-	module, ability, w := softHSM(t), softHSMCan(t), newWine(t)
-	files := windowsFiles(t)
-	testscript.Run(t, testscript.Params{
-		Files:               files,
-		RequireExplicitExec: true,
-		Cmds:                windowsCheckers(),
-		Condition:           ability.condition,
-		Setup: func(env *testscript.Env) error {
-			configuration := filepath.Join(env.WorkDir, "token", "softhsm2.conf")
-			port, stop, err := w.serve(module, configuration)
-			if err != nil {
-				return err
-			}
-			env.Defer(stop)
-			for _, variable := range w.environment() {
-				name, value, _ := strings.Cut(variable, "=")
-				env.Setenv(name, value)
-			}
-			env.Setenv("PATH", w.directory+string(filepath.ListSeparator)+env.Getenv("PATH"))
-			env.Setenv("LC_CTYPE", "C.UTF-8") // of the names of files
-			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("P11APART", port)
-			env.Setenv("SOFTHSM2_CONF", configuration)
-			env.Setenv("P11BRIDGE_MODULE", module)
-			env.Setenv("PIN", "file:"+filepath.Join(env.WorkDir, "token", "pin.txt"))
-			ability.environment(env)
-			env.Setenv("PASSWORD", "file:"+filepath.Join(env.WorkDir, "password.txt"))
-			env.Defer(func() { noUnfinishedFile(env) })
-			return os.WriteFile(filepath.Join(env.WorkDir, "password.txt"), []byte(testPassword+"\n"), 0o600)
-		},
-	})
-}
-
-// pattern is a line of a script that wants a text to be seen, or not.
-var pattern = regexp.MustCompile(`^(\[[^]]*\] )?(! )?(stdout|stderr) `)
-
-// windowsFiles are copies of the scripts, in whose patterns every / stands for Windows' separator as well, in JSON, too.
-func windowsFiles(t *testing.T) []string {
-	t.Helper()
-	directory := t.TempDir()
-	var files []string
-	for _, file := range scriptFiles(t, false) {
-		if _, left := leftToLinux[strings.TrimSuffix(filepath.Base(file), ".txtar")]; left {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		archive := txtar.Parse(text)
-		lines := strings.SplitAfter(string(archive.Comment), "\n")
-		for i, line := range lines {
-			if pattern.MatchString(line) {
-				lines[i] = strings.ReplaceAll(strings.ReplaceAll(line, "[^/]", `[^/\\]`), "/", `[/\\]+`)
-				lines[i] = strings.ReplaceAll(lines[i], `[^[/\\]+\\]`, `[^/\\]`)
-			}
-		}
-		archive.Comment = []byte(strings.Join(lines, ""))
-		files = append(files, write(t, directory, filepath.Base(file), txtar.Format(archive)))
-	}
-	return files
-}
-
-// windowsCheckers are those of the other scripts. Of an access list wine shows on Linux that nobody but the owner, and the groups that
-// wine takes him to be in, has a right.
-func windowsCheckers() map[string]func(*testscript.TestScript, bool, []string) {
-	commands := checkers()
-	commands["mode"] = positive(2, func(ts *testscript.TestScript, args []string) error {
-		info, err := os.Stat(ts.MkAbs(args[1]))
-		if err == nil && strings.HasSuffix(args[0], "00") && info.Mode().Perm()&0o007 != 0 {
-			err = fmt.Errorf("%s is for everybody: %s", args[1], info.Mode())
-		}
-		return err
-	})
-	return commands
-}
-
-// TestWindowsLeavesFewScriptsOut counts, and wants that every script that is left out is there.
-func TestWindowsLeavesFewScriptsOut(t *testing.T) {
-	all := scriptFiles(t, false)
-	there := map[string]bool{}
-	for _, file := range all {
-		there[strings.TrimSuffix(filepath.Base(file), ".txtar")] = true
-	}
-	for name, reason := range leftToLinux {
-		if !there[name] || reason == "" {
-			t.Errorf("%s is left out for %q, and there is no such script, or no reason", name, reason)
-		}
-	}
-	t.Logf("%d of %d scripts run under wine", len(all)-len(leftToLinux), len(all))
-}
-
 // run runs the program and gives what it says.
 func (w *wine) run(t *testing.T, directory string, environment []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	command := exec.Command(filepath.Join(w.directory, "p11bridge"), args...)
+	command := w.command(filepath.Join(w.directory, "p11bridge"), args...)
 	command.Dir = directory
-	command.Env = append(append(os.Environ(), w.environment()...), environment...)
+	command.Env = append(command.Env, environment...)
 	var out, said strings.Builder
 	command.Stdout, command.Stderr, command.Stdin = &out, &said, io.Reader(nil)
 	if err := command.Run(); err != nil && command.ProcessState == nil {

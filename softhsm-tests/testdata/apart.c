@@ -19,8 +19,10 @@
  *
  * A client for Windows has that layout on the wire, too, and Windows' own towards its caller: packed structures and a
  * CK_ULONG of 4 bytes (PKCS#11 v3.1 section 2.1). It carries more calls, may be called by several threads, and connects to
- * the TCP port of this machine that P11APART names. The server that serves it is  apart MODULE tcp [RESERVED] : it
- * writes "listening PORT", serves each client in a process of its own, tells of no call, and ends when its standard input does.
+ * the TCP port of this machine that P11APART names (or another variable, with -DPORT). The server that serves it is
+ * apart MODULE tcp : it writes "listening PORT", serves each client in a process of its own, tells of no call, and ends when its
+ * standard input does. What the caller says to C_Initialize in pReserved is carried, and so is the client's SOFTHSM2_CONF. In
+ * both, and in that configuration, paths become those of Linux: Z: is /, C: is the folder that P11APART_C names.
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -28,6 +30,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef PORT
+#define PORT "P11APART"
+#endif
 #ifdef _WIN32
 #include <winsock2.h>
 #define MSG_NOSIGNAL 0
@@ -39,6 +44,7 @@
 #include <dlfcn.h>
 #include <signal.h>
 #include <sys/select.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -50,6 +56,8 @@ typedef unsigned long CK_ULONG, CK_RV;
 typedef struct { CK_ULONG type; void *value; CK_ULONG length; } CK_ATTRIBUTE;
 typedef struct { CK_ULONG mechanism; void *parameter; CK_ULONG length; } CK_MECHANISM;
 typedef struct { CK_BYTE major, minor; void *functions[68]; } CK_FUNCTION_LIST;
+typedef struct { void *mutexes[4]; CK_ULONG flags; char *reserved; } CK_C_INITIALIZE_ARGS;
+typedef struct { CK_ULONG hash, mgf, source; void *data; CK_ULONG length; } CK_RSA_PKCS_OAEP_PARAMS;
 #ifdef _WIN32
 #pragma pack(pop)
 #endif
@@ -65,7 +73,8 @@ enum {
 	X(DestroyObject, 22) X(GetAttributeValue, 24) X(FindObjectsInit, 26) X(FindObjects, 27) X(FindObjectsFinal, 28) X(SignInit, 42) \
 	X(Sign, 43) X(WrapKey, 60) X(UnwrapKey, 61)
 /* What is carried for Windows only: the tests of memory are written for the calls above. */
-#define CARRIED_TOO(X) X(GetSessionInfo, 15) X(SetAttributeValue, 25) X(DecryptInit, 33) X(Decrypt, 34) X(GenerateKeyPair, 59)
+#define CARRIED_TOO(X) X(InitToken, 9) X(InitPIN, 10) X(GetSessionInfo, 15) X(SetAttributeValue, 25) X(EncryptInit, 29) X(Encrypt, 30) X(DecryptInit, 33) X(Decrypt, 34) \
+	X(GenerateKey, 58) X(GenerateKeyPair, 59)
 enum {
 #define X(name, place) name = place,
 	CARRIED(X) CARRIED_TOO(X)
@@ -237,7 +246,7 @@ static CK_RV refuse(void) { return CKR_FUNCTION_NOT_SUPPORTED; }
 
 /* connected connects to the server. */
 static CK_RV connected(void) {
-	const char *named = getenv("P11APART");
+	const char *named = getenv(PORT);
 #ifdef _WIN32
 	WSADATA started;
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(named ? atoi(named) : 0)};
@@ -254,12 +263,22 @@ static CK_RV connected(void) {
 	return connect(server, (void *)&address, sizeof address) ? CKR_DEVICE_REMOVED : CKR_OK;
 }
 
-static CK_RV c_Initialize(void *args) {
-	(void)args;
+static CK_RV c_Initialize(CK_C_INITIALIZE_ARGS *args) {
+	char *reserved = args && args->reserved && NARROW ? args->reserved : "", *configuration = "";
 	if (server >= 0)
 		return CKR_CRYPTOKI_ALREADY_INITIALIZED;
 	CK_RV rv = connected();
-	return rv == CKR_OK ? plain(Initialize, 0, 0, NULL) : rv;
+	if (rv != CKR_OK)
+		return rv;
+#ifdef _WIN32
+	static char named[1024]; /* not getenv, which does not know what the program itself has set */
+	if (GetEnvironmentVariableA("SOFTHSM2_CONF", named, sizeof named))
+		configuration = named;
+#endif
+	message m = {.function = Initialize, .size = {strlen(reserved), strlen(configuration)}, .data = {(CK_BYTE *)reserved, (CK_BYTE *)configuration}};
+	rv = carry(&m, -1);
+	done(&m);
+	return rv;
 }
 
 static CK_RV c_Finalize(void *reserved) {
@@ -349,19 +368,32 @@ static CK_RV c_GetAttributeValue(CK_ULONG s, CK_ULONG o, CK_ATTRIBUTE *t, CK_ULO
 	return rv;
 }
 
-static CK_RV c_SignInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) {
-	uint64_t wide[3]; /* the parameter of RSA-PSS is three numbers (CK_RSA_PKCS_PSS_PARAMS) */
-	CK_MECHANISM widened = {mech->mechanism, wide, sizeof wide};
-	if (NARROW && mech->parameter && mech->length == 3 * sizeof(CK_ULONG)) {
-		for (int i = 0; i < 3; i++)
-			wide[i] = ((CK_ULONG *)mech->parameter)[i];
-		mech = &widened;
-	}
-	message m = {.function = SignInit, .number = {s, key, mech->mechanism}, .size = {mech->length}, .absent = {mech->parameter == NULL}, .data = {mech->parameter}};
+/* mechanism leaves in the message what a mechanism takes with it: nothing, bytes, or numbers, of which room holds the wide form. */
+static void mechanism(message *m, CK_MECHANISM *mech, uint64_t room[5]) {
+	CK_ULONG parts = 0, *numbers = mech->parameter;
+	if (NARROW && numbers && mech->length == 3 * sizeof(CK_ULONG)) /* CK_RSA_PKCS_PSS_PARAMS */
+		parts = 3;
+	if (NARROW && numbers && mech->length == sizeof(CK_RSA_PKCS_OAEP_PARAMS)) /* without its source's data, which nobody gives */
+		parts = 5;
+	memset(room, 0, 5 * sizeof *room);
+	for (CK_ULONG i = 0; i < parts && i < 3; i++)
+		room[i] = numbers[i];
+	m->size[0] = parts ? 8 * parts : mech->length;
+	m->absent[0] = mech->parameter == NULL;
+	m->data[0] = parts ? (CK_BYTE *)room : mech->parameter;
+}
+
+/* begin is for what begins with a mechanism and a key. */
+static CK_RV begin(uint64_t function, CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) {
+	uint64_t wide[5];
+	message m = {.function = function, .number = {s, key, mech->mechanism}};
+	mechanism(&m, mech, wide);
 	CK_RV rv = carry(&m, -1);
 	done(&m);
 	return rv;
 }
+
+static CK_RV c_SignInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) { return begin(SignInit, s, mech, key); }
 
 static CK_RV c_Sign(CK_ULONG s, CK_BYTE *in, CK_ULONG size, CK_BYTE *out, CK_ULONG *n) {
 	message m = {.function = Sign, .number = {s}, .size = {size}, .data = {in}};
@@ -369,19 +401,16 @@ static CK_RV c_Sign(CK_ULONG s, CK_BYTE *in, CK_ULONG size, CK_BYTE *out, CK_ULO
 }
 
 static CK_RV c_WrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG wrapping, CK_ULONG key, CK_BYTE *out, CK_ULONG *n) {
-	uint64_t more[2] = {mech->mechanism, key};
-	message m = {
-		.function = WrapKey, .number = {s, wrapping}, .size = {mech->length, sizeof more}, .absent = {mech->parameter == NULL},
-		.data = {mech->parameter, (CK_BYTE *)more},
-	};
+	uint64_t more[2] = {mech->mechanism, key}, wide[5];
+	message m = {.function = WrapKey, .number = {s, wrapping}, .size = {0, sizeof more}, .data = {NULL, (CK_BYTE *)more}};
+	mechanism(&m, mech, wide);
 	return output(&m, out, n, 0);
 }
 
 static CK_RV c_UnwrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG unwrapping, CK_BYTE *in, CK_ULONG size, CK_ATTRIBUTE *t, CK_ULONG n, CK_ULONG *key) {
-	message m = {
-		.function = UnwrapKey, .number = {s, unwrapping, mech->mechanism}, .size = {mech->length, size}, .absent = {mech->parameter == NULL},
-		.data = {mech->parameter, in},
-	};
+	uint64_t wide[5];
+	message m = {.function = UnwrapKey, .number = {s, unwrapping, mech->mechanism}, .size = {0, size}, .data = {NULL, in}};
+	mechanism(&m, mech, wide);
 	pack(&m, 2, t, n, 1);
 	CK_RV rv = carry(&m, 2);
 	*key = m.number[0];
@@ -390,6 +419,20 @@ static CK_RV c_UnwrapKey(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG unwrapping, CK
 }
 
 #ifdef _WIN32
+static CK_RV c_InitToken(CK_ULONG slot, CK_BYTE *pin, CK_ULONG n, CK_BYTE *label) {
+	message m = {.function = InitToken, .number = {slot}, .size = {n, 32}, .data = {pin, label}};
+	CK_RV rv = carry(&m, -1);
+	done(&m);
+	return rv;
+}
+
+static CK_RV c_InitPIN(CK_ULONG s, CK_BYTE *pin, CK_ULONG n) {
+	message m = {.function = InitPIN, .number = {s}, .size = {n}, .data = {pin}};
+	CK_RV rv = carry(&m, -1);
+	done(&m);
+	return rv;
+}
+
 static CK_RV c_GetSessionInfo(CK_ULONG s, void *info) { return fixed(GetSessionInfo, s, 0, info, 0, 4, 0); }
 
 static CK_RV c_SetAttributeValue(CK_ULONG s, CK_ULONG o, CK_ATTRIBUTE *t, CK_ULONG n) {
@@ -400,18 +443,27 @@ static CK_RV c_SetAttributeValue(CK_ULONG s, CK_ULONG o, CK_ATTRIBUTE *t, CK_ULO
 	return rv;
 }
 
-static CK_RV c_DecryptInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) {
-	if (mech->mechanism == 0x9) /* CKM_RSA_PKCS_OAEP has a pointer in its parameter */
-		return CKR_FUNCTION_NOT_SUPPORTED;
-	message m = {.function = DecryptInit, .number = {s, key, mech->mechanism}, .size = {mech->length}, .absent = {mech->parameter == NULL}, .data = {mech->parameter}};
-	CK_RV rv = carry(&m, -1);
-	done(&m);
-	return rv;
+static CK_RV c_EncryptInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) { return begin(EncryptInit, s, mech, key); }
+static CK_RV c_DecryptInit(CK_ULONG s, CK_MECHANISM *mech, CK_ULONG key) { return begin(DecryptInit, s, mech, key); }
+
+static CK_RV c_Encrypt(CK_ULONG s, CK_BYTE *in, CK_ULONG size, CK_BYTE *out, CK_ULONG *n) {
+	message m = {.function = Encrypt, .number = {s}, .size = {size}, .data = {in}};
+	return output(&m, out, n, 0);
 }
 
 static CK_RV c_Decrypt(CK_ULONG s, CK_BYTE *in, CK_ULONG size, CK_BYTE *out, CK_ULONG *n) {
 	message m = {.function = Decrypt, .number = {s}, .size = {size}, .data = {in}};
 	return output(&m, out, n, 0);
+}
+
+/* The mechanism that generates an AES key has no parameter. */
+static CK_RV c_GenerateKey(CK_ULONG s, CK_MECHANISM *mech, CK_ATTRIBUTE *t, CK_ULONG n, CK_ULONG *key) {
+	message m = {.function = GenerateKey, .number = {s, mech->mechanism}};
+	pack(&m, 2, t, n, 1);
+	CK_RV rv = carry(&m, 2);
+	*key = m.number[0];
+	done(&m);
+	return rv;
 }
 
 /* The mechanisms that generate key pairs have no parameter. */
@@ -501,6 +553,47 @@ static int tell(message *m, CK_ULONG session, CK_ULONG object, CK_ATTRIBUTE *t, 
 	return getchar() != EOF;
 }
 
+/* onLinux gives a text in which a path of Windows, with its separators once or (since the text escapes them) twice, is one of Linux. A path ends
+ * where a character says so. */
+static char *onLinux(const char *text, char last) {
+	const char *c = getenv("P11APART_C") ? getenv("P11APART_C") : "";
+	char *out = calloc(1, strlen(text) * (1 + strlen(c)) + 1), *end = out;
+	int within = 0;
+	for (; *text; text++) {
+		if ((*text == 'Z' || *text == 'C') && text[1] == ':' && text[2] == '\\') {
+			end = stpcpy(end, *text == 'C' ? c : "");
+			text += 2, within = 1;
+		}
+		within = within && *text != last;
+		if (within && *text == '\\' && text[1] == last)
+			*end++ = *text++; /* it is part of the path */
+		else if (within && *text == '\\') {
+			*end++ = '/', text += text[1] == '\\';
+			continue;
+		}
+		*end++ = *text;
+	}
+	return out;
+}
+
+/* configure has SoftHSM read the client's configuration. */
+static void configure(const char *path) {
+	static char copy[64];
+	char text[4096];
+	FILE *file = fopen(path, "r");
+	size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+	setenv("SOFTHSM2_CONF", path, 1);
+	if (file)
+		fclose(file);
+	text[size] = 0;
+	if (!strstr(text, ":\\"))
+		return;
+	int fd = memfd_create("softhsm2.conf", 0);
+	char *translated = onLinux(text, '\n');
+	if (fd >= 0 && write(fd, translated, strlen(translated)) > 0)
+		setenv("SOFTHSM2_CONF", (snprintf(copy, sizeof copy, "/proc/self/fd/%d", fd), copy), 1);
+}
+
 /* answer makes the call and leaves the result in r. The line names the numbers of the request. */
 static int answer(message *m, message *r, void *reserved) {
 	uint64_t *in = m->number;
@@ -515,7 +608,7 @@ static int answer(message *m, message *r, void *reserved) {
 	case GetSlotList: case GetMechanismList: case FindObjects:
 		unit = sizeof(CK_ULONG);
 		/* fall through */
-	case Sign: case WrapKey: case Decrypt:
+	case Sign: case WrapKey: case Encrypt: case Decrypt:
 		result = LISTED;
 		out = m->absent[2] ? NULL : calloc(n + 1, unit);
 		break;
@@ -523,16 +616,20 @@ static int answer(message *m, message *r, void *reserved) {
 		result = FIXED;
 		out = calloc(1, 256);
 		break;
-	case OpenSession: case CreateObject: case UnwrapKey:
+	case OpenSession: case CreateObject: case UnwrapKey: case GenerateKey:
 		result = HANDLE;
 	}
 	if (m->function == CreateObject || m->function == FindObjectsInit || m->function == GetAttributeValue)
 		t = unpack(m, 0, in[3], m->function != GetAttributeValue);
-	if (m->function == UnwrapKey || m->function == SetAttributeValue || m->function == GenerateKeyPair)
+	if (m->function == UnwrapKey || m->function == SetAttributeValue || m->function == GenerateKey || m->function == GenerateKeyPair)
 		t = unpack(m, 2, in[3], 1);
 	CK_ULONG told = t ? in[3] : 0, size = 0;
 	switch (m->function) {
 	case Initialize:
+		if (m->size[0])
+			reserved = onLinux((char *)m->data[0], '\'');
+		if (m->size[1])
+			configure(onLinux((char *)m->data[1], '\n'));
 		args[4] = (void *)2, args[5] = reserved; /* CKF_OS_LOCKING_OK, pReserved */
 		r->rv = CALL(Initialize, reserved ? args : NULL);
 		break;
@@ -542,6 +639,8 @@ static int answer(message *m, message *r, void *reserved) {
 	case GetTokenInfo: r->rv = CALL(GetTokenInfo, in[0], out); size = TOKEN_INFO_SIZE; break;
 	case GetMechanismInfo: r->rv = CALL(GetMechanismInfo, in[0], in[1], out); size = MECHANISM_INFO_SIZE; break;
 	case GetSessionInfo: r->rv = CALL(GetSessionInfo, session, out); size = SESSION_INFO_SIZE; break;
+	case InitToken: r->rv = CALL(InitToken, in[0], m->data[0], m->size[0], m->data[1]); break;
+	case InitPIN: r->rv = CALL(InitPIN, session, m->data[0], m->size[0]); break;
 	case SetAttributeValue: r->rv = CALL(SetAttributeValue, session, in[1], t, told); break;
 	case GenerateKeyPair: {
 		CK_ULONG pair[2] = {0, 0};
@@ -550,6 +649,15 @@ static int answer(message *m, message *r, void *reserved) {
 		r->number[0] = pair[0], r->number[1] = pair[1];
 		break;
 	}
+	case GenerateKey:
+		mech = (CK_MECHANISM){in[1], NULL, 0};
+		r->rv = CALL(GenerateKey, session, &mech, t, told, &handle);
+		break;
+	case EncryptInit:
+		mech.mechanism = in[2];
+		r->rv = CALL(EncryptInit, session, &mech, in[1]);
+		break;
+	case Encrypt: r->rv = CALL(Encrypt, session, m->data[0], m->size[0], out, &n); break;
 	case DecryptInit:
 		mech.mechanism = in[2];
 		r->rv = CALL(DecryptInit, session, &mech, in[1]);

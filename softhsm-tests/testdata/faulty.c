@@ -60,8 +60,11 @@
  *   log                  writes a line "name" for every call as it comes, "name struck" where error, after, dead or pulled strike first
  *   count                at C_Finalize writes "name count" for every function called and every fault that struck
  *
- * Declarations follow PKCS#11 v2.40 (Unix: natural alignment, CK_ULONG is unsigned long).
+ * Declarations follow PKCS#11 v2.40 (CK_ULONG is unsigned long; natural alignment on Unix, packed on Windows).
  */
+#ifdef _WIN32
+#include "onwindows.h"
+#else
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -69,6 +72,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#define EXPORTED
+#endif
 
 typedef unsigned char CK_BYTE;
 typedef unsigned long CK_ULONG, CK_RV, CK_SESSION, CK_OBJECT;
@@ -636,7 +641,7 @@ static CK_RV get_one(S, CK_OBJECT o, CK_ATTRIBUTE *a)
 			a->length = CK_UNAVAILABLE_INFORMATION;
 			return CKR_BUFFER_TOO_SMALL;
 		}
-		a->length = fault->numbers[1] != 0 ? fault->numbers[1] : (1UL << 62) + 16;
+		a->length = fault->numbers[1] != 0 ? fault->numbers[1] : (~0UL >> 2) + 17;
 	}
 	if (a->value != NULL && on_attribute(OVERLONG, a->type) != NULL)
 		a->length += 256;
@@ -1023,7 +1028,7 @@ static CK_RV load(void)
 	return CKR_OK;
 }
 
-CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
+EXPORTED CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 {

@@ -20,6 +20,9 @@
  *   stale               C_Sign gives the first signature that it made again
  *   nothing             C_Sign answers CKR_OK and 0 bytes
  */
+#ifdef _WIN32
+#include "onwindows.h"
+#else
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +30,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#define EXPORTED
+#endif
 
 typedef unsigned char CK_BYTE;
 typedef unsigned long CK_ULONG, CK_RV;
@@ -228,7 +233,7 @@ static void wait_a_while(void)
 }
 
 #define DELAYED(number) \
-	static CK_RV delayed_##number(CK_ULONG a, CK_ULONG b, CK_ULONG c, CK_ULONG d, CK_ULONG e, CK_ULONG f, CK_ULONG g, CK_ULONG h) \
+	static CK_RV delayed_##number(size_t a, size_t b, size_t c, size_t d, size_t e, size_t f, size_t g, size_t h) \
 	{ \
 		wait_a_while(); \
 		return ours.functions[number](a, b, c, d, e, f, g, h); \
@@ -278,7 +283,7 @@ static CK_RV load(void)
 
 static CK_FUNCTION_LIST shown;
 
-CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
+EXPORTED CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
 {
