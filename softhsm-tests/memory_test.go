@@ -97,7 +97,11 @@ func runWatched(t *testing.T, token *apart, s *search, program string, args ...s
 	})
 	ctx, cancel := context.WithDeadline(t.Context(), lastMoment())
 	defer cancel()
-	command := product(ctx, append(token.environment(), "GOGC=off"), args...)
+	environment := append(token.environment(), "GOGC=off")
+	if slices.Contains(args, "--all") {
+		environment = append(environment, "GOMAXPROCS=1") // the token's client is for one thread
+	}
+	command := product(ctx, environment, args...)
 	if program != "" {
 		command.Path, command.Err = program, nil
 	}

@@ -31,17 +31,16 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	mechanisms, err := s.module.mechanisms(s.Slot.ID)
-	if err != nil {
-		return nil, err
-	}
 	objects, further, err := s.objects(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := newLinker(objects)
 	asking := newAsking(s, further)
-	err = asking.compareTwins(ctx, l)
+	mechanisms, err := s.module.mechanisms(s.Slot.ID, 1+len(further)) // before anything is signed
+	if err == nil {
+		err = asking.compareTwins(ctx, l)
+	}
 	if err == nil {
 		err = asking.settle(ctx, l)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// sampled is how many objects, or mechanisms, are read before it is decided how the others are.
+	// sampled is how many objects are read before it is decided how the others are.
 	sampled = 8
 	// fewObjects is how many have to be left for more than one session, or for a search of the certificates, to be worth its calls.
 	fewObjects = 32

@@ -2,7 +2,6 @@ package token
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -179,8 +178,8 @@ func (m CKM) UsesEC() bool { return m >= pkcs11.CKM_EC_KEY_PAIR_GEN && m <= pkcs
 func (m CKM) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // mechanisms reads the token's mechanism list, and the flags of those mechanisms that matter here. A mechanism whose
-// information cannot be read is listed without uses.
-func (m *Module) mechanisms(slot uint) ([]Mechanism, error) {
+// information cannot be read is listed without uses. That is asked for by so many threads at once.
+func (m *Module) mechanisms(slot uint, threads int) ([]Mechanism, error) {
 	detail := fmt.Sprintf("slot %d", slot)
 	var list []uint
 	err := m.call("C_GetMechanismList", detail, func() (err error) { list, err = m.functions.GetMechanismList(slot); return err })
@@ -195,20 +194,7 @@ func (m *Module) mechanisms(slot uint) ([]Mechanism, error) {
 			matter = append(matter, &mechanisms[i])
 		}
 	}
-	first := min(sampled, len(matter))
-	var took []time.Duration
-	for _, mechanism := range matter[:first] {
-		start := time.Now()
-		if err := m.readUses(slot, mechanism); err != nil {
-			return nil, err
-		}
-		took = append(took, time.Since(start))
-	}
-	threads := 1
-	if m.concurrent && median(took) > slowCall {
-		threads = mostReaders
-	}
-	if err := spread(threads, matter[first:], func(mechanism *Mechanism) error { return m.readUses(slot, mechanism) }); err != nil {
+	if err := spread(threads, matter, func(mechanism *Mechanism) error { return m.readUses(slot, mechanism) }); err != nil {
 		return nil, err
 	}
 	m.setListed(slot, mechanisms)
@@ -250,7 +236,7 @@ func (m *Module) listedFor(slot uint) []Mechanism {
 }
 
 // Mechanisms lists what the slot's token can do. The errors are those of C_GetMechanismList and C_GetMechanismInfo.
-func (slot Slot) Mechanisms() ([]Mechanism, error) { return slot.module.mechanisms(slot.ID) }
+func (slot Slot) Mechanisms() ([]Mechanism, error) { return slot.module.mechanisms(slot.ID, 1) }
 
 // nssCryptoToken is the label of the token that softokn computes on; certificates and keys are on another one.
 const nssCryptoToken = "NSS Generic Crypto Services"

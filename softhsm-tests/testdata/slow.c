@@ -4,8 +4,7 @@
  *   P11SLOW_MODULE   the real module
  *   P11SLOW_US       how many microseconds each call takes longer
  *   P11SLOW_ONE      set: the module is for one thread. C_Initialize with CKF_OS_LOCKING_OK is refused with CKR_CANT_LOCK
- *   P11SLOW_REPORT   C_Finalize writes here how many calls there were, and the most that were in the module at once. C_GetMechanismInfo
- *                    has no session, and counts only in a module for one thread
+ *   P11SLOW_REPORT   C_Finalize writes here how many calls there were, and the most that were in the module at once
  *   P11SLOW_SESSIONS how many sessions C_GetTokenInfo tells of, and C_OpenSession gives
  *   P11SLOW_LIES     set: a search for certificates finds every object
  *   P11SLOW_OTHER    set: every session but the first shows other labels
@@ -23,7 +22,7 @@ typedef CK_RV (*CK_FUNCTION)(); /* each takes what PKCS#11 says it takes */
 typedef struct { unsigned char major, minor; CK_FUNCTION functions[68]; } CK_FUNCTION_LIST;
 typedef struct { CK_FUNCTION callbacks[4]; CK_ULONG flags; void *reserved; } CK_C_INITIALIZE_ARGS;
 
-enum { INITIALIZE = 0, FINALIZE = 1, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, GET_MECHANISM_INFO = 8, OPEN_SESSION = 12, CLOSE_SESSION = 13, GET_ATTRIBUTE_VALUE = 24,
+enum { INITIALIZE = 0, FINALIZE = 1, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, OPEN_SESSION = 12, CLOSE_SESSION = 13, GET_ATTRIBUTE_VALUE = 24,
 	FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43 };
 struct attribute { CK_ULONG type; unsigned char *value; CK_ULONG length; };
 enum { LABEL = 3, CKR_CANT_LOCK = 0x0A, CKR_SESSION_COUNT = 0xB1, CKR_OPERATION_ACTIVE = 0x90, MOST_SESSIONS = 4096, CKF_OS_LOCKING_OK = 2, MAX_SESSIONS_AT = 96 + sizeof(CK_ULONG) };
@@ -37,14 +36,9 @@ static long number(const char *name)
 	return text == NULL ? 0 : atol(text);
 }
 
-static int counts(int function)
+static void enter(void)
 {
-	return function != GET_MECHANISM_INFO || getenv("P11SLOW_ONE") != NULL;
-}
-
-static void enter(int function)
-{
-	int now = inside += counts(function), before = most;
+	int now = ++inside, before = most;
 	calls++;
 	while (now > before && !atomic_compare_exchange_weak(&most, &before, now))
 		;
@@ -146,9 +140,9 @@ static CK_FUNCTION replaced[68] = {
 	static CK_RV pass##n(CK_ULONG a, CK_ULONG b, CK_ULONG c, CK_ULONG d, CK_ULONG e, CK_ULONG f, CK_ULONG g, CK_ULONG h) \
 	{ \
 		CK_RV rv; \
-		enter(n); \
+		enter(); \
 		rv = (replaced[n] != NULL ? replaced[n] : real->functions[n])(a, b, c, d, e, f, g, h); \
-		inside -= counts(n); \
+		inside--; \
 		return rv; \
 	}
 #define TEN(t) PASS(t##0) PASS(t##1) PASS(t##2) PASS(t##3) PASS(t##4) PASS(t##5) PASS(t##6) PASS(t##7) PASS(t##8) PASS(t##9)
