@@ -125,12 +125,27 @@ func readEncoded(ctx context.Context, file []byte, password *secret.Text) (pkcs8
 		certificates [][]byte
 		err          error
 	}
-	results := make(chan result, 1)
+	results, verified := make(chan result, 1), make(chan error, 1)
+	read := pfx.ReadEncoded
+	if pfx.MACApart(file) { // and apart from Forget
+		read = pfx.ReadVerified
+		known := bytes.Clone(password.Bytes())
+		go func() {
+			defer clear(known)
+			verified <- pfx.VerifyMAC(file, known)
+		}()
+	} else {
+		verified <- nil
+	}
 	known := bytes.Clone(password.Bytes())
 	go func() {
 		secret.Forget(func() { // not inherited from whoever started this
 			defer clear(known)
-			pkcs8, certificates, err := pfx.ReadEncoded(file, known)
+			pkcs8, certificates, err := read(file, known)
+			if macErr := <-verified; macErr != nil {
+				clear(pkcs8)
+				pkcs8, err = nil, macErr
+			}
 			if ctx.Err() != nil {
 				clear(pkcs8)
 			}

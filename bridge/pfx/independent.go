@@ -51,6 +51,12 @@ func ReadEncoded(encoded, password []byte) (pkcs8 []byte, chain [][]byte, err er
 	if err := independentlyReadable(facts); err != nil {
 		return nil, nil, err
 	}
+	if MACApart(encoded) {
+		if err := VerifyMAC(encoded, password); err != nil {
+			return nil, nil, err
+		}
+		return ReadVerified(encoded, password)
+	}
 	return openIndependently(encoded, password)
 }
 
