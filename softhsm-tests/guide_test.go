@@ -101,6 +101,7 @@ func TestGuideMeetsRefusal(t *testing.T) {
 		g.accept(t, "guide.file.title")
 		g.secret(t, "prompt.pin-optional", testPIN)
 		g.wait(t, g.texts.Text("guide.report.done", messages.Args{"File": messages.Own("bob-report.json"), "Page": messages.Own("bob-report.html")}))
+		g.further(t)
 		for _, name := range []string{"bob-report.json", "bob-report.html"} {
 			if info, err := os.Stat(p.path(name)); err != nil || info.Size() == 0 {
 				t.Errorf("%s: %v", name, err)
@@ -176,11 +177,13 @@ func TestGuideChecksCopy(t *testing.T) {
 			g.secret(t, "prompt.password", "not the password")
 		}
 		g.wait(t, g.texts.Text("reason.password-incorrect.summary", nil), g.word("guide.command"))
+		g.further(t)
 		g.pick(t, "guide.menu.title", "guide.menu.check")
 		g.choose(t, g.word("guide.copy.title"), g.word("guide.copy.other"))
 		g.answer(t, "guide.copy.title", "rubbish.p12")
 		g.secret(t, "prompt.password", testPassword)
 		g.wait(t, g.texts.Text("reason.not-a-pfx.summary", nil), g.word("guide.command"))
+		g.further(t)
 		g.leave(t)
 		g.kept(t)
 	})

@@ -260,11 +260,18 @@ func (g *guided) leave(t *testing.T) {
 	}
 }
 
+// further answers the question that stands below the end of a task.
+func (g *guided) further(t *testing.T) {
+	t.Helper()
+	g.pick(t, "guide.failed.title", "guide.to-menu")
+}
+
 // command is what the conversation shows at the end of a task.
 func (g *guided) command(t *testing.T) string {
 	t.Helper()
-	g.wait(t, g.word("guide.command"), g.word("guide.menu.title"))
+	g.wait(t, g.word("guide.command"), g.word("guide.failed.title"))
 	_, shown, _ := strings.Cut(g.seen(), g.word("guide.command"))
+	g.further(t)
 	return strings.TrimSpace(strings.SplitN(strings.TrimSpace(shown), "\n", 2)[0])
 }
 

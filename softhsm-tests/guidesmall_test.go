@@ -47,6 +47,7 @@ func TestGuideOnSmallTerminal(t *testing.T) {
 		g.accept(t, "guide.file.title")
 		g.secret(t, "prompt.pin-optional", testPIN)
 		g.wait(t, g.texts.Text("guide.report.done", messages.Args{"File": messages.Own("bob-report.json"), "Page": messages.Own("bob-report.html")}))
+		g.further(t)
 		for _, name := range []string{"bob-report.json", "bob-report.html"} {
 			if info, err := os.Stat(p.path(name)); err != nil || info.Size() == 0 {
 				t.Errorf("%s: %v", name, err)
@@ -75,6 +76,7 @@ func TestGuideOnSmallTerminal(t *testing.T) {
 			}
 		}
 		g.wait(t, g.texts.Text("reason.password-incorrect.summary", nil), g.word("guide.command"))
+		g.further(t)
 		g.leave(t)
 		g.kept(t)
 		g.fits(t)

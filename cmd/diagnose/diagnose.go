@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -109,7 +108,7 @@ func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (fra
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
 	for _, t := range tokens {
-		next := nextCommands{w.ForNext(), uri == nil && (len(tokens) == 1 || w.TokenLabel != ""), token.GeneratesAny(t.Inventory.Mechanisms), map[string]int{}}
+		next := view.NextCommands{Given: w.ForNext(), Short: uri == nil && (len(tokens) == 1 || w.TokenLabel != ""), Generates: token.GeneratesAny(t.Inventory.Mechanisms), Named: map[string]int{}}
 		diagnosed := viewDiagnosis(t.Inventory, selector, w.Now(), next)
 		if o.probe {
 			if err := probe(ctx, t.Session, t.Inventory, selector, w.Now(), &diagnosed, next); err != nil {
@@ -134,26 +133,26 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 		return frame.Result{}, err
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
-	next := nextCommands{given: a.ForNext(), short: uri == nil && (len(snapshot.Tokens) == 1 || a.TokenLabel != "")}
+	next := view.NextCommands{Given: a.ForNext(), Short: uri == nil && (len(snapshot.Tokens) == 1 || a.TokenLabel != "")}
 	meant := slices.DeleteFunc(snapshot.Tokens, func(i *token.Inventory) bool { return !a.Meant(i.Module, token.Slot{Token: &i.Token}, uri) })
 	if selector, err = a.Selecting(meant, selector, o.object); err != nil {
 		return frame.Result{}, err
 	}
 	for _, inventory := range meant {
-		next.generates, next.named = token.GeneratesAny(inventory.Mechanisms), map[string]int{}
+		next.Generates, next.Named = token.GeneratesAny(inventory.Mechanisms), map[string]int{}
 		shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created, next))
 	}
 	return diagnosisResult(a, o, shown, snapshot.Created)
 }
 
-func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time, next nextCommands) diagnosedTokenView {
+func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now time.Time, next view.NextCommands) diagnosedTokenView {
 	shown := diagnosedTokenView{Token: view.TokenOf(inventory, selector, now), Diagnoses: []diagnosedView{}}
 	for _, identity := range shown.Identities {
-		next.named[fileName(identity)]++
+		next.Named[view.FileNameOf(identity)]++
 	}
 	for i, identity := range shown.Identities {
 		name := identity.URI
-		if next.short {
+		if next.Short {
 			name = identity.Typed
 		}
 		shown.Diagnoses = append(shown.Diagnoses, diagnosedView{URI: identity.URI, name: name})
@@ -163,7 +162,7 @@ func viewDiagnosis(inventory *token.Inventory, selector *token.Selector, now tim
 }
 
 // probe tries the wrap for every key that is not refused by its own attributes. The verdict follows what was tried.
-func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, selector *token.Selector, now time.Time, shown *diagnosedTokenView, next nextCommands) error {
+func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, selector *token.Selector, now time.Time, shown *diagnosedTokenView, next view.NextCommands) error {
 	identities := inventory.Identities()
 	if selector != nil {
 		identities = selector.Select(identities)
@@ -187,63 +186,10 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 	return nil
 }
 
-// nextCommands are the commands that come next. They work as they are printed: with the flags that were given, and with names that mean
-// one object alone.
-type nextCommands struct {
-	given     []string // flags and their values
-	short     bool     // one token is meant, so that a label is enough
-	generates bool     // the token can make a new key
-
-	named map[string]int // how many identities get a file name from their label
-}
-
 // setNext sets the command that comes next, for a program and for a person.
-func (d *diagnosedView) setNext(next nextCommands, identity view.Identity) {
-	d.Next = frame.NoNil(nextCommands{generates: next.generates, named: next.named}.of(identity, identity.URI))
-	d.typed = next.of(identity, d.name)
-}
-
-// of is the command that comes next: the export where the key can leave, the request for a new certificate where it cannot. An
-// issuer's certificate has none.
-func (n nextCommands) of(identity view.Identity, name string) []string {
-	given := n.given
-	var words []string
-	switch {
-	case identity.Verdict.CanLeave() && identity.Certificate == nil:
-		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", n.backupName(identity)}
-	case identity.Verdict.CanLeave():
-		words = []string{"export", name, "-o", n.backupName(identity)}
-	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
-		words = []string{"diagnose", name, "--pin-source", "prompt"}
-		if i := slices.Index(given, "--pin-source"); i >= 0 {
-			given = slices.Delete(slices.Clone(given), i, i+2)
-		}
-	case !n.generates && identity.PrivateKey == nil: // only the issuer can help
-		return nil
-	case !n.generates:
-		words = []string{"request", name, "--same-key", "-o", fileName(identity) + ".csr"}
-	case identity.Certificate == nil && identity.PrivateKey != nil: // nothing tells whose the new certificate is to be
-		words = []string{"request", name, "--subject", "CN=" + fileName(identity), "-o", fileName(identity) + ".csr"}
-	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
-		words = []string{"request", name, "-o", fileName(identity) + ".csr"}
-	default:
-		return nil
-	}
-	return slices.Concat([]string{"p11bridge"}, words, given)
-}
-
-// backupName is the name of the file for an identity's backup: with the fingerprint, as export --all names it, where the labels of several
-// identities give one name.
-func (n nextCommands) backupName(identity view.Identity) string {
-	name := fileName(identity)
-	if n.named[name] > 1 && identity.Certificate != nil {
-		name = archive.BackupName(string(identity.Label), identity.Certificate.SHA256)
-	}
-	return name + archive.BackupExtension
-}
-
-func fileName(identity view.Identity) string {
-	return view.FileName(string(identity.Label), identity.ID)
+func (d *diagnosedView) setNext(next view.NextCommands, identity view.Identity) {
+	d.Next = frame.NoNil(view.NextCommands{Generates: next.Generates, Named: next.Named}.Of(identity, identity.URI))
+	d.typed = next.Of(identity, d.name)
 }
 
 // diagnosisResult writes the page, where one is wanted, and gives what is to be told.

@@ -28,7 +28,7 @@ func TestNextOnATokenThatGeneratesNothing(t *testing.T) {
 		{"it generates none, and the key is gone", []token.Mechanism{signs}, withoutKey, ""},
 		{"it generates keys, and the key is gone", []token.Mechanism{signs, generates}, withoutKey, "p11bridge request pkcs11:object=a -o key-01.csr"},
 	} {
-		got := nextCommands{generates: token.GeneratesAny(row.listed)}.of(row.identity, row.identity.URI)
+		got := view.NextCommands{Generates: token.GeneratesAny(row.listed)}.Of(row.identity, row.identity.URI)
 		if want := strings.Fields(row.want); !slices.Equal(got, want) {
 			t.Errorf("%s: %q", row.name, got)
 		}

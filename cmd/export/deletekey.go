@@ -30,6 +30,7 @@ func confirmDeletion(ctx context.Context, a *frame.App, o *exportOptions, r brid
 // exportErrors are the words for a deletion that was not made, or not whole.
 func exportErrors() []frame.Description {
 	return []frame.Description{
+		frame.As(describeRefusal),
 		frame.As(func(a *frame.App, e *bridge.DeletionError) frame.Failure {
 			f := frame.Failure{ID: "error.deletion." + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
 			if errors.As(e.Err, new(*token.CannotShowError)) { // the copy is there, and nothing has failed

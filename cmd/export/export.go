@@ -4,6 +4,7 @@ package export
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -112,7 +113,12 @@ func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Re
 			return result, err
 		}
 	}
-	return export(ctx, w.App, o, request)
+	result, err := export(ctx, w.App, o, request)
+	var refused *bridge.RefusedError
+	if errors.As(err, &refused) {
+		return result, &refusal{err, nextAfter(w.App, o, request, refused.Verdict)}
+	}
+	return result, err
 }
 
 func export(ctx context.Context, a *frame.App, o *exportOptions, r bridge.ExportRequest) (frame.Result, error) {

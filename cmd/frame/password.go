@@ -114,6 +114,9 @@ func (*passwordMissingError) Error() string { return "a password is needed" }
 // askTwice asks for a new password, and once more where the second time another one was typed. Who types none is offered one.
 func (a *App) askTwice(ctx context.Context, allowEmpty bool) (*secret.Text, error) {
 	question := a.Text("prompt.new-password.warning", nil) + "\n"
+	if !allowEmpty {
+		question += a.Text("prompt.new-password.make", nil) + "\n"
+	}
 	for {
 		password, err := a.askTwiceOnce(ctx, question, allowEmpty)
 		if !errors.Is(err, errPasswordsDiffer) {

@@ -213,10 +213,12 @@ func NoArguments(c *cobra.Command, args []string) error {
 		return nil
 	}
 	var meant []string
-	for _, flag := range []string{"dir", "out"} {
-		if f := c.Flags().Lookup(flag); f != nil && !f.Changed && len(meant) == 0 {
-			meant = []string{"--" + flag + " " + args[0]}
-		}
+	f := c.Flags().Lookup("dir")
+	if f == nil {
+		f = c.Flags().Lookup("out")
+	}
+	if f != nil && !f.Changed {
+		meant = []string{"--" + f.Name + " " + args[0]}
 	}
 	return UsageMeant("error.no-arguments", messages.Args{"Given": foreign.Text(args[0])}, meant...)
 }

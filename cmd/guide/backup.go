@@ -47,7 +47,7 @@ func (b *backup) chooseKey(ctx context.Context) (bool, error) {
 	worthIt := func(i identity) bool {
 		return i.PrivateKey != nil || i.Certificate != nil && !i.Certificate.IsCA
 	}
-	shown := shownIdentities(b.token, worthIt)
+	shown := b.shownIdentities(b.token, worthIt)
 	if len(shown) == 0 {
 		if err := b.say("guide.key.none", nil); err != nil {
 			return false, err
@@ -62,35 +62,55 @@ func (b *backup) chooseKey(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// shownIdentities are those of a token that fit. Those that can be backed up come first.
-func shownIdentities(t heldToken, fits func(identity) bool) []identity {
+// shownIdentities are those of a token that fit. Those that can be backed up come first, and of them those that have not expired.
+func (c *conversation) shownIdentities(t heldToken, fits func(identity) bool) []identity {
 	var shown []identity
 	for _, i := range t.Identities {
 		if fits(i) {
 			shown = append(shown, i)
 		}
 	}
-	slices.SortStableFunc(shown, func(a, b identity) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(shown, func(a, b identity) int { return c.rank(a) - c.rank(b) })
 	return shown
 }
 
 func (c *conversation) titles(identities []identity, withVerdict bool) []string {
 	var titles []string
-	for _, i := range identities {
-		titles = append(titles, i.title(c.App, withVerdict))
+	names := distinctNames(identities)
+	for n, i := range identities {
+		titles = append(titles, i.title(c.App, names[n], withVerdict))
 	}
 	return titles
 }
 
+// distinctNames are the names of identities, with the CKA_ID behind those that several have.
+func distinctNames(identities []identity) []string {
+	counts := map[string]int{}
+	for _, i := range identities {
+		counts[i.name()]++
+	}
+	var names []string
+	for _, i := range identities {
+		name := i.name()
+		if counts[name] > 1 && i.ID != "" && name != i.ID {
+			name += " (" + i.ID + ")"
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // rank sorts what can leave before what cannot, and both before certificates of issuers.
-func rank(i identity) int {
+func (c *conversation) rank(i identity) int {
 	switch {
 	case i.Certificate != nil && i.Certificate.IsCA:
+		return 3
+	case !i.exportable():
 		return 2
-	case i.exportable():
-		return 0
+	case i.Certificate != nil && i.Certificate.ended(c.Now()):
+		return 1
 	}
-	return 1
+	return 0
 }
 
 // chooseCertificate asks for the certificate of a key that has none on the token.

@@ -32,7 +32,7 @@ func (r *restoration) refuse(ctx context.Context) (bool, error) {
 	if _, err := r.run(ctx, arguments, r.given()); err != nil {
 		return false, err
 	}
-	return false, cmp.Or(r.show(arguments), errToMenu)
+	return false, cmp.Or(r.show(arguments), errDone)
 }
 
 // chooseKey asks which key is meant, where the file holds several.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token/secret"
@@ -65,6 +66,7 @@ func converse(ctx context.Context, a *frame.App, accessible bool) error {
 		Words: terminal.FormWords{
 			ChoiceKeys: a.Text("guide.keys.choice", nil), LineKeys: a.Text("guide.keys.line", nil), Number: a.Text("guide.number", nil),
 			Line: a.Text("guide.line", nil), Back: a.Text("guide.back", nil), NoChoice: a.Text("guide.no-choice", nil),
+			Count: func(n int) string { return a.Text("guide.count", messages.Args{"Answers": messages.Number(n)}) },
 		},
 	}}
 	if err := c.say("guide.welcome", nil); err != nil {
@@ -85,8 +87,11 @@ func left(err error) error {
 	return err
 }
 
-// errToMenu means that the task is over, done or not.
-var errToMenu = errors.New("to the first question")
+// errToMenu means that the person wants something else, and errDone that a way out of a task came to its end.
+var (
+	errToMenu = errors.New("to the first question")
+	errDone   = errors.New("the task is done")
+)
 
 // task is one thing that a person wants done.
 type task struct {
@@ -117,8 +122,19 @@ func (c *conversation) tasks(ctx context.Context) error {
 		} else if errors.Is(err, terminal.ErrBack) { // there is nothing to go back to
 			return terminal.ErrLeft
 		}
+		if err == nil || errors.Is(err, errDone) {
+			err = c.pause(ctx)
+		}
 		if err != nil && !errors.Is(err, terminal.ErrBack) && !errors.Is(err, errToMenu) {
 			return err
 		}
 	}
+}
+
+// pause is a short question, so that what was told of the task stands above it on a small screen.
+func (c *conversation) pause(ctx context.Context) error {
+	if i, err := c.pick(ctx, "guide.failed.title", "", nil, 0, "guide.to-menu", "guide.menu.leave"); err != nil || i == 0 {
+		return err
+	}
+	return terminal.ErrLeft
 }

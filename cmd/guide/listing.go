@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
@@ -35,17 +36,25 @@ type heldToken struct {
 	name string // for --token, empty where none is needed
 }
 
+type heldCertificate struct {
+	Subject  foreign.Text `json:"subject"`
+	NotAfter string       `json:"not_after"`
+	SHA256   string       `json:"sha256"`
+	IsCA     bool         `json:"is_ca"`
+}
+
+// ended reports whether the certificate has expired. Of a time that cannot be read nobody knows.
+func (c *heldCertificate) ended(now time.Time) bool {
+	until, err := time.Parse(time.RFC3339, c.NotAfter)
+	return err == nil && now.After(until)
+}
+
 type identity struct {
-	URI         string       `json:"uri"`
-	Label       foreign.Text `json:"label"`
-	ID          string       `json:"id"`
-	Certificate *struct {
-		Subject  foreign.Text `json:"subject"`
-		NotAfter string       `json:"not_after"`
-		SHA256   string       `json:"sha256"`
-		IsCA     bool         `json:"is_ca"`
-	} `json:"certificate"`
-	PrivateKey *struct {
+	URI         string           `json:"uri"`
+	Label       foreign.Text     `json:"label"`
+	ID          string           `json:"id"`
+	Certificate *heldCertificate `json:"certificate"`
+	PrivateKey  *struct {
 		Type string `json:"type"`
 	} `json:"private_key"`
 	Verdict struct {
@@ -176,12 +185,16 @@ func (i identity) exportable() bool { return i.Verdict.Exportable != nil && *i.V
 // hidden reports whether a login has to come before the verdict.
 func (i identity) hidden() bool { return i.reason().Code == verdict.KeysHiddenUntilLogin }
 
-// title is how the identity is called in a question: its name and whether it can be backed up, and whose certificate it is.
-func (i identity) title(a *frame.App, withVerdict bool) string {
-	name := i.Label.String()
-	if name == "" {
-		name = i.ID
+// name is what the identity is called: its label, else its CKA_ID.
+func (i identity) name() string {
+	if name := i.Label.String(); name != "" {
+		return name
 	}
+	return i.ID
+}
+
+// title is how the identity is called in a question: its name and whether it can be backed up, and whose certificate it is.
+func (i identity) title(a *frame.App, name string, withVerdict bool) string {
 	if withVerdict {
 		can := "guide.key.cannot"
 		switch {

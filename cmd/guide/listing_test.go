@@ -2,7 +2,9 @@ package guide
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
+	"time"
 )
 
 // TestNames: what is shown to be typed names one object, or one token, and no other.
@@ -38,6 +40,25 @@ func TestNames(t *testing.T) {
 	for i, want := range []string{"alice", "02", "03", "sha256:0011223344556677", "sha256:ff11223344556677", "pkcs11:f", "05", "07", "ivan", "pkcs11:j", "pkcs11:k"} {
 		if name := found.Tokens[0].objectName(found.Tokens[0].Identities[i]); name != want {
 			t.Errorf("identity %d is %q, not %q", i, name, want)
+		}
+	}
+}
+
+// TestDistinctNames tells two keys of one name apart.
+func TestDistinctNames(t *testing.T) {
+	identities := []identity{{Label: "twins", ID: "0f"}, {Label: "alice", ID: "01"}, {Label: "twins", ID: "10"}, {ID: "11"}, {Label: "no id"}, {Label: "no id"}}
+	want := []string{"twins (0f)", "alice", "twins (10)", "11", "no id", "no id"}
+	if names := distinctNames(identities); !slices.Equal(names, want) {
+		t.Errorf("%q", names)
+	}
+}
+
+// TestEnded: a certificate has expired from its last moment on, and of a time that cannot be read nobody knows.
+func TestEnded(t *testing.T) {
+	now := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	for until, want := range map[string]bool{"2026-11-26T23:59:59Z": true, "2026-11-27T00:00:00Z": false, "2028-01-01T00:00:00Z": false, "": false, "soon": false} {
+		if got := (&heldCertificate{NotAfter: until}).ended(now); got != want {
+			t.Errorf("%q: %v", until, got)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (b *backup) meetRefusal(ctx context.Context) (bool, error) {
 		case err != nil:
 			return true, err
 		default:
-			return true, errToMenu
+			return true, errDone
 		}
 	}
 }

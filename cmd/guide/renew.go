@@ -42,7 +42,7 @@ func (c *conversation) request(ctx context.Context, from *backup) error {
 // is in a file.
 func (r *renewal) chooseKey(ctx context.Context) (bool, error) {
 	fits := func(i identity) bool { return i.Certificate != nil && !i.Certificate.IsCA || i.PrivateKey != nil }
-	shown := shownIdentities(r.token, fits)
+	shown := r.shownIdentities(r.token, fits)
 	if len(shown) == 0 && r.token.locked() {
 		if err := r.say("guide.pin", nil); err != nil {
 			return false, err
@@ -50,7 +50,7 @@ func (r *renewal) chooseKey(ctx context.Context) (bool, error) {
 		if err := r.logIn(ctx, &r.token); err != nil {
 			return true, err
 		}
-		shown = shownIdentities(r.token, fits)
+		shown = r.shownIdentities(r.token, fits)
 	}
 	q := terminal.Choice{Title: r.Text("guide.request.key", nil), Answers: append(r.titles(shown, false), r.Text("guide.request.like", nil))}
 	for {

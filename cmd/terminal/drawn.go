@@ -26,19 +26,26 @@ func (f Form) drawChoice(ctx context.Context, q Choice) (int, error) {
 		options[i] = huh.NewOption(answer, i)
 	}
 	chosen := q.Proposed
-	field := func(rows int) huh.Field {
-		return huh.NewSelect[int]().Title(q.Title).Description(q.Description).Options(options...).Height(q.height(rows)).Value(&chosen)
+	field := func(columns, rows int) huh.Field {
+		return huh.NewSelect[int]().Title(q.Title).Description(q.Description).Options(options...).Height(q.height(columns, rows)).Value(&chosen)
 	}
-	if err := f.draw(ctx, field, f.Words.ChoiceKeys); err != nil {
+	keys := f.Words.ChoiceKeys
+	if tty, err := OpenOutput(); err == nil {
+		if width, height := size(tty); q.height(width, height) > 0 { // not all of them show
+			keys = f.Words.Count(len(q.Answers)) + "   " + keys
+		}
+		_ = tty.Close() //nolint:errcheck // nothing was written
+	}
+	if err := f.draw(ctx, field, keys); err != nil {
 		return 0, err
 	}
 	return chosen, f.leave(q.Title, q.Answers[chosen])
 }
 
 // height is the room for the list: all of it, or, where that is more than the terminal has, what fits above the keys.
-func (q Choice) height(rows int) int {
+func (q Choice) height(columns, rows int) int {
 	const keys, least = 3, 5
-	if q.lines() <= rows-keys {
+	if q.lines(columns) <= rows-keys {
 		return 0
 	}
 	return max(least, rows-keys)
@@ -52,18 +59,23 @@ func size(tty *os.File) (width, height int) {
 	return UsualColumns, usualRows
 }
 
-// lines is how many the list takes, where none is longer than the terminal is wide.
-func (q Choice) lines() int {
-	lines := 1 + strings.Count(q.Description, "\n") + 1
+// lines is how many the list takes on a terminal of so many columns.
+func (q Choice) lines(columns int) int {
+	const mark = 2 // before each answer
+	width := min(columns, MostColumns)
+	lines := Lines(q.Title, width)
+	if q.Description != "" {
+		lines += Lines(q.Description, width)
+	}
 	for _, answer := range q.Answers {
-		lines += 1 + strings.Count(answer, "\n")
+		lines += Lines(answer, max(1, width-mark))
 	}
 	return lines
 }
 
 func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 	line := q.Proposed
-	field := func(int) huh.Field {
+	field := func(int, int) huh.Field {
 		return huh.NewInput().Title(q.Title).Description(q.Description).Value(&line).Validate(func(text string) error {
 			if problem := q.Problem(text); problem != "" {
 				return errors.New(problem)
@@ -77,8 +89,8 @@ func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 	return line, f.leave(q.Title, Printable(line))
 }
 
-// draw runs one field, made for a number of rows, as a form of its own.
-func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys string) error {
+// draw runs one field, made for a number of columns and rows, as a form of its own.
+func (f Form) draw(ctx context.Context, field func(columns, rows int) huh.Field, keys string) error {
 	tty, err := openConsole(false)
 	if err != nil {
 		return ErrNone
@@ -105,7 +117,7 @@ func (f Form) draw(ctx context.Context, field func(rows int) huh.Field, keys str
 		}
 		return message
 	}
-	form := huh.NewForm(huh.NewGroup(field(height), huh.NewNote().Description(keys))).WithWidth(min(width, MostColumns)).
+	form := huh.NewForm(huh.NewGroup(field(width, height), huh.NewNote().Description(keys))).WithWidth(min(width, MostColumns)).
 		WithTheme(huh.ThemeFunc(f.theme)).WithKeyMap(formKeys()).WithShowHelp(false).WithAccessible(false).
 		WithProgramOptions(tea.WithInput(in), tea.WithOutput(quiet{out}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler(), tea.WithWindowSize(width, height)).
 		WithViewHook(func(v tea.View) tea.View {

@@ -33,6 +33,8 @@ type FormWords struct {
 	Line       string // asks for a line
 	Back       string // the choice that goes back
 	NoChoice   string // there is no such number
+
+	Count func(int) string // how many answers there are, where not all show
 }
 
 // Choice is a question that one of several answers fits.

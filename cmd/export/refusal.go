@@ -1,0 +1,42 @@
+package export
+
+import (
+	"fmt"
+
+	"p11bridge/bridge"
+	"p11bridge/bridge/verdict"
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
+	"p11bridge/token"
+)
+
+// refusal is a key that did not leave, and the command that comes next, as `diagnose` shows it; without words where there is none.
+type refusal struct {
+	error
+	next []string
+}
+
+// Unwrap gives the cause.
+func (r *refusal) Unwrap() error { return r.error }
+
+// describeRefusal has the words of the cause, and below them what comes next where the key cannot leave.
+func describeRefusal(a *frame.App, r *refusal) frame.Failure {
+	f := a.Describe(r.error)
+	if f.Code == frame.ExitRefused && len(r.next) > 0 {
+		f.More = fmt.Sprintf("%s %s", a.Text("diagnose.next", nil), terminal.Whole(view.CommandLine(r.next[1:])))
+	}
+	return f
+}
+
+func nextAfter(a *frame.App, o *exportOptions, r bridge.ExportRequest, refused verdict.Verdict) []string {
+	for _, identity := range view.TokenOf(r.Inventory, new(token.Selector).Of(r.Identity), a.Now()).Identities {
+		identity.Verdict = view.VerdictOf(refused)
+		name := identity.Typed
+		if token.IsURI(o.object) { // which may have named the token, too
+			name = identity.URI
+		}
+		return view.NextCommands{Given: a.ForNext(), Generates: token.GeneratesAny(r.Inventory.Mechanisms)}.Of(identity, name)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package view
+
+import (
+	"slices"
+
+	"p11bridge/bridge/archive"
+	"p11bridge/bridge/verdict"
+)
+
+// NextCommands are the commands that come next. They work as they are printed: with the flags that were given, and with names that mean
+// one object alone.
+type NextCommands struct {
+	Given     []string // flags and their values
+	Short     bool     // one token is meant, so that a label is enough
+	Generates bool     // the token can make a new key
+
+	Named map[string]int // how many identities get a file name from their label
+}
+
+// Of is the command that comes next: the export where the key can leave, the request for a new certificate where it cannot. An
+// issuer's certificate has none.
+func (n NextCommands) Of(identity Identity, name string) []string {
+	given := n.Given
+	var words []string
+	switch {
+	case identity.Verdict.CanLeave() && identity.Certificate == nil:
+		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", n.backupName(identity)}
+	case identity.Verdict.CanLeave():
+		words = []string{"export", name, "-o", n.backupName(identity)}
+	case len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.KeysHiddenUntilLogin:
+		words = []string{"diagnose", name, "--pin-source", "prompt"}
+		if i := slices.Index(given, "--pin-source"); i >= 0 {
+			given = slices.Delete(slices.Clone(given), i, i+2)
+		}
+	case !n.Generates && identity.PrivateKey == nil: // only the issuer can help
+		return nil
+	case !n.Generates:
+		words = []string{"request", name, "--same-key", "-o", FileNameOf(identity) + ".csr"}
+	case identity.Certificate == nil && identity.PrivateKey != nil: // nothing tells whose the new certificate is to be
+		words = []string{"request", name, "--subject", "CN=" + FileNameOf(identity), "-o", FileNameOf(identity) + ".csr"}
+	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
+		words = []string{"request", name, "-o", FileNameOf(identity) + ".csr"}
+	default:
+		return nil
+	}
+	return slices.Concat([]string{"p11bridge"}, words, given)
+}
+
+// backupName is the name of the file for an identity's backup: with the fingerprint, as export --all names it, where the labels of several
+// identities give one name.
+func (n NextCommands) backupName(identity Identity) string {
+	name := FileNameOf(identity)
+	if n.Named[name] > 1 && identity.Certificate != nil {
+		name = archive.BackupName(string(identity.Label), identity.Certificate.SHA256)
+	}
+	return name + archive.BackupExtension
+}
+
+// FileNameOf is what files about an identity are called.
+func FileNameOf(identity Identity) string {
+	return FileName(string(identity.Label), identity.ID)
+}
