@@ -35,6 +35,7 @@ import (
 //	[!] contains TEXT FILE…      every FILE has TEXT in it, byte for byte
 //	[!] reason CODE FILE         FILE has what a person is told of the reason of this code, in one of the languages
 //	printable FILE…              nothing in FILE controls a terminal, reorders text or hides
+//	practice FILE                docs/practice.md shows lines of FILE
 //	closed TRACE                 every session in the trace was closed, and the module finalised
 //
 // FILE may be stdout, stderr or ttyout.
@@ -56,6 +57,7 @@ func checkers() map[string]func(*testscript.TestScript, bool, []string) {
 		"contains":  contains,
 		"printable": printable,
 		"reason":    reason,
+		"practice":  positive(1, func(ts *testscript.TestScript, args []string) error { return practiceShows(ts.ReadFile(args[0])) }),
 		"closed":    positive(1, func(ts *testscript.TestScript, args []string) error { return closed(ts.ReadFile(args[0])) }),
 	}
 }

@@ -206,8 +206,9 @@ func (r *restorable) killExport(t *testing.T, file string, whole time.Duration, 
 	return delay
 }
 
-// TestDeleteKilled kills the program, parent and child, at any moment. There is always the key or a valid copy.
-func TestDeleteKilled(t *testing.T) {
+// TestDeleteKilledLong kills the program, parent and child, at any moment. There is always the key or a valid copy. TestDeleteAllKilled kills it a
+// few times.
+func TestDeleteKilledLong(t *testing.T) {
 	t.Parallel()
 	const kills = 20
 	rehearsal := newRestorable(t, deletable)

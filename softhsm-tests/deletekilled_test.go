@@ -298,7 +298,7 @@ type killed struct {
 // TestDeleteAllKilled kills a run that moves all keys off a token a few times, in each of its halves and in both.
 func TestDeleteAllKilled(t *testing.T) {
 	t.Parallel()
-	deleteAllKilled(t, 12, 9)
+	deleteAllKilled(t, 10, 5)
 }
 
 // TestDeleteAllKilledLong kills it often enough to strike every stage.

@@ -120,7 +120,7 @@ func (p *place) completes(t *testing.T, n int) {
 // TestExportAllKilled kills a run over all keys a few times, in each of its halves and in both.
 func TestExportAllKilled(t *testing.T) {
 	t.Parallel()
-	exportAllKilled(t, 4, 6)
+	exportAllKilled(t, 3, 4)
 }
 
 // TestExportAllKilledLong kills it often enough to strike every stage.
@@ -248,7 +248,7 @@ func TestExportAllBesideOthers(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, manyKeys(2))
 	p.completes(t, 2)
-	single := p.stopped(t, "export", "key 0", "-o", p.path("backups/single.pfx"), "--iterations", "1000000", "--pin-source", p.pin, "--password-source", p.password)
+	single := p.stopped(t, "export", "key 0", "-o", p.path("backups/single.pfx"), "--iterations", "300000", "--pin-source", p.pin, "--password-source", p.password)
 	if r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...); r.code != 0 {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
@@ -258,7 +258,7 @@ func TestExportAllBesideOthers(t *testing.T) {
 	}
 	opensWhole(t, p.path("backups/single.pfx"))
 
-	first := p.stopped(t, p.exportAll("--force", "--iterations", "1000000")...)
+	first := p.stopped(t, p.exportAll("--force", "--iterations", "300000")...)
 	second := p11bridge(t, p.environment, p.exportAll("--json")...)
 	if second.code != 1 || !strings.Contains(second.stderr, "Another run of 'export --all' is at work") {
 		t.Errorf("the second run ended with %d\n%s", second.code, second.stderr)

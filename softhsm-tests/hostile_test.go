@@ -156,7 +156,11 @@ func (s *stage) testHostileRows(t *testing.T) {
 			t.Errorf("no row says what must come of %s", mode)
 		}
 	}
-	for _, row := range hostileRows {
+	rows := hostileRows
+	if os.Getenv("SWEEP") == "" {
+		rows = sampled(t, 3, rows)
+	}
+	for _, row := range rows {
 		if os.Getenv("SWEEP_COMMAND") != "" && commands[row.command] == nil {
 			continue
 		}

@@ -68,9 +68,9 @@ func (p *tpm) ptool(t *testing.T, command string, args ...string) {
 	}
 }
 
-// TestNothingLeavesATPM is about keys that cannot leave for two different reasons: one says so itself, the other was
+// TestNothingLeavesATPMLong is about keys that cannot leave for two different reasons: one says so itself, the other was
 // imported, says CKA_EXTRACTABLE=true, and the module has nothing that would carry it out.
-func TestNothingLeavesATPM(t *testing.T) {
+func TestNothingLeavesATPMLong(t *testing.T) {
 	t.Parallel()
 	p := newTPM(t)
 	pin, password := write(t, p.directory, "pin.txt", []byte(tpmPIN+"\n")), write(t, p.directory, "password.txt", []byte(testPassword+"\n"))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,36 +27,41 @@ const (
 	sourcesOfLinux = "it hands a secret over by a file descriptor or a FIFO"
 	shellsOfLinux  = "it is about the shells of Linux"
 	namespaces     = "it runs the program in a root of its own"
+	takesLong      = "it takes minutes, and shows what does not depend on the system"
 )
 
 // leftToLinux are the scripts that do not run on the program for Windows, each with the reason.
 var leftToLinux = map[string]string{
-	"completion_bash":   shellsOfLinux,
-	"completion_shells": shellsOfLinux,
-	"demo_keep":         shellsOfLinux,
-	"demo_missing":      mountsLinux,
-	"doctor_discovery":  namesModules,
-	"doctor_library":    buildsModules,
-	"doctor_nothing":    namespaces,
-	"doctor_softhsm":    modesOfLinux,
-	"export_all_shards": sourcesOfLinux,
-	"export_all_usage":  modesOfLinux,
-	"export_faults":     sourcesOfLinux,
-	"export_readonly":   mountsLinux,
-	"export_secrets":    linksOfLinux,
-	"export_sources":    sourcesOfLinux,
-	"export_target":     linksOfLinux,
-	"list_absent":       wordsOfLinux,
-	"list_discovery":    namesModules,
-	"list_leftout":      namesModules,
-	"list_misbehaving":  buildsModules,
-	"list_module":       buildsModules,
-	"list_nss_damaged":  modesOfLinux,
-	"list_profiles":     namesProfiles,
-	"list_proxy":        namesModules,
-	"list_trace_target": linksOfLinux,
-	"list_twice":        namesModules,
-	"request_target":    mountsLinux,
+	"diagnose_next_long":     takesLong,
+	"drill_refused_long":     takesLong,
+	"root_paste_long":        takesLong,
+	"verify_iterations_long": takesLong,
+	"completion_bash":        shellsOfLinux,
+	"completion_shells":      shellsOfLinux,
+	"demo_keep_long":         shellsOfLinux,
+	"demo_missing":           mountsLinux,
+	"doctor_discovery":       namesModules,
+	"doctor_library":         buildsModules,
+	"doctor_nothing":         namespaces,
+	"doctor_softhsm":         modesOfLinux,
+	"export_all_shards_long": sourcesOfLinux,
+	"export_all_usage":       modesOfLinux,
+	"export_faults":          sourcesOfLinux,
+	"export_readonly":        mountsLinux,
+	"export_secrets":         linksOfLinux,
+	"export_sources":         sourcesOfLinux,
+	"export_target":          linksOfLinux,
+	"list_absent":            wordsOfLinux,
+	"list_discovery":         namesModules,
+	"list_leftout":           namesModules,
+	"list_misbehaving":       buildsModules,
+	"list_module":            buildsModules,
+	"list_nss_damaged":       modesOfLinux,
+	"list_profiles":          namesProfiles,
+	"list_proxy":             namesModules,
+	"list_trace_target":      linksOfLinux,
+	"list_twice":             namesModules,
+	"request_target":         mountsLinux,
 }
 
 // TestWindowsScripts runs the scripts that are not about Linux on the program for Windows: some of them, and TestWindowsScriptsLong the others.
@@ -108,7 +114,7 @@ func windowsFiles(t *testing.T) []string {
 	t.Helper()
 	directory := t.TempDir()
 	var files []string
-	for _, file := range scriptFiles(t, false) {
+	for _, file := range slices.Concat(scriptFiles(t, false), scriptFiles(t, true)) {
 		if _, left := leftToLinux[strings.TrimSuffix(filepath.Base(file), ".txtar")]; left {
 			continue
 		}
@@ -158,7 +164,7 @@ func windowsCheckers() map[string]func(*testscript.TestScript, bool, []string) {
 
 // TestWindowsLeavesFewScriptsOut wants that at least two thirds of the scripts run, and that every one that is left out is there.
 func TestWindowsLeavesFewScriptsOut(t *testing.T) {
-	all := scriptFiles(t, false)
+	all := slices.Concat(scriptFiles(t, false), scriptFiles(t, true))
 	there := map[string]bool{}
 	for _, file := range all {
 		there[strings.TrimSuffix(filepath.Base(file), ".txtar")] = true

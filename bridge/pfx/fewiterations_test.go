@@ -12,9 +12,14 @@ import (
 
 // TestReadersOfFewIterations: files whose password cannot be guessed are derived with few iterations, and every reader takes them. One is
 // the fewest that there are; a thousand is what such files have (docs/sealing.md).
-func TestReadersOfFewIterations(t *testing.T) {
+func TestReadersOfFewIterations(t *testing.T) { testReadersOfFewIterations(t, 1) }
+
+func TestReadersOfFewIterationsLong(t *testing.T) { testReadersOfFewIterations(t, 1000) }
+
+func testReadersOfFewIterations(t *testing.T, every ...int) {
+	t.Helper()
 	id := newIdentity(t, "P-256")
-	for _, iterations := range []int{1, 1000} {
+	for _, iterations := range every {
 		file, err := Encode(context.Background(), rand.Reader, id.contents("alice"), []byte("test123"), Options{Profile: Modern, Iterations: iterations})
 		must(t, err)
 		for _, tool := range slices.Sorted(maps.Keys(foreignTools)) {
