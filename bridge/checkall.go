@@ -94,6 +94,15 @@ func pendingChecks(copies []*CheckedCopy) int {
 	return n
 }
 
+// OwnPasswordError means that the password of one copy is not to be had, where each copy has its own: the next one may have.
+type OwnPasswordError struct{ Err error }
+
+// Error is the cause's.
+func (e *OwnPasswordError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *OwnPasswordError) Unwrap() error { return e.Err }
+
 // checkPasswordError ends the whole run: the next copy would meet it as well.
 type checkPasswordError struct{ err error }
 
@@ -196,7 +205,7 @@ func (r CheckAllRequest) verifyRequest(c *CheckedCopy, file []byte, n int) (requ
 		switch missing = err == nil && password == nil; {
 		case missing:
 			return nil, errNoOtherPassword
-		case errors.As(err, new(*SealedError)):
+		case errors.As(err, new(*SealedError)) || errors.As(err, new(*OwnPasswordError)):
 			return nil, err
 		case err != nil:
 			return nil, &checkPasswordError{err}

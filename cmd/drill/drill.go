@@ -35,7 +35,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Use:     "drill --dir DIR",
 		Short:   a.Text("command.drill.short", nil),
 		Long:    a.Text("command.drill.long", nil),
-		Example: frame.Examples("drill --dir backups", "drill --dir backups --password-source file:password.txt --json", "drill --dir backups --password-source sealed --unseal-with officer.key"),
+		Example: frame.Examples("drill --dir backups", "drill --dir backups --password-source file:password.txt --json", "drill --dir backups --password-source dir:passwords", "drill --dir backups --password-source sealed --unseal-with officer.key"),
 		Args:    frame.NoArguments,
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))

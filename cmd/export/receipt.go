@@ -93,10 +93,13 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 	printNotices(p, reasons)
 }
 
-// noticeReaders says who does not read the profile that was chosen. docs/interop.md has what was measured.
+// noticeReaders says who does not read the profile. docs/interop.md has what was measured. What nobody chose is no notice, and stands in
+// the result.
 func noticeReaders(p *frame.Printer, o *exportOptions) {
 	if o.profileGiven {
 		p.Notice("notice.readers."+o.profile, nil)
+	} else {
+		p.Line("  ", nil, "export.readers."+o.profile)
 	}
 	if bridge.Profile(o.profile) == bridge.ProfileLegacy {
 		p.Notice("notice.legacy", nil)

@@ -36,7 +36,7 @@ func flagWords() map[string][]string {
 	words := map[string][]string{
 		"lang": messages.Languages(), "color": {"auto", "always", "never"}, "by": {"token", "purpose"}, "key-type": bridge.KeyTypes(),
 		"proof": {string(bridge.ProverToken), string(bridge.ProverHost)}, "method": {"auto"},
-		"pin-source": sourceWords(pinSources), "password-source": append(sourceWords(NewPasswordSources), sealedKind, sealedKind+":"),
+		"pin-source": sourceWords(pinSources), "password-source": append(sourceWords(NewPasswordSources), sealedKind, sealedKind+":", dirKind+":"),
 	}
 	for _, format := range bridge.CertificateFormats() {
 		words["format"] = append(words["format"], string(format))

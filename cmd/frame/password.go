@@ -68,6 +68,7 @@ func (a *App) KnownPassword(ctx context.Context, text, file string) (*secret.Tex
 	if s.kind == sealedKind {
 		return a.OpenSealed(ctx, text, file)
 	}
+	s = s.forFile(file)
 	password, err := a.read(passwordFlag, s)
 	if err != nil {
 		return nil, err

@@ -45,10 +45,10 @@ func (a *App) UnsealFlag(c *cobra.Command) {
 // UnsealGiven reports whether a key was named.
 func (a *App) UnsealGiven() bool { return len(a.unsealing.with) > 0 }
 
-// IsSealed reports whether a source gives passwords that are sealed, and whether each PFX file has one of its own.
-func IsSealed(source string) (sealed, each bool) {
-	kind, path, _ := strings.Cut(source, ":")
-	return kind == sealedKind, kind == sealedKind && path == ""
+// IsSealed reports whether a source gives passwords that are sealed.
+func IsSealed(source string) bool {
+	kind, _, _ := strings.Cut(source, ":")
+	return kind == sealedKind
 }
 
 // OpenSealed opens the sealed password of a PFX file: the one that the source names, or the one beside the file.

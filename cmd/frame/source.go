@@ -11,18 +11,22 @@ import (
 	"strconv"
 	"strings"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token/foreign"
 	"p11bridge/token/secret"
 )
 
-// source is where a PIN or a password comes from: prompt, env:NAME, file:PATH, fd:N, credential:NAME, and for passwords generate and
-// sealed[:FILE].
+// source is where a PIN or a password comes from: prompt, env:NAME, file:PATH, fd:N, credential:NAME, and for passwords generate, dir:DIR
+// and sealed[:FILE].
 type source struct {
 	kind  string
 	value string
 }
+
+// dirKind is the source of passwords of which each PFX file has one of its own: "dir:DIR" has that of NAME.pfx in DIR/NAME.pfx.password.
+const dirKind = "dir"
 
 // maxSecret bounds what is read as a PIN or password, in bytes.
 const maxSecret = 4096
@@ -33,7 +37,7 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 		if kind != known {
 			continue
 		}
-		needsValue := kind == "env" || kind == "file" || kind == "fd" || kind == "credential"
+		needsValue := kind == "env" || kind == "file" || kind == "fd" || kind == "credential" || kind == dirKind
 		if needsValue == (value != "") || kind == sealedKind {
 			_, err := strconv.ParseUint(value, 10, 16)
 			if kind == "fd" && err != nil || kind == "env" && strings.Trim(value, "0123456789") == "" { // a PIN, and the name of no variable
@@ -51,7 +55,7 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 }
 
 func sourceForms(kinds []string) string {
-	forms := map[string]string{"env": "env:NAME", "file": "file:PATH", "fd": "fd:N", "credential": "credential:NAME", sealedKind: "sealed[:FILE]"}
+	forms := map[string]string{"env": "env:NAME", "file": "file:PATH", "fd": "fd:N", "credential": "credential:NAME", dirKind: "dir:DIR", sealedKind: "sealed[:FILE]"}
 	list := make([]string, len(kinds))
 	for i, kind := range kinds {
 		list[i] = kind
@@ -114,6 +118,32 @@ func (s source) String() string {
 		return s.kind
 	}
 	return s.kind + ":" + terminal.Printable(s.value)
+}
+
+// forFile is the source for one PFX file: in a directory of passwords, the file of that name.
+func (s source) forFile(file string) source {
+	if s.kind != dirKind {
+		return s
+	}
+	return source{"file", filepath.Join(s.value, filepath.Base(file)+archive.PasswordExtension)}
+}
+
+// EachHasOwn reports whether a source gives each PFX file a password of its own.
+func EachHasOwn(source string) bool {
+	kind, path, _ := strings.Cut(source, ":")
+	return kind == dirKind || kind == sealedKind && path == ""
+}
+
+// CheckDirectory refuses a directory of passwords that cannot be read, which is no fault of one PFX file alone.
+func CheckDirectory(text string) error {
+	directory, is := strings.CutPrefix(text, dirKind+":")
+	if !is {
+		return nil
+	}
+	if _, err := os.ReadDir(directory); err != nil {
+		return &sourceError{Flag: passwordFlag, Source: source{dirKind, directory}.String(), Err: withoutPath(err)}
+	}
+	return nil
 }
 
 // read takes the secret from a source that is not a question. One line end at its end is not part of it.
@@ -223,7 +253,7 @@ func withoutPath(err error) error {
 // The kinds of source for each secret.
 var (
 	pinSources         = []string{"prompt", "env", "file", "fd", "credential"}
-	PasswordSources    = append(slices.Clone(pinSources), sealedKind)
+	PasswordSources    = append(slices.Clone(pinSources), dirKind, sealedKind)
 	NewPasswordSources = append(slices.Clone(pinSources), "generate")
 )
 

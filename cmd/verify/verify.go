@@ -88,7 +88,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		return verifyAlone(ctx, a, o)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if sealed, _ := frame.IsSealed(o.password); sealed || o.against != "" { // only then may a module be opened
+		if frame.IsSealed(o.password) || o.against != "" { // only then may a module be opened
 			return supervised(c, args)
 		}
 		return unsupervised(c, args)

@@ -17,26 +17,26 @@ type Passwords struct {
 	source string
 	aside  func(ask func()) // keeps the line of the progress away from a question
 
-	mutex  sync.Mutex
-	known  []*secret.Text
-	sealed map[string]opened // where each copy has a password of its own, by its path; nil elsewhere
+	mutex sync.Mutex
+	known []*secret.Text
+	own   map[string]found // where each copy has a password of its own, by its path; nil elsewhere
 }
 
-// opened is a sealed password, or why it did not open.
-type opened struct {
+// found is the password of a copy, or why there is none.
+type found struct {
 	password *secret.Text
 	err      error
 }
 
-// FirstPassword asks for the password, of what has the name, before the work begins. By the source "sealed" each copy has the password that
-// stands sealed beside it: they are all opened here, so that whatever holds the keys can be closed before the work begins.
+// FirstPassword asks for the password, of what has the name, before the work begins. By the sources "sealed" and "dir:DIR" each copy has one
+// of its own: they are all read here, so that whatever holds the keys to sealed ones can be closed before the work begins.
 func FirstPassword(ctx context.Context, a *frame.App, source, name string, copies []*bridge.CheckedCopy) (*Passwords, error) {
 	secret.LockProcess()
 	if err := frame.CheckSource("--password-source", source, frame.PasswordSources); err != nil {
 		return nil, err
 	}
-	if _, each := frame.IsSealed(source); each {
-		return openAll(ctx, a, source, copies)
+	if frame.EachHasOwn(source) {
+		return findAll(ctx, a, source, copies)
 	}
 	first, err := a.KnownPassword(ctx, source, name)
 	if err != nil {
@@ -45,8 +45,12 @@ func FirstPassword(ctx context.Context, a *frame.App, source, name string, copie
 	return &Passwords{app: a, source: source, known: []*secret.Text{first}, aside: func(ask func()) { ask() }}, nil
 }
 
-func openAll(ctx context.Context, a *frame.App, source string, copies []*bridge.CheckedCopy) (*Passwords, error) {
-	p := &Passwords{app: a, source: source, sealed: map[string]opened{}, aside: func(ask func()) { ask() }}
+func findAll(ctx context.Context, a *frame.App, source string, copies []*bridge.CheckedCopy) (*Passwords, error) {
+	if err := frame.CheckDirectory(source); err != nil {
+		return nil, err
+	}
+	sealed := frame.IsSealed(source)
+	p := &Passwords{app: a, source: source, own: map[string]found{}, aside: func(ask func()) { ask() }}
 	for _, c := range copies {
 		if ctx.Err() != nil {
 			p.Wipe()
@@ -55,12 +59,16 @@ func openAll(ctx context.Context, a *frame.App, source string, copies []*bridge.
 		if c.Backup != nil && (c.Backup.File != archive.FileIntact || c.Backup.PasswordLost()) {
 			continue // told without it
 		}
-		password, err := a.OpenSealed(ctx, source, c.Path)
-		if err != nil && frame.EndsUnsealing(err) {
+		password, err := a.KnownPassword(ctx, source, c.Path)
+		switch {
+		case err == nil:
+		case !sealed:
+			err = &bridge.OwnPasswordError{Err: err}
+		case frame.EndsUnsealing(err):
 			p.Wipe()
 			return nil, err
 		}
-		p.sealed[c.Path] = opened{password, err}
+		p.own[c.Path] = found{password, err}
 	}
 	return p, nil
 }
@@ -69,11 +77,11 @@ func openAll(ctx context.Context, a *frame.App, source string, copies []*bridge.
 func (p *Passwords) of(ctx context.Context, c *bridge.CheckedCopy, n int) (*secret.Text, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.sealed != nil {
+	if p.own != nil {
 		if n > 0 {
 			return secret.None, nil
 		}
-		return p.sealed[c.Path].password, p.sealed[c.Path].err
+		return p.own[c.Path].password, p.own[c.Path].err
 	}
 	if n < len(p.known) {
 		return p.known[n], nil
@@ -95,7 +103,7 @@ func (p *Passwords) Wipe() {
 	for _, password := range p.known {
 		password.Wipe()
 	}
-	for _, one := range p.sealed {
+	for _, one := range p.own {
 		one.password.Wipe()
 	}
 }
