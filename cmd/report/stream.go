@@ -66,7 +66,7 @@ func (s *stream) next(ctx context.Context) (json.RawMessage, fault, error) {
 				s.keep(read[:i+1])
 				_, _ = s.in.Discard(i + 1)
 				s.lineStart = false
-				if s.size > s.limit {
+				if s.tooLarge() {
 					return nil, faultTooLarge, nil
 				}
 				return s.document(), "", nil
@@ -135,7 +135,7 @@ func (s *stream) giveUp() { s.in.Reset(bytes.NewReader(nil)) }
 // keep adds to the document, and forgets it where it becomes too large.
 func (s *stream) keep(read []byte) {
 	s.size += len(read)
-	if s.size > s.limit {
+	if s.tooLarge() {
 		s.chunks = nil
 		return
 	}
@@ -150,6 +150,8 @@ func (s *stream) keep(read []byte) {
 		s.chunks[last], read = append(s.chunks[last], read[:n]...), read[n:]
 	}
 }
+
+func (s *stream) tooLarge() bool { return s.size > s.limit }
 
 // document puts together what was kept.
 func (s *stream) document() json.RawMessage {
