@@ -29,8 +29,8 @@ func proveRequest(der []byte, result *CSRResult) error {
 	if err := request.SignedBy(result.Key); err != nil {
 		return notProven("the signature", err)
 	}
-	// It refuses curves and names that are in use, and knows no key that is restricted to RSASSA-PSS.
-	if standard, err := x509.ParseCertificateRequest(der); err == nil && standard.PublicKey != nil {
+	// It refuses curves, names and sizes of RSA keys that are in use, and knows no key that is restricted to RSASSA-PSS.
+	if standard, err := x509.ParseCertificateRequest(der); err == nil && standard.PublicKey != nil && request.PublicKey.Standard() {
 		if err := standard.CheckSignature(); err != nil {
 			return notProven("the signature, to crypto/x509", err)
 		}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 )
 
 // corpusRow is a file of another program's making, or of the builder's, and what is to be said of it: "valid", "invalid" or
@@ -82,7 +83,7 @@ func encodingRows(t *testing.T) []corpusRow {
 		astral := strings.Contains(text, "😀")
 		bmp := distinct(coded{"UTF-16", standardBMP(text), astral}, coded{"widened UTF-8", widenedBytes(text), true},
 			coded{"widened Windows-1252", widenedBytes(string(latin1Or(text))), true}, coded{"open UTF-16", utf16Of(text), text != ""})
-		bytewise := distinct(coded{"UTF-8", []byte(text), false}, coded{"one byte", windows1252Or(text), true}, coded{"UTF-16 bytes", standardBMP(text), true})
+		bytewise := distinct(coded{"UTF-8", []byte(text), false}, coded{"one byte", windows1252Or(text), true}, coded{"UTF-16 bytes", standardBMP(text), true}, coded{"lower bytes", lowerBytes(text), true})
 		if text == "" {
 			bytewise = bytewise[:1]
 		}
@@ -111,6 +112,15 @@ func encodingRows(t *testing.T) []corpusRow {
 		}
 	}
 	return rows
+}
+
+// lowerBytes is what node-forge makes of a password under PBES2.
+func lowerBytes(text string) []byte {
+	var out []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = append(out, byte(unit))
+	}
+	return out
 }
 
 // windows1252Or and latin1Or are the text in one byte a character, or in UTF-8 where a character has none.

@@ -29,6 +29,8 @@ const (
 	// EncodingLatin1 and EncodingWindows are one byte a character, where PBES2 wants UTF-8.
 	EncodingLatin1  Encoding = "Latin-1"
 	EncodingWindows Encoding = "Windows-1252"
+	// EncodingLowBytes is the lower byte of each unit of UTF-16: node-forge, under PBES2.
+	EncodingLowBytes Encoding = "lower bytes of UTF-16"
 	// EncodingUTF16LE is UTF-16 with the lower byte first.
 	EncodingUTF16LE Encoding = "UTF-16, little-endian"
 )
@@ -90,6 +92,7 @@ func newPassword(text []byte) (*password, error) {
 	if isWindows {
 		p.add(familyOctets, EncodingWindows, windows)
 	}
+	p.add(familyOctets, EncodingLowBytes, lowBytes(open))
 	if len(text) > 0 {
 		p.add(familyBMP, EncodingBMPOpen, open)
 		p.add(familyOctets, EncodingUTF16, bytes.Clone(closed)) // HMAC pads with zero bytes: the end makes no difference
@@ -135,6 +138,15 @@ func widened(text []byte) []byte {
 		encoded = append(encoded, 0, b)
 	}
 	return append(encoded, 0, 0)
+}
+
+// lowBytes leaves the second byte of each pair.
+func lowBytes(encoded []byte) []byte {
+	out := make([]byte, 0, len(encoded)/2)
+	for i := 1; i < len(encoded); i += 2 {
+		out = append(out, encoded[i])
+	}
+	return out
 }
 
 func swapped(encoded []byte) []byte {

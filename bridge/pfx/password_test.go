@@ -22,11 +22,11 @@ func TestPasswordReadings(t *testing.T) {
 		{"é", "BMPString 00e90000 UTF-8, widened 00c300a90000 UTF-16 without its end 00e9",
 			"UTF-8 c3a9 Latin-1 e9 UTF-16 00e90000 UTF-16, little-endian e900"},
 		{"€", "BMPString 20ac0000 UTF-8, widened 00e2008200ac0000 Windows-1252, widened 00800000 UTF-16 without its end 20ac",
-			"UTF-8 e282ac Windows-1252 80 UTF-16 20ac0000 UTF-16, little-endian ac20"},
+			"UTF-8 e282ac Windows-1252 80 lower bytes of UTF-16 ac UTF-16 20ac0000 UTF-16, little-endian ac20"},
 		{"\uffff", "BMPString ffff0000 UTF-8, widened 00ef00bf00bf0000 UTF-16 without its end ffff",
-			"UTF-8 efbfbf UTF-16 ffff0000 UTF-16, little-endian ffff"},
+			"UTF-8 efbfbf lower bytes of UTF-16 ff UTF-16 ffff0000 UTF-16, little-endian ffff"},
 		{"😀", "UTF-16 d83dde000000 UTF-8, widened 00f0009f009800800000 UTF-16 without its end d83dde00",
-			"UTF-8 f09f9880 UTF-16 d83dde000000 UTF-16, little-endian 3dd800de"},
+			"UTF-8 f09f9880 lower bytes of UTF-16 3d00 UTF-16 d83dde000000 UTF-16, little-endian 3dd800de"},
 	} {
 		p, err := newPassword([]byte(test.text))
 		must(t, err)

@@ -114,6 +114,20 @@ func stdRSA(n, e *big.Int) (*rsa.PublicKey, bool) {
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}, true
 }
 
+// Standard reports whether the size of the key is one that Go's own packages work with. Others are in use: RSA keys below 1024 bits, and
+// those with an exponent of more than 31 bits.
+func (k PublicKey) Standard() bool {
+	if k.Algorithm != "RSA" && k.Algorithm != "RSA-PSS" {
+		return true
+	}
+	n, e, err := k.rsaNumbers()
+	if err != nil {
+		return false
+	}
+	_, takes := stdRSA(n, e)
+	return takes
+}
+
 func (k PublicKey) verifyPKCS1(hash crypto.Hash, digest, signature []byte) error {
 	n, e, err := k.rsaNumbers()
 	if err != nil {
