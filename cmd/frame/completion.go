@@ -53,6 +53,11 @@ func flagWords() map[string][]string {
 	return words
 }
 
+// completing reports whether a shell asks for words in the place of a command.
+func completing(arguments []string) bool {
+	return slices.Contains(arguments, cobra.ShellCompRequestCmd) || slices.Contains(arguments, cobra.ShellCompNoDescRequestCmd)
+}
+
 // complete teaches a command and those below it what a shell can complete: the values of flags, the names of objects and of
 // tokens, and codes. Nothing is logged in to for it.
 func (a *App) complete(c *cobra.Command) {

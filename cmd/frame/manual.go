@@ -50,7 +50,7 @@ func (m *manualPage) write() []byte {
 	m.heading("synopsis")
 	fmt.Fprintf(m, ".B %s\n", roff(c.UseLine()))
 	m.heading("description")
-	m.paragraphs(c.Long)
+	m.paragraphs(m.helpText(c))
 	if c.HasAvailableSubCommands() {
 		m.heading("commands")
 		for _, sub := range c.Commands() {

@@ -54,9 +54,15 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	for _, c := range append(root.Commands(), root) {
 		c.InitDefaultHelpFlag()
 		c.Flags().Lookup("help").Usage = a.Text("flag.help", nil)
-		c.Long = terminal.Wrap(c.Long, a.helpWidth())
 	}
-	a.complete(root)
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		c.Long = a.helpText(c)
+		help(c, args)
+	})
+	if completing(a.arguments) {
+		a.complete(root)
+	}
 	a.WordFlags(root)
 	return root
 }

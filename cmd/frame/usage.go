@@ -231,6 +231,9 @@ func (a *App) helpWidth() int {
 	return terminal.MostColumns
 }
 
+// helpText is what the help says of a command, in lines of that width.
+func (a *App) helpText(c *cobra.Command) string { return terminal.Wrap(c.Long, a.helpWidth()) }
+
 // UsageTemplate is cobra's layout with headings from the catalog.
 func (a *App) UsageTemplate() string {
 	flags := "FlagUsagesWrapped " + strconv.Itoa(a.helpWidth())

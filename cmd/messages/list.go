@@ -2,7 +2,6 @@ package messages
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -10,35 +9,42 @@ import (
 // A text that is a list of steps stands in a catalog as an array. A step that begins with "@" is the text step.NAME, which
 // several lists share; every other is a text of its own, ID.1, ID.2 and so on.
 
-// flat gives a catalog file whose arrays are numbered texts, and the ids of the steps of each list.
-func flat(name string, raw []byte, lists map[string][]string) (map[string]json.RawMessage, error) {
-	var texts map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &texts); err != nil {
-		return nil, fmt.Errorf("catalog %s: %w", name, err)
-	}
-	for id, text := range texts {
+// spread puts the steps of a list in the place of its array, if there is a list of that id: its own texts under their ids, and the ids of all.
+func (c *Catalog) spread(id string) {
+	for _, texts := range []map[string]catalogText{c.english, c.own} {
+		list := texts[id]
 		var steps []string
-		if text[0] != '[' || json.Unmarshal(text, &steps) != nil {
+		var elements []json.RawMessage
+		if len(list.json) == 0 || list.json[0] != '[' || json.Unmarshal(list.json, &steps) != nil || json.Unmarshal(list.json, &elements) != nil {
 			continue
 		}
 		delete(texts, id)
-		lists[id] = nil // another language's is the same
+		c.lists[id] = nil // another language's is the same
 		for i, step := range steps {
 			if shared, is := strings.CutPrefix(step, "@"); is {
-				lists[id] = append(lists[id], "step."+shared)
+				c.lists[id] = append(c.lists[id], "step."+shared)
 				continue
 			}
 			own := id + "." + strconv.Itoa(i+1)
-			lists[id] = append(lists[id], own)
-			encoded, err := json.Marshal(step)
-			if err != nil {
-				return nil, fmt.Errorf("catalog %s: %w", name, err)
+			c.lists[id] = append(c.lists[id], own)
+			if _, replaced := texts[own]; !replaced {
+				texts[own] = catalogText{list.file, elements[i]}
 			}
-			texts[own] = encoded
 		}
 	}
-	return texts, nil
+}
+
+// spreadFor is spread for the list that a text is a step of, if it is one.
+func (c *Catalog) spreadFor(id string) {
+	if dot := strings.LastIndexByte(id, '.'); dot > 0 {
+		c.spread(id[:dot])
+	}
 }
 
 // List gives the ids of a list's texts in their order, nil where there is no list of that id. It is the same in every language.
-func (c *Catalog) List(id string) []string { return c.lists[id] }
+func (c *Catalog) List(id string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spread(id)
+	return c.lists[id]
+}

@@ -34,7 +34,9 @@ type Args map[string]Value
 type Catalog struct {
 	Language string
 	lists    map[string][]string
-	texts    map[string][]catalogText // of the language and of English, until they are asked for
+	// Until they are asked for: the texts of English, and of the language where it is another one.
+	english, own map[string]catalogText
+	plain        map[string]string // those without plural forms, once they were asked for
 
 	mu        sync.Mutex
 	bundle    *i18n.Bundle
@@ -55,60 +57,58 @@ func load(lang, system string) (*Catalog, error) {
 	if !slices.Contains(Languages(), lang) {
 		return nil, fmt.Errorf("no catalog for language %q", lang)
 	}
-	c := &Catalog{Language: lang, lists: map[string][]string{}, texts: make(map[string][]catalogText, 1<<11), bundle: i18n.NewBundle(language.English)}
+	const texts = 1 << 11
+	c := &Catalog{Language: lang, lists: map[string][]string{}, english: make(map[string]catalogText, texts), plain: map[string]string{}}
+	if lang != Languages()[0] {
+		c.own = make(map[string]catalogText, texts)
+	}
 	for _, name := range Files() {
-		if !strings.HasSuffix(name, ".en.json") && !strings.HasSuffix(name, "."+lang+".json") {
-			continue
-		}
-		raw, err := Read(name)
-		if err != nil {
-			return nil, fmt.Errorf("catalog %s: %w", name, err)
-		}
-		texts, err := flat(name, raw, c.lists)
-		if err != nil {
-			return nil, err
-		}
-		for id, text := range texts {
-			c.texts[id] = append(c.texts[id], catalogText{name, text})
-		}
-	}
-	if system != "" {
-		if err := c.replace(system); err != nil {
+		if err := c.read(name, name); err != nil {
 			return nil, err
 		}
 	}
-	c.localizer = i18n.NewLocalizer(c.bundle, lang)
+	if system != "" { // its texts take the place of those of the same id
+		for _, lang := range Languages() {
+			if err := c.read(system+"/words."+lang+".json", "words."+lang+".json"); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return c, nil
 }
 
-// replace puts the texts of an operating system in the place of those of the same id.
-func (c *Catalog) replace(system string) error {
-	for _, lang := range []string{Languages()[0], c.Language} {
-		raw, err := Read(system + "/words." + lang + ".json")
-		if err != nil {
-			return fmt.Errorf("catalog of %s: %w", system, err)
-		}
-		name := "words." + lang + ".json"
-		texts, err := flat(name, raw, c.lists)
-		if err != nil {
-			return err
-		}
-		for id, text := range texts {
-			if lang == Languages()[0] {
-				c.texts[id] = nil
-			}
-			c.texts[id] = append(c.texts[id], catalogText{name, text})
-		}
-		if c.Language == Languages()[0] {
-			break
-		}
+// read takes up the texts of a file under a name, if it is of the language or of English.
+func (c *Catalog) read(file, name string) error {
+	var into map[string]catalogText
+	switch {
+	case strings.HasSuffix(name, "."+Languages()[0]+".json"):
+		into = c.english
+	case strings.HasSuffix(name, "."+c.Language+".json"):
+		into = c.own
+	default:
+		return nil
+	}
+	raw, err := Read(file)
+	if err != nil {
+		return fmt.Errorf("catalog %s: %w", file, err)
+	}
+	if err := scan(raw, func(id string, text json.RawMessage) { into[id] = catalogText{name, text} }); err != nil {
+		return fmt.Errorf("catalog %s: %w", file, err)
 	}
 	return nil
 }
 
 // parse makes the text of an id ready.
 func (c *Catalog) parse(id string) error {
-	for _, text := range c.texts[id] {
+	if c.bundle == nil {
+		c.bundle = i18n.NewBundle(language.English)
+		c.localizer = i18n.NewLocalizer(c.bundle, c.Language)
+	}
+	for _, texts := range []map[string]catalogText{c.english, c.own} {
+		text, there := texts[id]
+		if !there {
+			continue
+		}
 		alone, err := json.Marshal(map[string]json.RawMessage{id: text.json})
 		if err != nil {
 			return fmt.Errorf("catalog %s: %w", text.file, err)
@@ -116,9 +116,30 @@ func (c *Catalog) parse(id string) error {
 		if _, err := c.bundle.ParseMessageFileBytes(alone, text.file); err != nil {
 			return fmt.Errorf("catalog %s: %w", text.file, err)
 		}
+		delete(texts, id)
 	}
-	delete(c.texts, id)
 	return nil
+}
+
+// plainText is a text that has no plural forms. It is false for all others.
+func (c *Catalog) plainText(id string) (string, bool) {
+	if text, known := c.plain[id]; known {
+		return text, true
+	}
+	c.spreadFor(id)
+	text, there := c.own[id]
+	if !there {
+		text = c.english[id]
+	}
+	if len(text.json) == 0 || text.json[0] != '"' {
+		return "", false
+	}
+	var plain string
+	if json.Unmarshal(text.json, &plain) != nil || plain == "" {
+		return "", false
+	}
+	c.plain[id] = plain
+	return plain, true
 }
 
 // Files lists the embedded catalog files.
@@ -184,6 +205,11 @@ func (c *Catalog) number(n int) string {
 
 // text is Text while the catalog is locked.
 func (c *Catalog) text(id string, args Args) string {
+	if plain, is := c.plainText(id); is {
+		if text, filled := fill(plain, c.data(args)); filled {
+			return text
+		}
+	}
 	if err := c.parse(id); err != nil {
 		return id
 	}
