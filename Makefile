@@ -33,7 +33,7 @@ LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils slurm-wlm munge \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user debian-archive-keyring
 # What builds the program for Windows, and runs it.
 WINDOWS_PACKAGES := $(TEST_PACKAGES) gcc-mingw-w64-x86-64 wine wine64
-BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 openssl time gcc libc6-dev
+BENCH_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools openssl time gcc libc6-dev
 
 # `go test`, run so that a skipped test fails, and with what it printed kept short. `make lint` has what go vet says, and nobody
 # debugs these test binaries, which are linked faster without what a debugger reads.

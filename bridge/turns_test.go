@@ -18,6 +18,7 @@ func TestErasingIsShared(t *testing.T) {
 			t.Errorf("%d work while it is erased", n)
 		}
 		erasings.Add(1)
+		time.Sleep(50 * time.Microsecond)
 	}
 	var named atomic.Int64
 	for range files {
@@ -26,6 +27,7 @@ func TestErasingIsShared(t *testing.T) {
 				t.Errorf("%d work at once", n)
 			}
 			before := erasings.Load()
+			time.Sleep(50 * time.Microsecond) // the work, with which others may overlap
 			at.Add(-1)
 			turn.wait()
 			if erasings.Load() <= before {

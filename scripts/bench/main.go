@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -55,7 +54,11 @@ func main() {
 	}
 }
 
-// fixture makes a token: one RSA identity with its issuer, and as many P-256 identities as asked for.
+// noIdentity in place of a number makes a token that has the issuer alone.
+const noIdentity = -1
+
+// fixture makes a token: one RSA identity with its issuer, and as many P-256 identities as asked for. With none of these there is a second
+// RSA identity, whose key may be read.
 func fixture(ctx context.Context, directory, count string) error {
 	number, err := strconv.Atoi(count)
 	if err != nil {
@@ -73,7 +76,13 @@ func fixture(ctx context.Context, directory, count string) error {
 		{Label: "p11bridge demo CA", ID: []byte{0xCA}, Certificate: "ca", NoPrivateKey: true},
 		{Label: "alice", ID: []byte{1}, Key: "rsa2048", Policy: demo.Wrappable, Certificate: "valid"},
 	}
-	for i := range number {
+	switch number {
+	case noIdentity:
+		specimens = specimens[:1]
+	case 0:
+		specimens = append(specimens, demo.Specimen{Label: readableKey, ID: []byte{3}, Key: "rsa2048", Policy: demo.Readable, Certificate: "valid"})
+	}
+	for i := range max(number, 0) {
 		specimens = append(specimens, demo.Specimen{
 			Label: fmt.Sprintf("identity %d", i), ID: []byte{2, byte(i >> 8), byte(i)}, Key: "p256", Policy: demo.Wrappable, Certificate: "valid",
 		})
@@ -113,13 +122,22 @@ func bench(ctx context.Context, p11bridge string, much extent) (err error) {
 		return err
 	}
 	t.library = t.large.Library.Path
-	fmt.Printf("%s, %d cores; medians of %d alternating runs of whole processes, after one that does not count.\n", runtime.Version(), runtime.NumCPU(), t.runs)
-	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchReading, benchAll, benchLatency, benchSealed, benchFleet} {
+	watched, err := watch()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, watched.end()) }()
+	fmt.Printf("%s, %d cores, load %s; medians of %d alternating runs of whole processes, after one that does not count.\n", runtime.Version(), runtime.NumCPU(), load(), t.runs)
+	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchFile, benchReading, benchAll, benchLatency, benchGrowth, benchSealed, benchFleet} {
 		if err := part(ctx, t); err != nil {
 			return err
 		}
 	}
-	return benchProof(ctx)
+	if err := benchProof(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("\nLoad at the end: %s\n", load())
+	return nil
 }
 
 func newToken(ctx context.Context, directory string, count int) (demo.Place, error) {
@@ -255,7 +273,7 @@ func benchExport(ctx context.Context, t tools) error {
 	}
 	fmt.Printf("\nThe same from the token of %d identities, which p11bridge reads first\n", t.identities+2)
 	printTable("p11bridge export, proven", oursLarge, "openssl pkcs12 -export", peerTimes, 0)
-	return nil
+	return benchWays(ctx, t, peer)
 }
 
 // checkFile sees to it that both tools were given the same work: the count stands three times in the file, and the MAC
@@ -298,11 +316,12 @@ func (t tools) compare(ctx context.Context, place demo.Place, ours, peer, env []
 	return median(costs[0]), median(costs[1]), nil
 }
 
-// measure runs one command below GNU time, whose small process does not count into the memory, as ours would.
+// measure runs one command below GNU time, whose small process does not count into the memory, as ours would. The CPU time, of all processes that
+// the command waited for, comes from the system: GNU time knows hundredths of a second.
 func (t tools) measure(ctx context.Context, place demo.Place, env, command []string) (cost, error) {
 	report := filepath.Join(t.scratch, "time.json")
 	start := time.Now()
-	_, err := t.run(ctx, place, env, append([]string{"/usr/bin/time", "-o", report, "-f", `{"user": %U, "system": %S, "memory": %M}`}, command...))
+	_, state, err := t.runMeasured(ctx, place, env, append([]string{"/usr/bin/time", "-o", report, "-f", "%M"}, command...))
 	wall := time.Since(start)
 	if err != nil {
 		return cost{}, err
@@ -311,26 +330,28 @@ func (t tools) measure(ctx context.Context, place demo.Place, env, command []str
 	if err != nil {
 		return cost{}, fmt.Errorf("read what time wrote: %w", err)
 	}
-	var usage struct {
-		User, System float64
-		Memory       int
-	}
-	if err := json.Unmarshal(text, &usage); err != nil {
+	memory, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
 		return cost{}, fmt.Errorf("read what time wrote: %w", err)
 	}
-	return cost{wall, time.Duration((usage.User + usage.System) * float64(time.Second)), usage.Memory}, nil
+	return cost{wall, state.UserTime() + state.SystemTime(), memory}, nil
 }
 
 // run gives a command's standard output.
 func (t tools) run(ctx context.Context, place demo.Place, env, command []string) ([]byte, error) {
+	out, _, err := t.runMeasured(ctx, place, env, command)
+	return out, err
+}
+
+func (t tools) runMeasured(ctx context.Context, place demo.Place, env, command []string) ([]byte, *os.ProcessState, error) {
 	var out, problems bytes.Buffer
 	c := exec.CommandContext(ctx, command[0], command[1:]...)
 	c.Env = append(append(os.Environ(), "SOFTHSM2_CONF="+place.Configuration(), "LC_ALL=C.UTF-8"), env...)
 	c.Stdout, c.Stderr = &out, &problems
 	if err := c.Run(); err != nil {
-		return nil, fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, problems.Bytes())
+		return nil, nil, fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, problems.Bytes())
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), c.ProcessState, nil
 }
 
 func median(costs []cost) cost {
@@ -348,12 +369,12 @@ func median(costs []cost) cost {
 // printTable shows both and their ratio. An aim of zero is none.
 func printTable(ourName string, ours cost, peerName string, peer cost, aim float64) {
 	line := func(name string, c cost) {
-		fmt.Printf("  %-28s %7.3f s wall %7.2f s CPU %6.1f MiB\n", name, c.wall.Seconds(), c.cpu.Seconds(), float64(c.memory)/1024)
+		fmt.Printf("  %-28s %7.3f s wall %7.3f s CPU %6.1f MiB\n", name, c.wall.Seconds(), c.cpu.Seconds(), float64(c.memory)/1024)
 	}
 	line(ourName, ours)
 	line(peerName, peer)
 	ratio := ours.wall.Seconds() / peer.wall.Seconds()
-	fmt.Printf("  %-28s %7.2f        %7.2f       %6.1f", "ratio", ratio, ours.cpu.Seconds()/peer.cpu.Seconds(), float64(ours.memory)/float64(peer.memory))
+	fmt.Printf("  %-28s %7.2f        %8.2f       %6.1f", "ratio", ratio, ours.cpu.Seconds()/peer.cpu.Seconds(), float64(ours.memory)/float64(peer.memory))
 	if aim > 0 {
 		fmt.Printf("       aim ≤ %.2f: wall %s, CPU %s", aim, met(ratio <= aim), met(ours.cpu.Seconds() <= aim*peer.cpu.Seconds()))
 	}
