@@ -168,3 +168,24 @@ func TestHandleOfAnotherKey(t *testing.T) {
 		}
 	}
 }
+
+// TestProofComparesRSA has a token that spoils d of an RSA key in what it unwraps: the signature is right all the same, by the Chinese
+// remainder theorem, and only the comparison of the ciphertexts shows that the token cannot prove the file.
+func TestProofComparesRSA(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, "")
+	given := r.singleRSA(t, "alice")
+	if got := r.run(t, "", "restore", given, "--token", "test", "--exportable"); got.code != 0 {
+		t.Fatal(got.stderr)
+	}
+	file := r.path("proven.pfx")
+	args := []string{"export", "alice", "-o", file, "--iterations", "1000", "--require-shroud", "--delete-key", "--allow-volatile", "--yes", "--json"}
+	got := r.run(t, "cbc-pad,corrupt-unwrap", args...)
+	if got.code != 1 || !strings.Contains(got.stderr, "could not be proven") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	r.nothingCame(t, file)
+	if got := r.run(t, "cbc-pad", args...); got.code != 0 || !strings.Contains(got.stdout, `"proof": "token-signature"`) {
+		t.Errorf("without the fault: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}

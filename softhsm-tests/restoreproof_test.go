@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"math/big"
 	"regexp"
 	"slices"
@@ -18,11 +19,17 @@ import (
 // singleRSA is a file with one RSA key and its certificate.
 func (r *restorable) singleRSA(t *testing.T, name string) string {
 	t.Helper()
+	return r.singleRSAFor(t, name, 0)
+}
+
+// singleRSAFor is singleRSA where the certificate says what the key is for.
+func (r *restorable) singleRSAFor(t *testing.T, name string, usage x509.KeyUsage) string {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: usage}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -84,5 +91,26 @@ func TestRestoredRSAIsCompared(t *testing.T) {
 				t.Errorf("exit code %d, and %q is not said\n%s%s", text.code, row.says, text.stdout, text.stderr)
 			}
 		})
+	}
+}
+
+// TestCertificateIsPlacedOnce has a token that signs only beside the certificate, spoils the key that it unwraps, and will not sign with the
+// next one either: the certificate that was placed for the first proof is not placed again for the second.
+func TestCertificateIsPlacedOnce(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, "")
+	file := r.singleRSAFor(t, "alice", x509.KeyUsageDigitalSignature) // else decrypting would be the proof
+	faults := []string{"cbc-pad", "corrupt-unwrap", "certificate-first"}
+	const ways = 11 // in which SoftHSM2 makes an RSA signature; each fails before the certificate is there, and one does not with it
+	for n := range ways {
+		faults = append(faults, fmt.Sprintf("error:C_Sign@%d:0x2", ways+2+n))
+	}
+	got := r.run(t, strings.Join(faults, ","), "restore", file, "--token", "test", "--json", "--trace", r.path("trace"))
+	trace := string(mustRead(t, r.path("trace")))
+	if got.code != 0 || got.document.Method == "unwrap" || !got.document.Verified || strings.Count(trace, "C_Sign CKR_HOST_MEMORY") != 2*ways {
+		t.Fatalf("exit code %d, method %q, verified %v\n%s%s", got.code, got.document.Method, got.document.Verified, got.stderr, trace)
+	}
+	if placed := regexp.MustCompile(`C_CreateObject CKR_OK .* certificate`).FindAllString(trace, -1); len(placed) != 1 {
+		t.Errorf("%d certificates were placed:\n%s", len(placed), trace)
 	}
 }
