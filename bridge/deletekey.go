@@ -22,6 +22,7 @@ const (
 	KeyKeptForFile KeyState = "file-altered" // nothing was done to it, because the file is no longer the one that was proven
 	KeyStillThere  KeyState = "still-there"  // the token was asked to destroy it, and lists it
 	KeyUnknown     KeyState = "unknown"      // the token was asked to destroy it, and does not tell what it did
+	KeyNotFound    KeyState = "not-found"    // nothing was done to it, and it is not where it was: somebody else may have destroyed it
 	KeyLost        KeyState = "lost"         // it is destroyed, the file is gone, and could not be written again
 )
 
@@ -36,6 +37,9 @@ type DeletionError struct {
 // Error says what is known.
 func (e *DeletionError) Error() string { return fmt.Sprintf("delete the key: %s: %v", e.State, e.Err) }
 
+// errOtherObject means that a key's handle stands for something else by now.
+var errOtherObject = errors.New("the object is no longer the key that was exported")
+
 // deleteKey destroys the exported private key, and nothing else. The file has its final name and is on disk by then; it is
 // read again by that name and proven anew, because from here on it may be the only copy. Another session is opened for
 // the deletion alone, since exporting needs none that writes. All that takes time, in which others may touch the file: so it is
@@ -44,6 +48,9 @@ func (e *DeletionError) Error() string { return fmt.Sprintf("delete the key: %s:
 // nothing: no other method is to be tried for a key that has left.
 func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
 	state, err := r.destroyKey(ctx, made)
+	if state == KeyKept && (token.Vanished(err) || errors.Is(err, errOtherObject)) { // somebody else was there
+		state = KeyNotFound
+	}
 	if err != nil {
 		return &DeletionError{File: made.result.File, State: state, Err: err}
 	}
@@ -95,7 +102,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 		return KeyKept, err
 	}
 	if !reread.SameAs(key) {
-		return KeyKept, errors.New("the object is no longer the key that was exported")
+		return KeyKept, errOtherObject
 	}
 	if err := r.provenOf(ctx, session, made.result.Certificate.PublicKey); err != nil {
 		return KeyKept, err

@@ -292,7 +292,7 @@ func (item *Item) end(ctx context.Context, err error) {
 		item.Verdict.Reasons = append([]verdict.Reason{restricted.Reason}, item.Verdict.Reasons...)
 	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
 	case errors.As(err, &came) && came.Fault == archive.FileExists:
-		item.Outcome, item.Err = Failed, notOwn(came.Path, errors.New("it came during this run"))
+		item.Outcome, item.Err = Failed, notOwn(came.Path, errors.New("nobody has looked at what is in it"))
 	default:
 		item.Outcome, item.Err = Failed, err
 	}

@@ -34,6 +34,7 @@ const (
 	CKRMechanismInvalid           = CKR(pkcs11.CKR_MECHANISM_INVALID)
 	CKRDeviceMemory               = CKR(pkcs11.CKR_DEVICE_MEMORY)
 	CKRObjectHandleInvalid        = CKR(pkcs11.CKR_OBJECT_HANDLE_INVALID)
+	CKRKeyHandleInvalid           = CKR(pkcs11.CKR_KEY_HANDLE_INVALID)
 	CKRTokenWriteProtected        = CKR(pkcs11.CKR_TOKEN_WRITE_PROTECTED)
 	CKRTokenNotPresent            = CKR(pkcs11.CKR_TOKEN_NOT_PRESENT)
 	CKRCryptokiAlreadyInitialized = CKR(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/miekg/pkcs11"
@@ -14,7 +15,16 @@ type KeySearch struct {
 	alike int                 // private keys that told of themselves what it does; nothing keeps two objects from being alike
 }
 
-// SearchFor looks for the key, which is there still. Where the token finds it by its CKA_ID and CKA_LABEL, the others are not looked
+// errVanished means that a key is not found any more that was there before.
+var errVanished = errors.New("the key is no longer found on the token")
+
+// Vanished reports whether an error says that an object is no longer there, or another one in its place: somebody else may have destroyed it.
+func Vanished(err error) bool {
+	code, known := CodeOf(err)
+	return errors.Is(err, errVanished) || known && (code == CKRObjectHandleInvalid || code == CKRKeyHandleInvalid)
+}
+
+// SearchFor looks for the key, which is there still: Vanished tells of an error whether it is not. Where the token finds it by its CKA_ID and CKA_LABEL, the others are not looked
 // at: who destroys many keys would read all that are left for each. An error comes from the token or the context.
 func (s *Session) SearchFor(ctx context.Context, key *Object) (*KeySearch, error) {
 	search := &KeySearch{key: key}
@@ -35,6 +45,9 @@ func (s *Session) SearchFor(ctx context.Context, key *Object) (*KeySearch, error
 	}
 	var err error
 	_, search.alike, err = search.look(ctx, s)
+	if err == nil && search.alike == 0 {
+		err = errVanished
+	}
 	return search, err
 }
 
