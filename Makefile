@@ -69,6 +69,7 @@ test-windows: toolchain build/testreport ## Build the program for Windows and ru
 test-windows-sample: ## Some of its scripts, faults and rows: what .ci/run has time for
 	$(MAKE) --no-print-directory test-windows SKIP='Long$$'
 
+mutants: export GOGC := 400
 mutants: toolchain ## Break the lines that decide, one at a time: a test has to notice each
 	mkdir -p build
 	$(GO) build -C tools -o ../build/mutants ./mutants

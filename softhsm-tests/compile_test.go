@@ -2,7 +2,6 @@ package softhsmtests
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -39,17 +38,12 @@ func compile(t testing.TB, source, target string, args ...string) string {
 }
 
 func runCompiler(source, target string, args []string) (string, error) {
-	directory, err := os.MkdirTemp("", "p11bridge-compiled-")
-	if err != nil {
-		return "", err
-	}
-	if err := os.Chmod(directory, 0o755); err != nil { // some tests are another user among their own
-		return "", err
-	}
-	path := filepath.Join(directory, target)
-	args = append([]string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", path, filepath.Join("testdata", source)}, args...)
-	if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("gcc: %w\n%s", err, text)
-	}
-	return path, nil
+	directory, err := kept(strings.Join(append([]string{"C", source, target}, args...), " "), func(directory string) error {
+		args := append([]string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", filepath.Join(directory, target), filepath.Join("testdata", source)}, args...)
+		if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("gcc: %w\n%s", err, text)
+		}
+		return nil
+	})
+	return filepath.Join(directory, target), err
 }

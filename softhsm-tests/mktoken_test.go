@@ -2,12 +2,14 @@ package softhsmtests
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -200,15 +202,13 @@ func templateToken(specimens string) (string, error) {
 	template := templates.made[text]
 	if template == nil {
 		template = sync.OnceValues(func() (string, error) {
-			directory, err := os.MkdirTemp("", "p11bridge-template-")
-			if err != nil {
-				return "", err
-			}
-			place := filepath.Join(directory, "token")
-			if out, err := exec.Command("mktoken", specimens, place).CombinedOutput(); err != nil {
-				return "", fmt.Errorf("mktoken: %w\n%s", err, out)
-			}
-			return place, nil
+			directory, err := kept("token "+text, func(directory string) error {
+				if out, err := exec.Command("mktoken", specimens, filepath.Join(directory, "token")).CombinedOutput(); err != nil {
+					return fmt.Errorf("mktoken: %w\n%s", err, out)
+				}
+				return nil
+			})
+			return filepath.Join(directory, "token"), err
 		})
 		templates.made[text] = template
 	}
@@ -224,6 +224,9 @@ func runMktoken(specimens, directory string) error {
 	return copyToken(template, directory)
 }
 
+// madeAt finds the directory of a token in its configuration.
+var madeAt = regexp.MustCompile(`(?m)^directories\.tokendir = (.*)/[^/\n]+$`)
+
 // copyToken gives a token a second directory and the configuration that names it.
 func copyToken(from, to string) error {
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
@@ -237,5 +240,9 @@ func copyToken(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(configuration, []byte(strings.ReplaceAll(string(text), from, to)), 0o600)
+	made := madeAt.FindSubmatch(text) // it may have been moved since
+	if made == nil {
+		return fmt.Errorf("%s names no directory:\n%s", configuration, text)
+	}
+	return os.WriteFile(configuration, bytes.ReplaceAll(text, made[1], []byte(to)), 0o600)
 }

@@ -21,7 +21,7 @@ func (t *tree) compile(ctx context.Context, tests []test) (map[string]string, er
 			continue
 		}
 		binary := filepath.Join(t.directory, strings.ReplaceAll(which.pkg, "/", "_")+".test")
-		command := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-o", binary, which.pkg)
+		command := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary, which.pkg)
 		command.Dir, command.Env = t.directory, environment()
 		if out, err := command.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%s: %w\n%s", command, err, out)

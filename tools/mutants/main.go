@@ -76,9 +76,14 @@ func matching(list []mutation, pattern *regexp.Regexp) []mutation {
 // tryAll shows that the tests pass as the tree is, and then tries each mutation, as many at a time as there are
 // processors, each in a tree of its own.
 func tryAll(ctx context.Context, list []mutation, out io.Writer) (survived int, err error) {
+	kept, err := os.MkdirTemp("", "p11bridge-kept-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(kept)
 	trees := make(chan *tree, min(runtime.NumCPU(), len(list)))
 	for range cap(trees) {
-		t, err := copyTree(ctx)
+		t, err := copyTree(ctx, kept)
 		if err != nil {
 			return 0, err
 		}

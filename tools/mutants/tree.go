@@ -13,15 +13,18 @@ import (
 )
 
 // tree is a copy of the source tree, in which lines may be broken.
-type tree struct{ directory string }
+type tree struct {
+	directory string
+	kept      string // where the end-to-end tests keep what all their runs make alike
+}
 
 // copyTree copies what git knows of the tree, and what it would add.
-func copyTree(ctx context.Context) (*tree, error) {
+func copyTree(ctx context.Context, kept string) (*tree, error) {
 	directory, err := os.MkdirTemp("", "p11bridge-mutants-")
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{directory}
+	t := &tree{directory: directory, kept: kept}
 	files, err := sourceFiles(ctx)
 	if err != nil {
 		return nil, errors.Join(err, t.remove())
@@ -106,20 +109,19 @@ var errNoticed = errors.New("the test fails")
 // test builds and runs a test in the tree, and ends it where it takes longer than the limit. The error is errNoticed where it ran and
 // failed; anything else shows nothing.
 func (t *tree) test(ctx context.Context, which test, limit time.Duration) (said string, err error) {
-	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-timeout", limit.String(), "-v", "-run", which.pattern, which.pkg)
-	command.Dir = t.directory
+	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-vet=off", "-ldflags=-s -w", "-timeout", limit.String(), "-v", "-run", which.pattern, which.pkg)
+	command.Dir, command.Env = t.directory, environment() // without what is kept: the mutation may be in what makes it
 	return outcome(command)
 }
 
 // run is test with a test binary that was built before.
 func (t *tree) run(ctx context.Context, which test, binary string, limit time.Duration) (said string, err error) {
 	command := exec.CommandContext(ctx, binary, "-test.timeout", limit.String(), "-test.v", "-test.run", which.pattern)
-	command.Dir = filepath.Join(t.directory, which.pkg)
+	command.Dir, command.Env = filepath.Join(t.directory, which.pkg), append(environment(), "P11BRIDGE_TESTS_KEEP="+t.kept)
 	return outcome(command)
 }
 
 func outcome(command *exec.Cmd) (said string, err error) {
-	command.Env = environment()
 	command.WaitDelay = 10 * time.Second // a process that such a test leaves behind holds its output open
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out

@@ -19,7 +19,7 @@ func TestWaits(t *testing.T)  { <-t.Context().Done() }
 `
 
 func TestTest(t *testing.T) {
-	there := &tree{t.TempDir()}
+	there := &tree{directory: t.TempDir()}
 	for name, text := range map[string]string{"go.mod": "module waits\n\ngo 1.26\n", "waits_test.go": waits} {
 		if err := os.WriteFile(filepath.Join(there.directory, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
