@@ -85,6 +85,7 @@ func TestInMinimalDebianLong(t *testing.T) {
 	t.Cleanup(func() { output(t, "rm", "-rf", "--one-file-system", root) })
 	output(t, repository+"/scripts/debian-root", "--bare", "trixie", root+"/debian")
 	output(t, "install", "-D", "--target-directory="+root+"/debian/packages", one(t, "*_amd64.deb"), one(t, "*.x86_64.rpm"))
+	output(t, "install", "-D", "--target-directory="+root+"/debian/packages/all", one(t, "*_amd64.deb"), one(t, "*_arm64.deb"))
 
 	t.Run("package", func(t *testing.T) {
 		said := inRoot(t, root+"/debian", installed)
@@ -136,7 +137,7 @@ func containerScript(t *testing.T) string {
 			if !ok || filepath.Base(from) != from {
 				t.Fatalf("COPY of %q", rest)
 			}
-			script += "cp /packages/" + from + " " + to + "\n"
+			script += "cp /packages/all/" + from + " " + to + "\n"
 		case "RUN":
 			steps++
 			script += rest + "\n"
