@@ -67,7 +67,7 @@ func summaryOf(a *frame.App, shown diagnosisView) view.PageSummary {
 	for _, identity := range o.held[:min(most, len(o.held))] {
 		c := identity.Certificate
 		s.Message.About = append(s.Message.About, a.Text("page.issuer.certificate", messages.Args{
-			"Subject": c.Subject, "Serial": foreign.Text(c.Serial), "Issuer": c.Issuer, "Until": messages.Own(a.UntilOf(c.NotAfter)),
+			"Subject": view.NameText(a, c.Subject), "Serial": foreign.Text(c.Serial), "Issuer": view.NameText(a, c.Issuer), "Until": messages.Own(a.UntilOf(c.NotAfter)),
 		}))
 	}
 	if more := len(o.held) - most; more > 0 {

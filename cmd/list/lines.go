@@ -108,16 +108,16 @@ func certificateText(p *frame.Printer, identity view.Identity, width int) string
 		return terminal.Printable(view.KeyText(identity)) + ", " + p.Text("list.no-certificate", nil)
 	}
 	return p.Text("list.certificate", messages.Args{
-		"Subject": foreign.Text(fitting(view.NameText(p.App, c.Subject).Printable(), width)), "Issuer": foreign.Text(fitting(shortName(c.Issuer), width)), "Until": messages.Own(p.UntilOf(c.NotAfter)),
+		"Subject": foreign.Text(fitting(view.NameText(p.App, c.Subject).Printable(), width)), "Issuer": foreign.Text(fitting(view.NameText(p.App, shortName(c.Issuer)).Printable(), width)), "Until": messages.Own(p.UntilOf(c.NotAfter)),
 	})
 }
 
 // shortName is the common name of a distinguished name, which is enough to know an issuer by; the whole where it has none.
-func shortName(name foreign.Text) string {
+func shortName(name foreign.Text) foreign.Text {
 	for _, part := range strings.Split(string(name), ",") {
 		if common, is := strings.CutPrefix(strings.TrimSpace(part), "CN="); is && !strings.Contains(string(name), `\`) {
-			return common
+			return foreign.Text(common)
 		}
 	}
-	return string(name)
+	return name
 }
