@@ -32,9 +32,10 @@ type extent struct {
 	identities int // of the large token
 	files      int // of the token whose keys are all exported
 	tokens     int // of the fleet
+	objects    int // of the token that takes memory
 }
 
-var whole, quick = extent{runs: 7, identities: 1000, files: 24, tokens: 10_000}, extent{runs: 3, identities: 200, files: 8, tokens: 1000}
+var whole, quick = extent{runs: 7, identities: 1000, files: 24, tokens: 10_000, objects: 100_000}, extent{runs: 3, identities: 200, files: 8, tokens: 1000, objects: 9000}
 
 func main() {
 	var err error
@@ -128,7 +129,7 @@ func bench(ctx context.Context, p11bridge string, much extent) (err error) {
 	}
 	defer func() { err = errors.Join(err, watched.end()) }()
 	fmt.Printf("%s, %d cores, load %s; medians of %d alternating runs of whole processes, after one that does not count.\n", runtime.Version(), runtime.NumCPU(), load(), t.runs)
-	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchFile, benchReading, benchAll, benchLatency, benchGrowth, benchSealed, benchFleet} {
+	for _, part := range []func(context.Context, tools) error{benchStart, benchList, benchCalls, benchExport, benchFile, benchReading, benchAll, benchLatency, benchGrowth, benchSealed, benchFleet, benchMany} {
 		if err := part(ctx, t); err != nil {
 			return err
 		}
@@ -180,6 +181,10 @@ func benchStart(ctx context.Context, t tools) error {
 	}
 	fmt.Print("\nStart\n")
 	printTable("p11bridge version", ours, "openssl version", peer, 1.3)
+	if ours, peer, err = t.compare(ctx, t.small, t.list(t.small, t.library), t.peerList(t.small, t.library), nil); err != nil {
+		return err
+	}
+	printTable("p11bridge list, 2 identities", ours, "pkcs11-tool --list-objects", peer, 1.5)
 	return nil
 }
 
