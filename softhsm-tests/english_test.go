@@ -1,6 +1,7 @@
 package softhsmtests
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,4 +69,30 @@ func (p *place) said(t *testing.T, args, language string) string {
 	t.Helper()
 	r := p11bridge(t, p.environment, append(p.words(args), "--lang", language)...)
 	return r.stdout + r.stderr
+}
+
+// TestUnwrittenResultIsTranslated: where the disk is full, that is said in the person's language: of a result, of a help and of a completion.
+func TestUnwrittenResultIsTranslated(t *testing.T) {
+	t.Parallel()
+	for _, language := range messages.Languages() {
+		texts, err := messages.Load(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := onOneLine(texts.Text("error.write", messages.Args{"Problem": messages.Own(texts.Text("system.no-space", nil))}))
+		for _, args := range [][]string{{"explain"}, {"explain", "--json"}, {"list", "--help"}, {"completion", "bash"}} {
+			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said strings.Builder
+			command := product(t.Context(), []string{"LC_ALL=" + language + ".UTF-8"}, args...)
+			command.Stdout, command.Stderr = full, &said
+			_ = command.Run() //nolint:errcheck // its exit code is looked at
+			full.Close()
+			if code := command.ProcessState.ExitCode(); code != 1 || onOneLine(said.String()) != "p11bridge: "+want {
+				t.Errorf("%s %q: exit code %d, not %q:\n%s", language, args, code, want, said.String())
+			}
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/token/foreign"
 )
 
@@ -57,7 +58,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 					continue
 				}
 				if err := s.write(c.Root(), c.OutOrStdout()); err != nil {
-					return fmt.Errorf("write the result: %w", err)
+					return fmt.Errorf("%w: %w", terminal.ErrWrite, err)
 				}
 			}
 			return nil

@@ -112,7 +112,7 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 	root.SetErr(a.Err)
 	command, err := root.ExecuteContextC(ctx)
 	if err == nil && help.err != nil {
-		err = fmt.Errorf("write the help: %w", help.err)
+		err = fmt.Errorf("%w: %w", terminal.ErrWrite, help.err)
 	}
 	if command != nil && command.HasParent() {
 		a.command = command

@@ -36,6 +36,7 @@ func runErrors() []Description {
 			return Failure{ID: "error.interrupted-all", Args: messages.Args{"Done": messages.Number(e.Done), "Total": messages.Number(e.Total)}, Code: ExitFailed}
 		}),
 		Is(context.Canceled, ExitFailed, "error.interrupted"),
+		Is(terminal.ErrWrite, ExitFailed, errorWrite),
 		Is(supervise.ErrNoProc, ExitFailed, "error.no-proc"),
 		As(describeLoad),
 		As(describeStart),
@@ -227,8 +228,10 @@ func describeNoToken(a *App, e *noTokenError) Failure {
 			more = append(more, a.Text("error.present-tokens", nil), PrintableList(e.Present))
 		}
 	}
-	for _, problem := range e.ModuleProblems {
-		more = append(more, terminal.Printable(problem))
+	if a.Verbose || len(f.Reasons) == 0 { // which module answered what is for support, where a cause was found
+		for _, problem := range e.ModuleProblems {
+			more = append(more, terminal.Printable(problem))
+		}
 	}
 	if len(e.Present) == 0 {
 		more = append(more, a.toTry(f.Reasons))

@@ -44,12 +44,17 @@ func (a *App) report(err error) int {
 	_ = a.writeMarked(a.Err, []byte(a.failureText(f)), mark)
 	if document {
 		view := errorView{"p11bridge.error/1", codeOf(f.ID), f.Code, OneLine(err), NoNil(append(f.Reasons, f.Stated...)), NoNil(f.Candidates)}
-		if err := a.writeJSON(view, told); err != nil {
+		if err := a.writeJSON(view, told); err != nil && !errors.Is(err, terminal.ErrWrite) {
 			fmt.Fprintln(a.Err, "p11bridge:", err)
+		} else if err != nil && f.ID != errorWrite { // else it was said
+			fmt.Fprintln(a.Err, "p11bridge: "+a.Describe(err).Text(a))
 		}
 	}
 	return f.Code
 }
+
+// errorWrite is the id of the error that nothing could be written.
+const errorWrite = "error.write"
 
 // failureText is a failure for people.
 func (a *App) failureText(f Failure) string {

@@ -99,7 +99,7 @@ func (a *App) writeMarked(to terminal.Output, text []byte, mark supervise.Mark) 
 		_, err = to.Write(text)
 	}
 	if err != nil {
-		return fmt.Errorf("write the result: %w", err)
+		return fmt.Errorf("%w: %w", terminal.ErrWrite, err)
 	}
 	a.documented = a.documented || mark.Document
 	return nil

@@ -107,7 +107,7 @@ func (c *conversation) tasks(ctx context.Context) error {
 		{"guide.menu.bring-back", func(ctx context.Context) error { return c.bringBack(ctx) }},
 		{"guide.menu.request", func(ctx context.Context) error { return c.request(ctx, nil) }},
 		{"guide.menu.install", func(ctx context.Context) error { return c.install(ctx) }},
-		{"guide.menu.doctor", func(ctx context.Context) error { return c.examine(ctx) }},
+		{"guide.menu.doctor", func(ctx context.Context) error { return c.findOut(ctx) }},
 		{"guide.menu.leave", func(context.Context) error { return terminal.ErrLeft }},
 	}
 	texts := make([]string, len(list))

@@ -2,6 +2,7 @@ package guide
 
 import (
 	"context"
+	"strings"
 
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -84,6 +85,22 @@ func (c *conversation) examine(ctx context.Context) error {
 		return err
 	}
 	return c.show(arguments)
+}
+
+// findOut is `doctor`, and in the end what counts: the tokens that can be used now, or why there is none, which the look tells.
+func (c *conversation) findOut(ctx context.Context) error {
+	if err := c.examine(ctx); err != nil {
+		return err
+	}
+	found, ok, err := c.look(ctx)
+	if err != nil || !ok {
+		return err
+	}
+	lines := []string{c.Text("guide.seen", nil)}
+	for _, t := range found.Tokens {
+		lines = append(lines, "  "+t.title(c.App))
+	}
+	return c.write(strings.Join(lines, "\n"))
 }
 
 // logIn reads the token once more, with its PIN, which the command asks for. A PIN that was wrong was told: whether there is

@@ -23,7 +23,7 @@ func writePage(a *frame.App, target archive.Target, v *reportView) error {
 		summary.Rating = view.RatingBad
 	}
 	summary.Message.Text = a.Text("report.page.counted", messages.Args{"Expires": messages.Own(a.DateOf(v.ExpiryLimit)), "Silent": messages.Own(a.DateOf(v.SilentSince))})
-	page := view.Page{Title: a.Text("report.page.title", nil)}
+	page := view.Page{Title: a.Text("report.page.title", nil), Detail: a.Text("report.detail", nil)}
 	for _, part := range v.lists() {
 		title := a.Text("report.part."+part.id, messages.Args{"Count": messages.Number(len(part.rows))})
 		summary.Ratings = append(summary.Ratings, view.PageRating{Rating: ratings[part.id], Count: len(part.rows), Text: a.Text("report.rating."+part.id, nil)})

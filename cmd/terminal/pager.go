@@ -71,10 +71,13 @@ func (p *Pager) Show() error {
 		_, err = p.Out.Write(p.held)
 	}
 	if err != nil {
-		return fmt.Errorf("write the result: %w", err)
+		return fmt.Errorf("%w: %w", ErrWrite, err)
 	}
 	return nil
 }
+
+// ErrWrite means that what a command tells could not be written: the disk is full, or the reader went away.
+var ErrWrite = errors.New("write the result")
 
 // notFound is the shell's exit code where there is no such program.
 const notFound = 127

@@ -30,6 +30,7 @@ type Page struct {
 	Lang, Made string
 	Labels     pageLabels
 	Contents   []PageItem // what there is, where it is too much to be seen at once
+	Detail     string     // the heading of the second part, where it is not for support alone
 }
 
 // PageSummary is the first screen: the light, three sentences, and a message for whoever can help.
