@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -165,5 +166,8 @@ func TestLargeFilesAreNotRead(t *testing.T) {
 	defer file.Close()
 	if _, err := digestOf(file, 1<<20); !errors.Is(err, errTooLarge) {
 		t.Errorf("digestOf: %v", err)
+	}
+	if at, err := file.Seek(0, io.SeekCurrent); err != nil || at != 0 {
+		t.Errorf("%d bytes were read (%v)", at, err)
 	}
 }
