@@ -30,8 +30,10 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(unsigned char *data, size_t size) 
 
 // startsProgram is p11bridge for the scripts. Other programs load SoftHSM2 itself, so that its name becomes the module's here. Where
 // somebody sits at a terminal, the program gets wine's console there.
+// wine finds its server below TMPDIR, which each script has for itself: it is that of the test here, or each would start Windows anew.
 const startsProgram = `#!/bin/bash
 softhsm=%s module=%s here=%s
+export TMPDIR=%s
 [[ ${P11BRIDGE_MODULE:-} != "$softhsm" ]] || export P11BRIDGE_MODULE=$module
 set -- "$here/p11bridge.exe" "${@//"$softhsm"/$module}"
 { : < /dev/tty; } 2> /dev/null || exec wine "$@"
@@ -116,7 +118,7 @@ func (w *wine) build() error {
 	if err := os.WriteFile(source, []byte(randomLibrary), 0o600); err != nil {
 		return err
 	}
-	script := fmt.Sprintf(startsProgram, module.Path, w.module, w.directory)
+	script := fmt.Sprintf(startsProgram, module.Path, w.module, w.directory, os.TempDir())
 	if err := os.WriteFile(filepath.Join(w.directory, "p11bridge"), []byte(script), 0o700); err != nil {
 		return err
 	}

@@ -34,13 +34,13 @@ func TestWindowsShares(t *testing.T) {
 		log := filepath.Join(t.TempDir(), "log")
 		holder := w.command(filepath.Join(w.directory, "p11bridge"), append(all(shard...), "--timeout", "10m", "--module", w.faulty)...)
 		holder.Dir = files
-		holder.Env = append(append(holder.Env, environment...), "P11FAULT=log,hang:C_WrapKey@3", "P11FAULT_LOG="+log)
+		holder.Env = append(append(holder.Env, environment...), "P11FAULT=log,hang-after:C_WrapKey", "P11FAULT_LOG="+log)
 		if err := holder.Start(); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the worker is in the middle", func() error {
-			if text, err := os.ReadFile(log); err != nil || strings.Count(string(text), "C_WrapKey") < 3 {
-				return fmt.Errorf("%d calls of C_WrapKey: %w", strings.Count(string(text), "C_WrapKey"), err)
+			if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "C_WrapKey") {
+				return fmt.Errorf("C_WrapKey was not called: %w", err)
 			}
 			return nil
 		})
@@ -58,14 +58,18 @@ func TestWindowsShares(t *testing.T) {
 			t.Errorf("%q: exit code %d, and it was to be busy: %v\n%s%s", shard, code, busy, stdout, stderr)
 		}
 	}
-	free := held("--shard", "1/2")
-	try(true, "--shard", "1/2")
-	try(true, "--shard", "1/3")
+	mine, overlapping, other := "1/2", "1/3", "2/2"
+	if strings.Contains(p.linux(t, 0, all("--shard", mine, "--dry-run")...), `"exported": 0`) { // the keys are new, and by chance all in one half
+		mine, overlapping, other = "2/2", "3/3", "1/2"
+	}
+	free := held("--shard", mine)
+	try(true, "--shard", mine)
+	try(true, "--shard", overlapping)
 	try(true)
-	try(false, "--shard", "2/2")
+	try(false, "--shard", other)
 	free()
 	eventually(t, "Windows has ended what the worker held", func() error {
-		if stdout, _, code := w.run(t, files, environment, all("--shard", "1/2")...); code != 0 {
+		if stdout, _, code := w.run(t, files, environment, all("--shard", mine)...); code != 0 {
 			return fmt.Errorf("exit code %d: %s", code, stdout)
 		}
 		return nil
@@ -75,7 +79,7 @@ func TestWindowsShares(t *testing.T) {
 	}
 	free = held()
 	try(true)
-	try(true, "--shard", "1/2")
+	try(true, "--shard", mine)
 	free()
 	eventually(t, "the directory is free", func() error {
 		if stdout, _, code := w.run(t, files, environment, all()...); code != 0 {
