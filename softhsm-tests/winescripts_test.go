@@ -49,6 +49,7 @@ var leftToLinux = map[string]string{
 	"export_all_shards_long": sourcesOfLinux,
 	"export_all_usage":       modesOfLinux,
 	"export_faults":          sourcesOfLinux,
+	"export_full":            mountsLinux,
 	"export_readonly":        mountsLinux,
 	"export_secrets":         linksOfLinux,
 	"export_sources":         sourcesOfLinux,
