@@ -118,7 +118,7 @@ var hostileRows = []hostileRow{
 	{"another:0x181", "status", 0, nil}, {"longer:0x181", "status", 0, nil}, {"shorter:0x181", "status", 0, nil},
 	{"another:0x11", "export wrap EC", 0, nil}, {"longer:0x11", "export wrap EC", 0, nil},
 	{"shorter:0x102", "export wrap EC", 0, nil},
-	{"changing:0x3", "export wrap EC", 1, []string{"No object on the token has the name"}},
+	{"changing:0x3", "export wrap EC", 0, []string{"is taken"}}, // by its certificate's CN, which is the name that was typed
 	{"another:0x3", "status", 0, nil}, // the certificates tell the keys apart
 	{"changing:0x162", "status", 0, nil},
 	{"shorter:0x162", "status", 1, []string{"could not be read"}},
