@@ -30,13 +30,15 @@ func describeRefusal(a *frame.App, r *refusal) frame.Failure {
 }
 
 func nextAfter(a *frame.App, o *exportOptions, r bridge.ExportRequest, refused verdict.Verdict) []string {
-	for _, identity := range view.TokenOf(r.Inventory, new(token.Selector).Of(r.Identity), a.Now()).Identities {
-		identity.Verdict = view.VerdictOf(refused)
-		name := identity.Typed
-		if token.IsURI(o.object) { // which may have named the token, too
-			name = identity.URI
-		}
-		return view.NextCommands{Given: a.ForNext(), Generates: token.GeneratesAny(r.Inventory.Mechanisms)}.Of(identity, name)
+	shown := view.TokenOf(r.Inventory, new(token.Selector).Of(r.Identity), a.Now()).Identities
+	if len(shown) == 0 {
+		return nil
 	}
-	return nil
+	identity := shown[0]
+	identity.Verdict = view.VerdictOf(refused)
+	name := identity.Typed
+	if token.IsURI(o.object) { // which may have named the token, too
+		name = identity.URI
+	}
+	return view.NextCommands{Given: a.ForNext(), Generates: token.GeneratesAny(r.Inventory.Mechanisms)}.Of(identity, name)
 }
