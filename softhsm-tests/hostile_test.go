@@ -119,7 +119,7 @@ var hostileRows = []hostileRow{
 	{"another:0x11", "export wrap EC", 0, nil}, {"longer:0x11", "export wrap EC", 0, nil},
 	{"shorter:0x102", "export wrap EC", 0, nil},
 	{"changing:0x3", "export wrap EC", 0, []string{"is taken"}}, // by its certificate's CN, which is the name that was typed
-	{"another:0x3", "status", 0, nil}, // the certificates tell the keys apart
+	{"another:0x3", "status", 0, nil},                           // the certificates tell the keys apart
 	{"changing:0x162", "status", 0, nil},
 	{"shorter:0x162", "status", 1, []string{"could not be read"}},
 	{"shorter:0x162", "export wrap EC", 1, []string{"C_GetAttributeValue", "CKA_EXTRACTABLE"}},
