@@ -24,11 +24,11 @@ func (v *VerifyResult) Against(ctx context.Context, session *token.Session, iden
 	}
 	key, public := identity.PrivateKey, v.Certificate.PublicKey
 	err := session.Holds(ctx, key, public)
-	told, known := token.PublicKeyOf(key)
+	stated, known := token.PublicKeyOf(key)
 	switch {
 	case err == nil:
 		v.ShownBy = token.LinkedBySignature
-	case known && told.Equal(public) && errors.As(err, new(*token.CannotShowError)):
+	case known && stated.Equal(public) && errors.As(err, new(*token.CannotShowError)):
 		v.ShownBy = token.LinkedByPublicKey
 	case !errors.Is(err, token.ErrOtherKey):
 		return err

@@ -26,11 +26,11 @@ func TestErasingIsShared(t *testing.T) {
 			if n := at.Add(1); n > workers {
 				t.Errorf("%d work at once", n)
 			}
-			before := erasings.Load()
+			earlier := erasings.Load()
 			time.Sleep(50 * time.Microsecond) // the work, with which others may overlap
 			at.Add(-1)
 			turn.wait()
-			if erasings.Load() <= before {
+			if erasings.Load() <= earlier {
 				t.Error("a file goes on before it was erased")
 			}
 			named.Add(1)

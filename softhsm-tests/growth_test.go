@@ -224,9 +224,9 @@ func lineOf(t *testing.T, path, text string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after, found := strings.Cut(string(file), text)
+	earlier, after, found := strings.Cut(string(file), text)
 	if !found || strings.Contains(after, text) {
 		t.Fatalf("%s has %q not once", path, text)
 	}
-	return strings.Count(before, "\n") + 1
+	return strings.Count(earlier, "\n") + 1
 }

@@ -53,7 +53,7 @@ func TestWindowsHostile(t *testing.T) {
 	linux := hostileModule(t)
 	for _, mode := range sampled(t, 12, hostileModes) {
 		t.Run(mode, func(t *testing.T) {
-			told := func(program, module, real string) (code int, document struct{ Code, Schema string }) {
+			stated := func(program, module, real string) (code int, document struct{ Code, Schema string }) {
 				target := filepath.Join(t.TempDir(), "copy.pfx")
 				command := exec.Command(program, "export", "alice", "-o", target, "--json", "--timeout", "2m", "--iterations", "1000",
 					"--module", module, "--pin-source", p.pin, "--password-source", p.password)
@@ -71,8 +71,8 @@ func TestWindowsHostile(t *testing.T) {
 				}
 				return command.ProcessState.ExitCode(), document
 			}
-			code, document := told(filepath.Join(w.directory, "p11bridge"), w.hostile, w.module)
-			if wanted, want := told("p11bridge", linux, softHSM(t)); code != wanted || document != want {
+			code, document := stated(filepath.Join(w.directory, "p11bridge"), w.hostile, w.module)
+			if wanted, want := stated("p11bridge", linux, softHSM(t)); code != wanted || document != want {
 				t.Errorf("exit code %d, %v on Windows; exit code %d, %v on Linux", code, document, wanted, want)
 			}
 		})

@@ -54,7 +54,7 @@ func TestWindowsShares(t *testing.T) {
 	try := func(busy bool, shard ...string) {
 		t.Helper()
 		stdout, stderr, code := w.run(t, files, environment, all(shard...)...)
-		if told := code == 1 && strings.Contains(stdout, "directory-busy"); told != busy || !busy && code != 0 {
+		if stated := code == 1 && strings.Contains(stdout, "directory-busy"); stated != busy || !busy && code != 0 {
 			t.Errorf("%q: exit code %d, and it was to be busy: %v\n%s%s", shard, code, busy, stdout, stderr)
 		}
 	}

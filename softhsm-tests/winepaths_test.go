@@ -142,7 +142,7 @@ func (p *windowsPlace) filesProgram(t *testing.T) string {
 // TestWindowsFileInUse has the file open in another program, which lets nobody else have it.
 func TestWindowsFileInUse(t *testing.T) {
 	p := newWindowsPlace(t)
-	before, err := os.ReadFile(filepath.Join(p.files, "dave.pfx"))
+	earlier, err := os.ReadFile(filepath.Join(p.files, "dave.pfx"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestWindowsFileInUse(t *testing.T) {
 		t.Error(err)
 	}
 	p.left(t, p.files, "dave.pfx")
-	if after, err := os.ReadFile(filepath.Join(p.files, "dave.pfx")); err != nil || string(after) != string(before) {
+	if after, err := os.ReadFile(filepath.Join(p.files, "dave.pfx")); err != nil || string(after) != string(earlier) {
 		t.Errorf("the file changed: %v", err)
 	}
 	p.says(t, 0, "valid copy", "export", "dave", "-o", "dave.pfx", "--force", "--iterations", "1000")

@@ -28,27 +28,27 @@ type Attributes struct{ packed []byte }
 func AttributesOf(answers map[Attribute]Answer) Attributes {
 	var a gathered
 	for _, attribute := range slices.Sorted(maps.Keys(answers)) {
-		a = append(a, told{attribute, answers[attribute]})
+		a = append(a, namedAnswer{attribute, answers[attribute]})
 	}
 	return a.attributes()
 }
 
-// told is one attribute with its answer.
-type told struct {
+// namedAnswer is one attribute with its answer.
+type namedAnswer struct {
 	attribute Attribute
 	answer    Answer
 }
 
 // gathered are an object's answers while they are gathered, each attribute once.
-type gathered []told
+type gathered []namedAnswer
 
 func (a gathered) has(attribute Attribute) bool {
-	return slices.ContainsFunc(a, func(t told) bool { return t.attribute == attribute })
+	return slices.ContainsFunc(a, func(t namedAnswer) bool { return t.attribute == attribute })
 }
 
 // attributes packs the answers.
 func (a gathered) attributes() Attributes {
-	slices.SortFunc(a, func(x, y told) int {
+	slices.SortFunc(a, func(x, y namedAnswer) int {
 		if x.attribute < y.attribute {
 			return -1
 		}
@@ -65,7 +65,7 @@ func (a gathered) attributes() Attributes {
 	return Attributes{packed}
 }
 
-func (t told) pack(to []byte) []byte {
+func (t namedAnswer) pack(to []byte) []byte {
 	to = binary.AppendUvarint(to, uint64(t.attribute))
 	to = binary.AppendUvarint(to, uint64(t.answer.Code))
 	if t.answer.Code != CKROK {
@@ -74,20 +74,20 @@ func (t told) pack(to []byte) []byte {
 	return append(binary.AppendUvarint(to, uint64(len(t.answer.Value))), t.answer.Value...)
 }
 
-func (t told) packedSize() int {
+func (t namedAnswer) packedSize() int {
 	var numbers [3 * binary.MaxVarintLen64]byte
-	head := told{t.attribute, Answer{Code: t.answer.Code}}.pack(numbers[:0])
+	opened := namedAnswer{t.attribute, Answer{Code: t.answer.Code}}.pack(numbers[:0])
 	if t.answer.Code != CKROK {
-		return len(head)
+		return len(opened)
 	}
-	return len(binary.AppendUvarint(head, uint64(len(t.answer.Value)))) + len(t.answer.Value)
+	return len(binary.AppendUvarint(opened, uint64(len(t.answer.Value)))) + len(t.answer.Value)
 }
 
 // All gives every attribute with its answer, in the order of their types.
 func (as Attributes) All() iter.Seq2[Attribute, Answer] {
 	return func(yield func(Attribute, Answer) bool) {
 		for rest := as.packed; len(rest) > 0; {
-			var t told
+			var t namedAnswer
 			if t, rest = unpack(rest); !yield(t.attribute, t.answer) {
 				return
 			}
@@ -96,7 +96,7 @@ func (as Attributes) All() iter.Seq2[Attribute, Answer] {
 }
 
 // unpack takes the first answer off what pack has written.
-func unpack(packed []byte) (t told, rest []byte) {
+func unpack(packed []byte) (t namedAnswer, rest []byte) {
 	number := func() uint64 {
 		n, size := binary.Uvarint(packed)
 		packed = packed[size:]
@@ -123,7 +123,7 @@ func (as Attributes) Len() int {
 // Answer gives what the token said of an attribute. It is false where it was not asked.
 func (as Attributes) Answer(a Attribute) (Answer, bool) {
 	for rest := as.packed; len(rest) > 0; {
-		var t told
+		var t namedAnswer
 		if t, rest = unpack(rest); t.attribute == a {
 			return t.answer, true
 		}
@@ -133,7 +133,7 @@ func (as Attributes) Answer(a Attribute) (Answer, bool) {
 
 // Set puts an answer in the place of the one that is there, if there is one.
 func (as *Attributes) Set(a Attribute, answer Answer) {
-	*as = append(as.without(a), told{a, answer}).attributes()
+	*as = append(as.without(a), namedAnswer{a, answer}).attributes()
 }
 
 // Delete takes an answer away.
@@ -144,7 +144,7 @@ func (as Attributes) without(left Attribute) gathered {
 	var others gathered
 	for a, answer := range as.All() {
 		if a != left {
-			others = append(others, told{a, answer})
+			others = append(others, namedAnswer{a, answer})
 		}
 	}
 	return others

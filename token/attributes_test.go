@@ -16,7 +16,7 @@ func TestAttributes(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		want, got := map[Attribute]Answer{}, Attributes{}
-		before, copied := map[Attribute]Answer{}, Attributes{}
+		earlier, copied := map[Attribute]Answer{}, Attributes{}
 		for range rapid.IntRange(0, 12).Draw(t, "steps") {
 			a := attribute.Draw(t, "attribute")
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
@@ -24,7 +24,7 @@ func TestAttributes(t *testing.T) {
 				delete(want, a)
 				got.Delete(a)
 			case 1:
-				before, copied = maps.Clone(want), got
+				earlier, copied = maps.Clone(want), got
 			case 2:
 				want[a] = Answer{Code: CKR(rapid.Uint64Min(1).Draw(t, "code"))}
 				got.Set(a, want[a])
@@ -33,7 +33,7 @@ func TestAttributes(t *testing.T) {
 				got.Set(a, want[a])
 			}
 			checkAttributes(t, got, want)
-			checkAttributes(t, copied, before)
+			checkAttributes(t, copied, earlier)
 			checkAttributes(t, AttributesOf(want), want)
 		}
 	})

@@ -23,14 +23,14 @@ type otherName struct {
 }
 
 // The words that other programs put before a name, and those of ours that are typed without "pkcs11:".
-var beforeName = []string{
+var earlierName = []string{
 	"sha256 fingerprint=", "sha1 fingerprint=", "sha-256:", "sha-1:", "sha1:", "sha1=", "sha256=", "thumbprint:", "thumbprint=",
 	"serial:", "serial=", "label:", "label=", "object:", "object=", "nickname:", "nickname=", "id:", "id=", "subject:", "subject=", "email:", "email=", "mailto:",
 }
 
 func readOtherName(typed string) otherName {
 	n := otherName{text: strings.TrimSpace(typed)}
-	for _, word := range beforeName {
+	for _, word := range earlierName {
 		if len(n.text) > len(word) && strings.EqualFold(n.text[:len(word)], word) {
 			n.text = strings.TrimSpace(n.text[len(word):])
 			break

@@ -119,7 +119,7 @@ func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
 				return answer, err
 			}
 		}
-		answers = append(answers, told{a, answer})
+		answers = append(answers, namedAnswer{a, answer})
 		return answer, nil
 	}
 	k := kind{class: unknownClass}

@@ -119,7 +119,7 @@ func (r *Redaction) RedactObject(o *Object) error {
 		if answer.Code == CKROK {
 			answer.Value = r.attribute(a, answer.Value)
 		}
-		replaced = append(replaced, told{a, answer})
+		replaced = append(replaced, namedAnswer{a, answer})
 	}
 	o.Attributes = replaced.attributes()
 	var err error

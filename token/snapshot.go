@@ -16,9 +16,9 @@ import (
 
 // WithoutObjects gives a copy of the inventory that has no objects: the head of a snapshot, whose objects come one by one.
 func (inventory *Inventory) WithoutObjects() *Inventory {
-	head := *inventory
-	head.linker, head.Objects = nil, nil
-	return &head
+	opened := *inventory
+	opened.linker, opened.Objects = nil, nil
+	return &opened
 }
 
 // Snapshot gives a copy of the object that may leave the machine. The value of a certificate is left out, since what was read in it
@@ -59,7 +59,7 @@ func (as *Attributes) UnmarshalJSON(text []byte) error {
 		if err != nil {
 			return err
 		}
-		answers = append(answers, told{a, answer})
+		answers = append(answers, namedAnswer{a, answer})
 	}
 	*as = answers.attributes()
 	return nil

@@ -59,8 +59,8 @@ func TestStream(t *testing.T) {
 func TestStreamBoundsMemory(t *testing.T) {
 	const limit, size = 8 << 20, 256 << 20
 	in := io.MultiReader(strings.NewReader(`{"a":"`), io.LimitReader(letters{}, size), strings.NewReader("\"}\n{}"))
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
+	var earlier, after runtime.MemStats
+	runtime.ReadMemStats(&earlier)
 	documents := newStream(in, limit)
 	if _, problem, err := documents.next(t.Context()); err != nil || problem != faultTooLarge {
 		t.Fatalf("%q, %v", problem, err)
@@ -69,7 +69,7 @@ func TestStreamBoundsMemory(t *testing.T) {
 		t.Fatalf("behind it: %q, %q, %v", document, problem, err)
 	}
 	runtime.ReadMemStats(&after)
-	if taken := after.TotalAlloc - before.TotalAlloc; taken > limit+4*chunkSize {
+	if taken := after.TotalAlloc - earlier.TotalAlloc; taken > limit+4*chunkSize {
 		t.Errorf("%d bytes were taken", taken)
 	}
 }

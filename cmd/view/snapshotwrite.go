@@ -17,12 +17,12 @@ const jsonIndent = "  "
 // The error is a *SnapshotError where the document is larger than one that is read.
 func (s *Snapshot) Write(path string, out io.Writer, redaction *token.Redaction) error {
 	w := &snapshotWriter{path: path, out: out, redaction: redaction}
-	head := *s
-	head.Tokens = nil
+	opened := *s
+	opened.Tokens = nil
 	if redaction != nil {
-		head.Redacted, head.Redaction = true, redaction.Note()
+		opened.Redacted, opened.Redaction = true, redaction.Note()
 	}
-	w.around(head, "tokens", "", func(indent string) {
+	w.around(opened, "tokens", "", func(indent string) {
 		for i, inventory := range s.Tokens {
 			w.separate(i, indent)
 			w.inventory(inventory, indent)
@@ -43,11 +43,11 @@ type snapshotWriter struct {
 }
 
 func (w *snapshotWriter) inventory(inventory *token.Inventory, indent string) {
-	head := inventory.WithoutObjects()
+	opened := inventory.WithoutObjects()
 	if w.redaction != nil {
-		w.note(w.redaction.Redact(head))
+		w.note(w.redaction.Redact(opened))
 	}
-	w.around(head, "objects", indent, func(indent string) {
+	w.around(opened, "objects", indent, func(indent string) {
 		for i, o := range inventory.Objects {
 			if w.err != nil {
 				return
@@ -71,11 +71,11 @@ func (w *snapshotWriter) object(o *token.Object, indent string) {
 func (w *snapshotWriter) around(document any, member, indent string, list func(indent string)) {
 	inner := indent + jsonIndent
 	name := fmt.Sprintf("\n%s%q: ", inner, member) // no text in a document has a line end
-	before, after, found := bytes.Cut(w.encoded(document, indent), []byte(name+"null"))
+	earlier, after, found := bytes.Cut(w.encoded(document, indent), []byte(name+"null"))
 	if !found {
 		w.note(fmt.Errorf("encode the snapshot: no %s", member))
 	}
-	w.text(append(before, name+"["...))
+	w.text(append(earlier, name+"["...))
 	list(inner + jsonIndent)
 	w.text(after)
 }
