@@ -52,3 +52,11 @@ func TestNameIndex(t *testing.T) {
 }
 
 func sameIdentity(a, b Identity) bool { return slices.Equal(a.Objects(), b.Objects()) }
+
+// TestURIWithoutLabel: a URI leaves out what its object has not, where that is enough.
+func TestURIWithoutLabel(t *testing.T) {
+	key := &Object{Class: CKOPrivateKey, Attributes: AttributesOf(map[Attribute]Answer{CKAID: {Value: []byte{1}}})}
+	if got := (&Inventory{Token: Info{Label: "t"}}).URIs([]Identity{{PrivateKey: key}})[0]; got != "pkcs11:token=t;type=private;id=%01" {
+		t.Error(got)
+	}
+}

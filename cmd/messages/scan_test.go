@@ -28,6 +28,17 @@ func TestScan(t *testing.T) {
 	}
 }
 
+// TestScanEscapes: a text ends at a quote behind an even number of backslashes.
+func TestScanEscapes(t *testing.T) {
+	got := map[string]string{}
+	if err := scan([]byte(`{"a": "x\\", "b": ["\"", "]"], "c": "\\\""}`), func(id string, value json.RawMessage) { got[id] = string(value) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := map[string]string{"a": `"x\\"`, "b": `["\"", "]"]`, "c": `"\\\""`}; !maps.Equal(got, want) {
+		t.Errorf("%q and not %q", got, want)
+	}
+}
+
 // FuzzScan: whatever JSON takes as an object with plain ids and with texts, arrays or objects as values is scanned as what it is, and nothing makes scan panic.
 func FuzzScan(f *testing.F) {
 	for _, seed := range []string{`{"a": "b"}`, `{ "a" : ["x\\", "\"]"], "b.c":{"one":"}","other":"{{.N}}\\\""} }`, `{"a":"\\\\"}`, `{"a":"b"`, `{"a" "b"}`, `{"a":1}`, `{"":""}`, `{}`, `"`, `{"a":"b",}`} {
