@@ -165,7 +165,8 @@ func (t tools) share(ctx context.Context, place demo.Place, export []string, wor
 const latencyAim = 1.3
 
 // benchLatency lists a token whose module seems to be far away. Its keys are of P-256, and each is asked for a signature, since it does not
-// tell its public half: four calls that a key of RSA does not cost.
+// tell its public half: four calls that a key of RSA does not cost. A module that is called from one thread makes them one after the other:
+// that row shows what several sessions save, and has no aim.
 func benchLatency(ctx context.Context, t tools) error {
 	module := filepath.Join(t.scratch, "slow.so")
 	if out, err := exec.CommandContext(ctx, "gcc", "-shared", "-fPIC", "-o", module, filepath.Join("softhsm-tests", "testdata", "slow.c")).CombinedOutput(); err != nil {
@@ -177,15 +178,20 @@ func benchLatency(ctx context.Context, t tools) error {
 	}
 	fmt.Println("\nList 100 identities, 10 ms a call")
 	for _, row := range []struct {
-		name string
-		env  []string
-	}{{"p11bridge list", nil}, {"a module for one thread", []string{"P11SLOW_ONE=1"}}} {
+		name  string
+		env   []string
+		aimed bool
+	}{{"p11bridge list", nil, true}, {"a module for one thread", []string{"P11SLOW_ONE=1"}, false}} {
 		env := append([]string{"P11SLOW_MODULE=" + t.library, "P11SLOW_US=10000", "P11SLOW_REPORT=" + filepath.Join(t.scratch, "far.txt")}, row.env...)
 		c, err := t.measure(ctx, place, env, t.list(place, module))
 		if err != nil {
 			return err
 		}
-		fmt.Printf("  %-28s %7.3f s wall   aim ≤ %.1f: %s\n", row.name, c.wall.Seconds(), latencyAim, met(c.wall.Seconds() <= latencyAim))
+		aim := ""
+		if row.aimed {
+			aim = fmt.Sprintf("   aim ≤ %.1f: %s", latencyAim, met(c.wall.Seconds() <= latencyAim))
+		}
+		fmt.Printf("  %-28s %7.3f s wall%s\n", row.name, c.wall.Seconds(), aim)
 	}
 	return nil
 }
