@@ -134,8 +134,8 @@ func (c *Catalog) plainText(id string) (string, bool) {
 	if len(text.json) == 0 || text.json[0] != '"' {
 		return "", false
 	}
-	var plain string
-	if json.Unmarshal(text.json, &plain) != nil || plain == "" {
+	plain := string(text.json[1 : len(text.json)-1]) // scan has found both quotes
+	if strings.Contains(plain, `\`) && json.Unmarshal(text.json, &plain) != nil || plain == "" {
 		return "", false
 	}
 	c.plain[id] = plain

@@ -115,11 +115,10 @@ func ForbidCoreDumps() error {
 	return nil
 }
 
-var runtimeSignal = regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z]+)[: ]`)
-
 // deathSignal names the signal that the child died of. Go's runtime catches a fault in C code, says so and ends with
 // another signal, so its own words come first.
 func deathSignal(state *os.ProcessState, said string) string {
+	runtimeSignal := regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z]+)[: ]`) // here, since every other run does without
 	if match := runtimeSignal.FindStringSubmatch(said); match != nil {
 		return match[1]
 	}
