@@ -40,7 +40,12 @@ func (v Verdict) Has(code Code) bool {
 // Known reports whether it could be found out whether the key can leave: it is not hidden, its object could be read, the token
 // says what decides, and the key is of a kind that is known here. The first reason is the one that the verdict rests on.
 func (v Verdict) Known() bool {
-	return v.Exportable || !v.ListedRefused && !v.first(ObjectUnreadable, KeysHiddenUntilLogin, AttributesNotTold, KeyTypeUnsupported)
+	return v.Exportable || !v.ListedRefused && !v.Has(KeysHiddenUntilLogin) && !v.first(ObjectUnreadable, AttributesNotTold, KeyTypeUnsupported)
+}
+
+// KeyAbsent reports whether there is no private key of which anything could be said, whatever else is said of what is there.
+func (v Verdict) KeyAbsent() bool {
+	return v.Has(CertificateWithoutKey) || v.Has(IssuerCertificate) || v.Has(PublicKeyAlone)
 }
 
 // Unsupported reports whether the token may let the key leave, and that it is of a kind that no file can be made of here.

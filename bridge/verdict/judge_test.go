@@ -249,6 +249,7 @@ var certificateRows = []judgeRow{
 	{"young, and its key is hidden", []*token.Object{tokentest.CertificateOf("a", dated(tokentest.Now.Add(-day), tokentest.Now.Add(day)))}, loggedOut,
 		[]string{`no: keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`}},
 	{"unreadable", []*token.Object{unreadable}, nil, []string{`no: certificate-unreadable {"problem":"no DER"}; certificate-without-key {"logged_in":true}`}},
+	{"unreadable, and its key is hidden", []*token.Object{unreadable}, loggedOut, []string{`no: certificate-unreadable {"problem":"no DER"}; keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`}},
 }
 
 // loneRows are about parts that stand alone.
@@ -351,6 +352,12 @@ func checkVerdict(t *testing.T, v Verdict) {
 	first, _ := Lookup(v.Reasons[0].Code)
 	if v.Exportable != (first.Kind == Permits) || v.Exportable != (v.Method != "") || v.Mechanism != "" && !v.Exportable {
 		t.Errorf("%+v does not agree with its first reason", v)
+	}
+	if v.Has(KeysHiddenUntilLogin) && (v.Known() || v.KeyAbsent()) {
+		t.Errorf("%+v says something of a key that is hidden", v)
+	}
+	if v.KeyAbsent() && v.Exportable {
+		t.Errorf("%+v lets a key leave that is not there", v)
 	}
 	seen := map[Code]bool{}
 	for _, reason := range v.Reasons {

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 
 	"p11bridge/bridge"
@@ -20,10 +21,12 @@ type refusal struct {
 // Unwrap gives the cause.
 func (r *refusal) Unwrap() error { return r.error }
 
-// describeRefusal has the words of the cause, and below them what comes next where the key cannot leave.
+// describeRefusal has the words of the cause, and below them what comes next where the key cannot leave, or is not there.
 func describeRefusal(a *frame.App, r *refusal) frame.Failure {
 	f := a.Describe(r.error)
-	if f.Code == frame.ExitRefused && len(r.next) > 0 {
+	var refused *bridge.RefusedError
+	absent := errors.As(r.error, &refused) && refused.Verdict.KeyAbsent()
+	if (f.Code == frame.ExitRefused || absent) && len(r.next) > 0 {
 		f.More = fmt.Sprintf("%s %s", a.Text("diagnose.next", nil), terminal.Whole(view.CommandLine(r.next[1:])))
 	}
 	return f

@@ -325,13 +325,16 @@ func (a *App) sourceProblem(err error) string {
 	return a.Problem(err)
 }
 
-// describeRefused tells a key that cannot leave from one of which the token did not tell enough, which is the token's failure, from one of a
-// kind that no file can be made of here, and from one whose token refused what it lists: another program, or another day, may bring these out.
+// describeRefused tells a key that cannot leave from one that is not there, from one of which the token did not tell enough, which is
+// the token's failure, from one of a kind that no file can be made of here, and from one whose token refused what it lists: another
+// program, or another day, may bring these out.
 func describeRefused(_ *App, e *bridge.RefusedError) Failure {
 	f := Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
 	switch {
 	case e.Verdict.Has(verdict.ObjectUnreadable):
 		f.ID, f.Code = "error.unreadable", ExitFailed
+	case e.Verdict.KeyAbsent():
+		f.ID, f.Code = "error.key-absent", ExitFailed
 	case e.Verdict.Unsupported():
 		f.ID, f.Code = "error.unsupported-key", ExitPartly
 	case e.Verdict.ListedRefused:
