@@ -94,9 +94,9 @@ func TestRestoredRSAIsCompared(t *testing.T) {
 	}
 }
 
-// TestCertificateIsPlacedOnce has a token that signs only beside the certificate, spoils the key that it unwraps, and will not sign with the
+// TestCertificateStandsOnce has a token that signs only beside the certificate, spoils the key that it unwraps, and will not sign with the
 // next one either: the certificate that was placed for the first proof is not placed again for the second.
-func TestCertificateIsPlacedOnce(t *testing.T) {
+func TestCertificateStandsOnce(t *testing.T) {
 	t.Parallel()
 	r := newRestorable(t, "")
 	file := r.singleRSAFor(t, "alice", x509.KeyUsageDigitalSignature) // else decrypting would be the proof
@@ -110,7 +110,7 @@ func TestCertificateIsPlacedOnce(t *testing.T) {
 	if got.code != 0 || got.document.Method == "unwrap" || !got.document.Verified || strings.Count(trace, "C_Sign CKR_HOST_MEMORY") != 2*ways {
 		t.Fatalf("exit code %d, method %q, verified %v\n%s%s", got.code, got.document.Method, got.document.Verified, got.stderr, trace)
 	}
-	if placed := regexp.MustCompile(`C_CreateObject CKR_OK .* certificate`).FindAllString(trace, -1); len(placed) != 1 {
-		t.Errorf("%d certificates were placed:\n%s", len(placed), trace)
+	if made := regexp.MustCompile(`C_CreateObject CKR_OK .* certificate`).FindAllString(trace, -1); len(made) != 1 {
+		t.Errorf("%d certificates were made:\n%s", len(made), trace)
 	}
 }

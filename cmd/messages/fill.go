@@ -8,16 +8,16 @@ func fill(text string, data map[string]any) (string, bool) {
 	const begins, ends = "{{.", "}}"
 	var filled strings.Builder
 	for {
-		before, action, more := strings.Cut(text, "{{")
+		plain, action, more := strings.Cut(text, "{{")
 		if !more {
 			return filled.String() + text, true
 		}
 		name, after, whole := strings.Cut(strings.TrimPrefix(action, "."), ends)
 		value, given := data[name].(string)
-		if !whole || !given || !strings.HasPrefix(text[len(before):], begins) {
+		if !whole || !given || !strings.HasPrefix(text[len(plain):], begins) {
 			return "", false
 		}
-		filled.WriteString(before + value)
+		filled.WriteString(plain + value)
 		text = after
 	}
 }
