@@ -17,6 +17,7 @@ type carriedKey struct {
 	mechanism string
 	key       *pki.PrivateKey // nil where the token shrouded it
 	shrouded  []byte          // DER EncryptedPrivateKeyInfo
+	derived   *pfx.Derived    // for the certificates beside it
 }
 
 func (c *carriedKey) pkcs8() []byte {
@@ -30,6 +31,7 @@ func (c *carriedKey) wipe() {
 	if c.key != nil {
 		c.key.Wipe()
 	}
+	c.derived.Wipe()
 }
 
 // methodFailure is a method that the token will not do. It says nothing against the next one.
@@ -175,23 +177,25 @@ func (r ExportRequest) carryShrouded(ctx context.Context) (*carriedKey, error) {
 	if iterations == 0 {
 		iterations = pfx.DefaultIterations
 	}
-	random := make([]byte, 32)
+	random := make([]byte, 48)
 	if _, err := io.ReadFull(r.Random, random); err != nil {
 		return nil, fmt.Errorf("make a salt: %w", err)
 	}
-	salt, iv := random[:16], random[16:]
-	kek, err := pfx.ShroudKey(ctx, r.Password.Bytes(), salt, iterations)
+	salt, iv, forCertificates := random[:16], random[16:32], random[32:]
+	kek, derived, err := pfx.ShroudKeys(ctx, r.Password.Bytes(), [2][]byte{salt, forCertificates}, iterations)
 	if err != nil {
 		return nil, fmt.Errorf("make the PFX: %w", err)
 	}
 	defer clear(kek)
+	carried := &carriedKey{mechanism: token.CKMAESCBCPad.String(), derived: derived}
 	ciphertext, err := r.Session.Shroud(r.Identity.PrivateKey, kek, iv)
 	if err != nil {
+		carried.wipe()
 		return nil, r.notCarried(verdict.MethodShroud, err)
 	}
-	bag, err := pfx.AssembleShrouded(salt, iterations, iv, ciphertext)
-	if err != nil {
+	if carried.shrouded, err = pfx.AssembleShrouded(salt, iterations, iv, ciphertext); err != nil {
+		carried.wipe()
 		return nil, &token.AnswerError{Function: "C_WrapKey", Err: err}
 	}
-	return &carriedKey{mechanism: token.CKMAESCBCPad.String(), shrouded: bag}, nil
+	return carried, nil
 }

@@ -270,7 +270,7 @@ func (r ExportRequest) encode(ctx context.Context, c *carriedKey, result *Export
 	for _, above := range chain {
 		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: above.Raw, FriendlyName: plainName(r.shared.labels[above.SHA256()])})
 	}
-	file, err := pfx.Encode(ctx, r.Random, contents, r.Password.Bytes(), pfx.Options{Profile: r.Profile, Iterations: r.Iterations})
+	file, err := pfx.Encode(ctx, r.Random, contents, r.Password.Bytes(), pfx.Options{Profile: r.Profile, Iterations: r.Iterations, Certificates: c.derived})
 	if err != nil {
 		return nil, fmt.Errorf("make the PFX: %w", err)
 	}

@@ -38,7 +38,7 @@ func TestDecodeTriesWhatIsNeverWritten(t *testing.T) {
 		if !errors.Is(err, ErrPassword) {
 			t.Errorf("%s: %v", profile, err)
 		}
-		if _, err := Encode(context.Background(), seeded(1), contents, []byte("🔑"), Options{profile, 1}); !errors.Is(err, ErrPasswordNotBMP) {
+		if _, err := Encode(context.Background(), seeded(1), contents, []byte("🔑"), Options{Profile: profile, Iterations: 1}); !errors.Is(err, ErrPasswordNotBMP) {
 			t.Errorf("%s was written: %v", profile, err)
 		}
 	}
@@ -69,7 +69,7 @@ func TestDecodeOfATruncatedFile(t *testing.T) {
 func TestDecodeOfAnAlteredFile(t *testing.T) {
 	for _, profile := range knownProfiles {
 		contents := newIdentity(t, "P-256").contents("name")
-		file, err := Encode(context.Background(), seeded(3), contents, []byte("test"), Options{profile, 3})
+		file, err := Encode(context.Background(), seeded(3), contents, []byte("test"), Options{Profile: profile, Iterations: 3})
 		must(t, err)
 		accepted := 0
 		for i := range file {

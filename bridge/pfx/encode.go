@@ -21,6 +21,9 @@ type Options struct {
 	Profile Profile
 	// Iterations is the count of every derivation; 0 stands for the default of the profile.
 	Iterations int
+	// Certificates is the key for the certificates, of the same password, where it was derived before. It is used where it has the same
+	// iteration count and the profile is not Legacy. It may be nil, and stays the caller's.
+	Certificates *Derived
 }
 
 // Encode writes a PFX file in DER: RFC 7292 with password privacy and password integrity. The AuthenticatedSafe has an
@@ -96,7 +99,7 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 // beginAll starts the derivations for the certificates and for every key that is in clear, in this order.
 func (r *recipe) beginAll(d *derivations, contents Contents) (certificates sealing, keys []sealing, err error) {
 	if len(contents.Certificates) > 0 {
-		if certificates, err = r.begin(d); err != nil {
+		if certificates, err = r.beginCertificates(d); err != nil {
 			return certificates, nil, err
 		}
 	}

@@ -66,14 +66,14 @@ func TestEncodeUsesNoOtherRandomness(t *testing.T) {
 	for _, profile := range knownProfiles {
 		var files [][]byte
 		for range 2 {
-			file, err := Encode(context.Background(), seeded(1), contents, []byte("test"), Options{profile, 1})
+			file, err := Encode(context.Background(), seeded(1), contents, []byte("test"), Options{Profile: profile, Iterations: 1})
 			must(t, err)
 			files = append(files, file)
 		}
 		if !bytes.Equal(files[0], files[1]) {
 			t.Errorf("%s: two files from the same random numbers differ", profile)
 		}
-		other, err := Encode(context.Background(), seeded(2), contents, []byte("test"), Options{profile, 1})
+		other, err := Encode(context.Background(), seeded(2), contents, []byte("test"), Options{Profile: profile, Iterations: 1})
 		must(t, err)
 		if bytes.Equal(files[0], other) {
 			t.Errorf("%s: two files from different random numbers are the same", profile)
@@ -98,7 +98,7 @@ func TestEncodeRefuses(t *testing.T) {
 	}{
 		{"nothing", Contents{}, "test", Options{}, ErrNothingToEncode},
 		{"no BMP", good, "🔑", Options{Iterations: 1}, ErrPasswordNotBMP},
-		{"no BMP with PBMAC1", good, "🔑", Options{PBMAC1, 1}, ErrPasswordNotBMP},
+		{"no BMP with PBMAC1", good, "🔑", Options{Profile: PBMAC1, Iterations: 1}, ErrPasswordNotBMP},
 		{"no UTF-8", good, "\xff", Options{Iterations: 1}, ErrPasswordNotUTF8},
 		{"profile", good, "test", Options{Profile: "best"}, ErrProfile},
 		{"other", good, "test", Options{Profile: Other}, ErrProfile},
@@ -146,7 +146,7 @@ func sequence(length int) []byte {
 func TestEncodeFailsWithoutRandomness(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
 	for available := range 5 * 16 {
-		_, err := Encode(context.Background(), bytes.NewReader(make([]byte, available)), contents, []byte("test"), Options{Modern, 1})
+		_, err := Encode(context.Background(), bytes.NewReader(make([]byte, available)), contents, []byte("test"), Options{Profile: Modern, Iterations: 1})
 		if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 			t.Errorf("%d random bytes: %v", available, err)
 		}
@@ -157,7 +157,7 @@ func TestEncodeEndsWithItsContext(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
 	for _, profile := range knownProfiles {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
-		_, err := Encode(ctx, rand.Reader, contents, []byte("test"), Options{profile, 500_000})
+		_, err := Encode(ctx, rand.Reader, contents, []byte("test"), Options{Profile: profile, Iterations: 500_000})
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", profile, err)

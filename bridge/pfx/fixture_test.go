@@ -110,7 +110,7 @@ const testIterations = 100
 
 func encode(t testing.TB, contents Contents, password string, profile Profile) []byte {
 	t.Helper()
-	file, err := Encode(context.Background(), rand.Reader, contents, []byte(password), Options{profile, testIterations})
+	file, err := Encode(context.Background(), rand.Reader, contents, []byte(password), Options{Profile: profile, Iterations: testIterations})
 	must(t, err)
 	return file
 }

@@ -111,7 +111,7 @@ func FuzzDecode(f *testing.F) {
 		if secret, err := newPassword(password); err != nil || secret.notBMP {
 			return
 		}
-		again, err := Encode(context.Background(), seeded(0), *contents, password, Options{PBMAC1, 1})
+		again, err := Encode(context.Background(), seeded(0), *contents, password, Options{Profile: PBMAC1, Iterations: 1})
 		must(t, err)
 		twice, err := Decode(context.Background(), again, password, options)
 		must(t, err)

@@ -205,7 +205,7 @@ func checkReturned(t *testing.T, got *Contents, id identity, name string) {
 func TestNSSReadsMoreIterationsThanItWritesLong(t *testing.T) {
 	dir := t.TempDir()
 	contents := newIdentity(t, "P-256").contents("name")
-	file, err := Encode(context.Background(), seeded(1), contents, []byte("test"), Options{Modern, DefaultIterations + 1})
+	file, err := Encode(context.Background(), seeded(1), contents, []byte("test"), Options{Profile: Modern, Iterations: DefaultIterations + 1})
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "in.p12"), file, 0o600))
 	must(t, throughNSS(t, dir, "test", "name"))

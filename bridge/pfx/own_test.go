@@ -17,7 +17,7 @@ func TestOwnFilesStayReadable(t *testing.T) {
 	contents := decode(t, source.read(t), source.password())
 	for i, profile := range knownProfiles {
 		path := filepath.Join("testdata", "own", string(profile)+".p12")
-		file, err := Encode(context.Background(), seeded(byte(i)), *contents, []byte("test"), Options{profile, testIterations})
+		file, err := Encode(context.Background(), seeded(byte(i)), *contents, []byte("test"), Options{Profile: profile, Iterations: testIterations})
 		must(t, err)
 		if *writeOwn {
 			must(t, os.WriteFile(path, file, 0o644))

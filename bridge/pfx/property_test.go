@@ -93,7 +93,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 			t.Skip("nothing to encode")
 		}
 		password := []byte(bmpPassword().Draw(t, "password"))
-		options := Options{rapid.SampledFrom(knownProfiles).Draw(t, "profile"), rapid.IntRange(1, 20).Draw(t, "iterations")}
+		options := Options{Profile: rapid.SampledFrom(knownProfiles).Draw(t, "profile"), Iterations: rapid.IntRange(1, 20).Draw(t, "iterations")}
 		random := seeded(rapid.Byte().Draw(t, "seed"))
 		file, err := Encode(context.Background(), random, contents, password, options)
 		if err != nil {

@@ -10,13 +10,14 @@ import (
 
 // recipe makes the schemes of one profile.
 type recipe struct {
-	rand       io.Reader
-	profile    Profile
-	iterations int
+	rand         io.Reader
+	profile      Profile
+	iterations   int
+	certificates *Derived // nil where nothing was derived before
 }
 
 func newRecipe(rand io.Reader, options Options) (*recipe, error) {
-	r := &recipe{rand: rand, profile: options.Profile, iterations: options.Iterations}
+	r := &recipe{rand: rand, profile: options.Profile, iterations: options.Iterations, certificates: options.Certificates}
 	if r.profile == "" {
 		r.profile = Modern
 	}
@@ -38,6 +39,19 @@ func (r *recipe) random(size int) ([]byte, error) {
 		return nil, fmt.Errorf("pfx: random numbers: %w", err)
 	}
 	return random, nil
+}
+
+// beginCertificates is begin for the certificates, whose key may have been derived before.
+func (r *recipe) beginCertificates(d *derivations) (sealing, error) {
+	known := r.certificates
+	if known == nil || r.profile == Legacy || known.iterations != r.iterations {
+		return r.begin(d)
+	}
+	iv, err := r.random(ivSize)
+	if err != nil {
+		return sealing{}, err
+	}
+	return sealing{newPBES2(known.salt, iv, r.iterations), d.known(known.key)}, nil
 }
 
 // begin makes a scheme with its own salt and starts its derivation.

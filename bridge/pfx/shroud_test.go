@@ -25,7 +25,7 @@ func TestShroudedByAToken(t *testing.T) {
 	id := newIdentity(t, "P-384")
 	salt, iv := []byte("0123456789abcdef"), []byte("fedcba9876543210")
 	for _, password := range []string{"test", "pässwörd €", ""} {
-		key, err := ShroudKey(ctx, []byte(password), salt, 77)
+		key, certificates, err := ShroudKeys(ctx, []byte(password), [2][]byte{salt, []byte("123456789abcdef0")}, 77)
 		must(t, err)
 		block, err := aes.NewCipher(key)
 		must(t, err)
@@ -50,6 +50,7 @@ func TestShroudedByAToken(t *testing.T) {
 				t.Errorf("%s %q: independently: %v", profile, password, err)
 			}
 		}
+		checkDerivedBefore(t, contents, password, certificates)
 		parsed, same, err := ParseShrouded(shrouded)
 		must(t, err)
 		again, err := parsed.Key(ctx, []byte(password))
@@ -58,6 +59,36 @@ func TestShroudedByAToken(t *testing.T) {
 			parsed.Iterations != 77 || parsed.KeyLength != 32 || parsed.PRF != "HMAC-SHA-256" || parsed.Cipher != "AES-256-CBC" {
 			t.Errorf("%q: parsed %+v", password, parsed)
 		}
+	}
+}
+
+// checkDerivedBefore writes with a key for the certificates that was derived before. It is taken where it fits, and the file is as any other.
+func checkDerivedBefore(t *testing.T, contents Contents, password string, certificates *Derived) {
+	t.Helper()
+	for _, row := range []struct {
+		options Options
+		taken   bool
+	}{
+		{Options{Iterations: 77}, true},
+		{Options{Iterations: 77, Profile: PBMAC1}, true},
+		{Options{Iterations: 78}, false},
+		{Options{Iterations: 77, Profile: Legacy}, false},
+	} {
+		row.options.Certificates = certificates
+		file, err := Encode(context.Background(), rand.Reader, contents, []byte(password), row.options)
+		must(t, err)
+		if taken := bytes.Contains(file, certificates.salt); taken != row.taken {
+			t.Errorf("%q, %+v: taken %v", password, row.options, taken)
+		}
+		if got := decode(t, file, password); !bytes.Equal(got.Certificates[0].DER, contents.Certificates[0].DER) {
+			t.Errorf("%q, %+v: another certificate", password, row.options)
+		}
+	}
+	if bytes.Equal(certificates.key, make([]byte, len(certificates.key))) {
+		t.Errorf("%q: a file that is written wipes the key, which is the caller's", password)
+	}
+	if certificates.Wipe(); !bytes.Equal(certificates.key, make([]byte, 32)) {
+		t.Errorf("%q: Wipe leaves the key", password)
 	}
 }
 
@@ -87,7 +118,7 @@ func assembled(salt []byte, iterations int, iv, ciphertext []byte) error {
 }
 
 func shroudKey(password string, salt []byte, iterations int) error {
-	_, err := ShroudKey(context.Background(), []byte(password), salt, iterations)
+	_, _, err := ShroudKeys(context.Background(), []byte(password), [2][]byte{salt, make([]byte, 16)}, iterations)
 	return err
 }
 
@@ -105,7 +136,7 @@ func TestShroudRefuses(t *testing.T) {
 	}
 	over, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
 	defer cancel()
-	_, errOver := ShroudKey(over, nil, salt, 1)
+	_, _, errOver := ShroudKeys(over, nil, [2][]byte{salt, salt}, 1)
 	_, errPRF := Shrouding{Salt: salt, Iterations: 1, KeyLength: 32, PRF: "HMAC-MD4"}.Key(ctx, nil)
 	_, errLength := Shrouding{Salt: salt, Iterations: 1, KeyLength: 0, PRF: "HMAC-SHA-1"}.Key(ctx, nil)
 	otherSize := newPBES2(salt, iv, 1)
