@@ -47,6 +47,7 @@ type InstallPlan struct {
 	Chain   []NamedCertificate // the issuers that the file has, nearest first; empty without WithChain
 	LeftOut int                // certificates of the file that are not stored
 	Notices []verdict.Reason
+	After   *token.Inventory // the token as Install read it again; as it was, where nothing was stored
 }
 
 // OtherID reports whether the certificate is there already under a CKA_ID that is not its key's.
@@ -70,7 +71,7 @@ func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &InstallPlan{}
+	plan := &InstallPlan{After: r.Inventory}
 	for _, certificate := range r.Certificates {
 		key, proof, err := r.Session.Holder(ctx, r.Inventory, certificate.PublicKey)
 		if err != nil {
@@ -187,6 +188,7 @@ func Install(ctx context.Context, r InstallRequest, plan *InstallPlan) error {
 				return fmt.Errorf("%w: the certificate %s", ErrNotStored, c.Certificate.Subject)
 			}
 		}
+		plan.After = after
 		return nil
 	})
 }

@@ -43,28 +43,49 @@ func addPlace[K comparable](index map[K][]int, name K, i int) {
 
 // Select gives what Selector.Select gives of the identities.
 func (x *NameIndex) Select(s *Selector) []Identity {
-	var at []int
-	switch {
-	case s.only != nil || s.URI != nil:
+	if s.only != nil || s.URI != nil {
 		return s.Select(x.among)
-	case s.fingerprint != "":
-		from, _ := slices.BinarySearchFunc(x.fingerprints, s.fingerprint, func(f fingerprinted, wanted string) int { return strings.Compare(f.sha256, wanted) })
-		for _, f := range x.fingerprints[from:] {
-			if !strings.HasPrefix(f.sha256, s.fingerprint) {
-				break
-			}
-			at = append(at, f.at)
-		}
-	default:
-		at = append(at, x.byLabel[s.label]...)
-		if len(s.id) > 0 {
-			at = append(at, x.byID[string(s.id)]...)
-		}
 	}
+	at := slices.Concat(x.places(s)...)
 	slices.Sort(at)
 	var selected []Identity
 	for _, i := range slices.Compact(at) {
 		selected = append(selected, x.among[i])
 	}
 	return selected
+}
+
+// onlyOne reports whether the name, which is no URI, means this one of the identities and no other. It looks at no more than two, however
+// many have the name.
+func (x *NameIndex) onlyOne(s *Selector, identity Identity) bool {
+	found := false
+	for _, at := range x.places(s) {
+		for _, i := range at {
+			if !slices.Equal(x.among[i].Objects(), identity.Objects()) {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
+}
+
+// places are those of the identities that have the fingerprint, or the label, or the CKA_ID. One may stand in two lists.
+func (x *NameIndex) places(s *Selector) [][]int {
+	if s.fingerprint == "" {
+		lists := [][]int{x.byLabel[s.label]}
+		if len(s.id) > 0 {
+			lists = append(lists, x.byID[string(s.id)])
+		}
+		return lists
+	}
+	var at []int
+	from, _ := slices.BinarySearchFunc(x.fingerprints, s.fingerprint, func(f fingerprinted, wanted string) int { return strings.Compare(f.sha256, wanted) })
+	for _, f := range x.fingerprints[from:] {
+		if !strings.HasPrefix(f.sha256, s.fingerprint) {
+			break
+		}
+		at = append(at, f.at)
+	}
+	return [][]int{at}
 }

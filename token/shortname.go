@@ -5,34 +5,55 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"p11bridge/token/foreign"
 )
 
-// ShortNames gives each of the identities the shortest name by which a Selector takes it alone: its label, else its CKA_ID in
-// hexadecimal, else its URI. A label that a person cannot type, or that means something else in a name, is none.
+// mostTyped is the longest name that is offered to be typed where there is a shorter one, in characters.
+const mostTyped = 40
+
+// ShortNames gives each of the identities the shortest name by which a Selector takes it alone among them: as ShortName does, else its URI.
 func (inventory *Inventory) ShortNames(among []Identity) []string {
-	counts := map[string]int{}
-	for _, identity := range among {
-		for _, name := range identity.shortNames() {
-			counts[name]++
-		}
-	}
+	index := NewNameIndex(among)
 	var uris []string
 	names := make([]string, len(among))
 	for i, identity := range among {
-		for _, name := range identity.shortNames() {
-			if counts[name] == 1 && typeable(name) {
-				names[i] = name
-				break
-			}
+		if names[i] = index.ShortName(identity); names[i] != "" {
+			continue
 		}
-		if names[i] == "" {
-			if uris == nil {
-				uris = inventory.URIs(among)
-			}
-			names[i] = uris[i]
+		if uris == nil {
+			uris = inventory.URIs(among)
 		}
+		names[i] = uris[i]
 	}
 	return names
+}
+
+// ShortName gives the shortest name but a URI by which a Selector takes one of the identities alone: its label, its CKA_ID in hexadecimal,
+// or the beginning of its certificate's fingerprint. A label or a CKA_ID that is long stands behind a fingerprint; one that a person cannot
+// type, or that means something else in a name, is none. It is empty where there is no such name.
+func (x *NameIndex) ShortName(identity Identity) string {
+	var short, long []string
+	for _, name := range identity.shortNames() {
+		switch {
+		case !typeable(name):
+		case utf8.RuneCountInString(name) > mostTyped:
+			long = append(long, name)
+		default:
+			short = append(short, name)
+		}
+	}
+	if c := identity.Certificate; c != nil && c.Parsed != nil {
+		const digits = 16
+		short = append(short, fingerprintPrefix+c.Parsed.SHA256()[:digits])
+	}
+	for _, name := range append(short, long...) {
+		if selector, err := ParseSelector(name); err == nil && x.onlyOne(selector, identity) {
+			return name
+		}
+	}
+	return ""
 }
 
 // shortNames are the labels, then the CKA_IDs, by which a Selector finds the identity.
@@ -49,14 +70,10 @@ func (i Identity) shortNames() []string {
 	return append(labels, ids...)
 }
 
-// typeable reports whether the name can be typed, and is read as a label or a CKA_ID.
+// typeable reports whether the name can be typed as it is shown, and is read as a label or a CKA_ID.
 func typeable(name string) bool {
-	for _, r := range name {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return false
-		}
-	}
-	return !IsURI(name) && !strings.HasPrefix(name, "-") && !strings.HasPrefix(strings.ToLower(name), fingerprintPrefix) && strings.TrimSpace(name) == name
+	return foreign.Text(name).String() == name && !strings.ContainsRune(name, unicode.ReplacementChar) && strings.TrimSpace(name) == name &&
+		!IsURI(name) && !strings.HasPrefix(name, "-") && !strings.HasPrefix(strings.ToLower(name), fingerprintPrefix)
 }
 
 // Near gives the identities whose names differ from the selector's in case alone, or else those that it names as other programs

@@ -151,7 +151,12 @@ func InventoriesOf(tokens []bridge.OpenToken) []*token.Inventory {
 
 // NoticeNear says which identity was taken for a name that is not its own.
 func (a *App) NoticeNear(inventory *token.Inventory, near token.Identity, name string) {
-	a.Notice("notice.name-taken", messages.Args{"Typed": foreign.Text(name), "Name": foreign.Text(inventory.ShortNames([]token.Identity{near})[0])})
+	identities := inventory.Identities()
+	for i, known := range inventory.ShortNames(identities) {
+		if slices.Equal(identities[i].Objects(), near.Objects()) {
+			a.Notice("notice.name-taken", messages.Args{"Typed": foreign.Text(name), "Name": foreign.Text(known)})
+		}
+	}
 }
 
 // fingerprintOf is the SHA-256 of the identity's certificate, empty where there is none that can be read.

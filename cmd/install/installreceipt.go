@@ -3,11 +3,13 @@ package install
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
@@ -64,13 +66,26 @@ func viewInstall(o *installOptions, info *token.Info, plan *bridge.InstallPlan) 
 	return shown
 }
 
+// typedName is the shortest name of the key with its new certificate.
+func typedName(plan *bridge.InstallPlan) string {
+	fingerprint := plan.Certificate.SHA256()
+	identities := plan.After.Identities()
+	at := slices.IndexFunc(identities, func(i token.Identity) bool {
+		return i.PrivateKey != nil && i.Certificate != nil && i.Certificate.Parsed != nil && i.Certificate.Parsed.SHA256() == fingerprint
+	})
+	if at < 0 { // the token does not show whose it is
+		return "sha256:" + fingerprint
+	}
+	return plan.After.ShortNames(identities)[at]
+}
+
 func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *bridge.InstallPlan) {
 	c := plan.Certificate
 	state := stateOf(plan.NamedCertificate, o.dryRun)
 	args := messages.Args{
 		"Subject": view.NameText(p.App, c.Subject), "Issuer": c.Issuer, "Until": messages.Own(p.Until(c.NotAfter)), "Token": info.Label,
 		"Label": foreign.Text(plan.Name.Label), "ID": messages.Own(hex.EncodeToString(plan.Name.ID)), "LeftOut": messages.Number(plan.LeftOut),
-		"OtherID": messages.Own(""), "Fingerprint": messages.Own("sha256:" + c.SHA256()[:16]),
+		"OtherID": messages.Own(""),
 	}
 	text := p.Text("install."+state, args)
 	if state == "installed" {
@@ -81,6 +96,7 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 		next := "install.next-held"
 		if may := plan.Key.Attributes.Bool(token.CKAExtractable).Value(); may == nil || *may {
 			next = "install.next-export"
+			args["Name"] = messages.Own(terminal.Whole(view.ShellWord(typedName(plan))))
 		}
 		p.Line("  ", args, next)
 	}

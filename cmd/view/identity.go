@@ -120,7 +120,9 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 	for _, identity := range identities {
 		row := IdentityOf(inventory, identity, verdict.Judge(inventory, identity, now))
 		row.URI = uris(identity)
-		row.Typed = ShortName(names, identity, row.URI)
+		if row.Typed = names.ShortName(identity); row.Typed == "" {
+			row.Typed = row.URI
+		}
 		shown.Identities = append(shown.Identities, row)
 	}
 	for _, o := range inventory.Objects {
