@@ -259,6 +259,13 @@ func (r ExportAllRequest) exportItem(ctx context.Context, turn *turn[*token.Sess
 		item.end(ctx, err)
 		return
 	}
+	settle := func() error { return nil }
+	if r.Each.Sealing != nil {
+		if settle, err = older.makeRoom(item); err != nil {
+			item.end(ctx, err)
+			return
+		}
+	}
 	one := r.Each
 	one.turn, one.Session, one.Inventory, one.Identity, one.Verdict = turn, turn.with, item.Token.Inventory, item.Identity, item.Verdict
 	one.Target, one.olderPassword = target, older.password
@@ -270,10 +277,13 @@ func (r ExportAllRequest) exportItem(ctx context.Context, turn *turn[*token.Sess
 			return &archive.SavedError{Path: result.File, Fault: archive.SavedWithoutRecord, Err: err}
 		}
 		item.Outcome, item.Result, item.Record = Exported, result, record
+		if r.Each.Sealing == nil {
+			older.leave(result)
+		}
 		return nil
 	}
 	_, err = Export(ctx, one)
-	item.end(ctx, err)
+	item.end(ctx, errors.Join(err, settle()))
 }
 
 // end notes what became of an item that was worked on.

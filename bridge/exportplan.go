@@ -90,7 +90,7 @@ func (item *Item) takeName(taken map[string]string, directory string) {
 	name := strings.ToLower(item.Name)
 	if other, is := taken[name]; is && other != item.certificate() {
 		item.Outcome = Failed
-		item.Err = &archive.FileError{Path: filepath.Join(directory, item.Name+archive.BackupExtension), Fault: archive.FileExists}
+		item.Err = &archive.FileError{Path: filepath.Join(directory, item.Name+archive.BackupExtension), Fault: archive.FileNameTaken}
 		return
 	}
 	taken[name] = item.certificate()

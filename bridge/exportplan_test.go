@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"errors"
 	"testing"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/token"
 	"p11bridge/token/pki"
 )
@@ -25,6 +27,10 @@ func TestTakeName(t *testing.T) {
 	} {
 		if row.item.takeName(taken, "d"); row.item.Outcome != row.want || (row.item.Err != nil) != (row.want == Failed) {
 			t.Errorf("%s: %s, %v", row.item.Name, row.item.Outcome, row.item.Err)
+		}
+		var fault *archive.FileError
+		if errors.As(row.item.Err, &fault) && fault.Fault != archive.FileNameTaken {
+			t.Errorf("%s: %v, though no file is there", row.item.Name, row.item.Err)
 		}
 	}
 }

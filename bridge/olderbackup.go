@@ -18,6 +18,9 @@ import (
 type olderBackup struct {
 	file     *archive.SavedFile // nil where there is none
 	password *archive.SavedFile // of its sealed password; nil where there is none
+
+	unused string // the path of a sealed password that will open no file of its name; empty where there is none
+	kept   string // the path of the older backup's own sealed password, where an interrupted run left it under another name
 }
 
 // olderOf finds the older backup under the name of an item's files. A file is this very key's where the record beside it says so and its
@@ -43,6 +46,7 @@ func (r ExportAllRequest) olderOf(ctx context.Context, turn *turn[*token.Session
 	contents, err := archive.ReadRegular(path, MaxFileSize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		older.unused = sealedAt(path + archive.PasswordExtension)
 		return older, nil
 	case err != nil:
 		return older, notOwn(path, err)
@@ -62,7 +66,7 @@ func (r ExportAllRequest) olderOf(ctx context.Context, turn *turn[*token.Session
 	if older.file, err = archive.Remember(path, contents); err != nil {
 		return olderBackup{}, notOwn(path, err)
 	}
-	older.password, err = r.olderPassword(path+archive.PasswordExtension, record, opens)
+	err = r.olderPassword(&older, path+archive.PasswordExtension, recorded, record, opens)
 	return older, err
 }
 
@@ -77,30 +81,39 @@ func recordTarget(file archive.Target) archive.Target {
 }
 
 // olderPassword finds the sealed password of an older backup: the record names it with its SHA-256, or what is sealed in it opens the file.
-func (r ExportAllRequest) olderPassword(path string, record *archive.Record, opens func(*secret.Text) bool) (*archive.SavedFile, error) {
-	if r.Each.Sealing == nil {
-		return nil, nil //nolint:nilnil // none is written, and none replaced
-	}
+// Where the record tells of another password of the file, a sealed one that stands in its place is of a run that was ended before its own
+// file was there.
+func (r ExportAllRequest) olderPassword(older *olderBackup, path string, recorded bool, record *archive.Record, opens func(*secret.Text) bool) error {
 	contents, err := archive.ReadRegular(path, MaxFileSize)
+	missing, own := errors.Is(err, fs.ErrNotExist), recorded && record.Sealed.Is(path, contents)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil //nolint:nilnil // there is none
-	case err != nil:
-		return nil, notOwn(path, err)
+	case r.Each.Sealing == nil: // none is written, and none replaced
+		if own {
+			older.unused = path
+		}
+		return nil
+	case err != nil && !missing:
+		return notOwn(path, err)
+	case recorded && !own:
+		older.kept = record.Sealed.Kept(path)
+		if older.kept != "" || record.Sealed == nil {
+			older.unused = sealedAt(path)
+		}
 	}
-	recorded := record != nil && record.Sealed != nil && record.Sealed.File == filepath.Base(path) && record.Sealed.SHA256 == archive.Digest(contents)
-	if !recorded {
+	if missing || older.unused != "" {
+		return nil
+	}
+	if record == nil || !record.Sealed.Is(path, contents) {
 		password := r.unsealed(path)
 		defer password.Wipe()
 		if password == nil || !opens(password) {
-			return nil, notOwn(path, errors.New("no record tells of its contents, and it does not open the file beside it"))
+			return notOwn(path, errors.New("no record tells of its contents, and it does not open the file beside it"))
 		}
 	}
-	saved, err := archive.Remember(path, contents)
-	if err != nil {
-		return nil, notOwn(path, err)
+	if older.password, err = archive.Remember(path, contents); err != nil {
+		return notOwn(path, err)
 	}
-	return saved, nil
+	return nil
 }
 
 // unsealed opens a sealed password with the keys of this run; it is nil where they do not open it.

@@ -119,6 +119,7 @@ var awaiting = []verdict.Code{
 	verdict.BackupOfAnotherKey, verdict.NoKeyForCertificate,
 	verdict.AlreadyOnToken, verdict.TokenFull, verdict.RestoreRefused, verdict.RestoredDifferently, verdict.PublicKeyNotStored, verdict.RestoredUnproven,
 	verdict.TokenCouldNotProve, verdict.OtherMethodUsed, verdict.MethodRefused, verdict.BackupNotAsRecorded, verdict.SealedNotOpened,
+	verdict.SealedPasswordUnused,
 }
 
 // TestCodesProducedHere holds the two lists against the rows.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +20,9 @@ const (
 	// keptExtension ends the name of a sealed password that another one is about to replace, until the file that the other one opens is
 	// saved.
 	keptExtension = ".old"
+	// unusedExtension ends the name of a sealed password that opens no file of its name. A number may follow.
+	unusedExtension = ".unused"
+	mostUnused      = 100 // of one name
 )
 
 // SealedPassword is what a record says of the password of its file: nobody knows it, and those can open it.
@@ -44,6 +48,11 @@ func (s *SealedPassword) sound() bool {
 	}
 	digest, err := hex.DecodeString(s.SHA256)
 	return err == nil && len(digest) == sha256.Size && safeName(s.File)
+}
+
+// Is reports whether a sealed password, whose contents were read from the path, is the one that a record tells of.
+func (s *SealedPassword) Is(path string, contents []byte) bool {
+	return s != nil && s.File == filepath.Base(path) && s.SHA256 == Digest(contents)
 }
 
 // safeName reports whether a name leads to no other directory and is not hidden.
@@ -134,6 +143,55 @@ func (k keptPassword) putBack() error {
 		return nil
 	}
 	return os.Rename(k.path, k.replaced)
+}
+
+// SetAside gives a sealed password that opens no file of its name another name. A copy of its file may be elsewhere: it is not removed. The
+// error is a *FileError.
+func SetAside(path string) (aside string, err error) {
+	for n := range mostUnused {
+		aside = path + unusedExtension
+		if n > 0 {
+			aside = fmt.Sprintf("%s-%d", aside, n+1)
+		}
+		if err = renameBeside(path, aside); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return "", &FileError{Path: path, Fault: FileExists}
+	case err != nil:
+		return "", &FileError{Path: path, Fault: NotWritable, Err: err}
+	}
+	return aside, nil
+}
+
+// TakeBack gives what was set aside its name again, unless another file has it.
+func TakeBack(aside, path string) error {
+	if err := renameBeside(aside, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return &FileError{Path: path, Fault: NotWritable, Err: err}
+	}
+	return nil
+}
+
+// renameBeside renames a file in its directory, and replaces none.
+func renameBeside(from, to string) error {
+	directory, err := openFolder(filepath.Dir(from))
+	if err != nil {
+		return err
+	}
+	defer directory.Close()
+	return directory.rename(filepath.Base(from), filepath.Base(to), false)
+}
+
+// Kept is where the sealed password that a record tells of stands, if a run was ended after it replaced that password at the path and before
+// it replaced the file; empty where it does not.
+func (s *SealedPassword) Kept(path string) string {
+	kept := path + keptExtension
+	if digest, err := digestOfFile(kept); s == nil || err != nil || digest != s.SHA256 {
+		return ""
+	}
+	return kept
 }
 
 // RecordPath is where the record of a PFX file stands.

@@ -23,6 +23,7 @@ const (
 	FileNamedDash   FileFault = "named-dash"        // "-" stands for standard output elsewhere, and nothing is written there
 	FileVolatile    FileFault = "volatile"          // what is written there is gone after the next start of the machine
 	FileNotOwn      FileFault = "not-own"           // there is a file, and nobody has shown that it is what may be replaced
+	FileNameTaken   FileFault = "name-taken"        // another file of the same run gets this name
 
 	DirectoryMissing FileFault = "directory-missing" // the path is to be a directory that is there
 	NotADirectory    FileFault = "not-a-directory"   // the path is to be a directory, and is something else

@@ -35,6 +35,7 @@ const (
 	KeyLinkedByID         Code = "key-linked-by-id"
 	TokenCouldNotProve    Code = "token-could-not-prove"
 	SealedNotOpened       Code = "sealed-password-not-opened"
+	SealedPasswordUnused  Code = "sealed-password-unused"
 	OtherMethodUsed       Code = "other-method-used"
 	MethodRefused         Code = "method-refused"
 	OriginalMayExist      Code = "original-may-exist"
@@ -234,6 +235,7 @@ var table = []Entry{
 	{SoftHSMEmpty, Blocks, []string{"CKF_TOKEN_INITIALIZED"}, "softhsm2-util(1)"},
 	{TokenCouldNotProve, Notices, []string{"answers"}, "PKCS#11 v3.1 §5.18.4 (C_UnwrapKey), §5.13.2 (C_Sign)"},
 	{SealedNotOpened, Notices, []string{"file"}, "RFC 5652 §6 (EnvelopedData), age-encryption.org/v1"},
+	{SealedPasswordUnused, Notices, []string{"file"}, "RFC 5652 §6 (EnvelopedData), age-encryption.org/v1"},
 	{MethodRefused, Notices, []string{"method", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey), §5.7.5 (C_GetAttributeValue)"},
 	{OtherMethodUsed, Notices, []string{"method", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
 	{NotAPFX, Spoils, []string{"format"}, "RFC 7292 §4"},

@@ -127,6 +127,7 @@ var madeElsewhere = map[Code]string{
 	BackupNotAsRecorded:    bridgeRows,
 	SealedPasswordMissing:  statusRows,
 	SealedNotOpened:        bridgeRows,
+	SealedPasswordUnused:   bridgeRows,
 	FileNotCertain:         bridgeRows,
 	FilePutBack:            bridgeRows,
 	FileMayNotLast:         bridgeRows,

@@ -158,6 +158,7 @@ func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, i
 			if !item.Result.Settled() {
 				printNotices(p, item.Result.Notices)
 			}
+			printUnused(p, item.Result)
 		case bridge.Pending:
 			id := "export-all.would"
 			if !o.dryRun {

@@ -52,6 +52,20 @@ func printSealed(p *frame.Printer, receipt *bridge.ExportResult) {
 	}
 }
 
+// printUnused names the sealed password that stays beside a new backup which it does not open.
+func printUnused(p *frame.Printer, receipt *bridge.ExportResult) {
+	for _, reason := range receipt.Notices {
+		if reason.Code != verdict.SealedPasswordUnused {
+			continue
+		}
+		for _, fact := range reason.Evidence {
+			if path, ok := fact.Value.(string); ok {
+				fmt.Fprintf(p.Out, "  %s %s%s\n", p.Text("label.notice", nil), p.Text("export.sealed-unused", messages.Args{"File": foreign.Text(path)}), p.Mark(reason))
+			}
+		}
+	}
+}
+
 // printKeepSafe says what to do with many files. That nobody opened their sealed passwords is said once.
 func printKeepSafe(p *frame.Printer, o *exportOptions, items []*bridge.Item) {
 	id := "export-all.keep-safe"

@@ -37,7 +37,7 @@ var alone = map[verdict.Code]string{
 	verdict.NotAPFX: "it was not opened", verdict.CertificateOnly: "it was not opened", verdict.JavaKeyStore: "it was not opened",
 	verdict.PrivateKeyUnprotected: "it was not opened", verdict.PrivateKeyAlone: "it was not opened", verdict.FileDamaged: "it was not opened",
 	verdict.PasswordIncorrect: "it was not opened", verdict.PasswordMissing: "it was not opened",
-	verdict.SealedNotOpened: "there is no password", verdict.SealedPasswordMissing: "there is no password", verdict.ProtectedLoginFailed: "the login failed",
+	verdict.SealedNotOpened: "there is no password", verdict.SealedPasswordUnused: "it is of another file", verdict.SealedPasswordMissing: "there is no password", verdict.ProtectedLoginFailed: "the login failed",
 	verdict.PINIncorrect: "the login failed", verdict.PINLength: "no login was tried", verdict.PINMissing: "no login was tried",
 	verdict.ModulePrinted:         "it is a notice of a module's own",
 	verdict.PrimaryPasswordNotSet: "it is said of a token, not of a key", verdict.ObjectUnreadable: "no verdict rests on what could not be read",
