@@ -62,7 +62,7 @@ func (b *backup) chooseKey(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// shownIdentities are those of a token that fit. Those that can be backed up come first, and of them those that have not expired.
+// shownIdentities are those of a token that fit, in the order of `list`.
 func (c *conversation) shownIdentities(t heldToken, fits func(identity) bool) []identity {
 	var shown []identity
 	for _, i := range t.Identities {
@@ -70,7 +70,7 @@ func (c *conversation) shownIdentities(t heldToken, fits func(identity) bool) []
 			shown = append(shown, i)
 		}
 	}
-	slices.SortStableFunc(shown, func(a, b identity) int { return c.rank(a) - c.rank(b) })
+	slices.SortStableFunc(shown, func(a, b identity) int { return a.place() - b.place() })
 	return shown
 }
 
@@ -98,19 +98,6 @@ func distinctNames(identities []identity) []string {
 		names = append(names, name)
 	}
 	return names
-}
-
-// rank sorts what can leave before what cannot, and both before certificates of issuers.
-func (c *conversation) rank(i identity) int {
-	switch {
-	case i.Certificate != nil && i.Certificate.IsCA:
-		return 3
-	case !i.exportable():
-		return 2
-	case i.Certificate != nil && i.Certificate.ended(c.Now()):
-		return 1
-	}
-	return 0
 }
 
 // chooseCertificate asks for the certificate of a key that has none on the token.

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 )
@@ -41,12 +41,6 @@ type heldCertificate struct {
 	NotAfter string       `json:"not_after"`
 	SHA256   string       `json:"sha256"`
 	IsCA     bool         `json:"is_ca"`
-}
-
-// ended reports whether the certificate has expired. Of a time that cannot be read nobody knows.
-func (c *heldCertificate) ended(now time.Time) bool {
-	until, err := time.Parse(time.RFC3339, c.NotAfter)
-	return err == nil && now.After(until)
 }
 
 type identity struct {
@@ -181,6 +175,21 @@ func (i identity) reason() verdict.Reason {
 }
 
 func (i identity) exportable() bool { return i.Verdict.Exportable != nil && *i.Verdict.Exportable }
+
+// place is where the identity stands in every list.
+func (i identity) place() int {
+	shown := view.Identity{Verdict: view.Verdict{Exportable: i.Verdict.Exportable}}
+	for _, reason := range i.Verdict.Reasons {
+		shown.Verdict.Reasons = append(shown.Verdict.Reasons, verdict.Reason{Code: reason.Code})
+	}
+	if i.PrivateKey != nil {
+		shown.PrivateKey = &view.Key{}
+	}
+	if i.Certificate != nil {
+		shown.Certificate = &view.Certificate{IsCA: i.Certificate.IsCA}
+	}
+	return view.Place(shown)
+}
 
 // hidden reports whether a login has to come before the verdict.
 func (i identity) hidden() bool { return i.reason().Code == verdict.KeysHiddenUntilLogin }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
-	"time"
 )
 
 // TestNames: what is shown to be typed names one object, or one token, and no other.
@@ -50,15 +49,5 @@ func TestDistinctNames(t *testing.T) {
 	want := []string{"twins (0f)", "alice", "twins (10)", "11", "no id", "no id"}
 	if names := distinctNames(identities); !slices.Equal(names, want) {
 		t.Errorf("%q", names)
-	}
-}
-
-// TestEnded: a certificate has expired from its last moment on, and of a time that cannot be read nobody knows.
-func TestEnded(t *testing.T) {
-	now := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
-	for until, want := range map[string]bool{"2026-11-26T23:59:59Z": true, "2026-11-27T00:00:00Z": false, "2028-01-01T00:00:00Z": false, "": false, "soon": false} {
-		if got := (&heldCertificate{NotAfter: until}).ended(now); got != want {
-			t.Errorf("%q: %v", until, got)
-		}
 	}
 }

@@ -202,6 +202,11 @@ func KeyOf(o *token.Object, public pki.PublicKey) Key {
 	return shown
 }
 
+// has reports whether the code is one of its reasons.
+func (v Verdict) has(code verdict.Code) bool {
+	return slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool { return r.Code == code })
+}
+
 // CanLeave reports whether it is known that the key can leave.
 func (v Verdict) CanLeave() bool { return v.Exportable != nil && *v.Exportable }
 

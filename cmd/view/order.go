@@ -12,19 +12,23 @@ func IsIssuer(identity Identity) bool {
 	return identity.PrivateKey == nil && len(identity.Verdict.Reasons) > 0 && identity.Verdict.Reasons[0].Code == verdict.IssuerCertificate
 }
 
-// place is where an identity stands for a person: what can leave, what is not known, what cannot, what has no key, and issuers last.
-func place(identity Identity) int {
+// Place is where an identity stands for a person: what can leave (expired ones and issuers' own keys after the rest), what is not
+// known, what cannot, what has no key, and issuers' certificates last.
+func Place(identity Identity) int {
+	issuer := identity.Certificate != nil && identity.Certificate.IsCA
 	switch {
+	case identity.Verdict.CanLeave() && (issuer || identity.Verdict.has(verdict.CertificateExpired)):
+		return 1
 	case identity.Verdict.CanLeave():
 		return 0
 	case identity.Verdict.Exportable == nil:
-		return 1
-	case identity.PrivateKey != nil:
 		return 2
+	case identity.PrivateKey != nil:
+		return 3
 	case IsIssuer(identity):
-		return 4
+		return 5
 	}
-	return 3
+	return 4
 }
 
 // Order gives the places of a token's identities in the order in which a person is shown them.
@@ -33,7 +37,7 @@ func Order(identities []Identity) []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return place(identities[a]) - place(identities[b]) })
+	slices.SortStableFunc(order, func(a, b int) int { return Place(identities[a]) - Place(identities[b]) })
 	return order
 }
 
