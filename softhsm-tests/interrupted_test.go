@@ -2,6 +2,7 @@ package softhsmtests
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -69,6 +70,38 @@ func TestQuitAtQuestion(t *testing.T) {
 		if strings.Contains(term.text(), bad) {
 			t.Errorf("there is %q in %q", bad, term.text())
 		}
+	}
+}
+
+// TestStopInGuide does so where a command of the guided mode asks, three processes below the shell.
+func TestStopInGuide(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, oneKey)
+	term := newTerminal(t)
+	script := `set -m
+p11bridge guide --token test
+echo "the shell has it: $(stty -a | grep -ow -e '-echo' -e 'echo')"
+fg >/dev/null
+echo "ended with $?"`
+	command := exec.CommandContext(context.Background(), "bash", "-c", script)
+	command.Env = append(append(os.Environ(), "LC_ALL=C", "TERM=dumb"), p.environment...)
+	r := term.run(t, command, true)
+	number := func(times int, typed string) {
+		t.Helper()
+		until(t, "it asks for a number", func() bool { return strings.Count(term.text(), "Number:") == times })
+		if _, err := io.WriteString(term.near, typed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	number(1, "1\n")
+	const question = "PIN of the token"
+	term.answer(t, question, "\x1a")
+	until(t, "the shell has the terminal", func() bool { return strings.Contains(term.text(), "the shell has it: echo") })
+	until(t, "the question is put again", func() bool { return strings.Count(term.text(), question) == 2 })
+	term.answer(t, question, testPIN+"\n")
+	number(2, "\x03")
+	if code := r.ends(t); code != 0 || strings.Contains(term.text(), testPIN) {
+		t.Errorf("exit code %d, the terminal shows %q", code, term.text())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"time"
@@ -35,7 +36,7 @@ type GivenSecret struct {
 }
 
 // RunAgain runs the command and gives its exit code. A signal to this process alone is handed on; the error is then the
-// cause of ctx. What the terminal sends, it sends to the command as well.
+// cause of ctx. What the terminal sends, it sends to the command as well; at Ctrl-Z the command stops first.
 func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
 	command := supervise.Again(r.Arguments...)
 	command.Env = append(os.Environ(), r.Environment...)
@@ -55,13 +56,16 @@ func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
 		}
 		command.Args = append(command.Args, given.Flag+"=fd:"+strconv.Itoa(number))
 	}
+	stops := make(chan os.Signal, 1)
+	supervise.NotifyStops(stops)
+	defer signal.Stop(stops)
 	runtime.LockOSThread() // Pdeathsig belongs to the thread that starts the command
 	defer runtime.UnlockOSThread()
 	if err := command.Start(); err != nil {
 		return ExitFailed, fmt.Errorf("run a command: %w", err)
 	}
 	ended := make(chan struct{})
-	go handOn(ctx, command.Process, ended)
+	go handOn(ctx, command.Process, stops, ended)
 	err := command.Wait()
 	close(ended)
 	var exit *exec.ExitError
@@ -113,12 +117,17 @@ func pipeOf(text *secret.Text) (*os.File, error) {
 	return reader, nil
 }
 
-// handOn passes a signal on that the command does not get from the terminal.
-func handOn(ctx context.Context, process *os.Process, ended <-chan struct{}) {
-	select {
-	case <-ended:
-		return
-	case <-ctx.Done():
+// handOn passes a signal on that the command does not get from the terminal, and stops after the command.
+func handOn(ctx context.Context, process *os.Process, stops <-chan os.Signal, ended <-chan struct{}) {
+	for done := false; !done; {
+		select {
+		case <-ended:
+			return
+		case <-stops:
+			supervise.StopAfter(process)
+		case <-ctx.Done():
+			done = true
+		}
 	}
 	var interruption *supervise.Interruption
 	if errors.As(context.Cause(ctx), &interruption) && interruption.Signal != os.Interrupt {

@@ -30,8 +30,8 @@ var endSignals = []os.Signal{unix.SIGQUIT, unix.SIGINT, unix.SIGTERM, unix.SIGHU
 // pleaseEnd asks the child to end.
 const pleaseEnd = unix.SIGTERM
 
-// notifyStops tells of the signal that asks a program to stop for a while.
-func notifyStops(stops chan<- os.Signal) { signal.Notify(stops, unix.SIGTSTP) }
+// NotifyStops tells of the signal that asks a program to stop for a while.
+func NotifyStops(stops chan<- os.Signal) { signal.Notify(stops, unix.SIGTSTP) }
 
 // signalChild sends a signal.
 func signalChild(process *os.Process, s os.Signal) error { return process.Signal(s) }

@@ -124,7 +124,7 @@ func watchChild(ctx context.Context, e Task, page *Page, child *exec.Cmd) (*Modu
 	signals, stops := make(chan os.Signal, 8), make(chan os.Signal, 1)
 	signal.Notify(signals, endSignals...)
 	defer signal.Stop(signals)
-	notifyStops(stops)
+	NotifyStops(stops)
 	defer signal.Stop(stops)
 	bound, err := startBound(child)
 	if err != nil {

@@ -67,7 +67,7 @@ func (w *watchdog) run(ctx context.Context) {
 		case s := <-w.signals:
 			w.pass(s)
 		case <-w.stops:
-			w.stop()
+			StopAfter(w.process)
 		case <-ctx.Done():
 			w.pass(pleaseEnd)
 			ctx = context.Background()
@@ -112,12 +112,12 @@ func (w *watchdog) look(now time.Time) *ModuleFailure {
 	return failure
 }
 
-// stop does what SIGTSTP does by default, which the terminal sent to the child as well, but not before the child has
+// StopAfter does what SIGTSTP does by default, which the terminal sent to the child as well, but not before the child has
 // stopped: a child that is asking something first puts the terminal's settings back, and the shell takes the terminal as
 // soon as this process stops.
-func (w *watchdog) stop() {
+func StopAfter(child *os.Process) {
 	const patience = 2 * time.Second
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !childStopped(w.process); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !childStopped(child); {
 		time.Sleep(tick / 10)
 	}
 	if err := terminal.Stop(); err != nil {
