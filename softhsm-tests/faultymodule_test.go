@@ -144,7 +144,7 @@ func (f *faulty) try(c faultyCase, token, directory string) (*faultyRun, error) 
 	defer cancel()
 	command := exec.CommandContext(ctx, f.program, append(args, c.args...)...)
 	command.Env = append(os.Environ(), "LC_ALL=C", "SOFTHSM2_CONF="+token, "P11FAULT="+strings.TrimPrefix(c.faults+",count", ","),
-		"P11FAULT_COUNT="+counts)
+		"P11FAULT_COUNT="+counts, "P11FAULT_ONE=1")
 	command.Env = append(command.Env, f.environment...)
 	if c.keypad {
 		command.Env = append(command.Env, "P11FAULT_PIN="+f.pin)

@@ -5,6 +5,7 @@
  *   P11FAULT_MODULE   the real module; by default SoftHSM2 where distributions put it
  *   P11FAULT_PIN      what is typed on the keypad that "pinpad" gives the token
  *   P11FAULT_COUNT    the file that "count" writes
+ *   P11FAULT_ONE      set: the module is for one thread. C_Initialize with CKF_OS_LOCKING_OK is refused with CKR_CANT_LOCK, uncounted
  *   P11FAULT_LOG      the file that "log" writes
  *   P11FAULT_DEED     the command that "deed" runs
  *
@@ -90,7 +91,7 @@ typedef struct { CK_ULONG aesKeyBits; CK_RSA_PKCS_OAEP_PARAMS *oaep; } CK_RSA_AE
 typedef struct CK_FUNCTION_LIST CK_FUNCTION_LIST;
 
 enum {
-	CKR_OK = 0, CKR_GENERAL_ERROR = 0x5, CKR_ARGUMENTS_BAD = 0x7, CKR_ATTRIBUTE_TYPE_INVALID = 0x12, CKR_DEVICE_REMOVED = 0x32,
+	CKR_OK = 0, CKR_GENERAL_ERROR = 0x5, CKR_CANT_LOCK = 0x0A, CKF_OS_LOCKING_OK = 2, CKR_ARGUMENTS_BAD = 0x7, CKR_ATTRIBUTE_TYPE_INVALID = 0x12, CKR_DEVICE_REMOVED = 0x32,
 	CKR_FUNCTION_CANCELED = 0x50, CKR_FUNCTION_NOT_SUPPORTED = 0x54, CKR_MECHANISM_INVALID = 0x70, CKR_MECHANISM_PARAM_INVALID = 0x71,
 	CKR_BUFFER_TOO_SMALL = 0x150,
 	CKA_CLASS = 0x0, CKA_TOKEN = 0x1, CKA_VALUE = 0x11, CKA_CERTIFICATE_TYPE = 0x80, CKA_CERTIFICATE_CATEGORY = 0x87, CKA_KEY_TYPE = 0x100,
@@ -958,8 +959,19 @@ FUNCTIONS(FORWARD)
 #define ENTRY(name, parameters, arguments) do_##name,
 static CK_FUNCTION_LIST ours = { { 2, 40 }, FUNCTIONS(ENTRY) };
 
+/* one_at_a_time refuses calls by several threads, which are made where a machine is slow: so the calls of a run are the same each time. */
+static CK_RV one_at_a_time(void *args)
+{
+	const struct { void *mutexes[4]; CK_ULONG flags; } *given = args;
+	if (given != NULL && (given->flags & CKF_OS_LOCKING_OK) != 0)
+		return CKR_CANT_LOCK;
+	return do_C_Initialize(args);
+}
+
 static CK_RV get_function_list(CK_FUNCTION_LIST **list)
 {
+	if (getenv("P11FAULT_ONE") != NULL)
+		ours.C_Initialize = one_at_a_time;
 	for (int i = 0; i < fault_count; i++)
 		if (faults[i].kind == NULL_FUNCTION) {
 			faults[i].struck++;
