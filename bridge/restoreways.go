@@ -118,7 +118,11 @@ func (r RestoreRequest) try(ctx context.Context, in *entered, added *token.Addit
 	key, err := way()
 	if err != nil {
 		var unsupported *pki.UnsupportedError
-		if _, refused := refusal(err); !refused && !errors.As(err, &unsupported) {
+		code, refused := refusal(err)
+		if refused && code == token.CKRUserNotLoggedIn && !r.Session.LoggedIn { // it refuses nothing, and wants a login
+			return false, err
+		}
+		if !refused && !errors.As(err, &unsupported) {
 			return false, err
 		}
 		note(err.Error())

@@ -28,6 +28,7 @@ const (
 	CKRPINExpired                 = CKR(pkcs11.CKR_PIN_EXPIRED)
 	CKRUserPINNotInitialized      = CKR(pkcs11.CKR_USER_PIN_NOT_INITIALIZED)
 	CKRUserAlreadyLoggedIn        = CKR(pkcs11.CKR_USER_ALREADY_LOGGED_IN)
+	CKRUserNotLoggedIn            = CKR(pkcs11.CKR_USER_NOT_LOGGED_IN)
 	CKRKeyUnextractable           = CKR(pkcs11.CKR_KEY_UNEXTRACTABLE)
 	CKRKeyNotWrappable            = CKR(pkcs11.CKR_KEY_NOT_WRAPPABLE)
 	CKRCurveNotSupported          = CKR(0x140) // PKCS#11 v2.40; the binding has no name for it

@@ -55,7 +55,7 @@ func PINLengthReason(info *token.Info) Reason {
 
 // PINMissingReason is the reason where a PIN is needed and nobody gave one.
 func PINMissingReason(info *token.Info) Reason {
-	return Because(PINMissing, ofBrowser(info.Manufacturer, Fact{"CKF_LOGIN_REQUIRED", true})...)
+	return Because(PINMissing, ofBrowser(info.Manufacturer, Fact{"CKF_LOGIN_REQUIRED", info.Flags.Has(token.CKFLoginRequired)})...)
 }
 
 // browserFamily is the family whose tokens have a password and no PIN: the certificate database of a browser.

@@ -38,10 +38,27 @@ func (w *Worker) Login(ctx context.Context, s *token.Session, uri *token.URI, op
 
 // login is Login, and gives the PIN for a key that wants it for each use. The caller wipes it; it is nil where none was given.
 func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) (*secret.Text, error) {
-	info := s.Slot.Token
-	if !info.Flags.Has(token.CKFLoginRequired) {
+	if !s.Slot.Token.Flags.Has(token.CKFLoginRequired) {
 		return nil, nil //nolint:nilnil // no login is no error
 	}
+	return w.loginAnyway(ctx, s, uri, optional)
+}
+
+// LoginAfter makes up for the login where a call failed because nobody is logged in, though the token's flags ask for no login: so does
+// gnome-keyring. It is false where that was not the cause; there is one attempt, as in Login.
+func (w *Worker) LoginAfter(ctx context.Context, s *token.Session, failed error) (bool, error) {
+	code, known := token.CodeOf(failed)
+	if !known || code != token.CKRUserNotLoggedIn || s.LoggedIn {
+		return false, nil
+	}
+	pin, err := w.loginAnyway(ctx, s, nil, false)
+	pin.Wipe()
+	return err == nil, err
+}
+
+// loginAnyway is login, whatever the token's flags say of whether one is needed.
+func (w *Worker) loginAnyway(ctx context.Context, s *token.Session, uri *token.URI, optional bool) (*secret.Text, error) {
+	info := s.Slot.Token
 	if pin, shared := w.shareLogin(s); shared {
 		return pin, nil
 	}
@@ -74,7 +91,9 @@ func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, op
 // blocking lists what forbids an attempt. A last attempt is only risked when the user said so.
 func (a *App) blocking(info *token.Info) []verdict.Reason {
 	var blocked []verdict.Reason
-	for _, reason := range verdict.JudgeToken(info) {
+	asking := *info
+	asking.Flags |= token.CKFLoginRequired
+	for _, reason := range verdict.JudgeToken(&asking) {
 		entry, known := verdict.Lookup(reason.Code)
 		if known && entry.Kind == verdict.Blocks && !(reason.Code == verdict.PINLastAttempt && a.AllowLastAttempt) {
 			blocked = append(blocked, reason)

@@ -79,14 +79,24 @@ func runRestore(ctx context.Context, w *frame.Worker, o *restoreOptions) (frame.
 	if err := w.Login(ctx, request.Session, nil, false); err != nil {
 		return frame.Result{}, err
 	}
+	result, err := restoreCopies(ctx, w.App, o, request, copies)
+	if again, loginErr := w.LoginAfter(ctx, request.Session, err); loginErr != nil {
+		return frame.Result{}, loginErr
+	} else if again {
+		return restoreCopies(ctx, w.App, o, request, copies)
+	}
+	return result, err
+}
+
+func restoreCopies(ctx context.Context, a *frame.App, o *restoreOptions, request bridge.RestoreRequest, copies []*bridge.Copy) (_ frame.Result, err error) {
 	if o.all {
-		return restoreAll(ctx, w.App, o, request, copies)
+		return restoreAll(ctx, a, o, request, copies)
 	}
 	if request.Inventory, err = request.Session.Inventory(ctx); err != nil {
 		return frame.Result{}, err
 	}
 	request.Copy = copies[0]
-	return restore(ctx, w.App, o, request)
+	return restore(ctx, a, o, request)
 }
 
 // openCopies opens the file, before any token is touched: the copy that is meant, or all of them. The caller wipes the
