@@ -51,7 +51,8 @@ func IsSealed(source string) bool {
 	return kind == sealedKind
 }
 
-// OpenSealed opens the sealed password of a PFX file: the one that the source names, or the one beside the file.
+// OpenSealed opens the sealed password of a PFX file: the one that the source names, or the one beside the file. Whoever calls it erases
+// what the keys left (secret.Erase), once for many files.
 func (a *App) OpenSealed(ctx context.Context, source, file string) (*secret.Text, error) {
 	_, path, _ := strings.Cut(source, ":")
 	if path == "" {
@@ -69,7 +70,6 @@ func (a *App) OpenSealed(ctx context.Context, source, file string) (*secret.Text
 	}
 	var password *secret.Text
 	secret.Forget(func() { password, err = parsed.Open(keys...) })
-	secret.Erase()
 	var fault *seal.OpenError
 	if errors.As(err, &fault) && (fault.Fault == seal.ForOthers || fault.Fault == seal.NotDecrypted) && archive.NotTheSealed(file, path) {
 		err = &seal.OpenError{Fault: seal.Damaged, Err: errNotTheSealed} // a key cannot tell somebody else's from an altered one

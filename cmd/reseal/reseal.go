@@ -131,6 +131,7 @@ func reserve(w *frame.Worker, directory string) (archive.Target, error) {
 func resealOne(ctx context.Context, w *frame.Worker, r bridge.ResealRequest, backup *archive.Backup) (*bridge.ResealResult, error) {
 	password, err := w.OpenSealed(ctx, "sealed:"+backup.PasswordPath(), backup.Path())
 	if err != nil {
+		secret.Erase()
 		return nil, err
 	}
 	defer password.Wipe()

@@ -22,7 +22,7 @@ func OpenFile(ctx context.Context, a *frame.App, path, source string) (r bridge.
 	}
 	stop := func() {}
 	ask := func() (*secret.Text, error) {
-		password, err := a.KnownPassword(ctx, source, path)
+		password, err := a.KnownPassword(ctx, source, path) // whoever judges or opens the file erases what is left
 		stop = frame.Slowly(a, "progress.verify")
 		return password, err
 	}

@@ -50,6 +50,9 @@ func findAll(ctx context.Context, a *frame.App, source string, copies []*bridge.
 		return nil, err
 	}
 	sealed := frame.IsSealed(source)
+	if sealed {
+		defer secret.Erase()
+	}
 	p := &Passwords{app: a, source: source, own: map[string]found{}, aside: func(ask func()) { ask() }}
 	for _, c := range copies {
 		if ctx.Err() != nil {
