@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
@@ -94,10 +95,16 @@ func Restore(ctx context.Context, r RestoreRequest) (*RestoreResult, error) {
 			result, err = r.restore(ctx)
 		}
 	}
-	if code, known := token.CodeOf(err); known && code == token.CKRDeviceMemory && !errors.As(err, &remains) {
-		err = errors.Join(notRestored(verdict.TokenFull, verdict.Fact{Name: "CKR", Value: code.String()}), err)
+	if full(err) && !errors.As(err, &remains) {
+		err = errors.Join(notRestored(verdict.TokenFull, verdict.Fact{Name: "CKR", Value: token.CKRDeviceMemory.String()}), err)
 	}
 	return result, err
+}
+
+// full reports whether the token answered that it has no memory for an object. A token may lack it for a computation, too.
+func full(err error) bool {
+	answer := token.AnswerOf(err)
+	return answer != nil && answer.Code == token.CKRDeviceMemory && slices.Contains([]string{"C_CreateObject", "C_CopyObject", "C_UnwrapKey"}, answer.Function)
 }
 
 func (r RestoreRequest) restore(ctx context.Context) (result *RestoreResult, err error) {

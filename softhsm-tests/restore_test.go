@@ -177,6 +177,7 @@ func TestRestoreFaults(t *testing.T) {
 		{"an attribute that is not told", "unsupported:0x10C", "restored-differently", 0, false, ""},
 		{"no way in", "error:C_UnwrapKey:" + general + ",error:C_CreateObject:" + general, "restore-refused", 1, false, "CKR_GENERAL_ERROR"},
 		{"no proof", "error:C_SignInit:" + general, "restore-refused", 1, false, "CKR_GENERAL_ERROR"},
+		{"no memory to sign", "error:C_Sign:" + memory, "module-failed", 1, false, "C_Sign answered CKR_DEVICE_MEMORY"},
 		{"destroys nothing", "error:C_CreateObject@4:" + general + ",destroy-lies", "", 1, true, "object=alice;type=private"},
 		{"unwraps and says no", "cbc-pad,after:C_UnwrapKey@1:0x2", "", 1, false, "C_UnwrapKey answered CKR_HOST_MEMORY, and it was carried out all the same"},
 		{"creates and says no", "after:C_CreateObject@4:" + general, "", 1, false, "C_CreateObject answered CKR_GENERAL_ERROR, and it was carried out"},
