@@ -50,7 +50,7 @@ func TestShroudedByAToken(t *testing.T) {
 				t.Errorf("%s %q: independently: %v", profile, password, err)
 			}
 		}
-		checkDerivedBefore(t, contents, password, certificates)
+		checkDerivedBeside(t, contents, password, certificates)
 		parsed, same, err := ParseShrouded(shrouded)
 		must(t, err)
 		again, err := parsed.Key(ctx, []byte(password))
@@ -62,8 +62,8 @@ func TestShroudedByAToken(t *testing.T) {
 	}
 }
 
-// checkDerivedBefore writes with a key for the certificates that was derived before. It is taken where it fits, and the file is as any other.
-func checkDerivedBefore(t *testing.T, contents Contents, password string, certificates *Derived) {
+// checkDerivedBeside writes with a key for the certificates that was derived before. It is taken where it fits, and the file is as any other.
+func checkDerivedBeside(t *testing.T, contents Contents, password string, certificates *Derived) {
 	t.Helper()
 	for _, row := range []struct {
 		options Options
