@@ -334,7 +334,7 @@ func describeRefused(_ *App, e *bridge.RefusedError) Failure {
 	case e.Verdict.Has(verdict.ObjectUnreadable):
 		f.ID, f.Code = "error.unreadable", ExitFailed
 	case e.Verdict.KeyAbsent():
-		f.ID, f.Code = "error.key-absent", ExitFailed
+		f.ID, f.Code = "error.key-absent", ExitRefused
 	case e.Verdict.Unsupported():
 		f.ID, f.Code = "error.unsupported-key", ExitPartly
 	case e.Verdict.ListedRefused:
