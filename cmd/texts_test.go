@@ -2,8 +2,10 @@ package cmd
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,31 +57,8 @@ func TestTextsPromiseNothing(t *testing.T) {
 	}
 	commands, flags := 0, 0
 	for _, file := range messages.Files() {
-		raw, err := messages.Read(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var texts map[string]any
-		if err := json.Unmarshal(raw, &texts); err != nil {
-			t.Fatal(err)
-		}
-		for id, text := range texts {
-			encoded, ok := text.(string)
-			if forms, plural := text.(map[string]any); plural {
-				for _, form := range forms {
-					encoded += "\n" + form.(string)
-				}
-				ok = true
-			}
-			if steps, list := text.([]any); list {
-				for _, step := range steps {
-					encoded += "\n" + step.(string)
-				}
-				ok = true
-			}
-			if !ok {
-				t.Errorf("%s: %s is no text", file, id)
-			}
+		err := messages.Each(file, func(_, id string, raw json.RawMessage) {
+			encoded := wordsOf(t, raw)
 			for _, match := range flagIn.FindAllStringSubmatch(encoded, -1) {
 				if program, is := foreignFlags[match[1]]; is && strings.Contains(encoded, program) {
 					continue
@@ -101,11 +80,32 @@ func TestTextsPromiseNothing(t *testing.T) {
 					}
 				}
 			}
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	if commands < 30 || flags < 30 {
 		t.Errorf("only %d commands and %d flags were found in the texts", commands, flags)
 	}
+}
+
+// wordsOf are the words of a text, of its plural forms or of its steps.
+func wordsOf(t *testing.T, raw json.RawMessage) string {
+	t.Helper()
+	var text string
+	var forms map[string]string
+	var steps []string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	if json.Unmarshal(raw, &steps) == nil {
+		return strings.Join(steps, "\n")
+	}
+	if err := json.Unmarshal(raw, &forms); err != nil {
+		t.Fatalf("%s is no text: %v", raw, err)
+	}
+	return strings.Join(slices.Collect(maps.Values(forms)), "\n")
 }
 
 // quotedCommands finds the command lines in a text: between quotation marks, or behind "See: ".

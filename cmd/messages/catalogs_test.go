@@ -20,38 +20,25 @@ func catalogOf(t *testing.T, language string) map[string]forms {
 	t.Helper()
 	all := map[string]forms{}
 	for _, name := range messages.Files() {
-		if !strings.HasSuffix(name, "."+language+".json") {
-			continue
-		}
-		text, err := messages.Read(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		decoder := json.NewDecoder(strings.NewReader(string(text)))
-		if _, err := decoder.Token(); err != nil {
-			t.Fatal(name, err)
-		}
-		for decoder.More() {
-			id, err := decoder.Token()
-			if err != nil {
-				t.Fatal(name, err)
+		err := messages.Each(name, func(of, id string, raw json.RawMessage) {
+			if of != language {
+				return
 			}
-			var raw json.RawMessage
-			if err := decoder.Decode(&raw); err != nil {
-				t.Fatal(name, err)
-			}
-			if _, twice := all[id.(string)]; twice {
+			if _, twice := all[id]; twice {
 				t.Errorf("%s: %s is there twice", name, id)
 			}
-			if steps, list := stepsOf(raw); list {
-				for i, step := range steps {
-					if !strings.HasPrefix(step, "@") {
-						all[id.(string)+"."+strconv.Itoa(i+1)] = forms{"other": step}
-					}
-				}
-				continue
+			steps, list := stepsOf(raw)
+			if !list {
+				all[id] = formsOf(t, name, raw)
 			}
-			all[id.(string)] = formsOf(t, name, raw)
+			for i, step := range steps {
+				if !strings.HasPrefix(step, "@") {
+					all[id+"."+strconv.Itoa(i+1)] = forms{"other": step}
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	return all
@@ -86,9 +73,4 @@ func placeholders(f forms) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(found))
-}
-
-// written reports whether there is a catalog file of the language at all.
-func written(language string) bool {
-	return slices.ContainsFunc(messages.Files(), func(name string) bool { return strings.HasSuffix(name, "."+language+".json") })
 }

@@ -11,11 +11,11 @@ import (
 
 // spread puts the steps of a list in the place of its array, if there is a list of that id: its own texts under their ids, and the ids of all.
 func (c *Catalog) spread(id string) {
-	for _, texts := range []map[string]catalogText{c.english, c.own} {
+	for _, texts := range []map[string]json.RawMessage{c.english, c.own} {
 		list := texts[id]
 		var steps []string
 		var elements []json.RawMessage
-		if len(list.json) == 0 || list.json[0] != '[' || json.Unmarshal(list.json, &steps) != nil || json.Unmarshal(list.json, &elements) != nil {
+		if len(list) == 0 || list[0] != '[' || json.Unmarshal(list, &steps) != nil || json.Unmarshal(list, &elements) != nil {
 			continue
 		}
 		delete(texts, id)
@@ -28,7 +28,7 @@ func (c *Catalog) spread(id string) {
 			own := id + "." + strconv.Itoa(i+1)
 			c.lists[id] = append(c.lists[id], own)
 			if _, replaced := texts[own]; !replaced {
-				texts[own] = catalogText{list.file, elements[i]}
+				texts[own] = elements[i]
 			}
 		}
 	}

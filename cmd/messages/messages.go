@@ -1,12 +1,10 @@
 // Package messages holds every text that a person reads, by id with named arguments. One catalog file a language and
-// subject: SUBJECT.LANG.json.
+// subject: SUBJECT.LANG.json. The texts of flags, one line each, stand in one file with their languages side by side.
 package messages
 
 import (
-	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,13 +13,6 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
 )
-
-//go:embed *.json windows/*.json
-var files embed.FS
-
-// onWindows is the folder of the texts that stand, on Windows, in the place of those of the same id: their commands and their
-// names of files are Windows' own.
-const onWindows = "windows"
 
 // Languages lists the languages that p11bridge speaks; the first is complete and stands in for what another one lacks.
 func Languages() []string { return []string{"en", "es", "ca", "fr"} }
@@ -35,18 +26,12 @@ type Catalog struct {
 	Language string
 	lists    map[string][]string
 	// Until they are asked for: the texts of English, and of the language where it is another one.
-	english, own map[string]catalogText
+	english, own map[string]json.RawMessage
 	plain        map[string]string // those without plural forms, once they were asked for
 
 	mu        sync.Mutex
 	bundle    *i18n.Bundle
 	localizer *i18n.Localizer
-}
-
-// catalogText is a text as it stands in a catalog file.
-type catalogText struct {
-	file string
-	json json.RawMessage
 }
 
 // Load reads the catalogs of a language, and English beneath it.
@@ -58,18 +43,18 @@ func load(lang, system string) (*Catalog, error) {
 		return nil, fmt.Errorf("no catalog for language %q", lang)
 	}
 	const texts = 1 << 11
-	c := &Catalog{Language: lang, lists: map[string][]string{}, english: make(map[string]catalogText, texts), plain: map[string]string{}}
+	c := &Catalog{Language: lang, lists: map[string][]string{}, english: make(map[string]json.RawMessage, texts), plain: map[string]string{}}
 	if lang != Languages()[0] {
-		c.own = make(map[string]catalogText, texts)
+		c.own = make(map[string]json.RawMessage, texts)
 	}
 	for _, name := range Files() {
-		if err := c.read(name, name); err != nil {
+		if err := Each(name, c.take); err != nil {
 			return nil, err
 		}
 	}
 	if system != "" { // its texts take the place of those of the same id
 		for _, lang := range Languages() {
-			if err := c.read(system+"/words."+lang+".json", "words."+lang+".json"); err != nil {
+			if err := Each(system+"/words."+lang+".json", c.take); err != nil {
 				return nil, err
 			}
 		}
@@ -77,25 +62,14 @@ func load(lang, system string) (*Catalog, error) {
 	return c, nil
 }
 
-// read takes up the texts of a file under a name, if it is of the language or of English.
-func (c *Catalog) read(file, name string) error {
-	var into map[string]catalogText
-	switch {
-	case strings.HasSuffix(name, "."+Languages()[0]+".json"):
-		into = c.english
-	case strings.HasSuffix(name, "."+c.Language+".json"):
-		into = c.own
-	default:
-		return nil
+// take keeps a text, if it is of the language or of English.
+func (c *Catalog) take(lang, id string, text json.RawMessage) {
+	switch lang {
+	case Languages()[0]:
+		c.english[id] = text
+	case c.Language:
+		c.own[id] = text
 	}
-	raw, err := Read(file)
-	if err != nil {
-		return fmt.Errorf("catalog %s: %w", file, err)
-	}
-	if err := scan(raw, func(id string, text json.RawMessage) { into[id] = catalogText{name, text} }); err != nil {
-		return fmt.Errorf("catalog %s: %w", file, err)
-	}
-	return nil
 }
 
 // parse makes the text of an id ready.
@@ -104,19 +78,22 @@ func (c *Catalog) parse(id string) error {
 		c.bundle = i18n.NewBundle(language.English)
 		c.localizer = i18n.NewLocalizer(c.bundle, c.Language)
 	}
-	for _, texts := range []map[string]catalogText{c.english, c.own} {
-		text, there := texts[id]
+	for _, known := range []struct {
+		lang  string
+		texts map[string]json.RawMessage
+	}{{Languages()[0], c.english}, {c.Language, c.own}} {
+		text, there := known.texts[id]
 		if !there {
 			continue
 		}
-		alone, err := json.Marshal(map[string]json.RawMessage{id: text.json})
+		alone, err := json.Marshal(map[string]json.RawMessage{id: text})
 		if err != nil {
-			return fmt.Errorf("catalog %s: %w", text.file, err)
+			return fmt.Errorf("text %s in %s: %w", id, known.lang, err)
 		}
-		if _, err := c.bundle.ParseMessageFileBytes(alone, text.file); err != nil {
-			return fmt.Errorf("catalog %s: %w", text.file, err)
+		if _, err := c.bundle.ParseMessageFileBytes(alone, known.lang+".json"); err != nil {
+			return fmt.Errorf("text %s in %s: %w", id, known.lang, err)
 		}
-		delete(texts, id)
+		delete(known.texts, id)
 	}
 	return nil
 }
@@ -131,48 +108,15 @@ func (c *Catalog) plainText(id string) (string, bool) {
 	if !there {
 		text = c.english[id]
 	}
-	if len(text.json) == 0 || text.json[0] != '"' {
+	if len(text) == 0 || text[0] != '"' {
 		return "", false
 	}
-	plain := string(text.json[1 : len(text.json)-1]) // scan has found both quotes
-	if strings.Contains(plain, `\`) && json.Unmarshal(text.json, &plain) != nil || plain == "" {
+	plain := string(text[1 : len(text)-1]) // scan has found both quotes
+	if strings.Contains(plain, `\`) && json.Unmarshal(text, &plain) != nil || plain == "" {
 		return "", false
 	}
 	c.plain[id] = plain
 	return plain, true
-}
-
-// Files lists the embedded catalog files.
-func Files() []string {
-	names, err := fs.Glob(files, "*.json")
-	if err != nil { // only a malformed pattern does that
-		return nil
-	}
-	return names
-}
-
-// Read gives one catalog file as it stands.
-func Read(name string) ([]byte, error) { return files.ReadFile(name) }
-
-// IDs lists the ids of the texts that begin with a prefix, in no order that means anything.
-func IDs(prefix string) []string {
-	var ids []string
-	for _, name := range Files() {
-		text, err := Read(name)
-		if err != nil || !strings.HasSuffix(name, "."+Languages()[0]+".json") {
-			continue
-		}
-		texts := map[string]json.RawMessage{}
-		if json.Unmarshal(text, &texts) != nil { // which the tests rule out
-			continue
-		}
-		for id := range texts {
-			if strings.HasPrefix(id, prefix) {
-				ids = append(ids, id)
-			}
-		}
-	}
-	return ids
 }
 
 // Text gives a message. An argument named Count chooses the plural form. An id without a text gives the id itself, which

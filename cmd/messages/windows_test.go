@@ -70,30 +70,27 @@ func TestWindowsTextsAreComplete(t *testing.T) {
 
 func windowsTexts(t *testing.T, language string) map[string]json.RawMessage {
 	t.Helper()
-	return textsOf(t, "windows/words."+language+".json")
+	return textsOf(t, language, "windows/words."+language+".json")
 }
 
 // rawTexts are the texts of a language as they stand in its files.
 func rawTexts(t *testing.T, language string) map[string]json.RawMessage {
 	t.Helper()
-	all := map[string]json.RawMessage{}
-	for _, name := range messages.Files() {
-		if strings.HasSuffix(name, "."+language+".json") {
-			maps.Copy(all, textsOf(t, name))
-		}
-	}
-	return all
+	return textsOf(t, language, messages.Files()...)
 }
 
-func textsOf(t *testing.T, name string) map[string]json.RawMessage {
+func textsOf(t *testing.T, language string, names ...string) map[string]json.RawMessage {
 	t.Helper()
-	raw, err := messages.Read(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var texts map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &texts); err != nil {
-		t.Fatal(name, err)
+	texts := map[string]json.RawMessage{}
+	for _, name := range names {
+		err := messages.Each(name, func(of, id string, raw json.RawMessage) {
+			if of == language {
+				texts[id] = raw
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return texts
 }
