@@ -288,7 +288,7 @@ func (g *guided) works(t *testing.T, command string, more ...string) string {
 }
 
 // queries are sequences that have a terminal answer, report what happens to it, or change its keyboard.
-var queries = regexp.MustCompile("\x1b\\[=[0-9;]*[1-9];[0-9]u|\x1b\\[>4;[1-9]m|\x1b\\[\\??[0-9;]*\\$p|\x1b\\[[>=]?[0-9]*c|\x1b\\[[0-9]*n|\x1b\\[\\?u|\x1b\\][0-9;]*\\?|\x1b\\[\\?100[0-9]h|\x1bP")
+var queries = regexp.MustCompile("\x1b\\[=[0-9;]*u|\x1b\\[>4[0-9;]*m|\x1b\\[\\??[0-9;]*\\$p|\x1b\\[[>=]?[0-9]*c|\x1b\\[[0-9]*n|\x1b\\[\\?u|\x1b\\][0-9;]*\\?|\x1b\\[\\?100[0-9]h|\x1bP")
 
 // kept wants no secret on the terminal, and no question to the terminal itself: its answer would be typed into the next one.
 func (g *guided) kept(t *testing.T) {

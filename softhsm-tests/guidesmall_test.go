@@ -2,6 +2,7 @@ package softhsmtests
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,3 +87,29 @@ func TestGuideOnSmallTerminal(t *testing.T) {
 
 // TestGuideOnSmallTerminalLong speaks the other languages.
 func TestGuideOnSmallTerminalLong(t *testing.T) { TestGuideOnSmallTerminal(t) }
+
+// TestGuideClearsQuestions leaves questions by Esc: nothing of them stays on the screen.
+func TestGuideClearsQuestions(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	g := newGuidedAt(t, screenColumns, "en", false, directory, nil)
+	g.pick(t, "guide.menu.title", "guide.menu.check")
+	g.line(t, g.word("guide.copy.title"))
+	g.typed(t, "nothing.pfx\r")
+	g.wait(t, "nothing.pfx cannot be read")
+	g.typed(t, "\x1b")
+	g.back(t, g.word("guide.menu.title"))
+	if code := g.ends(t); code != 0 {
+		t.Errorf("exit code %d\n%s", code, g.text())
+	}
+	var lines []string
+	for _, line := range screenOf(g.text()).lines {
+		if words := strings.TrimSpace(wordsOn(line)); words != "" {
+			lines = append(lines, words)
+		}
+	}
+	if want := []string{g.word("guide.welcome"), g.word("guide.menu.title") + " " + g.word("guide.menu.check")}; !slices.Equal(lines, want) {
+		t.Errorf("the screen shows %q, not %q", lines, want)
+	}
+	g.kept(t)
+}

@@ -191,10 +191,11 @@ func (a *App) replaceWeak(ctx context.Context, s source, password *secret.Text) 
 	if weakness == "" {
 		return password, nil
 	}
-	a.Notice(weakness, nil)
 	if s.kind != "prompt" {
+		a.Notice("notice.password-weak", messages.Args{"Weakness": messages.Own(a.Text(weakness, nil))})
 		return password, nil
 	}
+	a.Notice(weakness, nil)
 	generated, err := a.offer(ctx, "prompt.generate-for-weak")
 	if err != nil || generated != nil {
 		password.Wipe()

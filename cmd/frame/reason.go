@@ -31,6 +31,17 @@ func (a *App) ReasonText(reason verdict.Reason, part string) string {
 	return text
 }
 
+// Plainly is a reason in at most three sentences without a technical word, as it can be read out over the telephone. A reason that
+// nobody needs read out has its summary alone.
+func (a *App) Plainly(reason verdict.Reason) string {
+	for _, id := range []string{reasonID(reason), "reason." + string(reason.Code)} {
+		if text := a.optional(id+".plain", nil); text != "" {
+			return text
+		}
+	}
+	return a.ReasonText(reason, "summary")
+}
+
 // reasonID begins the ids of a reason's texts. A family that has words of its own for a reason stands in them: the PIN of a browser's
 // database is its primary password.
 func reasonID(reason verdict.Reason) string {

@@ -37,9 +37,6 @@ func (c *conversation) backUp(ctx context.Context) error {
 // chooseKey logs in where that is needed to see the keys, and asks for one.
 func (b *backup) chooseKey(ctx context.Context) (bool, error) {
 	if b.token.locked() {
-		if err := b.say("guide.pin", nil); err != nil {
-			return false, err
-		}
 		if err := b.logIn(ctx, &b.token); err != nil {
 			return true, err
 		}
@@ -204,15 +201,10 @@ func (b *backup) chooseDeletion(ctx context.Context) (bool, error) {
 
 // export runs the command. It asks for the PIN once more and for the new password, twice.
 func (b *backup) export(ctx context.Context) (bool, error) {
-	if slices.Contains(b.token.Flags, "CKF_LOGIN_REQUIRED") {
-		if err := b.say("guide.pin.again", nil); err != nil {
-			return false, err
-		}
-	}
 	if b.deleteKey {
 		return true, b.change(ctx, b.token, b.arguments())
 	}
-	return true, b.perform(ctx, b.token.onToken(b.arguments()...))
+	return true, b.performOn(ctx, b.token, b.arguments())
 }
 
 // arguments are the export as it would be typed, but for the token.

@@ -34,7 +34,7 @@ func (b *backup) meetRefusal(ctx context.Context) (bool, error) {
 	if b.key.hidden() || b.key.Verdict.Exportable == nil {
 		title = "guide.cannot.unknown"
 	}
-	q := terminal.Choice{Title: b.Text(title, messages.Args{"Label": b.key.Label}), Description: b.explained(b.key.reason())}
+	q := terminal.Choice{Title: b.Text(title, messages.Args{"Label": b.key.Label}), Description: b.explained()}
 	ways := b.ways()
 	for _, w := range ways {
 		q.Answers = append(q.Answers, b.Text(w.text, nil))
@@ -79,12 +79,13 @@ func (b *backup) ways() []way {
 	)
 }
 
-// explained is what can be read out over the phone: what is so, and why.
-func (c *conversation) explained(reason verdict.Reason) string {
+// explained is why the key cannot be backed up, as it can be read out over the telephone.
+func (b *backup) explained() string {
+	reason := b.key.reason()
 	if reason.Code == "" {
 		return ""
 	}
-	return c.ReasonText(reason, "summary") + " " + c.ReasonText(reason, "why")
+	return b.Plainly(reason)
 }
 
 // snapshotExtension and pageExtension are the ends of the two files of a report.
@@ -112,7 +113,7 @@ func (b *backup) report(ctx context.Context) error {
 		return true, err
 	}
 	write := func(ctx context.Context) (bool, error) {
-		if err := b.perform(ctx, b.token.onToken("snapshot", "-o", path)); err != nil {
+		if err := b.performOn(ctx, b.token, []string{"snapshot", "-o", path}); err != nil {
 			return true, err
 		}
 		return true, b.perform(ctx, []string{"diagnose", "--from", path, "--html", pageBeside(path)})

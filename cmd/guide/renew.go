@@ -44,9 +44,6 @@ func (r *renewal) chooseKey(ctx context.Context) (bool, error) {
 	fits := func(i identity) bool { return i.Certificate != nil && !i.Certificate.IsCA || i.PrivateKey != nil }
 	shown := r.shownIdentities(r.token, fits)
 	if len(shown) == 0 && r.token.locked() {
-		if err := r.say("guide.pin", nil); err != nil {
-			return false, err
-		}
 		if err := r.logIn(ctx, &r.token); err != nil {
 			return true, err
 		}
@@ -121,7 +118,7 @@ func (r *renewal) make(ctx context.Context) (bool, error) {
 	}
 	perform := func() error { return r.change(ctx, r.token, arguments) }
 	if r.answer == sameKey { // nothing new comes onto the token
-		perform = func() error { return r.perform(ctx, r.token.onToken(arguments...)) }
+		perform = func() error { return r.performOn(ctx, r.token, arguments) }
 	}
 	if err := perform(); err != nil {
 		return true, err

@@ -2,6 +2,7 @@ package guide
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"p11bridge/cmd/frame"
@@ -56,13 +57,35 @@ func (c *conversation) look(ctx context.Context) (listing, bool, error) {
 func (c *conversation) change(ctx context.Context, t heldToken, arguments []string, secrets ...frame.GivenSecret) error {
 	profile, found := host.ProfileOf(string(t.Label))
 	if !found || c.Module != "" || c.NSSDB != "" || !t.asksForPassword() {
-		return c.perform(ctx, t.onToken(arguments...), secrets...)
+		return c.performOn(ctx, t, arguments, secrets...)
 	}
 	if err := c.say("guide.close", messages.Args{"Program": foreign.Text(profile.Program)}); err != nil {
 		return err
 	}
+	if err := c.announceLogin(t); err != nil {
+		return err
+	}
 	return c.perform(ctx, append(arguments, "--nss-db", profile.Directory), secrets...)
 }
+
+// performOn is perform for a command that logs in to a token.
+func (c *conversation) performOn(ctx context.Context, t heldToken, arguments []string, secrets ...frame.GivenSecret) error {
+	if err := c.announceLogin(t); err != nil {
+		return err
+	}
+	return c.perform(ctx, t.onToken(arguments...), secrets...)
+}
+
+// announceLogin says why a person who has logged in before is asked for the PIN again.
+func (c *conversation) announceLogin(t heldToken) error {
+	if !t.LoggedIn || !slices.Contains(t.Flags, "CKF_LOGIN_REQUIRED") || !c.asksForPIN() {
+		return nil
+	}
+	return c.say("guide.pin.again", nil)
+}
+
+// asksForPIN reports whether commands ask the person for the PIN: no other source was given.
+func (c *conversation) asksForPIN() bool { return c.PinSource == "" || c.PinSource == "prompt" }
 
 // withoutToken asks what to do where no token can be used; why, was told. It returns to have another look.
 func (c *conversation) withoutToken(ctx context.Context) error {
@@ -106,6 +129,11 @@ func (c *conversation) findOut(ctx context.Context) error {
 // logIn reads the token once more, with its PIN, which the command asks for. A PIN that was wrong was told: whether there is
 // another attempt is the person's decision.
 func (c *conversation) logIn(ctx context.Context, t *heldToken) error {
+	if c.asksForPIN() {
+		if err := c.say("guide.pin", nil); err != nil {
+			return err
+		}
+	}
 	for {
 		found, ok, err := c.list(ctx, t.onToken()...)
 		if err != nil {

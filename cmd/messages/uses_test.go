@@ -235,6 +235,9 @@ func families(t *testing.T) map[string][]string {
 		for _, part := range []string{".summary", ".short", ".why"} {
 			reasons = append(reasons, string(entry.Code)+part)
 		}
+		if readOut(entry) {
+			reasons = append(reasons, string(entry.Code)+".plain")
+		}
 	}
 	shared, own := stepNames(t)
 	reasons = append(reasons, own...)
@@ -289,7 +292,7 @@ func ofFamilies(t *testing.T) []string {
 	var texts []string
 	for id := range catalogOf(t, "en") {
 		words := strings.Split(id, ".")
-		if words[0] == "reason" && len(words) > 3 && slices.Contains([]string{"summary", "short", "why", "remedy"}, words[3]) {
+		if words[0] == "reason" && len(words) > 3 && slices.Contains([]string{"summary", "short", "why", "plain", "remedy"}, words[3]) {
 			if _, known := verdict.Lookup(verdict.Code(words[1])); !known || !slices.Contains(backupRoutes(t), words[2]+".backup") {
 				t.Errorf("%s is of no reason, or of no family", id)
 			}

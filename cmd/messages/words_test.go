@@ -2,9 +2,11 @@ package messages_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
 )
 
@@ -70,7 +72,7 @@ var limits = []struct {
 	kind string
 	most int
 }{
-	{`^command\.[a-z]+\.short$`, 66}, {`^reason\..*\.short$`, 40}, {`^reason\..*\.summary$`, 110}, {`^reason\..*\.why$`, 410}, {`^(reason\..*\.remedy|step)\.`, 250},
+	{`^command\.[a-z]+\.short$`, 66}, {`^reason\..*\.short$`, 40}, {`^reason\..*\.summary$`, 110}, {`^reason\..*\.why$`, 410}, {`^reason\..*\.plain$`, 260}, {`^(reason\..*\.remedy|step)\.`, 250},
 	{`^error\..*\.remedy`, 290}, {`^error\.`, 190}, {`^flag\.`, 180}, {`^notice\.`, 175}, {`^prompt\.`, 200}, {`^term\.`, 250}, {`^guide\.`, 140},
 }
 
@@ -94,6 +96,38 @@ func TestTextsAreShort(t *testing.T) {
 		}
 		if len(held) != len(limits) {
 			t.Errorf("%s: a kind of text has none: %v", language, held)
+		}
+	}
+}
+
+// readOut reports whether a reason is read out over the telephone: a key or a certificate has it instead of a backup.
+func readOut(entry verdict.Entry) bool {
+	return entry.Kind == verdict.Refuses || entry.Code == verdict.KeysHiddenUntilLogin
+}
+
+// technical are words of the specifications, which nobody who has a certificate needs to know.
+var technical = regexp.MustCompile(`CK[A-Z]_|\bC_[A-Z]|X\.509|(?i)extra[cíï]?[ct]?[aií]ble|mecanism|mechanism|mécanisme|attribut|envoltura|embolcall|envelopp|wrap`)
+
+// TestRefusalsAreReadOut: why a key cannot be backed up is said in at most three sentences, in plain words, in every language.
+func TestRefusalsAreReadOut(t *testing.T) {
+	sentences := regexp.MustCompile(`[.?!]( |$)`)
+	for _, language := range messages.Languages() {
+		held := 0
+		for id, f := range catalogOf(t, language) {
+			if !strings.HasPrefix(id, "reason.") || !strings.HasSuffix(id, ".plain") {
+				continue
+			}
+			held++
+			text := f["other"]
+			if n := len(sentences.FindAllString(text, -1)); n < 1 || n > 3 || !strings.HasSuffix(text, ".") {
+				t.Errorf("%s %s has %d sentences: %s", language, id, n, text)
+			}
+			if word := technical.FindString(text); word != "" {
+				t.Errorf("%s %s says %q", language, id, word)
+			}
+		}
+		if held < 10 {
+			t.Errorf("%s: %d reasons are read out", language, held)
 		}
 	}
 }

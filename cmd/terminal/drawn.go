@@ -4,7 +4,7 @@ package terminal
 //   - Nothing is asked of the terminal itself, and no events are wanted from it: its answer would be typed into the next
 //     question, which may be the one for the PIN.
 //   - Esc goes back, Ctrl-C leaves, Ctrl-Z stops the program. Ctrl-V pastes nothing: the form would look into the clipboard.
-//   - What was drawn is gone once the question is answered; the answer stands in its place.
+//   - What was drawn is gone once the question is answered or left; an answer stands in its place.
 
 import (
 	"context"
@@ -100,6 +100,9 @@ func (f Form) draw(ctx context.Context, field func(columns, rows int) huh.Field,
 	width, height := size(out)
 	left := false
 	filter := func(_ tea.Model, message tea.Msg) tea.Msg {
+		if _, is := message.(tea.InterruptMsg); is {
+			return tea.QuitMsg{} // which draws once more: a question that was left is gone
+		}
 		pressed, is := message.(tea.KeyPressMsg)
 		if !is {
 			return message
@@ -142,8 +145,8 @@ func (f Form) draw(ctx context.Context, field func(columns, rows int) huh.Field,
 // protocol and change it, whatever the terminal is, and a process that is killed would leave it so.
 type quiet struct{ *os.File }
 
-// keyboard are the sequences for that: to report keys in other ways, and the question whether the terminal does.
-var keyboard = strings.NewReplacer("\x1b[?u", "", "\x1b[=1;1u", "", "\x1b[>4;2m", "")
+// keyboard are the sequences for that: to report keys in other ways and no longer to do so, and the question whether the terminal does.
+var keyboard = strings.NewReplacer("\x1b[?u", "", "\x1b[=1;1u", "", "\x1b[=0;1u", "", "\x1b[>4;2m", "", "\x1b[>4m", "", "\x1b[>4;0m", "")
 
 // Write implements io.Writer. The form writes whole sequences.
 func (q quiet) Write(text []byte) (int, error) {
