@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -34,18 +35,31 @@ func Read(name string) ([]byte, error) { return files.ReadFile(name) }
 
 // Each gives every text of a catalog file, with its language.
 func Each(name string, text func(language, id string, raw json.RawMessage)) error {
+	return each(name, Languages(), text)
+}
+
+// each gives the texts of a catalog file that are of one of the languages.
+func each(name string, languages []string, text func(language, id string, raw json.RawMessage)) error {
+	if name != sideBySide && !slices.Contains(languages, languageOfFile(name)) {
+		return nil
+	}
 	raw, err := Read(name)
 	if err != nil {
 		return fmt.Errorf("catalog %s: %w", name, err)
 	}
 	language := languageOfFile(name)
 	var faults []error
-	whole := scan(raw, func(id string, value json.RawMessage) {
+	whole := scan(raw, 0, func(id string, value json.RawMessage) {
 		if name != sideBySide {
 			text(language, id, value)
 			return
 		}
-		if err := scan(value, func(language string, value json.RawMessage) { text(language, id, value) }); err != nil {
+		err := scan(value, 1, func(language string, value json.RawMessage) {
+			if slices.Contains(languages, language) {
+				text(language, id, value)
+			}
+		})
+		if err != nil {
 			faults = append(faults, fmt.Errorf("text %s: %w", id, err))
 		}
 	})

@@ -47,14 +47,15 @@ func load(lang, system string) (*Catalog, error) {
 	if lang != Languages()[0] {
 		c.own = make(map[string]json.RawMessage, texts)
 	}
+	languages := slices.Compact([]string{Languages()[0], lang})
 	for _, name := range Files() {
-		if err := Each(name, c.take); err != nil {
+		if err := each(name, languages, c.take); err != nil {
 			return nil, err
 		}
 	}
 	if system != "" { // its texts take the place of those of the same id
-		for _, lang := range Languages() {
-			if err := Each(system+"/words."+lang+".json", c.take); err != nil {
+		for _, lang := range languages {
+			if err := each(system+"/words."+lang+".json", languages, c.take); err != nil {
 				return nil, err
 			}
 		}
