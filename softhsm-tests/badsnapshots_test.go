@@ -11,7 +11,7 @@ import (
 type badSnapshot struct{ name, text, want string }
 
 // What is said of them.
-const damagedSnapshot, otherDocument, otherForm = "is not a snapshot that can be used", "it is no p11bridge snapshot", "a part of it has an"
+const damagedSnapshot, otherDocument, otherForm = "is not a snapshot that can be used", "it is not a p11bridge snapshot", "a part of it has an"
 
 // replacedIn is a text with something replaced that is in it.
 func replacedIn(t *testing.T, good string, pairs ...string) string {
@@ -43,7 +43,7 @@ func badWholes(t *testing.T, good string) []badSnapshot {
 		{"an unknown attribute", replaced("CKA_SENSITIVE", "CKA_SENSITIVITY"), otherForm},
 		{"an unknown class", replaced("CKO_PRIVATE_KEY", "CKO_PRIVATE"), otherForm},
 		{"an unknown mechanism", replaced("CKM_AES_CBC_PAD", "CKM_AES_CBC_PADDED"), otherForm},
-		{"two documents", good + good, "behind its end"},
+		{"two documents", good + good, "after its end"},
 		{"rubbish behind it", good + "x", damagedSnapshot},
 		{"deep", strings.Repeat(`{"a":`, 20000), damagedSnapshot},
 		{"huge", `{"schema":"p11bridge.snapshot/1","x":"` + strings.Repeat("a", 17<<20) + `"}`, damagedSnapshot},

@@ -118,8 +118,8 @@ var hostileRows = []hostileRow{
 	{"another:0x181", "status", 0, nil}, {"longer:0x181", "status", 0, nil}, {"shorter:0x181", "status", 0, nil},
 	{"another:0x11", "export wrap EC", 0, nil}, {"longer:0x11", "export wrap EC", 0, nil},
 	{"shorter:0x102", "export wrap EC", 0, nil},
-	{"changing:0x3", "export wrap EC", 0, []string{"is taken"}}, // by its certificate's CN, which is the name that was typed
-	{"another:0x3", "status", 0, nil},                           // the certificates tell the keys apart
+	{"changing:0x3", "export wrap EC", 0, []string{"is used"}}, // by its certificate's CN, which is the name that was typed
+	{"another:0x3", "status", 0, nil},                          // the certificates tell the keys apart
 	{"changing:0x162", "status", 0, nil},
 	{"shorter:0x162", "status", 1, []string{"could not be read"}},
 	{"shorter:0x162", "export wrap EC", 1, []string{"C_GetAttributeValue", "CKA_EXTRACTABLE"}},
@@ -127,7 +127,7 @@ var hostileRows = []hostileRow{
 	{"shorter:0x0", "status", 1, []string{"C_GetAttributeValue", "CKA_CLASS"}},
 	{"login", "status", 1, []string{"C_Login", "C_GetSessionInfo"}},
 	{"login", "export --delete-key EC", 1, []string{"C_Login"}},
-	{"label", "list", 1, []string{"is not there"}},
+	{"label", "list", 1, []string{"was not found"}},
 	// A handle of another object: nothing but the run's own may be destroyed.
 	{"other:C_CreateObject", "restore create RSA", 1, []string{"C_CreateObject"}},
 	{"other:C_CreateObject", "install", 1, []string{"C_CreateObject", "there before"}},

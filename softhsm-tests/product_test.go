@@ -99,7 +99,7 @@ func (r *result) refused(t *testing.T, reason, file string) {
 	r.notDone(t, 3, reason, file)
 }
 
-// methodRefused wants exit code 5: the key may leave, and the one way that was allowed was refused.
+// methodRefused wants exit code 5: the key can leave, and the one way that was allowed was refused.
 func (r *result) methodRefused(t *testing.T, file string) {
 	t.Helper()
 	r.notDone(t, 5, "method-refused", file)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"p11bridge/cmd/messages"
 )
 
 // TestErrorCodes holds the codes to the sources: every mistake of a command line is known as one, and the page in docs lists
@@ -33,11 +35,20 @@ func TestErrorCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var listed, codes []string
-	for _, match := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(string(page), -1) {
-		listed = append(listed, match[1])
+	says := map[string]string{}
+	for _, match := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.*) \\|$").FindAllStringSubmatch(string(page), -1) {
+		listed, says[match[1]] = append(listed, match[1]), match[2]
 	}
+	catalog, err := messages.Load("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := &App{Catalog: catalog}
 	for _, e := range ErrorCodes() {
 		codes = append(codes, e.Code)
+		if text, _ := app.ErrorText(e); says[e.Code] != strings.Join(strings.Fields(text), " ") {
+			t.Errorf("docs/error-codes.md says of %s %q instead of %q", e.Code, says[e.Code], text)
+		}
 	}
 	for _, code := range codes {
 		if !slices.Contains(listed, code) {

@@ -15,7 +15,10 @@ import (
 var avoided = map[string][]struct{ word, instead string }{
 	"en": {
 		{`\bin clear\b`, "unencrypted"}, {`\bproved\b`, "proven"}, {`certificate verif(ies|ied) the signature`, "verified with the certificate"},
-		{`\bspoken here\b`, "available"}, {`directory that is there`, "no such directory"}, {`\bmay not leave\b`, "cannot leave"}, {`stand in the process list`, "be visible"},
+		{`\bspoken here\b`, "available"}, {`directory that is there`, "no such directory"}, {`\bmay (not |never )?leave\b`, "can leave, cannot leave"}, {`stand in the process list`, "be visible"},
+		{`\bstands? (beside|behind|under|at|in (its|this|that))\b`, "is"}, {`\bwants (the|its) PIN`, "asks for the PIN"}, {`\b(it|this|Path\}\}|Given\}\}) is no [a-z]`, "is not a"},
+		{`(were|was) not heard of|\bend soon\b`, "sent no news, expire soon"}, {`certificate (in the file )?(does not|must) verify`, "the signature fits the certificate"}, {`(contents|its) (are|were) others`, "have changed"},
+		{`may (do and )?suffer|rely on its being|given whole|\bis taken\b|Tokens that are there|replace a file that is there`, "plain English"},
 	},
 	"es": {
 		{`\ben claro\b`, "sin cifrar"}, {`por omisión`, "por defecto"}, {`error estándar`, "salida de errores"}, {`dictamen`, "resultado"}, {`averiad`, "no funciona"},
@@ -23,15 +26,19 @@ var avoided = map[string][]struct{ word, instead string }{
 		{`\b([Ll]a|[Uu]na|esta|misma) orden\b|órdenes`, "comando"}, {`ordenador|máquina`, "equipo"}, {`mitad pública`, "parte pública"}, {`dict[aá]men`, "resultado"}, {`\bficha\b`, "registro"},
 		{`certificado( del archivo)? (debe |no )?verifica`, "se comprueba con el certificado"}, {`[Ll]os datos (nombran|dan|la nombran|contienen)|las pruebas`, "lo observado"}, {`\bse nombra\b`, "se indica"},
 		{`fue terminad`, "se le ha puesto fin"}, {`quiere el PIN`, "pide el PIN"}, {`«`, "quotation marks as everywhere"}, {`env:NOMBRE|file:RUTA`, "env:NAME, file:PATH"},
+		{`veredicto`, "resultado"}, {`\b([Ee]l|[Uu]n|[Dd]el|[Aa]l) URI\b`, "la URI"}, {`evidencia`, "lo observado"}, {`\bemisor(es)?\b`, "entidad emisora"}, {`autoridad de certificación`, "entidad de certificación"}, {`\b(dar|dé) --`, "indicar"},
+		{`([Nn]ada|[Nn]ingún token) se llama|"; se toma\b`, "con el nombre, se usa"}, {`\b(firmó|respondió|falló|indicó|mostró|aceptó|rechazó|probó|intentó|pidió|puso fin)([^\p{L}]|$)|\b[Ss]e cargó`, "what has just happened: ha firmado"},
 	},
 	"ca": {
 		{`\bfitxer`, "arxiu"}, {`\ben clar\b`, "sense xifrar"}, {`per omissió`, "per defecte"}, {`avariat`, "no funciona"}, {`final de la validesa`, "vàlid {{.Until}}"},
 		{`certificat( de l'arxiu)? ha verificat`, "s'ha comprovat amb el certificat"}, {`\b(el|del|al|de) arxiu`, "l'arxiu"}, {`\bsigui`, "siga"}, {`\beixi(r|da)\b`, "sortir"}, {`\b[Ff]irm(a|ar|at|e)\b`, "signar"}, {`malm(és|esa|ès)\b`, "danyat"}, {`\b[Dd]eseu\b`, "guardeu"}, {`\b[Cc]onsulteu (al|a l')`, "pregunteu"},
-		{`\b(digui|hagi|torni|treballi|lliuri|obtingui|pugui|distingeixi|designi|acabi|falti)n?\b`, "the subjunctive in -e, -a"}, {`\bsev(a|es)\b`, "seua"}, {`\baquí\b|\ballà\b`, "ací, allí"}, {`\bl'sortida`, "la sortida"},
-		{`\bix\b|\beixi[td]`, "surt, sortit"}, {`\bper (no )?[a-z·]+(ar|er|ir|ure)(-\S+)?\b`, "per a"}, {`\b(fer|feu|fa|fet) servir`, "usar"}, {`refus`, "rebutjar"}, {`\bdarrera?\b`, "últim"}, {`dict[aà]m`, "resultat"},
+		{`\b(\p{L}+gui|hagi|torni|treballi|lliuri|distingeixi|designi|acabi|falti|necessiti|comprovi|pregunti|segelli|rebi)n?\b|\bque (s'hi |l')?obrin?\b|\b(ting|hagu)ués`, "the subjunctive in -e, -a: tinga, òbriga"}, {`\bsev(a|es)\b`, "seua"}, {`\b[Aa]quí([^\p{L}]|$)|\b[Aa]llà([^\p{L}]|$)`, "ací, allí"}, {`\bl'sortida`, "la sortida"},
+		{`\bix\b|\beixi[td]`, "surt, sortit"}, {`\bper (no )?[a-z·]+(ar|er|ir|ure|[td]re)(['-]\S+)?\b`, "per a"}, {`\b(fer|feu|fa|fet) servir`, "usar"}, {`refus`, "rebutjar"}, {`\bdarrera?\b`, "últim"}, {`dict[aà]m`, "resultat"},
 		{`autònoma`, "independent"}, {`error estàndard`, "sortida d'errors"}, {`\bdes(a|ar|en)\b`, "guardar"}, {`\b[Cc]er(ca|queu)\b`, "buscar"}, {`s'anomena (dues|sense)`, "s'indica"}, {`meitat pública`, "part pública"},
 		{`\bfitxa`, "registre"}, {`màquina|\bequip\b`, "ordinador"}, {`les proves\b|Les dades (anomenen|donen|l'anomenen|contenen)`, "les dades observades"}, {`vol el PIN`, "demana el PIN"}, {`\bllegeix`, "llig"},
 		{`\btreure\b`, "traure"}, {`env:NOM\b|file:RUTA`, "env:NAME, file:PATH"}, {`certificat( de l'arxiu)? (ha de verificar|no verifica|verifica)`, "es comprova amb el certificat"}, {`«`, "quotation marks as everywhere"},
+		{`veredicte`, "resultat"}, {`[Ee]vidència`, "les dades observades"}, {`emissors?\b`, "entitat emissora"}, {`autoritat de certificació`, "entitat de certificació"}, {`([Rr]es|[Cc]ap token) no s'anomena|\bes pren `, "amb el nom, s'usa"},
+		{`(\b(només )és|[Ee]nlloc|continuen?|privada) al token`, "en el token"}, {`[Cc]adasc`, "cada un"}, {`\bpremeu`, "polseu"}, {`vénen`, "venen"}, {`\banomena ((el|la|l'|aquest)|key)`, "indica"}, {`entregar`, "lliurar"}, {`\bdonar --`, "indicar"},
 	},
 	"fr": {
 		{`\ben clair\b`, "non chiffré"}, {`(^|[^e]) PIN\b`, "code PIN"}, {`Il n’en reste rien`, "aucun fichier inachevé"}, {`\b[Dd]onnez (--|le|la|un (chemin|mot))`, "indiquez"},
@@ -39,21 +46,31 @@ var avoided = map[string][]struct{ word, instead string }{
 		{`[^\x{00A0}\x{202F}][;:!?»]([\s,.)]|$)|«[^\x{00A0}\x{202F}]`, "a blank that no line ends at"}, {`(\b[LlDd]e|[Uu]n) PIN\b`, "code PIN"}, {`\bjeton`, "token"}, {`[a-zé]'[a-zéè]`, "’"},
 		{`moitié publique`, "partie publique"}, {`certificat( du fichier)? (ne |doit )?vérifi(e|er)\b`, "vérifiée avec le certificat"}, {`Les données (nomm|donn|la nomm|contien)|les indices`, "les constatations"}, {`veut le code`, "demande le code"},
 		{`machine`, "ordinateur"}, {`l’erreur standard`, "sortie d’erreur"}, {`env:NOM\b|file:CHEMIN`, "env:NAME, file:PATH"}, {`Rien (ne lui a|n’a été fait à)`, "n’a pas été touchée"}, {`sans chiffrement hors`, "toujours chiffrée"},
-		{`\bnomm(e|ez|ée?s?)\b`, "indiquer"}, {`d’incendie`, "exercice"}, {`\b[Tt]ap(ez|é|er)\b`, "saisir"},
+		{`\bnomm(e|ez|ent|ée?s?)([^\p{L}]|$)`, "indiquer"}, {`d’incendie`, "exercice"}, {`\b[Tt]ap(ez|é|er)([^\p{L}]|$)`, "saisir"},
+		{`ne peu(t|vent) pas être lue?s?`, "illisible, impossible de lire"}, {`[Ff]onctions a échoué|Le token a échoué`, "a répondu par une erreur"}, {`\bsous (un|une|votre|ce) (seul )?(mot de passe|clé)`, "avec, protégé par"},
+		{`(été|est|jamais|être) donnée?s?([^\p{L}]|$)|\bdonner --`, "indiquer"}, {`\bCeci est\b`, "C’est"}, {`([Rr]ien|[Aa]ucun token) ne s’appelle|» est pris`, "ne porte le nom"}, {`\b(du|d’un|le) dossier (où|a été)|copie d’un dossier`, "répertoire"},
 	},
 }
 
 // prefixes are parts of names that stand before a colon.
 var prefixes = regexp.MustCompile(`\b(sha256|dns|email|ip|uri|upn|pkcs11):`)
 
-// TestWords reads every text of every language for words that it does not have.
+// TestWords reads every text of every language, those for Windows too, for words that it does not have.
 func TestWords(t *testing.T) {
 	for _, language := range messages.Languages() {
-		for id, f := range catalogOf(t, language) {
+		patterns := make([]*regexp.Regexp, len(avoided[language]))
+		for i, row := range avoided[language] {
+			patterns[i] = regexp.MustCompile(row.word)
+		}
+		texts := catalogOf(t, language)
+		for id, raw := range windowsTexts(t, language) {
+			texts["windows "+id] = forms{"other": string(raw)}
+		}
+		for id, f := range texts {
 			for _, text := range f {
 				text = prefixes.ReplaceAllString(text, "")
-				for _, row := range avoided[language] {
-					if found := regexp.MustCompile(row.word).FindString(text); found != "" && !allowed(language, row.word, text) {
+				for i, row := range avoided[language] {
+					if found := patterns[i].FindString(text); found != "" && !allowed(language, row.word, text) {
 						t.Errorf("%s %s says %q; better: %s", language, id, found, row.instead)
 					}
 				}
@@ -62,10 +79,28 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// wrapped is a line that ends in the middle of a sentence.
+var wrapped = regexp.MustCompile(`[^.:?!}\n]\n[^\n]`)
+
+// TestNoTextIsWrapped wants every sentence in one line: how wide the terminal is, nobody knows before.
+func TestNoTextIsWrapped(t *testing.T) {
+	for _, language := range messages.Languages() {
+		for id, f := range catalogOf(t, language) {
+			for _, text := range f {
+				if at := wrapped.FindString(text); at != "" && id != "remains.object" {
+					t.Errorf("%s %s is wrapped at %q", language, id, at)
+				}
+			}
+		}
+	}
+}
+
 // allowed are the names of the specification that look like a word.
 func allowed(language, word, text string) bool {
-	return language == "fr" && word[0] == '(' && regexp.MustCompile(`(SO|codes|_)[ _]PIN|PIN-|pin-`).MatchString(text)
+	return language == "fr" && strings.Contains(word, "PIN") && ownPIN.MatchString(text)
 }
+
+var ownPIN = regexp.MustCompile(`(SO|codes|_)[ _]PIN|PIN-|pin-`)
 
 // limits are the most characters that a text of a kind has: what is longer is not read, and does not fit where it is shown.
 var limits = []struct {
@@ -78,11 +113,15 @@ var limits = []struct {
 
 // TestTextsAreShort holds the texts of every kind to its limit, in every language. The first kind that fits counts.
 func TestTextsAreShort(t *testing.T) {
+	kinds := make([]*regexp.Regexp, len(limits))
+	for i, row := range limits {
+		kinds[i] = regexp.MustCompile(row.kind)
+	}
 	for _, language := range messages.Languages() {
 		held := map[string]int{}
 		for id, f := range catalogOf(t, language) {
-			for _, row := range limits {
-				if !regexp.MustCompile(row.kind).MatchString(id) {
+			for i, row := range limits {
+				if !kinds[i].MatchString(id) {
 					continue
 				}
 				for _, text := range f {
