@@ -34,17 +34,19 @@ __declspec(dllexport) unsigned long C_GetFunctionList(void **out) { (void)out; r
 `
 }
 
+// buildDLL builds a library for Windows and gives its path.
+func buildDLL(t *testing.T, directory, name, source string, args ...string) string {
+	t.Helper()
+	file, library := write(t, t.TempDir(), "library.c", []byte(source)), filepath.Join(directory, name)
+	mustForeign(t, directory, mingw, append([]string{"-shared", "-o", library, file}, args...)...)
+	return library
+}
+
 // TestWindowsModulesThatMisbehave wants each to be told in one error, by the call and by the name of the exception.
 func TestWindowsModulesThatMisbehave(t *testing.T) {
 	w := newWine(t)
 	directory := t.TempDir()
-	dll := func(name, source string, args ...string) string {
-		file, library := write(t, directory, name+".c", []byte(source)), filepath.Join(directory, name)
-		if out, err := exec.Command(mingw, append([]string{"-shared", "-o", library, file}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return library
-	}
+	dll := func(name, source string, args ...string) string { return buildDLL(t, directory, name, source, args...) }
 	refuses := initializes("")
 	narrow := dll("narrow.dll", refuses)
 	becomeNarrow(t, narrow)
@@ -85,6 +87,23 @@ func TestWindowsModulesThatMisbehave(t *testing.T) {
 
 // TestWindowsModulesThatMisbehaveLong has the other modules.
 func TestWindowsModulesThatMisbehaveLong(t *testing.T) { TestWindowsModulesThatMisbehave(t) }
+
+// TestWindowsModulesInLanguages has three of them told with their remedy, in each language but English.
+func TestWindowsModulesInLanguages(t *testing.T) {
+	w, directory := newWine(t), t.TempDir()
+	narrow := buildDLL(t, directory, "narrow.dll", initializes(""))
+	becomeNarrow(t, narrow)
+	for _, test := range []struct{ language, module, want string }{
+		{"es", narrow, `(?s)x86, 32-bit ≠ x64, 64-bit.*\n  Instale el software.*C:\\Windows\\System32`},
+		{"ca", buildDLL(t, directory, "plain.dll", "__declspec(dllexport) int f(void) { return 1; }"), `(?s)no té C_GetFunctionList.*\n  Indiqueu .*PKCS#11`},
+		{"fr", buildDLL(t, directory, "crashes.dll", whenLoaded("*(volatile int *)0 = 1;")), `(?s)ne donne pas ses fonctions.*\n  Réinstallez`},
+	} {
+		stdout, stderr, code := w.run(t, directory, nil, "list", "--lang", test.language, "--module", test.module)
+		if code != 1 || stdout != "" || !regexp.MustCompile(test.want).MatchString(stderr) || strings.Count(stderr, "p11bridge: ") != 1 {
+			t.Errorf("exit code %d, not one error like %s in\n%s%s", code, test.want, stdout, stderr)
+		}
+	}
+}
 
 // becomeNarrow makes the header say that the library is for 32 bits (PE format, COFF file header).
 func becomeNarrow(t *testing.T, path string) {
@@ -139,10 +158,7 @@ func TestWindowsFilesCross(t *testing.T) {
 // TestWindowsEndsTogether kills the parent while its child hangs in a module: nothing of the program stays.
 func TestWindowsEndsTogether(t *testing.T) {
 	w, directory := newWine(t), t.TempDir()
-	file, library := write(t, directory, "hangs.c", []byte(initializes(`FILE *f = fopen("reached", "w"); fclose(f); Sleep(600000);`))), filepath.Join(directory, "hangs.dll")
-	if out, err := exec.Command(mingw, "-shared", "-o", library, file).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	library := buildDLL(t, directory, "hangs.dll", initializes(`FILE *f = fopen("reached", "w"); fclose(f); Sleep(600000);`))
 	command := exec.Command(filepath.Join(w.directory, "p11bridge"), "list", "--module", library)
 	command.Dir, command.Env = directory, append(os.Environ(), w.environment()...)
 	if err := command.Start(); err != nil {

@@ -3,8 +3,10 @@
 package softhsmtests
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -31,12 +33,7 @@ func TestWindowsFinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, p.files, "vendor.dll", library)
-	manifest := write(t, p.files, "manifest.json", []byte(`{"name": "vendor", "description": "d", "type": "pkcs11", "path": "vendor.dll", "allowed_extensions": []}`))
-	const key = `HKCU\Software\Mozilla\PKCS11Modules\vendor`
-	if err := p.w.command("wine", "reg", "add", key, "/ve", "/d", `Z:`+strings.ReplaceAll(manifest, "/", `\`), "/f").Run(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.w.command("wine", "reg", "delete", key, "/f").Run() })
+	p.register(t, "vendor", "vendor.dll")
 	p.environment = append(p.environment, "P11APART_NSS="+port, "P11BRIDGE_MODULE=", "P11BRIDGE_PIN_SOURCE=")
 	found := p.says(t, 0, `Firefox, profile default-release`, "doctor")
 	for _, want := range []string{
@@ -60,4 +57,41 @@ func (p *windowsPlace) userFolder(t *testing.T) string {
 		t.Fatalf("APPDATA is %q: %v", out, err)
 	}
 	return p.w.driveC(parts[1], parts[2])
+}
+
+// register names a module in the registry, as installers do for Firefox. Its path is relative to the manifest.
+func (p *windowsPlace) register(t *testing.T, name, module string) {
+	t.Helper()
+	manifest := write(t, p.files, name+".json", fmt.Appendf(nil, `{"name": %q, "description": "d", "type": "pkcs11", "path": %q, "allowed_extensions": []}`, name, module))
+	key := `HKCU\Software\Mozilla\PKCS11Modules\` + name
+	if err := p.w.command("wine", "reg", "add", key, "/ve", "/d", `Z:`+strings.ReplaceAll(manifest, "/", `\`), "/f").Run(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.w.command("wine", "reg", "delete", key, "/f").Run() })
+}
+
+// TestWindowsLeavesOut has modules that nobody named and that crash, hang, or are for 32 bits: each is told, and the others are asked.
+func TestWindowsLeavesOut(t *testing.T) {
+	p := newWindowsPlace(t)
+	buildDLL(t, p.files, "crashes.dll", initializes("*(volatile int *)0 = 1;"))
+	buildDLL(t, p.files, "waits.dll", initializes("Sleep(600000);"))
+	p.register(t, "crashes", "crashes.dll")
+	p.register(t, "waits", "waits.dll")
+	folder := p.w.driveC("Program Files (x86)", "Yubico", "Yubico PIV Tool", "bin")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(filepath.Dir(folder))) })
+	becomeNarrow(t, buildDLL(t, folder, "libykcs11.dll", initializes("")))
+	p.environment = append(p.environment, "P11BRIDGE_MODULE=")
+	listed := p.says(t, 0, `(?m)^  dave `, "list", "--timeout", "5s")
+	for _, want := range []string{
+		`crashes\.dll crashed \(EXCEPTION_ACCESS_VIOLATION[^)]*\) in C_Initialize\. This module was left out\.`,
+		`waits\.dll did not return from C_Initialize .* This module was left out\.`,
+	} {
+		if !regexp.MustCompile(want).MatchString(listed) {
+			t.Errorf("nothing like %s in\n%s", want, listed)
+		}
+	}
+	p.says(t, 0, `(?s)broken[^\n]*Program Files \(x86\)[^\n]*libykcs11\.dll.*x86, 32-bit ≠ x64, 64-bit`, "doctor", "--timeout", "5s")
 }

@@ -42,10 +42,8 @@ func Discover() []token.Library {
 		add(library)
 	}
 	for _, place := range usualPlaces {
-		for _, path := range inRoots(place.path) {
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				add(token.Library{Path: path})
-			}
+		for _, path := range place.installed() {
+			add(token.Library{Path: path})
 		}
 	}
 	if library, there := Together(ProfileLibraries()); there {

@@ -34,6 +34,9 @@ var libraryRoots = []string{
 	"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib64", "/usr/local/lib",
 }
 
+// narrowRoots are none: what distributions build for another processor has a directory of its own, and nobody has it alone.
+var narrowRoots []string
+
 // usualPlaces are the modules of distributions first, then those of vendors, each with where its place was read: in a package's list of
 // files where there is one, else in what others write who load it. A vendor's own word is not to be had for all of them.
 var usualPlaces = []place{

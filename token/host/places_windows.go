@@ -82,18 +82,37 @@ func systemFolder() string {
 	return folder
 }
 
-// usualPlaces are where installers put their modules of 64 bits, each with where its place was read: in the vendor's own documents or code
-// where they could be had, else in what others write who load it. None was compared with installed software.
+// narrowRoots are the folders of programs of 32 bits. Some installers put libraries of 64 bits there, too; and of a library that is there alone
+// the person is to hear that it is for 32 bits, and not that there is none.
+var narrowRoots = slices.DeleteFunc([]string{
+	filepath.Join(filepath.Dir(systemFolder()), "SysWOW64"), os.Getenv("ProgramFiles(x86)"),
+}, func(root string) bool { return !filepath.IsAbs(root) })
+
+// usualPlaces are where installers put their modules, each with where its place was read: in the sources of the vendor's own installer or in
+// the vendor's documents where they could be had, else in what others write who load it. None was compared with installed software.
 var usualPlaces = []place{
-	{`C:\SoftHSM2\lib\softhsm2-x64.dll`, "SoftHSM2 for Windows (disig's installer): tests and guides of programs that load it from there", false},
-	{`OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll`, "OpenSC: signing programs and VPN guides load it from there", true},
+	{`C:\SoftHSM2\lib\softhsm2-x64.dll`, "SoftHSM2 for Windows: the sources of disig's installer name the folder and the file; its user may choose another drive", false},
+	{`OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll`, "OpenSC: the sources of its installer, and its guide for Firefox", true},
 	{`opensc-pkcs11.dll`, "OpenSC before 0.17: signing programs look for it in System32, too", true},
-	{`Yubico\Yubico PIV Tool\bin\libykcs11.dll`, "Yubico, yubico-piv-tool: code examples for .NET, Java and Node load it from there", true},
-	{`Yubico\YubiHSM Shell\bin\pkcs11\yubihsm_pkcs11.dll`, "Yubico, yubihsm-shell: the folders of its script that signs the installer; guides of programs that use it", false},
+	{`Yubico\Yubico PIV Tool\bin\libykcs11.dll`, "Yubico, yubico-piv-tool: the sources of its installer name the folder, code examples the file", true},
+	{`Yubico\YubiHSM Shell\bin\pkcs11\yubihsm_pkcs11.dll`, "Yubico, yubihsm-shell: the sources of its installer, and the script that signs it", false},
 	{`sc-hsm-pkcs11.dll`, "CardContact, sc-hsm-embedded: its extension for Firefox loads it by this name alone, which is System32", true},
 	{`CardContact\SmartCard-HSM Middleware\sc-hsm-pkcs11.dll`, "CardContact: a program for Windows looks for it there", true},
 	{`DNIe_P11_x64.dll`, "Policía Nacional (Spain), for the DNIe: Autofirma's sources and tests, in System32", true},
 	{`FNMT_P11_x64.dll`, "FNMT (Spain), for its cards and the DNIe: Autofirma's sources, in System32", true},
+	{`pteidpkcs11.dll`, "AMA (Portugal), Autenticação.gov: the sources of its installer, in System32", true},
+	{`beidpkcs11.dll`, "Belgium's eID middleware: the sources of its installer, in System32", true},
+	{`CIEPKI.dll`, "Italy's CIE middleware: the sources of its installer, in System32", true},
+	{`Softemia\mcard\mcard-pkcs11.dll`, "Lithuania's eID: Web eID, of the Estonian Information System Authority, loads it from there", true},
+	{`AKD\Certilia Middleware\pkcs11\AkdEidPkcs11_64.dll`, "Croatia's eID: Web eID loads it from there", true},
+	{`AKD\eID Middleware\pkcs11\AkdEidPkcs11_64.dll`, "the same before it was named Certilia: Web eID loads it from there", true},
+	{`eopproxyp11.dll`, "Czechia's eID: Web eID loads it from System32", true},
+	{`eID_klient\pkcs11_x64.dll`, "Slovakia's eID klient: Autogram loads it from Program Files (x86)", true},
+	{`EAC MW klient\pkcs11_x64.dll`, "the same before it was named eID klient: signing programs load it from Program Files (x86)", true},
+	{`TrustEdgeID\netsetpkcs11_x64.dll`, "Serbia's eID, NetSeT: signing programs load it from there", true},
+	{`MUP RS\Celik\netsetpkcs11_x64.dll`, "the same, of 2019: signing programs load it from there", true},
+	{`Gemalto\Classic Client\BIN\gclib.dll`, "Thales, Classic Client, for Luxembourg's cards: Web eID loads it from there", true},
+	{`Thales\Classic Client\BIN\gclib.dll`, "the same in later versions: a signing program loads it from there", true},
 	{`SafeNet\Authentication\SAC\x64\IDPrimePKCS1164.dll`, "Thales, SafeNet Authentication Client, for IDPrime cards: signing programs load it from there", true},
 	{`Gemalto\IDGo 800 PKCS#11\IDPrimePKCS1164.dll`, "Gemalto (Thales), IDGo 800, for IDPrime cards: signing programs load it from there", true},
 	{`eTPKCS11.dll`, "Thales, SafeNet Authentication Client, for eToken: signing programs load it from System32", true},
@@ -104,9 +123,18 @@ var usualPlaces = []place{
 	{`aetpkss1.dll`, "AET, SafeSign Identity Client: guides for Adobe Acrobat and signing programs, in System32", true},
 	{`OcsCryptoki.dll`, "Oberthur and IDEMIA, AWP: signing programs load it from System32", true},
 	{`eps2003csp11.dll`, "Feitian, ePass2003: signing programs load it from System32", true},
-	{`HID Global\ActivClient\acpkcs211.dll`, "HID Global, ActivClient: signing programs load it from there", true},
+	{`WDPKCS.dll`, "Watchdata, ProxKey: signing programs load it from System32", true},
+	{`Watchdata\Watchdata Brazil CSP v1.0\WDPKCS.dll`, "Watchdata, for Brazil: signing programs load it from this folder of System32", true},
+	{`cryptoCertum3PKCS.dll`, "Asseco (Poland), proCertum CardManager: signing programs load it from System32", true},
+	{`SecureStorePkcs11.dll`, "I.CA (Czechia), SecureStore: Autogram loads it from System32", true},
+	{`proidqcm11.dll`, "MONET+, ProID+Q: Autogram loads it from System32", true},
+	{`cvP11.dll`, "cryptovision, sc/interface: signing programs load it from System32", true},
+	{`Personal\bin64\personal64.dll`, "Nexus, Personal Desktop Client: signing programs load it from Program Files (x86)", true},
+	{`Net iD\iidp11.dll`, "SecMaker, Net iD Enterprise: a program for Windows looks for it there", true},
+	{`HID Global\ActivClient\acpkcs211.dll`, "HID Global, ActivClient: NASA's guide for its users and signing programs load it from there", true},
 	{`Amazon\CloudHSM\lib\cloudhsm_pkcs11.dll`, "Amazon, CloudHSM client 5: Amazon's own code examples for PKCS#11", false},
 	{`nCipher\nfast\toolkits\pkcs11\cknfast.dll`, "Entrust, nShield Security World: code examples and guides of programs that use it", false},
+	{`nCipher\nfast\toolkits\pkcs11\cknfast-64.dll`, "the same in versions whose cknfast.dll is for 32 bits: programs load it from Program Files (x86)", false},
 	{`SafeNet\LunaClient\cryptoki.dll`, "Thales, Luna client: code examples and guides of programs that use it", false},
 	{`Utimaco\CryptoServer\Lib\cs_pkcs11_R3.dll`, "Utimaco, CryptoServer: documents of programs that use it", false},
 	{`Utimaco\SecurityServer\Lib\cs_pkcs11_R3.dll`, "Utimaco, SecurityServer: the folder of its documents for Java; its PKCS#11 example names the file in Lib", false},
