@@ -17,26 +17,21 @@ import (
 
 // Why a script is about Linux, or about what wine does not show.
 const (
-	buildsModules  = "it builds modules for Linux that misbehave; TestWindowsModulesThatMisbehave has their like"
-	namesModules   = "its modules are named by p11-kit's configuration, which is not on Windows; TestWindowsFinds has the registry"
-	namesProfiles  = "its profiles are in the places of Linux; TestWindowsFinds has Firefox's"
-	mountsLinux    = "it mounts a file system, which wine's server does not see; TestWindowsFullDisk has a Windows of its own there"
-	modesOfLinux   = "it wants modes, owners or locks that Windows has not, or wine does not show"
-	wordsOfLinux   = "it wants the words or the commands of Linux"
-	linksOfLinux   = "it makes links, FIFOs or devices, which wine follows without showing them"
-	sourcesOfLinux = "it hands a secret over by a file descriptor or a FIFO"
-	shellsOfLinux  = "it is about the shells of Linux"
-	namespaces     = "it runs the program in a root of its own"
-	removesFolders = "wine 8 does not know how Go removes a folder that is not empty (FileDispositionInformationEx)"
-	takesLong      = "it takes minutes, and shows what does not depend on the system"
+	buildsModules     = "it builds modules for Linux that misbehave; TestWindowsModulesThatMisbehave has their like"
+	namesModules      = "its modules are named by p11-kit's configuration, which is not on Windows; TestWindowsFinds has the registry"
+	namesProfiles     = "its profiles are in the places of Linux; TestWindowsFinds has Firefox's"
+	mountsLinux       = "it mounts a file system, which wine's server does not see; TestWindowsFullDisk has a Windows of its own there"
+	configuresSoftHSM = "it changes SoftHSM2's configuration, which the client does not read: the server has read its own"
+	shellsOfLinux     = "it pastes commands into a shell of Linux, or is about what such a shell completes"
+	namespaces        = "it runs the program in a root of its own"
+	removesFolders    = "wine 8 does not know how Go removes a folder that is not empty (FileDispositionInformationEx)"
+	sharesDirectory   = "it holds a worker by a FIFO; TestWindowsShares has workers in one directory"
 )
 
 // leftToLinux are the scripts that do not run on the program for Windows, each with the reason.
 var leftToLinux = map[string]string{
-	"diagnose_next_long":     takesLong,
-	"drill_refused_long":     takesLong,
-	"root_paste_long":        takesLong,
-	"verify_iterations_long": takesLong,
+	"diagnose_next_long":     shellsOfLinux,
+	"root_paste_long":        shellsOfLinux,
 	"completion_bash":        shellsOfLinux,
 	"completion_shells":      shellsOfLinux,
 	"demo_keep_long":         shellsOfLinux,
@@ -45,26 +40,18 @@ var leftToLinux = map[string]string{
 	"doctor_discovery":       namesModules,
 	"doctor_library":         buildsModules,
 	"doctor_nothing":         namespaces,
-	"doctor_softhsm":         modesOfLinux,
-	"export_all_shards_long": sourcesOfLinux,
-	"export_all_usage":       modesOfLinux,
-	"export_faults":          sourcesOfLinux,
+	"doctor_softhsm":         configuresSoftHSM,
+	"export_all_shards_long": sharesDirectory,
 	"export_full":            mountsLinux,
 	"export_readonly":        mountsLinux,
-	"export_secrets":         linksOfLinux,
-	"export_sources":         sourcesOfLinux,
-	"export_target":          linksOfLinux,
-	"list_absent":            wordsOfLinux,
+	"list_causes":            configuresSoftHSM,
 	"list_discovery":         namesModules,
 	"list_leftout":           namesModules,
 	"list_misbehaving":       buildsModules,
 	"list_module":            buildsModules,
-	"list_nss_damaged":       modesOfLinux,
 	"list_profiles":          namesProfiles,
 	"list_proxy":             namesModules,
-	"list_trace_target":      linksOfLinux,
 	"list_twice":             namesModules,
-	"request_target":         mountsLinux,
 }
 
 // TestWindowsScripts runs the scripts that are not about Linux on the program for Windows: some of them, and TestWindowsScriptsLong the others.
