@@ -99,6 +99,9 @@ func TestWindowsScriptsLong(t *testing.T) { TestWindowsScripts(t) }
 // pattern is a line of a script that wants a text to be seen, or not.
 var pattern = regexp.MustCompile(`^(\[[^]]*\] )?(! )?(stdout|stderr) `)
 
+// namedFile is a file by whose name a line of a script chooses an entry of a document.
+var namedFile = regexp.MustCompile(`\[file=[^]]*\]`)
+
 // windowsFiles are copies of the scripts, but for those that are left to Linux.
 func windowsFiles(t *testing.T) []string {
 	t.Helper()
@@ -131,7 +134,7 @@ func onWindows(line string) string {
 	}
 	line = strings.ReplaceAll(strings.TrimPrefix(line, "[windows] "), `libsofthsm2\.so`, `softhsm2-x64\.dll`)
 	if !pattern.MatchString(line) {
-		return line
+		return namedFile.ReplaceAllStringFunc(line, func(file string) string { return strings.ReplaceAll(file, "/", `\`) })
 	}
 	line = strings.ReplaceAll(strings.ReplaceAll(line, "[^/]", `[^/\\]`), "/", `[/\\]+`)
 	return strings.ReplaceAll(line, `[^[/\\]+\\]`, `[^/\\]`)
