@@ -86,7 +86,7 @@ func TestWindowsLeavesOut(t *testing.T) {
 	p.environment = append(p.environment, "P11BRIDGE_MODULE=")
 	listed := p.says(t, 0, `(?m)^  dave `, "list", "--timeout", "5s")
 	for _, want := range []string{
-		`crashes\.dll crashed \(EXCEPTION_ACCESS_VIOLATION[^)]*\) in C_Initialize\. This module was left out\.`,
+		`crashes\.dll crashed \(EXCEPTION_ACCESS_VIOLATION \(0xC0000005\)\) in C_Initialize\. This module was left out\.`,
 		`waits\.dll did not return from C_Initialize .* This module was left out\.`,
 	} {
 		if !regexp.MustCompile(want).MatchString(listed) {
