@@ -111,15 +111,20 @@ func (r ExportRequest) exportBy(ctx context.Context, method verdict.Method) (*Ex
 		return nil, err
 	}
 	result := made.result
+	record, err := r.draftRecord(made)
+	if err != nil {
+		return nil, errors.Join(err, made.discard())
+	}
 	err = made.place()
 	uncertain := noticed(result, err)
 	if err != nil && uncertain == nil {
-		return nil, err
+		return nil, errors.Join(err, record.discard())
 	}
-	if r.saved != nil {
-		if err := r.saved(result); err != nil {
-			return result, err
-		}
+	if err := record.place(result); err != nil {
+		return result, err
+	}
+	if r.recording == nil { // of a file that was replaced, or is elsewhere
+		olderBackup{unused: sealedAt(result.File + archive.PasswordExtension)}.leave(result)
 	}
 	switch {
 	case !r.DeleteKey || !result.Verified():

@@ -271,17 +271,12 @@ func (r ExportAllRequest) exportItem(ctx context.Context, turn *turn[*token.Sess
 	one.Target, one.olderPassword = target, older.password
 	one.Target.Replaces = older.file
 	one.DeleteKey = r.Each.DeleteKey && mayDelete
-	one.saved = func(result *ExportResult) error {
-		record := NewRecord(one.Inventory, one.Identity, result, r.Now())
-		if err := record.Write(recordTarget(target)); err != nil && noticed(result, err) == nil {
-			return &archive.SavedError{Path: result.File, Fault: archive.SavedWithoutRecord, Err: err}
-		}
+	one.recording = &recording{target: recordTarget(target), now: r.Now(), placed: func(result *ExportResult, record *archive.Record) {
 		item.Outcome, item.Result, item.Record = Exported, result, record
 		if r.Each.Sealing == nil {
 			older.leave(result)
 		}
-		return nil
-	}
+	}}
 	_, err = Export(ctx, one)
 	item.end(ctx, errors.Join(err, settle()))
 }

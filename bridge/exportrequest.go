@@ -36,11 +36,11 @@ type ExportRequest struct {
 	Target     archive.Target
 	Random     io.Reader // nil: crypto/rand
 
-	olderPassword *archive.SavedFile        // the sealed password that may be replaced
-	failures      []*methodFailure          // of the methods that were tried before
-	shared        *issuers                  // where many exports from one token share them
-	turn          *turn[*token.Session]     // where many exports share what erases their keys: its session is Session; nil for one alone
-	saved         func(*ExportResult) error // what else is to be done once the file stands, before the key may be destroyed
+	olderPassword *archive.SavedFile    // the sealed password that may be replaced
+	failures      []*methodFailure      // of the methods that were tried before
+	shared        *issuers              // where many exports from one token share them
+	turn          *turn[*token.Session] // where many exports share what erases their keys: its session is Session; nil for one alone
+	recording     *recording            // nil where no record is written
 }
 
 // validate takes what is needed where nothing is named, and refuses what cannot be, before the token is touched.

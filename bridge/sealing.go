@@ -67,23 +67,13 @@ func (r ExportRequest) besideSealed() (ExportRequest, error) {
 	if r.Sealing == nil {
 		return r, nil
 	}
-	if err := r.sealedTarget().Check(); err != nil || r.saved != nil {
+	if err := r.sealedTarget().Check(); err != nil || r.recording != nil {
 		return r, err
 	}
 	target := r.Target
 	target.Path = archive.RecordPath(r.Target.Path)
-	if err := target.Check(); err != nil {
-		return r, err
-	}
-	r.saved = func(result *ExportResult) error {
-		record := NewRecord(r.Inventory, r.Identity, result, r.Sealing.Now)
-		if err := record.Write(target); err != nil && noticed(result, err) == nil {
-			return &archive.SavedError{Path: result.File, Fault: archive.SavedWithoutRecord, Err: err}
-		}
-		result.Record = target.Path
-		return nil
-	}
-	return r, nil
+	r.recording = &recording{target: target, now: r.Sealing.Now, placed: func(result *ExportResult, _ *archive.Record) { result.Record = target.Path }}
+	return r, target.Check()
 }
 
 // sealPassword writes the sealed password as a draft, and proves it on what is read back from disk. What it is goes into the result.

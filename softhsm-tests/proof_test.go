@@ -23,6 +23,12 @@ func (r *restorable) meanwhile(t *testing.T, call, deed string, args ...string) 
 func (r *restorable) failing(t *testing.T, struck, failure string, args ...string) *result {
 	t.Helper()
 	environment, args := r.args(t, "", args...)
+	return r.failingWith(t, environment, struck, failure, args...)
+}
+
+// failingWith is failing with nothing but the arguments given.
+func (r *restorable) failingWith(t *testing.T, environment []string, struck, failure string, args ...string) *result {
+	t.Helper()
 	command := product(context.Background(), environment, args...)
 	log := filepath.Join(t.TempDir(), "log")
 	failing := failingProgram(t)

@@ -144,7 +144,12 @@ func (a *Archive) read(name string, there map[string]bool) {
 		}
 		return
 	}
-	backup := Backup{RecordPath: path, Record: record, File: FileIntact}
+	a.Backups = append(a.Backups, newBackup(path, record))
+}
+
+// newBackup looks at the files that a record tells of.
+func newBackup(recordPath string, record *Record) Backup {
+	backup := Backup{RecordPath: recordPath, Record: record, File: FileIntact}
 	switch digest, err := digestOfFile(backup.Path()); {
 	case errors.Is(err, os.ErrNotExist):
 		backup.File = FileMissing
@@ -154,7 +159,7 @@ func (a *Archive) read(name string, there map[string]bool) {
 		backup.File = FileChanged
 	}
 	backup.Password = backup.passwordState()
-	a.Backups = append(a.Backups, backup)
+	return backup
 }
 
 // of finds the backup of a certificate: the best one, where there are several.

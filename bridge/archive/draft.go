@@ -224,6 +224,15 @@ func WriteFileBy(target Target, write func(io.Writer) error) error {
 
 // placeCompared places a draft that is on disk as it was written, and discards any other.
 func (d *Draft) placeCompared() error {
+	if err := d.compare(); err != nil {
+		return err
+	}
+	_, err := d.Place()
+	return err
+}
+
+// compare discards a draft that is not on disk as it was written.
+func (d *Draft) compare() error {
 	digest := sha256.New()
 	err := d.read(func(file io.Reader) error {
 		_, err := io.Copy(digest, file)
@@ -235,6 +244,5 @@ func (d *Draft) placeCompared() error {
 	if err != nil {
 		return errors.Join(err, d.Discard())
 	}
-	_, err = d.Place()
-	return err
+	return nil
 }

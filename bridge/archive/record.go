@@ -88,14 +88,27 @@ func Digest(data []byte) string {
 
 // Write places the record, mode 0600. It replaces an older record of that name whole.
 func (r *Record) Write(target Target) error {
+	draft, err := r.Draft(target)
+	if err == nil {
+		_, err = draft.Place()
+	}
+	return err
+}
+
+// Draft writes the record as a draft, which was compared with what stands on disk. The caller ends it with Place or Discard.
+func (r *Record) Draft(target Target) (*Draft, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(r); err != nil {
-		return fmt.Errorf("write the record: %w", err)
+		return nil, fmt.Errorf("write the record: %w", err)
 	}
-	return WriteFile(target, asciiOnly(text.Bytes()))
+	draft, err := NewDraft(target, asciiOnly(text.Bytes()))
+	if err != nil {
+		return nil, err
+	}
+	return draft, draft.compare()
 }
 
 // asciiOnly writes everything beyond ASCII as \u escapes. Labels come from tokens, and a record may be shown on a terminal

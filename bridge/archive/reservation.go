@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 )
 
@@ -67,42 +65,6 @@ func (r *Reservation) Release() error {
 
 // noLock ends no lock.
 func noLock() error { return nil }
-
-// sweep removes the unfinished files that a killed process left. A writer that lives holds a lock on its own, which it takes before it
-// writes the first byte: beside other workers an empty file is left alone.
-func sweep(directory string, shard Shard) error {
-	entries, err := os.ReadDir(directory)
-	if err != nil {
-		return &FileError{Path: directory, Fault: NotReadable, Err: err}
-	}
-	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), draftName+"-") || !strings.HasSuffix(entry.Name(), draftExtension) {
-			continue
-		}
-		if err := removeAbandoned(filepath.Join(directory, entry.Name()), shard.Whole()); err != nil {
-			return &FileError{Path: directory, Fault: NotWritable, Err: err}
-		}
-	}
-	return nil
-}
-
-func removeAbandoned(path string, alone bool) error {
-	file, err := openRegular(path)
-	if err != nil {
-		return nil // not a file of ours, or gone meanwhile
-	}
-	defer file.Close()
-	if err := lock(file); err != nil {
-		return nil // its writer lives, or nobody can tell
-	}
-	if info, err := file.Stat(); !alone && (err != nil || info.Size() == 0) {
-		return nil
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
 
 // NewDraftName begins the names of the unfinished files of one run.
 func NewDraftName() (string, error) {

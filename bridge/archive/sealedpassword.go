@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -119,6 +120,7 @@ func PlaceBoth(password, file *Draft) (savedPassword, saved *SavedFile, err erro
 // keptPassword is a copy of a sealed password that is being replaced. Its path is empty where none was there.
 type keptPassword struct{ path, replaced string }
 
+// keepReplaced copies the sealed password that is about to be replaced. A run that was ended right after that has left such a copy.
 func (d *Draft) keepReplaced() (keptPassword, error) {
 	contents, err := ReadRegular(d.target.Path, maxSaved)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -128,6 +130,9 @@ func (d *Draft) keepReplaced() (keptPassword, error) {
 		return keptPassword{}, &FileError{Path: d.target.Path, Fault: NotReadable, Err: err}
 	}
 	kept := keptPassword{path: d.target.Path + keptExtension, replaced: d.target.Path}
+	if there, err := ReadRegular(kept.path, maxSaved); err == nil && bytes.Equal(there, contents) {
+		return kept, nil
+	}
 	return kept, WriteFile(Target{Path: kept.path, DraftName: d.target.DraftName, Scratch: d.target.Scratch}, contents)
 }
 
@@ -153,7 +158,7 @@ func SetAside(path string) (aside string, err error) {
 		if n > 0 {
 			aside = fmt.Sprintf("%s-%d", aside, n+1)
 		}
-		if err = renameBeside(path, aside); !errors.Is(err, fs.ErrExist) {
+		if err = renameBeside(path, aside, false); !errors.Is(err, fs.ErrExist) {
 			break
 		}
 	}
@@ -168,20 +173,23 @@ func SetAside(path string) (aside string, err error) {
 
 // TakeBack gives what was set aside its name again, unless another file has it.
 func TakeBack(aside, path string) error {
-	if err := renameBeside(aside, path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := renameBeside(aside, path, false); err != nil && !errors.Is(err, fs.ErrExist) {
 		return &FileError{Path: path, Fault: NotWritable, Err: err}
 	}
 	return nil
 }
 
-// renameBeside renames a file in its directory, and replaces none.
-func renameBeside(from, to string) error {
+// renameBeside renames a file in its directory.
+func renameBeside(from, to string, replace bool) error {
 	directory, err := openFolder(filepath.Dir(from))
 	if err != nil {
 		return err
 	}
 	defer directory.Close()
-	return directory.rename(filepath.Base(from), filepath.Base(to), false)
+	if err := directory.rename(filepath.Base(from), filepath.Base(to), replace); err != nil {
+		return err
+	}
+	return directory.sync()
 }
 
 // Kept is where the sealed password that a record tells of stands, if a run was ended after it replaced that password at the path and before

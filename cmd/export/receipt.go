@@ -91,6 +91,7 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 	}
 	printSealed(p, receipt)
 	printNotices(p, reasons)
+	printUnused(p, receipt)
 }
 
 // noticeReaders says who does not read the profile. docs/interop.md has what was measured. What nobody chose is no notice, and stands in
@@ -106,9 +107,12 @@ func noticeReaders(p *frame.Printer, o *exportOptions) {
 	}
 }
 
-// printNotices gives a notice one line, and what has to be looked after its whole paragraph.
+// printNotices gives a notice one line, and what has to be looked after its whole paragraph. An unused sealed password is printUnused's.
 func printNotices(p *frame.Printer, reasons []verdict.Reason) {
 	for _, reason := range reasons {
+		if reason.Code == verdict.SealedPasswordUnused {
+			continue
+		}
 		if entry, known := verdict.Lookup(reason.Code); known && entry.Kind == verdict.Weakness {
 			fmt.Fprint(p.Out, p.ReasonsText(reason))
 			continue

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
 	"p11bridge/token/foreign"
@@ -57,6 +58,7 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 		pager := a.pager(os.Stdout)
 		end, err := supervise.Run(c.Context(), supervise.Task{
 			Hold: pager.Hold, Arguments: os.Args[1:], Timeout: a.Timeout, LeftOut: leftOut, Variables: variablesNamed(append(named, a.PinSource)), Inherited: a.descriptorsNamed(append(named, a.PinSource)), In: os.Stdin, Out: os.Stdout,
+			Finish: archive.FinishRecords,
 		})
 		if shown := pager.Show(); shown != nil {
 			return shown

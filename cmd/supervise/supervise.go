@@ -34,6 +34,7 @@ type Task struct {
 	LookAgain *LookAgain           // what the child is to look for in place of its work; nil for none
 	LeftOut   func(*ModuleFailure) // is told of each module that is left out; may be nil
 	In, Out   *os.File             // the child's standard input, and where its output goes
+	Finish    func(string) error   // is called with the beginning of their paths before unfinished files are removed; may be nil
 	Hold      func([]byte) bool    // keeps a result that is not to be written now; nil keeps none
 }
 
@@ -106,7 +107,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 	failure.Unfinished, failure.Saved, failure.Login = page.unfinished(), page.saved(), page.login()
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
-		if removed := removeUnfinished(scratch); removed != nil {
+		if removed := e.endUnfinished(scratch); removed != nil {
 			err = errors.Join(err, removed)
 		}
 	}
@@ -153,6 +154,16 @@ func watchChild(ctx context.Context, e Task, page *Page, child *exec.Cmd) (*Modu
 		failure = &ModuleFailure{Cause: Interrupted}
 	}
 	return failure, nil
+}
+
+// endUnfinished finishes what can be finished, and removes the rest.
+func (e Task) endUnfinished(path string) error {
+	if e.Finish != nil {
+		if err := e.Finish(path); err != nil {
+			return err
+		}
+	}
+	return removeUnfinished(path)
 }
 
 // removeUnfinished removes the files whose paths begin with the one given: a single file, or all unfinished files of a run.

@@ -5,8 +5,8 @@
  *
  * DIRECTORY is absolute; what is below DIRECTORY/token does not count, since that is SoftHSM's own, but where DIRECTORY is that itself. CALL is the name of a system
  * call; @N its Nth one only. "-" fails none. ERRNO is a number; "after" before it carries the call out and fails it all the same,
- * which renaming, linking and removing can do. "do:COMMAND" fails nothing: sh runs COMMAND, with the call's path as $1, before the
- * call is made. LOG has a line "CALL PATH" for each call that counts, "CALL PATH struck" where it failed.
+ * which renaming, linking and removing can do. "do:COMMAND" fails nothing: sh runs COMMAND, with the call's path as $1 and the
+ * caller's process as $2, before the call is made. LOG has a line "CALL PATH" for each call that counts, "CALL PATH struck" where it failed.
  *
  * A seccomp filter hands the calls of the program and of all that it starts to this process (seccomp_unotify(2), Linux 5.5),
  * which counts them all together: it matters not which thread makes a call. Exit code: the program's; 125 where this failed.
@@ -190,12 +190,15 @@ static int carry_out(const struct call *call, const struct seccomp_notif *asked,
 }
 
 /* do_deed has sh run the command before the call is made. */
-static void do_deed(const char *path)
+static void do_deed(const char *path, unsigned pid)
 {
 	int status;
-	pid_t child = fork();
+	char caller[16];
+	pid_t child;
+	snprintf(caller, sizeof caller, "%u", pid);
+	child = fork();
 	if (child == 0) {
-		execlp("sh", "sh", "-c", deed, "sh", path, (char *)NULL);
+		execlp("sh", "sh", "-c", deed, "sh", path, caller, (char *)NULL);
 		fail("sh");
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
@@ -213,7 +216,7 @@ static void answer(int listener, const struct seccomp_notif *asked, struct secco
 			continue;
 		strikes = strcmp(call->name, wanted) == 0 && (++seen == nth || nth == 0);
 		if (strikes && deed != NULL) {
-			do_deed(path);
+			do_deed(path, asked->pid);
 		} else if (strikes && (!carried_out || carry_out(call, asked, path) == 0)) {
 			response->flags = 0;
 			response->error = -error;
