@@ -85,6 +85,8 @@ var structure = map[string]string{
 			if (document.activeElement !== pre) findings.push(pre.textContent);
 			if (!/^(p11bridge )?\S/.test(pre.textContent)) findings.push("blank: " + pre.textContent);
 			if (getComputedStyle(pre).userSelect !== "all") findings.push("not selected as a whole: " + pre.textContent);
+			getSelection().selectAllChildren(pre);
+			if (getSelection().toString() !== pre.textContent) findings.push("copied as " + getSelection());
 		}`,
 	"nothing runs and nothing is fetched": `
 		looked = document.querySelectorAll("*").length;

@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/miekg/pkcs11"
 
@@ -27,10 +28,11 @@ type Name struct {
 // InitToken makes a new token in the slot and sets its SO PIN, its label and its user PIN (PKCS#11 v3.1 §5.5.9, §5.6.3).
 // Everything that was on the token is gone. The slot's number may change with it.
 func (m *Module) InitToken(slot uint, label string, soPIN *secret.Text) error {
-	padded := fmt.Sprintf("%-32s", label)
-	if len(padded) > 32 {
-		return errors.New("a token's label has at most 32 bytes")
+	const size = 32 // bytes, which fmt does not count
+	if len(label) > size {
+		return fmt.Errorf("a token's label has at most %d bytes", size)
 	}
+	padded := label + strings.Repeat(" ", size-len(label))
 	return m.call("C_InitToken", fmt.Sprintf("slot %d", slot), func() error { return m.functions.InitToken(slot, soPIN.Bytes(), padded) })
 }
 

@@ -63,7 +63,7 @@ func saidOnPage(a *frame.App, t diagnosedTokenView, i int) string {
 }
 
 func pageItem(a *frame.App, identity view.Identity, d diagnosedView) view.PageItem {
-	item := view.PageItem{Heading: view.Name(identity) + " – " + view.KeyText(identity)}
+	item := view.PageItem{Heading: view.Name(identity), Kind: view.KeyText(identity)}
 	if c := identity.Certificate; c != nil {
 		item.Facts = append(item.Facts,
 			view.PageFact{Label: a.Text("page.fact.certificate", nil), Value: c.Subject.String()},

@@ -83,12 +83,14 @@ type PageCard struct {
 	Steps   []string // what to do about all of them
 }
 
+// PageItem is one key, module or row. The kind stands behind the heading; no line is broken within it.
 type PageItem struct {
-	Rating, Heading, Note string
-	Facts                 []PageFact
-	Lines                 []string
-	Command               string
-	Evidence              []PageEvidence
+	Rating, Heading, Kind, Note string
+
+	Facts    []PageFact
+	Lines    []string
+	Command  string
+	Evidence []PageEvidence
 
 	ID     string // these two are set by WritePage
 	Labels pageLabels
@@ -97,7 +99,11 @@ type PageItem struct {
 // PageFact is what is known, and of what kind it is.
 type PageFact struct{ Label, Value string }
 
-type PageReason struct{ Summary, Why string }
+type PageReason struct {
+	Summary, Why string
+
+	Above string // says that the page explained it before, where it did; set by WritePage
+}
 
 type PageEvidence struct{ Source, Name, Value string }
 
@@ -123,7 +129,8 @@ func WritePage(a *frame.App, target archive.Target, p Page, taken time.Time) err
 	}
 	p.Summary.Ratings = slices.DeleteFunc(p.Summary.Ratings, func(r PageRating) bool { return r.Count == 0 })
 	p.number()
-	layout, err := template.New("page").Funcs(template.FuncMap{"inline": inline, "breakable": breakable}).Parse(pageTemplate)
+	p.explainOnce(a.Text("page.above", nil))
+	layout, err := template.New("page").Funcs(template.FuncMap{"inline": inline, "words": words, "path": path, "breakable": breakable}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("page layout: %w", err)
 	}
@@ -159,7 +166,7 @@ func (p *Page) number() {
 					item := &card.Items[i]
 					item.ID, item.Rating, item.Labels = fmt.Sprintf("item-%d", items), group.Rating, p.Labels
 					if group.Rating != RatingNone {
-						contents = append(contents, PageItem{ID: item.ID, Rating: group.Rating, Heading: item.Heading, Note: cmp.Or(group.Verdict, item.Note)})
+						contents = append(contents, PageItem{ID: item.ID, Rating: group.Rating, Heading: item.Heading, Kind: item.Kind, Note: cmp.Or(group.Verdict, item.Note)})
 					}
 				}
 			}
@@ -167,6 +174,27 @@ func (p *Page) number() {
 	}
 	if len(contents) > mostAtOnce {
 		p.Contents = contents
+	}
+}
+
+// explainOnce marks the reasons that are explained already, further up. Paper leaves that out: a screen is not read from its beginning.
+func (p *Page) explainOnce(above string) {
+	explained := map[PageReason]bool{}
+	mark := func(reasons []PageReason) {
+		for i, reason := range reasons {
+			if reason.Why != "" && explained[reason] {
+				reasons[i].Above = above
+			}
+			explained[reason] = true
+		}
+	}
+	for _, section := range p.Sections {
+		mark(section.Reasons)
+		for _, group := range section.Groups {
+			for _, card := range group.Cards {
+				mark(card.Reasons)
+			}
+		}
 	}
 }
 
@@ -183,59 +211,4 @@ func PageReasons(a *frame.App, reasons []verdict.Reason) (words []PageReason, ev
 		}
 	}
 	return words, evidence
-}
-
-// run is a part of a text, set as code or not.
-type run struct {
-	Text string
-	Code bool
-}
-
-// inline cuts a text at its backquotes: what stands between two of them is a command or a file's name.
-func inline(text string) []run {
-	parts := strings.Split(text, "`")
-	if len(parts)%2 == 0 { // one without its partner
-		return []run{{Text: text}}
-	}
-	runs := make([]run, len(parts))
-	for i, part := range parts {
-		runs[i] = run{Text: part, Code: i%2 == 1}
-	}
-	return runs
-}
-
-// breakable cuts a URI or a distinguished name into the parts that a line is broken between, and not within. Other texts are one part.
-func breakable(text string) []string {
-	switch {
-	case strings.HasPrefix(text, "pkcs11:"):
-		return strings.SplitAfter(text, ";")
-	case distinguished(text):
-		return relativeNames(text)
-	}
-	return []string{text}
-}
-
-// distinguished reports whether a text looks like a distinguished name: TYPE=value.
-func distinguished(text string) bool {
-	name, _, is := strings.Cut(text, "=")
-	return is && name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.") == ""
-}
-
-// relativeNames cuts a distinguished name after the commas that separate (RFC 4514), not those of a value, which a backslash precedes.
-func relativeNames(text string) []string {
-	var parts []string
-	begin := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case ',':
-			for i+1 < len(text) && text[i+1] == ' ' {
-				i++
-			}
-			parts = append(parts, text[begin:i+1])
-			begin = i + 1
-		}
-	}
-	return append(parts, text[begin:])
 }
