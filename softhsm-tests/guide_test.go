@@ -27,7 +27,9 @@ func TestGuideBacksUp(t *testing.T) {
 			g.choose(t, g.word("guide.key.title"), "dave – "+g.word("guide.key.can"))
 			g.pick(t, "guide.chain.title", "guide.chain.token")
 			g.pick(t, "guide.readers.title", "guide.readers.modern")
-			g.accept(t, "guide.file.title")
+			g.answer(t, "guide.file.title", "dave.zip")
+			g.wait(t, g.texts.Text("guide.file.ending", messages.Args{"Proposed": messages.Own("dave.pfx")}))
+			g.typed(t, map[bool]string{false: "\x15\r", true: "\n"}[plain]) // an empty answer is the proposal
 			g.pick(t, "guide.delete.title", "guide.delete.no")
 			g.secret(t, "prompt.pin", testPIN)
 			g.secret(t, "prompt.new-password", testPassword)

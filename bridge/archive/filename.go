@@ -84,6 +84,16 @@ var (
 // standardStreams are what people name for what a program prints.
 var standardStreams = []string{"/dev/stdout", "/dev/stderr", "/dev/tty", "/proc/self/fd/1"}
 
+// NamedAsBackup reports whether a file has one of the endings by which programs know a PFX file, .pfx or .p12, in any case.
+func NamedAsBackup(path string) bool {
+	return slices.Contains(backupExtensions, strings.ToLower(filepath.Ext(path)))
+}
+
+// BackupNameFor is the path with the ending of a backup in the place of its own.
+func BackupNameFor(path string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + BackupExtension
+}
+
 // CheckName refuses a name that says something else than what the file will hold: people mail a .cer around and keep a .pfx safe.
 // The error is a *FileError.
 func CheckName(path string, content Content) error {
@@ -93,7 +103,7 @@ func CheckName(path string, content Content) error {
 		return &FileError{Path: path, Fault: FileNamedDash}
 	case content == ContentKey && slices.Contains(certificateExtensions, extension):
 		return &FileError{Path: path, Fault: FileNamedCert}
-	case content == ContentCertificate && slices.Contains(backupExtensions, extension):
+	case content == ContentCertificate && NamedAsBackup(path):
 		return &FileError{Path: path, Fault: FileNamedBackup}
 	}
 	return nil

@@ -60,6 +60,21 @@ func FuzzBackupName(f *testing.F) {
 	})
 }
 
+// TestNamedAsBackup: a file is known by its ending, in any case, and a folder's name is none.
+func TestNamedAsBackup(t *testing.T) {
+	for _, row := range []struct {
+		path, proposed string
+		known          bool
+	}{
+		{"heidi.pfx", "heidi.pfx", true}, {"heidi.P12", "heidi.pfx", true}, {"heidi", "heidi.pfx", false}, {"heidi.zip", "heidi.pfx", false},
+		{"dir.pfx/heidi", "dir.pfx/heidi.pfx", false}, {"heidi.pfx.old", "heidi.pfx.pfx", false},
+	} {
+		if known, proposed := NamedAsBackup(row.path), BackupNameFor(row.path); known != row.known || proposed != row.proposed {
+			t.Errorf("%s: %v, %s", row.path, known, proposed)
+		}
+	}
+}
+
 // TestCheckName: a key never gets the name of a file that is passed on, nor a certificate that of a backup.
 func TestCheckName(t *testing.T) {
 	for _, row := range []struct {

@@ -140,7 +140,13 @@ func (o *exportOptions) request(a *frame.App) (bridge.ExportRequest, error) {
 	if view.IsDirectory(o.out) {
 		return r, archive.CheckDirectory(o.out)
 	}
-	return r, o.checkTarget(r.Target)
+	if err := o.checkTarget(r.Target); err != nil {
+		return r, err
+	}
+	if !o.all && !o.certificateOnly && !archive.NamedAsBackup(o.out) {
+		a.Notice("notice.unusual-ending", messages.Args{"Path": foreign.Text(o.out), "Proposed": foreign.Text(archive.BackupNameFor(o.out))})
+	}
+	return r, nil
 }
 
 func (o *exportOptions) readCertificates(r *bridge.ExportRequest) error {

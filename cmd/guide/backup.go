@@ -141,7 +141,12 @@ func (b *backup) chooseFile(ctx context.Context) (bool, error) {
 	if proposed == "" {
 		proposed = freeName(view.FileName(string(b.key.Label), b.key.ID), archive.BackupExtension)
 	}
-	path, err := b.newFile(ctx, proposed, func(path string) error { return archive.CheckName(path, archive.ContentKey) })
+	path, err := b.newFile(ctx, proposed, func(path string) error {
+		if err := archive.CheckName(path, archive.ContentKey); err != nil || archive.NamedAsBackup(path) {
+			return err
+		}
+		return problem(b.Text("guide.file.ending", messages.Args{"Proposed": foreign.Text(archive.BackupNameFor(path))}))
+	})
 	if err == nil {
 		b.file = path
 	}

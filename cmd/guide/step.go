@@ -64,13 +64,24 @@ func (c *conversation) pick(ctx context.Context, title, description string, args
 	return c.choose(ctx, q)
 }
 
-// line asks for a line. What is wrong with it is an error that has its words.
+// problem is what is wrong with an answer, in the person's language.
+type problem string
+
+// Error gives the words.
+func (p problem) Error() string { return string(p) }
+
+// line asks for a line. What is wrong with it is a problem, or an error that has its words.
 func (c *conversation) line(ctx context.Context, title, description string, args messages.Args, proposed string, check func(string) error) (string, error) {
 	q := terminal.Line{Title: c.Text(title, args), Proposed: proposed, Problem: func(text string) string {
-		if err := check(text); err != nil {
-			return c.Describe(err).Text(c.App)
+		err := check(text)
+		var p problem
+		switch {
+		case err == nil:
+			return ""
+		case errors.As(err, &p):
+			return string(p)
 		}
-		return ""
+		return c.Describe(err).Text(c.App)
 	}}
 	if description != "" {
 		q.Description = c.Text(description, args)

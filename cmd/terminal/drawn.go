@@ -75,10 +75,10 @@ func (q Choice) lines(columns int) int {
 
 func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 	line := q.Proposed
-	field := func(int, int) huh.Field {
+	field := func(columns, _ int) huh.Field {
 		return huh.NewInput().Title(q.Title).Description(q.Description).Value(&line).Validate(func(text string) error {
-			if problem := q.Problem(text); problem != "" {
-				return errors.New(problem)
+			if problem := q.Problem(q.meant(text)); problem != "" {
+				return errors.New(Wrap(problem, min(columns, MostColumns))) // the form would break a name at its dot
 			}
 			return nil
 		})
@@ -86,6 +86,7 @@ func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 	if err := f.draw(ctx, field, f.Words.LineKeys); err != nil {
 		return "", err
 	}
+	line = q.meant(line)
 	return line, f.leave(q.Title, Printable(line))
 }
 

@@ -53,6 +53,14 @@ type Line struct {
 	Problem     func(string) string // what is wrong with an answer, empty for nothing
 }
 
+// meant is what an answer stands for: an empty one for the proposal.
+func (q Line) meant(answer string) string {
+	if answer = strings.TrimSpace(answer); answer == "" {
+		return q.Proposed
+	}
+	return answer
+}
+
 // Interactive reports whether a person sits at the terminal that this program reads from and writes to.
 func Interactive(in, out File) bool {
 	return term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())) && Present()
@@ -118,9 +126,7 @@ func (f Form) askLine(ctx context.Context, q Line) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if typed == "" {
-			typed = q.Proposed
-		}
+		typed = q.meant(typed)
 		problem := q.Problem(typed)
 		if problem == "" {
 			return typed, nil
