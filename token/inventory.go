@@ -1,6 +1,9 @@
 package token
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Inventory is everything that a token tells without giving up a secret: plain values, good without the token.
 // Every object that was enumerated is in it.
@@ -23,6 +26,16 @@ func (inventory *Inventory) Index() {
 	}
 	inventory.linker = newLinker(inventory.Objects)
 }
+
+// ShowsPrivate reports whether an object is shown that has CKA_PRIVATE: a session that shows one before a login hides none for want of it.
+func (inventory *Inventory) ShowsPrivate() bool {
+	if inventory.linker != nil {
+		return inventory.linker.private
+	}
+	return slices.ContainsFunc(inventory.Objects, (*Object).private)
+}
+
+func (o *Object) private() bool { return o.Attributes.Bool(CKAPrivate) == True }
 
 // Inventory reads the token's description, mechanisms and objects, as far as the session's login state shows them.
 // Attributes that a token does not tell are in the result with the return value that it gave instead.
@@ -50,5 +63,11 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Inventory{Module: s.module.Info, Token: *info, LoggedIn: s.LoggedIn, Mechanisms: mechanisms, Objects: objects, linker: l}, nil
+	loggedIn := s.LoggedIn
+	if !loggedIn && !info.Flags.Has(CKFLoginRequired) && info.Flags.Has(CKFUserPINInitialized) && !l.private { // the module may have logged in by itself
+		if loggedIn, err = s.ofUser(); Lost(err) {
+			return nil, err
+		}
+	}
+	return &Inventory{Module: s.module.Info, Token: *info, LoggedIn: loggedIn, Mechanisms: mechanisms, Objects: objects, linker: l}, nil
 }

@@ -14,6 +14,7 @@ type linker struct {
 	privateKeys  []*Object
 
 	faults   map[Class]*Fault                // the first of each class
+	private  bool                            // an object has CKA_PRIVATE
 	holders  map[string]*holders             // by SubjectPublicKeyInfo
 	halves   []*pki.PublicKey                // every public key that a certificate or a public key object has, once
 	hints    map[string]*hints               // by CKA_ID
@@ -44,6 +45,7 @@ func newLinker(objects []*Object) *linker {
 		if fault := o.Fault(); fault != nil && l.faults[o.Class] == nil {
 			l.faults[o.Class] = fault
 		}
+		l.private = l.private || o.private()
 		switch o.Class {
 		case CKOPrivateKey:
 			l.privateKeys = append(l.privateKeys, o)

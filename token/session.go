@@ -107,17 +107,21 @@ func (s *Session) ShareLogin() error {
 
 // checkLogin asks for the session's state (PKCS#11 v3.1 §5.6.5). A module that has no such function is believed.
 func (s *Session) checkLogin() error {
-	var state uint
-	err := s.call("C_GetSessionInfo", "", func() (err error) { state, err = s.module.functions.SessionState(s.handle); return err })
+	user, err := s.ofUser()
 	switch code, known := CodeOf(err); {
 	case known && code == CKRFunctionNotSupported:
 		return nil
-	case err != nil:
-		return err
-	case state != pkcs11.CKS_RO_USER_FUNCTIONS && state != pkcs11.CKS_RW_USER_FUNCTIONS:
+	case err == nil && !user:
 		return &AnswerError{Function: "C_Login", Err: errNobody}
 	}
-	return nil
+	return err
+}
+
+// ofUser reports whether the session is in a state in which private objects show.
+func (s *Session) ofUser() (bool, error) {
+	var state uint
+	err := s.call("C_GetSessionInfo", "", func() (err error) { state, err = s.module.functions.SessionState(s.handle); return err })
+	return err == nil && (state == pkcs11.CKS_RO_USER_FUNCTIONS || state == pkcs11.CKS_RW_USER_FUNCTIONS), err
 }
 
 // loginFailure is a *LoginError with the token's flags as they are after it.

@@ -309,14 +309,25 @@ func curveSupported(key *token.Object) bool {
 	return algorithm == "EC" && bits > 0 || algorithm == "Ed25519"
 }
 
-// Hides reports whether private keys were not visible when the inventory was read.
+// Hides reports whether private keys may be on the token that were not visible when the inventory was read. CKF_LOGIN_REQUIRED is about functions:
+// a token without it may hide its private objects all the same (PKCS#11 v3.1 §4.4, CKA_PRIVATE), unless it shows one.
 func Hides(inventory *token.Inventory) bool {
-	return !inventory.LoggedIn && inventory.Token.Flags.Has(token.CKFLoginRequired)
+	info := &inventory.Token
+	return !inventory.LoggedIn && HasPIN(info) && (info.Flags.Has(token.CKFLoginRequired) || !inventory.ShowsPrivate())
 }
 
-// HiddenReason says that private keys show only after a login.
+// HasPIN reports whether there is something to log in with. A browser's database without a primary password says that its PIN is initialised.
+func HasPIN(info *token.Info) bool {
+	return info.Flags.Has(token.CKFLoginRequired) || info.Flags.Has(token.CKFUserPINInitialized) && !isBrowser(info.Manufacturer)
+}
+
+// HiddenReason says that private keys may show only after a login.
 func HiddenReason(info *token.Info) Reason {
-	return Because(KeysHiddenUntilLogin, ofBrowser(info.Manufacturer, Fact{"logged_in", false}, Fact{"CKF_LOGIN_REQUIRED", true})...)
+	facts := []Fact{{"logged_in", false}, {"CKF_LOGIN_REQUIRED", info.Flags.Has(token.CKFLoginRequired)}}
+	if !info.Flags.Has(token.CKFLoginRequired) {
+		facts = append(facts, Fact{"CKF_USER_PIN_INITIALIZED", true})
+	}
+	return Because(KeysHiddenUntilLogin, ofBrowser(info.Manufacturer, facts...)...)
 }
 
 // JudgeInventory gives what is to be said of a token as a whole.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"p11bridge/token"
+	"p11bridge/token/tokentest"
 )
 
 // tokenRow is a token's flags and what stands in the way of a login.
@@ -50,20 +51,34 @@ func TestJudgeToken(t *testing.T) {
 
 func TestJudgeInventory(t *testing.T) {
 	hidden := `keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":true}`
+	perhaps := `keys-hidden-until-login {"logged_in":false,"CKF_LOGIN_REQUIRED":false,"CKF_USER_PIN_INITIALIZED":true}`
+	const withPIN = token.CKFTokenInitialized | token.CKFUserPINInitialized
+	key := func(private bool) []*token.Object {
+		return []*token.Object{{Class: token.CKOPrivateKey, Attributes: tokentest.Answers(tokentest.Values{token.CKAPrivate: private})}}
+	}
 	for _, row := range []struct {
 		name     string
 		flags    token.Flags
 		loggedIn bool
+		objects  []*token.Object
 		want     string
 	}{
-		{"logged in", usual, true, ""},
-		{"not logged in", usual, false, hidden},
-		{"not logged in, and the PIN is locked", usual | token.CKFUserPINLocked, false, hidden + `; pin-locked {"CKF_USER_PIN_LOCKED":true}`},
-		{"no login needed", token.CKFTokenInitialized, false, ""},
+		{"logged in", usual, true, nil, ""},
+		{"not logged in", usual, false, nil, hidden},
+		{"not logged in, and a private object shows", usual, false, key(true), hidden},
+		{"not logged in, and the PIN is locked", usual | token.CKFUserPINLocked, false, nil, hidden + `; pin-locked {"CKF_USER_PIN_LOCKED":true}`},
+		{"no login needed", token.CKFTokenInitialized, false, nil, ""},
+		{"a PIN, and no login needed", withPIN, false, nil, perhaps},
+		{"a PIN, no login needed, and a key that is not private", withPIN, false, key(false), perhaps},
+		{"a PIN, no login needed, and a private object shows", withPIN, false, key(true), ""},
+		{"a PIN, no login needed, and logged in", withPIN, true, nil, ""},
 	} {
-		got := Text(JudgeInventory(&token.Inventory{Token: token.Info{Flags: row.flags}, LoggedIn: row.loggedIn}))
-		if got != row.want {
-			t.Errorf("%s: %s\nnot\n%s", row.name, got, row.want)
+		inventory := &token.Inventory{Token: token.Info{Flags: row.flags}, LoggedIn: row.loggedIn, Objects: row.objects}
+		for _, indexed := range []string{"", ", indexed"} {
+			if got := Text(JudgeInventory(inventory)); got != row.want {
+				t.Errorf("%s%s: %s\nnot\n%s", row.name, indexed, got, row.want)
+			}
+			inventory.Index()
 		}
 	}
 }

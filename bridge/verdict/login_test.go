@@ -60,7 +60,7 @@ func TestJudgeLogin(t *testing.T) {
 
 // unlockedBrowser is a browser's database without a primary password.
 func unlockedBrowser() *token.Inventory {
-	return &token.Inventory{Token: token.Info{Manufacturer: "Mozilla Foundation", Flags: token.CKFTokenInitialized}}
+	return &token.Inventory{Token: token.Info{Manufacturer: "Mozilla Foundation", Flags: token.CKFTokenInitialized | token.CKFUserPINInitialized}}
 }
 
 // TestBrowser holds what is said of the password of a browser's database, which is no PIN.

@@ -136,7 +136,7 @@ func judgeSlot(path string, slot host.InspectedSlot, others bool) SlotVerdict {
 	}
 	v.Reasons = append(v.Reasons, JudgeToken(slot.Token)...)
 	v.Usable = countBlocks(v.Reasons) == 0
-	if slot.Token.Flags.Has(token.CKFLoginRequired) && slot.Objects != nil && slot.Objects.PrivateKeys == 0 {
+	if HasPIN(slot.Token) && slot.Objects != nil && slot.Objects.PrivateKeys == 0 {
 		v.Reasons = append(v.Reasons, HiddenReason(slot.Token))
 	}
 	return v

@@ -196,7 +196,7 @@ var table = []Entry{
 	{CertificateRecent, Adds, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
 	{KeyWithoutCertificate, Notices, []string{"CKA_ID"}, "PKCS#11 v3.1 §4.6.3"},
 	{KeyLinkedByID, Notices, []string{"CKA_ID", "CKA_ALWAYS_AUTHENTICATE", "answer"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
-	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED", "family"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},
+	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED", "CKF_USER_PIN_INITIALIZED", "family"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},
 	{CertificateDoesNotMatchKey, Refuses, []string{"CKA_ID", "certificate_key", "private_key"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{CertificateExpired, Notices, []string{"not_after"}, "RFC 5280 §4.1.2.5"},
 	{CertificateNotYetValid, Notices, []string{"not_before"}, "RFC 5280 §4.1.2.5"},

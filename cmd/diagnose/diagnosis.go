@@ -21,7 +21,7 @@ func printDiagnosis(p *frame.Printer, shown diagnosisView) {
 		fmt.Fprintln(p.Out, colour.Bold(view.TokenHeading(p.App, t.Token)))
 		fmt.Fprint(p.Out, p.ReasonsText(t.Reasons...))
 		if len(t.Identities) == 0 {
-			fmt.Fprintln(p.Out, "  "+p.Text("list.empty", nil))
+			fmt.Fprintln(p.Out, "  "+view.EmptyText(p.App, t.Token))
 		}
 		for _, group := range groupsOf(p, t) {
 			printGroup(p, t, group)

@@ -17,7 +17,7 @@ func writeDiagnosisPage(a *frame.App, o *diagnoseOptions, shown diagnosisView, t
 		section := view.PageSection{Heading: view.TokenHeading(a, t.Token), Facts: []string{terminal.Printable(t.Module)}, Steps: a.Steps(t.Reasons...)}
 		section.Reasons, _ = view.PageReasons(a, t.Reasons)
 		if len(t.Identities) == 0 {
-			section.Facts = append(section.Facts, a.Text("list.empty", nil))
+			section.Facts = append(section.Facts, view.EmptyText(a, t.Token))
 		}
 		section.Groups = pageGroups(a, t)
 		p.Sections = append(p.Sections, section)

@@ -28,8 +28,8 @@ func (e *BlockedError) Error() string {
 // Unwrap gives the token's answer.
 func (e *BlockedError) Unwrap() error { return e.Err }
 
-// Login logs the user in where the token asks for it: one attempt, after a look at the token's flags. An optional login is
-// not made where nobody gave a PIN, or where something stands in its way.
+// Login logs the user in where the token asks for it, or may hide something and a PIN was given: one attempt, after a look at the token's
+// flags. An optional login is not made where nobody gave a PIN, or where something stands in its way.
 func (w *Worker) Login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) error {
 	pin, err := w.login(ctx, s, uri, optional)
 	pin.Wipe()
@@ -38,10 +38,32 @@ func (w *Worker) Login(ctx context.Context, s *token.Session, uri *token.URI, op
 
 // login is Login, and gives the PIN for a key that wants it for each use. The caller wipes it; it is nil where none was given.
 func (w *Worker) login(ctx context.Context, s *token.Session, uri *token.URI, optional bool) (*secret.Text, error) {
-	if !s.Slot.Token.Flags.Has(token.CKFLoginRequired) {
+	info := s.Slot.Token
+	if !info.Flags.Has(token.CKFLoginRequired) && (!verdict.HasPIN(info) || w.pinSourceFor(uri) == "") {
 		return nil, nil //nolint:nilnil // no login is no error
 	}
 	return w.loginAnyway(ctx, s, uri, optional)
+}
+
+// Read logs in as Login does, and reads the token. One whose flags ask for no login, and which may hide private objects all the same, is logged in to
+// then, and read again. The PIN is for a key that wants it for each use: the caller wipes it. It is secret.None where the token has a keypad of
+// its own, or nobody logged in.
+func (w *Worker) Read(ctx context.Context, s *token.Session, uri *token.URI, optional bool) (*token.Inventory, *secret.Text, error) {
+	pin, err := w.login(ctx, s, uri, optional)
+	if err != nil {
+		return nil, nil, err
+	}
+	inventory, err := s.Inventory(ctx)
+	if err == nil && !s.LoggedIn && !s.Slot.Token.Flags.Has(token.CKFLoginRequired) && verdict.Hides(inventory) {
+		if pin, err = w.loginAnyway(ctx, s, uri, optional); err == nil && s.LoggedIn {
+			inventory, err = s.Inventory(ctx)
+		}
+	}
+	if err != nil {
+		pin.Wipe()
+		return nil, nil, err
+	}
+	return inventory, pin, nil
 }
 
 // LoginAfter makes up for the login where a call failed because nobody is logged in, though the token's flags ask for no login: so does
@@ -92,7 +114,9 @@ func (w *Worker) loginAnyway(ctx context.Context, s *token.Session, uri *token.U
 func (a *App) blocking(info *token.Info) []verdict.Reason {
 	var blocked []verdict.Reason
 	asking := *info
-	asking.Flags |= token.CKFLoginRequired
+	if !info.Flags.Has(token.CKFLoginRequired) { // the token asked for the login by its answer
+		asking.Flags |= token.CKFLoginRequired | token.CKFUserPINInitialized
+	}
 	for _, reason := range verdict.JudgeToken(&asking) {
 		entry, known := verdict.Lookup(reason.Code)
 		if known && entry.Kind == verdict.Blocks && !(reason.Code == verdict.PINLastAttempt && a.AllowLastAttempt) {
@@ -171,13 +195,4 @@ func pinQuestion(info *token.Info, optional bool) string {
 		return "prompt.pin-optional"
 	}
 	return "prompt.pin"
-}
-
-// LoginKeeping is a login that is not optional, for a command that may need the PIN once more, for a key with CKA_ALWAYS_AUTHENTICATE. The caller
-// wipes it; it is secret.None where the token has a keypad of its own or asks for none.
-func (w *Worker) LoginKeeping(ctx context.Context, s *token.Session, uri *token.URI) (*secret.Text, error) {
-	if !s.Slot.Token.Flags.Has(token.CKFLoginRequired) {
-		return secret.None, nil
-	}
-	return w.login(ctx, s, uri, false)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/supervise"
 	"p11bridge/token"
 )
@@ -151,7 +152,7 @@ func (w *Worker) look(ctx context.Context, want *supervise.LookAgain, args []str
 	if err != nil {
 		return err
 	}
-	found := &foundAgain{Token: slot.Token, Hidden: !session.LoggedIn && slot.Token.Flags.Has(token.CKFLoginRequired)}
+	found := &foundAgain{Token: slot.Token, Hidden: verdict.Hides(&token.Inventory{Token: *slot.Token, LoggedIn: session.LoggedIn, Objects: objects})}
 	for _, o := range objects {
 		for _, uri := range wanted {
 			other := o.Certificate != nil && fingerprints[uri] != "" && o.Certificate.SHA256() != fingerprints[uri]
@@ -168,7 +169,7 @@ func (w *Worker) look(ctx context.Context, want *supervise.LookAgain, args []str
 func (w *Worker) loginAgain(session *token.Session, login supervise.Login) error {
 	flags := session.Slot.Token.Flags
 	counted := flags&(token.CKFUserPINCountLow|token.CKFUserPINFinalTry|token.CKFUserPINLocked|token.CKFUserPINToBeChanged|token.CKFProtectedAuthenticationPath) != 0
-	if login.Path == "" || counted || !flags.Has(token.CKFLoginRequired) || loginBy("file:"+login.Path) != login {
+	if login.Path == "" || counted || !verdict.HasPIN(session.Slot.Token) || loginBy("file:"+login.Path) != login {
 		return nil
 	}
 	pin, err := w.App.read("--pin-source", source{kind: "file", value: login.Path})

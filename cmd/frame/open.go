@@ -182,13 +182,13 @@ func (w *Worker) Tokens(ctx context.Context, optional, noLogin bool) ([]bridge.O
 	if err != nil {
 		return nil, err
 	}
+	given := w.PinSource != "" && w.PinSource != "prompt"
 	var locked []token.Slot
 	for _, slot := range slots {
-		if slot.Token.Flags.Has(token.CKFLoginRequired) {
+		if slot.Token.Flags.Has(token.CKFLoginRequired) || given && verdict.HasPIN(slot.Token) {
 			locked = append(locked, slot)
 		}
 	}
-	given := w.PinSource != "" && w.PinSource != "prompt"
 	if !noLogin && len(locked) > 1 && (given || !optional && !terminal.Present()) {
 		return nil, severalTokens(locked)
 	}
@@ -209,12 +209,14 @@ func (w *Worker) read(ctx context.Context, slot token.Slot, uri *token.URI, logi
 	if err != nil {
 		return bridge.OpenToken{}, err
 	}
+	var inventory *token.Inventory
 	if login {
-		if err := w.Login(ctx, session, uri, optional); err != nil {
-			return bridge.OpenToken{}, err
-		}
+		var pin *secret.Text
+		inventory, pin, err = w.Read(ctx, session, uri, optional)
+		pin.Wipe()
+	} else {
+		inventory, err = session.Inventory(ctx)
 	}
-	inventory, err := session.Inventory(ctx)
 	if err == nil && w.RequireLogin && verdict.Hides(inventory) {
 		err = &BlockedError{Reasons: []verdict.Reason{verdict.PINMissingReason(&inventory.Token)}}
 	}
@@ -271,15 +273,11 @@ func (w *Worker) Identity(ctx context.Context, name string, optionalLogin bool) 
 	if err != nil {
 		return Identity{}, err
 	}
-	pin, err := w.login(ctx, session, selector.URI, optionalLogin)
+	inventory, pin, err := w.Read(ctx, session, selector.URI, optionalLogin)
 	if err != nil {
 		return Identity{}, err
 	}
 	w.Opened(func() error { pin.Wipe(); return nil })
-	inventory, err := session.Inventory(ctx)
-	if err != nil {
-		return Identity{}, err
-	}
 	identity, err := w.ChooseNear(inventory, selector, name)
 	if err != nil {
 		return Identity{}, err

@@ -178,13 +178,11 @@ func (w *Worker) keyTo(ctx context.Context, s *seal.Sealed) (seal.Key, error) {
 		if !slices.ContainsFunc(open.Inventory.Identities(), func(i token.Identity) bool { return s.IsFor(certificateIn(i)) }) {
 			continue
 		}
-		if err := w.Login(ctx, open.Session, nil, false); err != nil {
-			return seal.Key{}, err
-		}
-		inventory, err := open.Session.Inventory(ctx)
+		inventory, pin, err := w.Read(ctx, open.Session, nil, false)
 		if err != nil {
 			return seal.Key{}, err
 		}
+		pin.Wipe()
 		for _, identity := range inventory.Identities() {
 			if identity.PrivateKey != nil && s.IsFor(certificateIn(identity)) {
 				open.Inventory = inventory

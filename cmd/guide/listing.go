@@ -24,14 +24,15 @@ type listing struct {
 }
 
 type heldToken struct {
-	URI          string       `json:"uri"`
-	Label        foreign.Text `json:"label"`
-	Serial       foreign.Text `json:"serial"`
-	Manufacturer foreign.Text `json:"manufacturer"`
-	Model        foreign.Text `json:"model"`
-	Flags        []string     `json:"flags"`
-	LoggedIn     bool         `json:"logged_in"`
-	Identities   []identity   `json:"identities"`
+	URI          string           `json:"uri"`
+	Label        foreign.Text     `json:"label"`
+	Serial       foreign.Text     `json:"serial"`
+	Manufacturer foreign.Text     `json:"manufacturer"`
+	Model        foreign.Text     `json:"model"`
+	Flags        []string         `json:"flags"`
+	Reasons      []verdict.Reason `json:"reasons"`
+	LoggedIn     bool             `json:"logged_in"`
+	Identities   []identity       `json:"identities"`
 
 	name string // for --token, empty where none is needed
 }
@@ -149,9 +150,9 @@ func (t heldToken) asksForPassword() bool {
 // speakable reports whether a name can be typed: nothing in it needs an escape to be shown.
 func speakable(name string) bool { return name != "" && terminal.Printable(name) == name }
 
-// locked reports whether private keys show after a login only.
+// locked reports whether private keys may show after a login only.
 func (t heldToken) locked() bool {
-	return slices.Contains(t.Flags, "CKF_LOGIN_REQUIRED") && !t.LoggedIn
+	return slices.ContainsFunc(t.Reasons, func(r verdict.Reason) bool { return r.Code == verdict.KeysHiddenUntilLogin })
 }
 
 // title is how the token is called in a question.

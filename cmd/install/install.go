@@ -55,17 +55,15 @@ func runInstall(ctx context.Context, w *frame.Worker, o *installOptions) (frame.
 	if err != nil {
 		return frame.Result{}, err
 	}
-	if err := w.Login(ctx, session, nil, false); err != nil {
-		return frame.Result{}, err
-	}
-	return install(ctx, w.App, o, session, certificates)
-}
-
-func install(ctx context.Context, a *frame.App, o *installOptions, s *token.Session, certificates []*pki.Certificate) (frame.Result, error) {
-	inventory, err := s.Inventory(ctx)
+	inventory, pin, err := w.Read(ctx, session, nil, false)
 	if err != nil {
 		return frame.Result{}, err
 	}
+	pin.Wipe()
+	return install(ctx, w.App, o, session, inventory, certificates)
+}
+
+func install(ctx context.Context, a *frame.App, o *installOptions, s *token.Session, inventory *token.Inventory, certificates []*pki.Certificate) (frame.Result, error) {
 	request := bridge.InstallRequest{Session: s, Inventory: inventory, Certificates: certificates, WithChain: o.withChain, Now: a.Now()}
 	plan, err := request.Plan(ctx)
 	if err != nil {

@@ -19,7 +19,8 @@ func printList(p *frame.Printer, o *listOptions, shown listView) {
 		}
 		fmt.Fprintln(p.Out, colour.Bold(view.TokenHeading(p.App, t)))
 		if len(t.Identities) == 0 {
-			fmt.Fprintln(p.Out, "  "+p.Text("list.empty", nil))
+			fmt.Fprintln(p.Out, "  "+view.EmptyText(p.App, t))
+			printLogin(p, t, len(shown.Tokens) > 1)
 		} else {
 			printIdentities(p, o, t.Identities)
 			view.PrintAnswers(p, t.Identities)
@@ -31,6 +32,18 @@ func printList(p *frame.Printer, o *listOptions, shown listView) {
 			fmt.Fprintln(p.Out, "  "+colour.Doubt(p.ReasonText(reason, "summary"))+p.Mark(reason)+p.Answer(reason))
 		}
 	}
+}
+
+// printLogin is the command that shows what a token hides which shows nothing.
+func printLogin(p *frame.Printer, t view.Token, several bool) {
+	given := p.ForNext()
+	if !view.Hides(t) || slices.Contains(given, "--pin-source") {
+		return
+	}
+	if several {
+		given = append(given, "--token", t.URI)
+	}
+	fmt.Fprintln(p.Out, "    "+view.CommandLine(slices.Concat([]string{"list"}, given, []string{"--pin-source", "prompt"})))
 }
 
 // printByPurpose groups the certificates by extended key usage.

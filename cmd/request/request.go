@@ -112,15 +112,12 @@ func runRequest(ctx context.Context, w *frame.Worker, o *requestOptions) (frame.
 	if request.Session, err = w.Session(slot, access); err != nil {
 		return frame.Result{}, err
 	}
-	pin, err := w.LoginKeeping(ctx, request.Session, selector.URI)
-	if err != nil {
+	var pin *secret.Text
+	if request.Inventory, pin, err = w.Read(ctx, request.Session, selector.URI, false); err != nil {
 		return frame.Result{}, err
 	}
 	defer pin.Wipe()
 	request.Session.Authenticate = func() (*secret.Text, error) { return pin, nil }
-	if request.Inventory, err = request.Session.Inventory(ctx); err != nil {
-		return frame.Result{}, err
-	}
 	if o.object != "" {
 		if request.Identity, err = w.ChooseNear(request.Inventory, selector, o.object); err != nil {
 			return frame.Result{}, err

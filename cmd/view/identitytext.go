@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"p11bridge/bridge/verdict"
@@ -106,4 +107,17 @@ func TokenHeading(a *frame.App, t Token) string {
 		"Label": t.Label, "Manufacturer": t.Manufacturer, "Model": t.Model,
 		"Serial": foreign.Text(t.Serial), "State": messages.Own(a.Text(state, nil)),
 	})
+}
+
+// Hides reports whether there may be private keys on a token that show after a login.
+func Hides(t Token) bool {
+	return slices.ContainsFunc(t.Reasons, func(r verdict.Reason) bool { return r.Code == verdict.KeysHiddenUntilLogin })
+}
+
+// EmptyText says that a token shows nothing: what it hides until a login may be there.
+func EmptyText(a *frame.App, t Token) string {
+	if Hides(t) {
+		return a.Text("list.empty-hidden", nil)
+	}
+	return a.Text("list.empty", nil)
 }

@@ -3,7 +3,7 @@
  *
  *   P11FAULT          faults, separated by commas; an unknown one makes C_GetFunctionList fail
  *   P11FAULT_MODULE   the real module; by default SoftHSM2 where distributions put it
- *   P11FAULT_PIN      what is typed on the keypad that "pinpad" gives the token
+ *   P11FAULT_PIN      what is typed on the keypad that "pinpad" gives the token, and the PIN that "logged-in" has
  *   P11FAULT_COUNT    the file that "count" writes
  *   P11FAULT_ONE      set: the module is for one thread. C_Initialize with CKF_OS_LOCKING_OK is refused with CKR_CANT_LOCK, uncounted
  *   P11FAULT_LOG      the file that "log" writes
@@ -28,6 +28,7 @@
  *   print                writes rubbish to both standard streams in C_Initialize and C_GetSlotList
  *   flags:+MASK          sets, flags:-MASK clears bits of an initialised token's CK_TOKEN_INFO.flags
  *   pinpad               the PIN is typed on the token: C_Login takes no PIN but P11FAULT_PIN
+ *   logged-in            the user is logged in with P11FAULT_PIN as soon as a session is open, as by a module that has the PIN
  *   unavailable:ATTR     CKR_OK and CK_UNAVAILABLE_INFORMATION
  *   unsupported:ATTR     CKR_ATTRIBUTE_TYPE_INVALID; the other attributes of the call are answered
  *   empty:ATTR           CKR_OK and no bytes
@@ -192,7 +193,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 /* The kinds of fault, with the arguments that each takes. */
 #define KINDS(X) \
 	X(CRASH, "crash", "f") X(ABORT, "abort", "f") X(EXIT, "exit", "f") X(HANG, "hang", "f") X(HANG_AFTER, "hang-after", "f") X(ABORT_AFTER, "abort-after", "f") X(KILL_AFTER, "kill-after", "f") X(DEED, "deed", "f") X(ERROR, "error", "fn") X(AFTER, "after", "fn") X(DEAD, "dead", "fn") X(PULLED, "pulled", "fn") X(REMOVED, "removed", "n") \
-	X(PRINT, "print", "") X(FLAGS, "flags", "s") X(PINPAD, "pinpad", "") \
+	X(PRINT, "print", "") X(FLAGS, "flags", "s") X(PINPAD, "pinpad", "") X(LOGGED_IN, "logged-in", "") \
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
 	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
@@ -512,6 +513,9 @@ static CK_RV swap_keys(CK_SESSION s)
 static CK_RV open_session(CK_ULONG slot, CK_ULONG flags, void *application, void *notify, CK_SESSION *s)
 {
 	CK_RV rv = real.C_OpenSession(slot, flags, application, notify, s);
+	char *pin = getenv("P11FAULT_PIN");
+	if (rv == CKR_OK && on(LOGGED_IN) != NULL && pin != NULL)
+		real.C_Login(*s, 1 /* CKU_USER */, (CK_BYTE *)pin, strlen(pin));
 	if (rv == CKR_OK && on_function(SWAPPED, I_C_OpenSession) != NULL)
 		rv = swap_keys(*s);
 	return withhold(I_C_OpenSession, s, rv);
