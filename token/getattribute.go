@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -74,26 +75,46 @@ func (s *Session) getInto(handle pkcs11.ObjectHandle, wanted []Attribute, room [
 	return values, nil
 }
 
-// getTold asks for the attributes in one call and gives what the token told: the specification has it fill in every value
+// givenValues are the values that a token gave in one call, nil for those that it did not.
+type givenValues struct {
+	wanted []Attribute
+	values [][]byte
+}
+
+// value is false where the token gave none.
+func (g givenValues) value(a Attribute) ([]byte, bool) {
+	i := slices.Index(g.wanted, a)
+	if i < 0 || g.values == nil || g.values[i] == nil {
+		return nil, false
+	}
+	return g.values[i], true
+}
+
+// forget wipes a value, which then was not given.
+func (g givenValues) forget(a Attribute) {
+	if i := slices.Index(g.wanted, a); i >= 0 && g.values != nil {
+		secret.Wipe(g.values[i])
+		g.values[i] = nil
+	}
+}
+
+// getGiven asks for the attributes in one call and gives what the token told: the specification has it fill in every value
 // that it can, whatever becomes of the others (PKCS#11 v3.1 §5.7.5). A value counts only if the module has both written it and said
-// how long it is. The others are absent; a lost connection is an error.
-func (s *Session) getGiven(handle pkcs11.ObjectHandle, wanted []Attribute) (map[Attribute][]byte, error) {
+// how long it is. A lost connection is an error.
+func (s *Session) getGiven(handle pkcs11.ObjectHandle, wanted []Attribute) (givenValues, error) {
 	answers, err := s.callGet(handle, wanted, roomFor(wanted), unwritten)
 	code, refused := CodeOf(err)
 	if err != nil && (!refused || connectionLost(code)) {
-		return nil, err
+		return givenValues{}, err
 	}
-	given := make(map[Attribute][]byte, len(wanted))
+	g := givenValues{wanted, make([][]byte, len(wanted))}
 	for i, answer := range answers {
-		if answer.Value == nil {
-			continue
-		}
 		if n := len(answer.Value); n > 0 && answer.Value[n-1] == unwritten {
 			continue // perhaps not written to its end, whatever the call answered: to be asked for by itself
 		}
-		given[wanted[i]] = answer.Value
+		g.values[i] = answer.Value
 	}
-	return given, nil
+	return g, nil
 }
 
 // errAbsurd means a length that no attribute has.

@@ -3,12 +3,16 @@ package token
 /*
 #cgo LDFLAGS: -ldl
 #include <dlfcn.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 // p11b_open loads the library and finds C_GetFunctionList. It gives 0, or 1 where the loader refused and 2 where there is
 // no such function; text says why. The library stays loaded.
 static int p11b_open(const char *path, void **get, const char **text) {
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1); // glibc's heap of a thread grows by a page a call, and a module is called by any thread
+#endif
 	void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 	if (handle == NULL) {
 		*text = dlerror();

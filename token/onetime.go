@@ -18,8 +18,10 @@ func (s *Session) makeForSession(function, detail string, class Class, call func
 	if err != nil {
 		return nil, err
 	}
-	for a, value := range given {
-		o.Attributes.Set(a, Answer{Value: value})
+	for _, a := range given.wanted {
+		if value, ok := given.value(a); ok {
+			o.Attributes.Set(a, Answer{Value: value})
+		}
 	}
 	is, classKnown := o.Attributes.Ulong(CKAClass)
 	if classKnown && Class(is) != class || o.Attributes.Bool(CKAToken) == True {

@@ -144,8 +144,9 @@ func (s *Selector) Meant(among []Identity) []Identity {
 		return near
 	}
 	var meant []Identity
+	other := readOtherName(s.label)
 	for _, identity := range among {
-		if s.other.mayMean(identity) {
+		if other.mayMean(identity) {
 			meant = append(meant, identity)
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/miekg/pkcs11"
-
-	"p11bridge/token/secret"
 )
 
 // What is asked for, by class and key type. CKA_VALUE is asked of certificates only: of a key it is the key.
@@ -40,26 +38,39 @@ func (k kind) wanted() []Attribute {
 	elliptic := k.keyType == CKKEC || k.keyType == CKKECEdwards
 	switch {
 	case k.class == CKOCertificate:
-		return slices.Concat(commonAttributes, certificateAttributes)
+		return ofCertificate
 	case k.class == CKOPrivateKey && k.keyType == CKKRSA:
-		return slices.Concat(commonAttributes, keyAttributes, privateKeyAttributes, rsaAttributes)
+		return ofRSAPrivateKey
 	case k.class == CKOPrivateKey && elliptic:
-		return slices.Concat(commonAttributes, keyAttributes, privateKeyAttributes, ecPrivateAttribute)
+		return ofECPrivateKey
 	case k.class == CKOPrivateKey:
-		return slices.Concat(commonAttributes, keyAttributes, privateKeyAttributes)
+		return ofPrivateKey
 	case k.class == CKOPublicKey && k.keyType == CKKRSA:
-		return slices.Concat(commonAttributes, keyAttributes, rsaAttributes)
+		return ofRSAPublicKey
 	case k.class == CKOPublicKey && elliptic:
-		return slices.Concat(commonAttributes, keyAttributes, ecPublicAttributes)
+		return ofECPublicKey
 	case k.class == CKOPublicKey:
-		return slices.Concat(commonAttributes, keyAttributes)
+		return ofKey
 	case k.class == CKOSecretKey:
-		return slices.Concat(commonAttributes, keyAttributes, secretKeyAttributes)
+		return ofSecretKey
 	case k.class == CKOData:
-		return slices.Concat(commonAttributes, dataAttributes)
+		return ofData
 	}
 	return commonAttributes
 }
+
+// What an object is to have an answer for. A token may have a hundred thousand: they are put together once.
+var (
+	ofCertificate   = slices.Concat(commonAttributes, certificateAttributes)
+	ofKey           = slices.Concat(commonAttributes, keyAttributes)
+	ofPrivateKey    = slices.Concat(ofKey, privateKeyAttributes)
+	ofRSAPrivateKey = slices.Concat(ofPrivateKey, rsaAttributes)
+	ofECPrivateKey  = slices.Concat(ofPrivateKey, ecPrivateAttribute)
+	ofRSAPublicKey  = slices.Concat(ofKey, rsaAttributes)
+	ofECPublicKey   = slices.Concat(ofKey, ecPublicAttributes)
+	ofSecretKey     = slices.Concat(ofKey, secretKeyAttributes)
+	ofData          = slices.Concat(commonAttributes, dataAttributes)
+)
 
 // critical attributes decide whether a key may leave: they are asked for anew of every object, whatever the module
 // gathered for the one before.
@@ -85,20 +96,22 @@ func (r *objectReader) clone(session *Session) *objectReader {
 }
 
 // firstAnswers is what the first call for an object gives.
-func (r *objectReader) firstAnswers(handle pkcs11.ObjectHandle) (map[Attribute][]byte, error) {
+func (r *objectReader) firstAnswers(handle pkcs11.ObjectHandle) (givenValues, error) {
 	batch := everyAttribute
 	if r.certificates[handle] {
-		batch = kind{class: CKOCertificate}.wanted()
+		batch = ofCertificate
 	}
 	start := time.Now()
 	given, err := r.session.getGiven(handle, batch)
 	if len(r.took) < sampled {
 		r.took = append(r.took, time.Since(start))
 	}
-	class, known := ulongOf(given[CKAClass])
-	if r.certificates[handle] && (!known || Class(class) != CKOCertificate) {
-		secret.Wipe(given[CKAValue]) // the search was wrong about it, and it may be a key
-		delete(given, CKAValue)
+	if !r.certificates[handle] {
+		return given, err
+	}
+	value, _ := given.value(CKAClass)
+	if class, known := ulongOf(value); !known || Class(class) != CKOCertificate {
+		given.forget(CKAValue) // the search was wrong about it, and it may be a key
 	}
 	return given, err
 }
@@ -113,8 +126,9 @@ func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
 	}
 	answers := make(gathered, 0, len(everyAttribute))
 	answer := func(k kind, a Attribute) (Answer, error) {
-		answer := Answer{Value: given[a]}
-		if _, ok := given[a]; !ok {
+		value, told := given.value(a)
+		answer := Answer{Value: value}
+		if !told {
 			if answer, err = r.ask(handle, k, a); err != nil {
 				return answer, err
 			}

@@ -13,7 +13,6 @@ import (
 type Selector struct {
 	URI         *URI
 	label       string
-	other       otherName // what the label may mean beside one
 	id          []byte
 	fingerprint string
 	only        *Identity // found already
@@ -43,7 +42,7 @@ func ParseSelector(text string) (*Selector, error) {
 		}
 		return &Selector{fingerprint: digits}, nil
 	}
-	selector := &Selector{label: text, other: readOtherName(text)}
+	selector := &Selector{label: text}
 	if id, err := hex.DecodeString(strings.ReplaceAll(text, ":", "")); err == nil {
 		selector.id = id
 	}

@@ -84,8 +84,9 @@ func (s *Selector) Near(among []Identity) []Identity {
 		return nil
 	}
 	var same, others, parts []Identity
+	other := readOtherName(s.label)
 	for _, identity := range among {
-		if s.other.means(identity) {
+		if other.means(identity) {
 			others = append(others, identity)
 		}
 		for _, name := range identity.shortNames() {

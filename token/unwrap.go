@@ -76,7 +76,7 @@ func (s *Session) extractable(o *Object, refused error) (*Object, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Discard(o))
 	}
-	if boolOf(given[CKAExtractable]) != False {
+	if value, _ := given.value(CKAExtractable); boolOf(value) != False {
 		return o, nil
 	}
 	return nil, errors.Join(refused, s.Discard(o))

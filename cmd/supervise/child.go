@@ -64,8 +64,13 @@ func BecomeChild(given Descriptors) (*Child, error) {
 // boundMemory has the collector work more often in place of taking memory for garbage, from a token of about fifty thousand objects on: a
 // hundred thousand are listed in 240 MiB, the module's part among them, and without it in 350, for a twentieth more processor time. It is no
 // limit to what is in use, and whoever sets GOMEMLIMIT has another.
+//
+// Below that the collector works seldom: in a token of a thousand identities it finds nothing to free that would be worth its time.
 func boundMemory() {
-	const enough = 176 << 20
+	const enough, seldom = 176 << 20, 400
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(seldom)
+	}
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(enough)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,13 +39,24 @@ func MemoryFile(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
+// clock is that of the system at one moment, from which on Go's own counts: that one needs no call of the system.
+var clock = sync.OnceValue(func() (c struct {
+	read time.Time
+	at   int64
+},
+) {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err == nil {
+		c.at = t.Nano()
+	}
+	c.read = time.Now()
+	return c
+})
+
 // monotonic is a clock that all processes share, in nanoseconds.
 func monotonic() uint64 {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
-		return 1
-	}
-	return uint64(t.Nano())
+	c := clock()
+	return uint64(c.at + int64(time.Since(c.read)))
 }
 
 // openToAppend opens a file to add to it, and no link. It waits for nobody.

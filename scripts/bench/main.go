@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -186,58 +185,6 @@ func benchStart(ctx context.Context, t tools) error {
 	}
 	printTable("p11bridge list, 2 identities", ours, "pkcs11-tool --list-objects", peer, 1.5)
 	return nil
-}
-
-// benchList compares a listing of the large token.
-func benchList(ctx context.Context, t tools) error {
-	ours, peer, err := t.compare(ctx, t.large, t.list(t.large, t.library), t.peerList(t.large, t.library), nil)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\nList %d identities on SoftHSM2\n", t.identities+2)
-	printTable("p11bridge list", ours, "pkcs11-tool --list-objects", peer, 0.6)
-	return nil
-}
-
-// benchCalls counts the calls that a listing makes, with OpenSC's pkcs11-spy between the tool and the module.
-func benchCalls(ctx context.Context, t tools) error {
-	listing, err := t.run(ctx, t.large, nil, t.peerList(t.large, t.library))
-	if err != nil {
-		return err
-	}
-	objects := len(regexp.MustCompile(`(?m)^(Private Key|Public Key|Certificate) Object`).FindAll(listing, -1))
-	if objects < 3*t.identities {
-		return fmt.Errorf("pkcs11-tool shows %d objects, fewer than %d", objects, 3*t.identities)
-	}
-	ours, err := t.countCalls(ctx, "p11bridge", t.list(t.large, t.spy))
-	if err != nil {
-		return err
-	}
-	peer, err := t.countCalls(ctx, "pkcs11-tool", t.peerList(t.large, t.spy))
-	if err != nil {
-		return err
-	}
-	per := func(calls int) float64 { return float64(calls) / float64(objects) }
-	fmt.Printf("\nC_GetAttributeValue calls for these %d objects, counted with pkcs11-spy\n", objects)
-	fmt.Printf("  %-28s %6d calls, %5.2f per object   aim ≤ 2.2: %s\n", "p11bridge list", ours, per(ours), met(per(ours) <= 2.2))
-	fmt.Printf("  %-28s %6d calls, %5.2f per object\n", "pkcs11-tool --list-objects", peer, per(peer))
-	return nil
-}
-
-func (t tools) countCalls(ctx context.Context, name string, command []string) (int, error) {
-	log := filepath.Join(t.scratch, name+".spy")
-	if _, err := t.run(ctx, t.large, []string{"PKCS11SPY=" + t.library, "PKCS11SPY_OUTPUT=" + log}, command); err != nil {
-		return 0, err
-	}
-	text, err := os.ReadFile(log)
-	if err != nil {
-		return 0, fmt.Errorf("read what pkcs11-spy wrote: %w", err)
-	}
-	calls := len(regexp.MustCompile(`(?m)^\d+: C_GetAttributeValue`).FindAll(text, -1))
-	if calls == 0 {
-		return 0, fmt.Errorf("pkcs11-spy counted no C_GetAttributeValue of %s", name)
-	}
-	return calls, nil
 }
 
 // benchExport compares an export that ends with a proven file with OpenSSL's, which has the key in clear before it

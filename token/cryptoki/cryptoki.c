@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "cryptoki.h"
@@ -189,14 +190,44 @@ p11b_result p11b_derive_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHA
 	CALL(C_DeriveKey, session, mechanism, base, template, count, key);
 }
 
-void p11b_set_attribute(CK_ATTRIBUTE *template, size_t at, CK_ULONG type, void *value, CK_ULONG length)
+void p11b_rooms(p11b_piece *pieces, size_t count, int fill)
 {
-	template[at].type = type;
-	template[at].value = value;
-	template[at].length = length;
+	for (size_t i = 0; i < count; i++) {
+		if (pieces[i].size == 0)
+			continue;
+		pieces[i].at = malloc(pieces[i].size);
+		if (pieces[i].at == NULL)
+			abort();
+		memset(pieces[i].at, fill, pieces[i].size);
+	}
 }
 
-CK_ULONG p11b_attribute_length(const CK_ATTRIBUTE *template, size_t at) { return template[at].length; }
+/* The memory is overwritten by a call through volatile, so that no compiler leaves it out before a free. */
+void p11b_release(p11b_piece *pieces, size_t count)
+{
+	static void *(*volatile set)(void *, int, size_t) = memset;
+	for (size_t i = 0; i < count; i++) {
+		if (pieces[i].at == NULL)
+			continue;
+		set(pieces[i].at, 0, pieces[i].size);
+		free(pieces[i].at);
+	}
+}
+
+void p11b_set_attributes(CK_ATTRIBUTE *template, const CK_ULONG *types, const p11b_piece *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		template[i].type = types[i];
+		template[i].value = values[i].at;
+		template[i].length = (CK_ULONG)values[i].size;
+	}
+}
+
+void p11b_attribute_lengths(const CK_ATTRIBUTE *template, CK_ULONG *lengths, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		lengths[i] = template[i].length;
+}
 
 void p11b_set_mechanism(CK_MECHANISM *mechanism, CK_ULONG type, void *parameter, CK_ULONG length)
 {
@@ -228,11 +259,4 @@ void p11b_set_rsa_aes_key_wrap(CK_RSA_AES_KEY_WRAP_PARAMS *parameters, CK_RSA_PK
 	parameters->bits = bits;
 	parameters->oaep = oaep;
 	p11b_set_oaep(oaep, hash, mgf);
-}
-
-/* p11b_wipe calls through volatile, so that no compiler leaves it out before a free. */
-void p11b_wipe(void *memory, size_t size)
-{
-	static void *(*volatile set)(void *, int, size_t) = memset;
-	set(memory, 0, size);
 }

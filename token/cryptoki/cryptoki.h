@@ -92,6 +92,9 @@ typedef struct CK_FUNCTION_LIST {
 /* What came of a call. Where the list has no such function, missing is 1 and nothing was called. */
 typedef struct { CK_RV rv; int missing; } p11b_result;
 
+/* Memory for one call, or for a part of it. */
+typedef struct { void *at; size_t size; } p11b_piece;
+
 /* CK_INFO, not packed. */
 typedef struct { CK_BYTE manufacturer[32], description[32]; CK_VERSION cryptoki, library; } p11b_info;
 
@@ -132,12 +135,16 @@ p11b_result p11b_derive_key(CK_FUNCTION_LIST *list, CK_SESSION session, CK_MECHA
 	CK_OBJECT *key);
 
 /* What Go may not do itself. */
-void p11b_set_attribute(CK_ATTRIBUTE *template, size_t at, CK_ULONG type, void *value, CK_ULONG length);
-CK_ULONG p11b_attribute_length(const CK_ATTRIBUTE *template, size_t at);
+void p11b_set_attributes(CK_ATTRIBUTE *template, const CK_ULONG *types, const p11b_piece *values, size_t count);
+void p11b_attribute_lengths(const CK_ATTRIBUTE *template, CK_ULONG *lengths, size_t count);
 void p11b_set_mechanism(CK_MECHANISM *mechanism, CK_ULONG type, void *parameter, CK_ULONG length);
 void p11b_set_ecdh1_derive(CK_ECDH1_DERIVE_PARAMS *parameters, void *public, CK_ULONG length);
 void p11b_set_oaep(CK_RSA_PKCS_OAEP_PARAMS *parameters, CK_ULONG hash, CK_ULONG mgf);
 void p11b_set_rsa_aes_key_wrap(CK_RSA_AES_KEY_WRAP_PARAMS *parameters, CK_RSA_PKCS_OAEP_PARAMS *oaep, CK_ULONG bits, CK_ULONG hash, CK_ULONG mgf);
-void p11b_wipe(void *memory, size_t size);
+
+/* p11b_rooms allocates pieces of the sizes that stand in them, each by itself, and fills them; one of no size stays NULL. p11b_release
+ * wipes and frees them. One call serves all pieces: from Go, each call of a C function costs as much as one of these allocations. */
+void p11b_rooms(p11b_piece *pieces, size_t count, int fill);
+void p11b_release(p11b_piece *pieces, size_t count);
 
 #endif

@@ -1,13 +1,12 @@
 package cryptoki
 
-// #include <stdlib.h>
-// #include <string.h>
 // #include "cryptoki.h"
 import "C"
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
@@ -27,61 +26,76 @@ func beyondError(given, offered C.CK_ULONG, what string) error {
 // is not erased. Every piece is an allocation of its own, so that AddressSanitizer sees whoever reads or
 // writes past its end.
 type memory struct {
-	pieces []piece
-}
-
-type piece struct {
-	at   unsafe.Pointer
-	size int
+	pieces []C.p11b_piece // no Go pointers are in it
 }
 
 // room gives n bytes, each set to fill; NULL for none.
-func (m *memory) room(n int, fill byte) unsafe.Pointer {
-	if n == 0 {
-		return nil
+func (m *memory) room(n int, fill byte) unsafe.Pointer { return m.rooms([]int{n}, fill)[0].at }
+
+// rooms are several at once.
+func (m *memory) rooms(sizes []int, fill byte) []C.p11b_piece {
+	before := len(m.pieces)
+	m.pieces = slices.Grow(m.pieces, len(sizes))
+	for _, n := range sizes {
+		m.pieces = append(m.pieces, C.p11b_piece{size: C.size_t(n)})
 	}
-	var at unsafe.Pointer
-	secret.Outside(func() {
-		at = C.malloc(C.size_t(n)) // never NULL: cgo ends the process first
-		C.memset(at, C.int(fill), C.size_t(n))
-	})
-	m.pieces = append(m.pieces, piece{at, n})
-	return at
+	made := m.pieces[before:]
+	if len(made) > 0 {
+		secret.Outside(func() { C.p11b_rooms(&made[0], C.size_t(len(made)), C.int(fill)) })
+	}
+	return made
 }
 
 // copy gives a copy of b, NULL where b is empty.
 func (m *memory) copy(b []byte) unsafe.Pointer {
-	at := m.room(len(b), 0)
-	if at != nil {
-		to := unsafe.Slice((*byte)(at), len(b))
-		secret.Lock(to) // it may be a key
-		copy(to, b)
+	piece := m.rooms([]int{len(b)}, 0)[0]
+	copyTo(piece, b)
+	return piece.at
+}
+
+// copyTo copies b to a piece of its size.
+func copyTo(piece C.p11b_piece, b []byte) {
+	if len(b) == 0 {
+		return
 	}
-	return at
+	to := unsafe.Slice((*byte)(piece.at), len(b))
+	secret.Lock(to) // it may be a key
+	copy(to, b)
 }
 
 // free wipes and frees every piece.
 func (m *memory) free() {
-	secret.Outside(func() {
-		for _, p := range m.pieces {
-			C.p11b_wipe(p.at, C.size_t(p.size))
-			C.free(p.at)
-		}
-	})
+	if len(m.pieces) > 0 {
+		secret.Outside(func() { C.p11b_release(&m.pieces[0], C.size_t(len(m.pieces))) })
+	}
 	m.pieces = nil
 }
 
 // template copies attributes. An empty value is NULL.
 func (m *memory) template(attributes []*pkcs11.Attribute) (*C.CK_ATTRIBUTE, C.CK_ULONG) {
-	list := (*C.CK_ATTRIBUTE)(m.room(len(attributes)*int(unsafe.Sizeof(C.CK_ATTRIBUTE{})), 0))
+	types, sizes := make([]uint, len(attributes)), make([]int, len(attributes))
 	for i, a := range attributes {
-		setAttribute(list, i, a.Type, m.copy(a.Value), len(a.Value))
+		types[i], sizes[i] = a.Type, len(a.Value)
 	}
-	return list, C.CK_ULONG(len(attributes))
+	values := m.rooms(sizes, 0)
+	for i, a := range attributes {
+		copyTo(values[i], a.Value)
+	}
+	return m.templateOf(types, values), C.CK_ULONG(len(attributes))
 }
 
-func setAttribute(template *C.CK_ATTRIBUTE, at int, a uint, value unsafe.Pointer, length int) {
-	secret.Outside(func() { C.p11b_set_attribute(template, C.size_t(at), C.CK_ULONG(a), value, C.CK_ULONG(length)) })
+// templateOf makes a template whose values are the pieces.
+func (m *memory) templateOf(types []uint, values []C.p11b_piece) *C.CK_ATTRIBUTE {
+	if len(types) == 0 {
+		return nil
+	}
+	template := (*C.CK_ATTRIBUTE)(m.room(len(types)*int(unsafe.Sizeof(C.CK_ATTRIBUTE{})), 0))
+	numbers := make([]C.CK_ULONG, len(types))
+	for i, a := range types {
+		numbers[i] = C.CK_ULONG(a)
+	}
+	secret.Outside(func() { C.p11b_set_attributes(template, &numbers[0], &values[0], C.size_t(len(numbers))) })
+	return template
 }
 
 // Mechanism is a mechanism with its parameter (CK_MECHANISM, PKCS#11 v2.40 §3.5).

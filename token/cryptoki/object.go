@@ -130,27 +130,28 @@ type Given struct {
 func (f *Functions) GetAttributeValue(session pkcs11.SessionHandle, object pkcs11.ObjectHandle, wanted []uint, room []int, fill byte) ([]Given, error) {
 	var m memory
 	defer m.free()
-	template := (*C.CK_ATTRIBUTE)(m.room(len(wanted)*int(unsafe.Sizeof(C.CK_ATTRIBUTE{})), 0))
-	at := make([]unsafe.Pointer, len(wanted)) // whatever the module makes of the template's pointers
+	values := m.rooms(room, fill) // whatever the module makes of the template's pointers
 	for i, a := range wanted {
-		at[i] = m.room(room[i], fill)
-		if holdsKey(a) && at[i] != nil {
-			secret.Lock(unsafe.Slice((*byte)(at[i]), room[i]))
+		if holdsKey(a) && values[i].at != nil {
+			secret.Lock(unsafe.Slice((*byte)(values[i].at), room[i]))
 		}
-		setAttribute(template, i, a, at[i], room[i])
 	}
+	template := m.templateOf(wanted, values)
 	err := carryOut(func() C.p11b_result {
 		return C.p11b_get_attribute_value(f.list, C.CK_SESSION(session), C.CK_OBJECT(object), template, C.CK_ULONG(len(wanted)))
 	})
 	given := make([]Given, len(wanted))
-	for i := range given {
-		var length C.CK_ULONG
-		secret.Outside(func() { length = C.p11b_attribute_length(template, C.size_t(i)) })
+	if len(wanted) == 0 {
+		return given, err
+	}
+	lengths := make([]C.CK_ULONG, len(wanted))
+	secret.Outside(func() { C.p11b_attribute_lengths(template, &lengths[0], C.size_t(len(lengths))) })
+	for i, length := range lengths {
 		if given[i].Length = uint(length); length == unavailable {
 			given[i].Length = ^uint(0)
 		}
 		if length <= C.CK_ULONG(room[i]) { // CK_UNAVAILABLE_INFORMATION is beyond any room
-			given[i].Value = C.GoBytes(at[i], C.int(length))
+			given[i].Value = C.GoBytes(values[i].at, C.int(length))
 		}
 	}
 	return given, err

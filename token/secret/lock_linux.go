@@ -1,11 +1,18 @@
 package secret
 
-import "golang.org/x/sys/unix"
+import (
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// processLocked is set where LockProcess has locked everything, and Lock has nothing left to do.
+var processLocked atomic.Bool
 
 // Lock keeps the pages that b is in out of swap, as far as RLIMIT_MEMLOCK allows (mlock(2)). They stay locked: what else is on
 // them may be as secret.
 func Lock(b []byte) {
-	if len(b) > 0 {
+	if len(b) > 0 && !processLocked.Load() {
 		_ = unix.Mlock(b) // beyond the limit there is nothing that could be done
 	}
 }
@@ -17,7 +24,8 @@ func LockProcess() {
 	if err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit); err != nil || limit.Cur != unix.RLIM_INFINITY && !mayLock() {
 		return
 	}
-	_ = unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT) // as for Lock
+	err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT) // as for Lock
+	processLocked.Store(err == nil)
 }
 
 func mayLock() bool {
