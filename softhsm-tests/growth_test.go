@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"p11bridge/token/tokentest"
 )
 
 // Work is counted, not timed: the calls that reach the module, and the statements of p11bridge that are executed, which a build
@@ -47,11 +49,11 @@ type growthRun struct {
 	name  string
 	code  int
 	args  func(g *grown) []string
-	on    func(n int) manyIdentities
+	on    func(n int) tokentest.Many
 	files bool // there is a file for each key
 }
 
-func ordinary(n int) manyIdentities { return manyIdentities{count: n, first: 2, issued: 100} }
+func ordinary(n int) tokentest.Many { return tokentest.Many{Count: n, First: 2, Issued: 100} }
 
 // growthRuns stand in the order of their runs: some need what those before have made.
 var growthRuns = []growthRun{
@@ -62,17 +64,17 @@ var growthRuns = []growthRun{
 		return []string{"snapshot", "--force", "-o", filepath.Join(g.scratch, "s.json")}
 	}, ordinary, false},
 	{"a mistyped name", 1, func(g *grown) []string { return g.export("NAME-THAT-IS-NOT-THERE") }, ordinary, false},
-	{"a name that all have", 2, func(g *grown) []string { return g.export("person") }, func(n int) manyIdentities {
-		return manyIdentities{count: n, first: 2, issued: 100, alike: true}
+	{"a name that all have", 2, func(g *grown) []string { return g.export("person") }, func(n int) tokentest.Many {
+		return tokentest.Many{Count: n, First: 2, Issued: 100, Alike: true}
 	}, false},
-	{"a mistyped name among names that all have", 1, func(g *grown) []string { return g.export("NAME-THAT-IS-NOT-THERE") }, func(n int) manyIdentities {
-		return manyIdentities{count: n, first: 2, issued: 100, alike: true}
+	{"a mistyped name among names that all have", 1, func(g *grown) []string { return g.export("NAME-THAT-IS-NOT-THERE") }, func(n int) tokentest.Many {
+		return tokentest.Many{Count: n, First: 2, Issued: 100, Alike: true}
 	}, false},
 	{"export --all", 0, func(g *grown) []string { return g.exportAll() }, ordinary, true},
 	{"export --all once more", 0, func(g *grown) []string { return g.exportAll() }, ordinary, true},
 	{"status", 0, func(g *grown) []string { return []string{"status", "--dir", g.directory} }, ordinary, true},
-	{"status of renewed keys", 5, func(g *grown) []string { return []string{"status", "--dir", g.directory} }, func(n int) manyIdentities {
-		return manyIdentities{count: n, first: 2 + n, issued: 10}
+	{"status of renewed keys", 5, func(g *grown) []string { return []string{"status", "--dir", g.directory} }, func(n int) tokentest.Many {
+		return tokentest.Many{Count: n, First: 2 + n, Issued: 10}
 	}, true},
 	{"export --all --delete-key", 0, func(g *grown) []string { return append(g.exportAll(), "--delete-key", "--yes", "--allow-volatile") }, ordinary, true},
 }
@@ -81,7 +83,7 @@ var growthRuns = []growthRun{
 type grown struct {
 	program, module, scratch, directory, password string
 	count                                         int
-	files                                         map[manyIdentities]string
+	files                                         map[tokentest.Many]string
 }
 
 func (g *grown) export(name string) []string {
@@ -103,7 +105,7 @@ func testGrowth(t *testing.T, program string, less, more int, picked func(growth
 			continue
 		}
 		scratch := t.TempDir()
-		sizes[n] = &grown{program: program, module: module, scratch: scratch, directory: filepath.Join(scratch, "backups"), password: filepath.Join(scratch, "password"), count: n, files: map[manyIdentities]string{}}
+		sizes[n] = &grown{program: program, module: module, scratch: scratch, directory: filepath.Join(scratch, "backups"), password: filepath.Join(scratch, "password"), count: n, files: map[tokentest.Many]string{}}
 		if err := os.WriteFile(sizes[n].password, []byte("password-of-the-growth-test"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +163,11 @@ func (g *grown) work(t *testing.T, run growthRun, statements bool) work {
 	t.Helper()
 	of := run.on(g.count)
 	if g.files[of] == "" {
-		g.files[of] = of.file(t)
+		objects, err := of.Objects()
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.files[of] = write(t, t.TempDir(), "objects", objects)
 	}
 	counted, calls := t.TempDir(), filepath.Join(g.scratch, "calls")
 	command := exec.CommandContext(t.Context(), g.program, append(run.args(g), "--module", g.module)...)

@@ -2,7 +2,6 @@ package softhsmtests
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,16 +97,7 @@ func TestGuideMeetsRefusal(t *testing.T) {
 		g.choose(t, cannot, g.word("guide.cannot.request"))
 		g.back(t, g.word("guide.request.title"))
 		g.choose(t, cannot, g.word("guide.cannot.report"))
-		g.accept(t, "guide.file.title")
-		g.wait(t, g.word("guide.pin.again"))
-		g.secret(t, "prompt.pin-optional", testPIN)
-		g.wait(t, g.texts.Text("guide.report.done", messages.Args{"File": messages.Own("bob-report.json"), "Page": messages.Own("bob-report.html")}))
-		g.further(t)
-		for _, name := range []string{"bob-report.json", "bob-report.html"} {
-			if info, err := os.Stat(p.path(name)); err != nil || info.Size() == 0 {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
+		g.savesReport(t, p, "bob")
 		g.leave(t)
 		g.kept(t)
 		p.absent(t, "*.pfx", "*.csr")
@@ -345,8 +335,7 @@ func TestGuideOutlivesModule(t *testing.T) {
 			if strings.HasSuffix(fault, "C_WrapKey") {
 				g.toExport(t)
 				g.secret(t, "prompt.pin", testPIN)
-				g.secret(t, "prompt.new-password", testPassword)
-				g.secret(t, "prompt.new-password.again", testPassword)
+				g.newPassword(t)
 				g.wait(t, "C_WrapKey")
 				g.pick(t, "guide.failed.title", "guide.to-menu")
 			} else {

@@ -1,7 +1,6 @@
 package softhsmtests
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -45,25 +44,11 @@ func TestGuideOnSmallTerminal(t *testing.T) {
 			t.Errorf("more than the screen holds:\n%s", list)
 		}
 		g.choose(t, cannot, g.word("guide.cannot.report"))
-		g.accept(t, "guide.file.title")
-		g.secret(t, "prompt.pin-optional", testPIN)
-		g.wait(t, g.texts.Text("guide.report.done", messages.Args{"File": messages.Own("bob-report.json"), "Page": messages.Own("bob-report.html")}))
-		g.further(t)
-		for _, name := range []string{"bob-report.json", "bob-report.html"} {
-			if info, err := os.Stat(p.path(name)); err != nil || info.Size() == 0 {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
+		g.savesReport(t, p, "bob")
 
 		g.toKeys(t)
 		g.choose(t, g.word("guide.key.title"), "erin – "+g.word("guide.key.can"))
-		g.pick(t, "guide.chain.title", "guide.chain.token")
-		g.pick(t, "guide.readers.title", "guide.readers.modern")
-		g.accept(t, "guide.file.title")
-		g.pick(t, "guide.delete.title", "guide.delete.no")
-		g.secret(t, "prompt.pin", testPIN)
-		g.secret(t, "prompt.new-password", testPassword)
-		g.secret(t, "prompt.new-password.again", testPassword)
+		g.backsUp(t, "guide.readers.modern", "prompt.pin", testPIN)
 		if command := g.command(t); command != "p11bridge export erin -o erin.pfx" {
 			t.Errorf("the command is %q", command)
 		}
