@@ -47,6 +47,8 @@ type Item struct {
 	Record   *archive.Record // for Exported
 	Err      error           // for Failed; for Exported a *DeletionError
 	Untried  bool            // for Refused: the key may leave, and the request allowed one way only
+
+	Unrecorded string // for Pending: what Foresee found under the name of its file; empty for nothing of which no record tells
 }
 
 // Undone reports whether the item has no proven backup, though its key may leave, or may be one that may, or that it has to be looked after.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -29,30 +30,15 @@ type olderBackup struct {
 // name may be somebody's only copy of something: the error is an *archive.FileError then, with FileNotOwn.
 func (r ExportAllRequest) olderOf(ctx context.Context, turn *turn[*token.Session], item *Item, target archive.Target) (older olderBackup, err error) {
 	path, certificate := target.Path, item.Identity.Certificate.Parsed
-	file := target
-	file.Force = true
-	for _, target := range []archive.Target{file, recordTarget(target)} { // neither is a link, a directory or a device
-		if err := target.Check(); err != nil {
-			return older, err
-		}
-	}
-	record, err := archive.ReadRecord(archive.RecordPath(path))
+	there, err := standing(target, certificate)
 	switch {
-	case errors.Is(err, archive.RecordOfNothing):
-		return older, notOwn(archive.RecordPath(path), archive.RecordOfNothing)
-	case err == nil && record.Certificate.SHA256 != certificate.SHA256():
-		return older, notOwn(archive.RecordPath(path), errors.New("the record is of another certificate"))
-	}
-	contents, err := archive.ReadRegular(path, MaxFileSize)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return older, err
+	case there == nil:
 		older.unused = sealedAt(path + archive.PasswordExtension)
 		return older, nil
-	case err != nil:
-		return older, notOwn(path, err)
 	}
-	recorded := record != nil && record.File == filepath.Base(path) && record.SHA256 == archive.Digest(contents) &&
-		record.PublicKeySHA256 == archive.Digest(certificate.PublicKey.SPKI)
+	contents, record, recorded := there.contents, there.record, there.recorded
 	opens := func(password *secret.Text) bool {
 		defer turn.worked()
 		return isCopy(ctx, contents, certificate, password)
@@ -68,6 +54,62 @@ func (r ExportAllRequest) olderOf(ctx context.Context, turn *turn[*token.Session
 	}
 	err = r.olderPassword(&older, path+archive.PasswordExtension, recorded, record, opens)
 	return older, err
+}
+
+// standingFile is a PFX file under the name of a backup, as far as can be told without its password.
+type standingFile struct {
+	contents []byte
+	record   *archive.Record // nil where none can be read
+	recorded bool            // the record is this file's, and of this certificate and key
+}
+
+// standing looks at what stands under the name of a certificate's backup; nil where there is no file. The error is an *archive.FileError where
+// nothing may be written there, whatever the password.
+func standing(target archive.Target, certificate *pki.Certificate) (*standingFile, error) {
+	path, file := target.Path, target
+	file.Force = true
+	for _, target := range []archive.Target{file, recordTarget(target)} { // neither is a link, a directory or a device
+		if err := target.Check(); err != nil {
+			return nil, err
+		}
+	}
+	record, err := archive.ReadRecord(archive.RecordPath(path))
+	switch {
+	case errors.Is(err, archive.RecordOfNothing):
+		return nil, notOwn(archive.RecordPath(path), archive.RecordOfNothing)
+	case err == nil && record.Certificate.SHA256 != certificate.SHA256():
+		return nil, notOwn(archive.RecordPath(path), errors.New("the record is of another certificate"))
+	}
+	contents, err := archive.ReadRegular(path, MaxFileSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil //nolint:nilnil // nothing stands there
+	case err != nil:
+		return nil, notOwn(path, err)
+	}
+	return &standingFile{contents: contents, record: record, recorded: record != nil && record.File == filepath.Base(path) &&
+		record.SHA256 == archive.Digest(contents) && record.PublicKeySHA256 == archive.Digest(certificate.PublicKey.SPKI)}, nil
+}
+
+// Foresee tells of the pending items, without a password, which of them cannot be exported for what stands under their names, and of which of
+// them that is not known: their Unrecorded files are replaced only where a password opens them. A directory that is to be made has nothing.
+func (r ExportAllRequest) Foresee(items []*Item) {
+	if _, err := os.Stat(r.Directory); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	for _, item := range items {
+		if item.Outcome != Pending {
+			continue
+		}
+		path := filepath.Join(r.Directory, item.Name+archive.BackupExtension)
+		there, err := standing(archive.Target{Path: path}, item.Identity.Certificate.Parsed)
+		switch {
+		case err != nil:
+			item.Outcome, item.Err = Failed, err
+		case there != nil && !there.recorded:
+			item.Unrecorded = path
+		}
+	}
 }
 
 func notOwn(path string, err error) error {

@@ -81,7 +81,11 @@ func viewAll(o *exportOptions, shard archive.Shard, items []*bridge.Item, unread
 				continue
 			}
 			file := filepath.Join(o.dir, item.Name)
-			shown.Exported = append(shown.Exported, exportedView{named, viewDryRun(file+".pfx", item.Verdict), file + ".json"})
+			would := viewDryRun(file+".pfx", item.Verdict)
+			if item.Unrecorded != "" {
+				would.Reasons = append(slices.Clone(would.Reasons), verdict.Because(verdict.BackupRecordUnreadable, verdict.Fact{Name: "record", Value: archive.RecordPath(item.Unrecorded)}, verdict.Fact{Name: "file", Value: item.Unrecorded}))
+			}
+			shown.Exported = append(shown.Exported, exportedView{named, would, file + ".json"})
 		case bridge.UpToDate:
 			shown.UpToDate = append(shown.UpToDate, upToDateView{named, view.BackupOf(item.Backup)})
 		case bridge.Refused, bridge.WithoutCertificate:
@@ -161,6 +165,9 @@ func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, i
 			printUnused(p, item.Result)
 		case bridge.Pending:
 			id := "export-all.would"
+			if item.Unrecorded != "" {
+				id = "export-all.would-if-own"
+			}
 			if !o.dryRun {
 				id, args["File"] = "export-all.line.interrupted", foreign.Text(file)
 			}

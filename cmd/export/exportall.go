@@ -53,7 +53,9 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 	}
 	items := bridge.PlanExport(tokens, backups, shard, o.force || o.deleteKey, w.Now()) // a key leaves for good only with a copy proven now
 	var ended error                                                                     // of a run that was interrupted, or whose sessions did not close: the files that it wrote stand
-	if !o.dryRun {
+	if o.dryRun {
+		request.Foresee(items)
+	} else {
 		ended = exportPending(ctx, w.App, o, request, items)
 	}
 	if ended != nil && countOutcome(items, bridge.Exported) == 0 {
@@ -66,7 +68,7 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 		}
 	}
 	shown := viewAll(o, shard, items, unread)
-	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(items, len(unread))}
+	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(o, items, len(unread))}
 	if ended != nil {
 		return frame.Result{}, errors.Join(w.Deliver(result), ended)
 	}
@@ -130,8 +132,11 @@ func countOutcome(items []*bridge.Item, outcomes ...bridge.Outcome) int {
 // partly is the exit code for a run after which a key that may leave has no proven backup, or a file has to be looked after. A key
 // that cannot leave does not count; an object that could not be read does. A run that failed with everything that it tried, and found nothing
 // up to date, did nothing in part.
-func partly(items []*bridge.Item, unread int) int {
-	undone, withoutRecord := unread, 0
+func partly(o *exportOptions, items []*bridge.Item, unread int) int {
+	undone, withoutRecord, done := unread, 0, countOutcome(items, bridge.Exported, bridge.UpToDate)
+	if o.dryRun {
+		done += countOutcome(items, bridge.Pending)
+	}
 	for _, item := range items {
 		if item.Undone() {
 			undone++
@@ -144,7 +149,7 @@ func partly(items []*bridge.Item, unread int) int {
 	switch {
 	case undone == 0:
 		return frame.ExitDone
-	case unread+countOutcome(items, bridge.Failed) > withoutRecord && withoutRecord+countOutcome(items, bridge.Exported, bridge.UpToDate) == 0:
+	case unread+countOutcome(items, bridge.Failed) > withoutRecord && withoutRecord+done == 0:
 		return frame.ExitFailed
 	}
 	return frame.ExitPartly

@@ -44,7 +44,7 @@ func TestPartly(t *testing.T) {
 		{"a key of which the token does not tell", []*bridge.Item{done, untold}, 0, frame.ExitPartly},
 		{"a key that the token lists a way for and refused", []*bridge.Item{done, listed}, 0, frame.ExitPartly},
 	} {
-		if code := partly(row.items, row.unread); code != row.code {
+		if code := partly(&exportOptions{}, row.items, row.unread); code != row.code {
 			t.Errorf("%s: exit code %d instead of %d", row.name, code, row.code)
 		}
 	}
