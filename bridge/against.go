@@ -25,11 +25,12 @@ func (v *VerifyResult) Against(ctx context.Context, session *token.Session, iden
 	key, public := identity.PrivateKey, v.Certificate.PublicKey
 	err := session.Holds(ctx, key, public)
 	stated, known := token.PublicKeyOf(key)
+	var unable *token.CannotShowError
 	switch {
 	case err == nil:
 		v.ShownBy = token.LinkedBySignature
-	case known && stated.Equal(public) && errors.As(err, new(*token.CannotShowError)):
-		v.ShownBy = token.LinkedByPublicKey
+	case known && stated.Equal(public) && errors.As(err, &unable):
+		v.ShownBy, v.Unasked = token.LinkedByPublicKey, unable.Err
 	case !errors.Is(err, token.ErrOtherKey):
 		return err
 	default:

@@ -60,6 +60,7 @@ type VerifyResult struct {
 	Reasons           []verdict.Reason
 
 	ShownBy token.Link // by Against: how the token's key was shown to be the copy's; empty where it was not
+	Unasked error      // by Against: what the token answered where the key could not be asked; nil where it was, and where nothing was tried
 }
 
 func (v *VerifyResult) add(code verdict.Code, evidence ...verdict.Fact) {

@@ -37,7 +37,7 @@ func (s *Session) SearchFor(ctx context.Context, key *Object) (*KeySearch, error
 	if len(key.ID()) > 0 {
 		handles, err := s.find(ctx, keysAlike, own...)
 		switch {
-		case Lost(err) || ctx.Err() != nil:
+		case Lost(err) || ctx.Err() != nil || endsSearching(err):
 			return nil, err
 		case err == nil && slices.Contains(handles, key.handle):
 			search.own = own

@@ -194,7 +194,7 @@ func (s *Session) certificatesAmong(ctx context.Context, handles []pkcs11.Object
 	}
 	found, err := s.find(ctx, CKOCertificate.String(), ulong(CKAClass, uint(CKOCertificate)))
 	if err != nil {
-		if _, given := CodeOf(err); given && !Lost(err) {
+		if _, given := CodeOf(err); given && !Lost(err) && !endsSearching(err) {
 			return nil, nil //nolint:nilnil // it can be done without
 		}
 		return nil, err

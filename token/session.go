@@ -183,6 +183,12 @@ func (s *Session) find(ctx context.Context, detail string, template ...*pkcs11.A
 	}
 }
 
+// endsSearching reports whether a search did not end on the token, so that the session cannot make another one.
+func endsSearching(err error) bool {
+	var answer *Error
+	return errors.As(err, &answer) && answer.Function == "C_FindObjectsFinal"
+}
+
 // attributeList names a single attribute, and counts several, for the observer.
 func attributeList(as []Attribute) string {
 	if len(as) == 1 {

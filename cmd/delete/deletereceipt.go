@@ -84,6 +84,7 @@ func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, u
 	}
 	p.Line("  ", args, copied)
 	if r.Copy != nil {
+		view.PrintUnasked(p, r.Copy.Result)
 		fmt.Fprint(p.Out, p.ReasonsText(r.Copy.Notices...))
 	}
 	if r.Identity.Certificate != nil || r.Identity.PublicKey != nil {

@@ -183,6 +183,7 @@ func printValid(p *frame.Printer, file string, v *bridge.VerifyResult, against *
 			id = "verify.against-told"
 		}
 		p.Line("  ", messages.Args{"URI": foreign.Text(against.URI)}, id)
+		view.PrintUnasked(p, v)
 	}
 	fmt.Fprint(p.Out, p.ReasonsText(v.Reasons...))
 	printKeys(p, v.Keys)

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"fmt"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
@@ -38,4 +39,11 @@ func JudgeFile(ctx context.Context, a *frame.App, path, source string) (judged *
 	defer done()
 	judged, err = bridge.Verify(ctx, request)
 	return judged, request.File, err
+}
+
+// PrintUnasked says what the token answered where a key could not be asked whether a copy is of it.
+func PrintUnasked(p *frame.Printer, v *bridge.VerifyResult) {
+	if v.Unasked != nil {
+		fmt.Fprintf(p.Out, "  %s.\n", p.Problem(v.Unasked))
+	}
 }
