@@ -28,6 +28,7 @@ func TestDeleteCommandFaults(t *testing.T) {
 		{"is pulled", "pulled:C_DestroyObject:0x32", 1, false, "is not known"},
 		{"is write-protected", "flags:+0x2", 1, true, "write-protected"},
 		{"will not sign", "error:C_SignInit:0x54", 5, true, "C_SignInit with"},
+		{"does not end a search", "error:C_FindObjectsFinal@2:0x70", 1, true, "C_FindObjectsFinal"},
 		{"is sound", "no-wrap", 0, false, "no longer on the token"},
 	}) {
 		t.Run(row.name, func(t *testing.T) {

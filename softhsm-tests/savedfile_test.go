@@ -313,6 +313,20 @@ func (r *restorable) status(t *testing.T, faults string) *result {
 	return p11bridge(t, environment, append([]string{"status", "--dir", r.path("backups"), "--json"}, all[1:]...)...)
 }
 
+// TestKeyThatIsNotAsked: where the public half decides, since the key cannot be asked, the call that kept it from being asked is named.
+func TestKeyThatIsNotAsked(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, deletable)
+	file := r.path("alice.pfx")
+	if got := r.run(t, "", "export", "alice", "-o", file, "--iterations", "1000"); got.code != 0 {
+		t.Fatal(got.stderr)
+	}
+	got := r.run(t, "error:C_Sign@2:0x70", "verify", file, "--against", "alice")
+	if got.code != 0 || !strings.Contains(got.stdout, "The key itself could not be asked.\n  C_Sign answered CKR_MECHANISM_INVALID.\n") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
 // TestKeyThatCannotShow has a token with which no key signs any more: the CKA_ID that a key has in common with the certificate of a
 // proven backup is no reason to call it up to date.
 func TestKeyThatCannotShow(t *testing.T) {
