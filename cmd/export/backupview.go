@@ -104,8 +104,9 @@ func viewAll(o *exportOptions, shard archive.Shard, items []*bridge.Item, unread
 // printAll writes the result: how many of each in one line, what was written, what needed nothing, and what could not be done and why.
 func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown exportAllView) {
 	colour := p.Colours()
+	undone := len(slices.DeleteFunc(slices.Clone(items), func(item *bridge.Item) bool { return !item.Refused() || !item.Undone() }))
 	counts := messages.Args{
-		"Directory": foreign.Text(o.dir), "Exported": messages.Number(shown.Counts.Exported - shown.Counts.Unproven), "Unproven": messages.Number(shown.Counts.Unproven), "UpToDate": messages.Number(shown.Counts.UpToDate), "Refused": messages.Number(shown.Counts.Refused),
+		"Directory": foreign.Text(o.dir), "Exported": messages.Number(shown.Counts.Exported - shown.Counts.Unproven), "Unproven": messages.Number(shown.Counts.Unproven), "UpToDate": messages.Number(shown.Counts.UpToDate), "Refused": messages.Number(shown.Counts.Refused - undone),
 		"Failed": messages.Number(shown.Counts.Failed), "WithoutKey": messages.Number(shown.Counts.WithoutKey),
 	}
 	summary := "export-all.summary"
@@ -116,6 +117,9 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 		summary = "export-all.summary-unproven"
 	}
 	fmt.Fprintln(p.Out, colour.Bold(p.Text(summary, counts)))
+	if undone > 0 {
+		fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.more-undone", messages.Args{"Count": messages.Number(undone)})))
+	}
 	view.PrintShard(p, shown.Shard)
 	printFailed(p, colour, items)
 	printWritten(p, o, colour, items)
@@ -178,10 +182,13 @@ func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, i
 
 func printRefused(p *frame.Printer, colour terminal.Colours, items []*bridge.Item) {
 	for _, item := range items {
-		if item.Outcome == bridge.Refused || item.Outcome == bridge.WithoutCertificate {
+		if item.Refused() {
 			id := "export-all.refused"
-			if item.Verdict.Exportable && item.Outcome == bridge.WithoutCertificate {
+			switch {
+			case item.Verdict.Exportable && item.Outcome == bridge.WithoutCertificate:
 				id = "export-all.without-certificate"
+			case item.Undone(): // nobody knows that it cannot leave
+				id = "export-all.undone"
 			}
 			fmt.Fprintln(p.Out, colour.Bad(p.Text(id, itemArgs(item))))
 			printReasons(p, item.Verdict.Reasons)

@@ -110,7 +110,11 @@ func outcomeLine(a *frame.App, item *bridge.Item) string {
 	case item.Result != nil:
 		return a.Text("export-all.line.exported", args)
 	case item.Outcome == bridge.Refused:
-		refused := a.Text("export-all.line.refused", args)
+		id := "export-all.line.refused"
+		if item.Undone() {
+			id = "export-all.line.undone"
+		}
+		refused := a.Text(id, args)
 		if len(item.Verdict.Reasons) == 0 {
 			return refused
 		}
