@@ -52,7 +52,9 @@ type Item struct {
 }
 
 // Refused reports whether the item was not exported, and that its verdict or what it lacks says why.
-func (item *Item) Refused() bool { return item.Outcome == Refused || item.Outcome == WithoutCertificate }
+func (item *Item) Refused() bool {
+	return item.Outcome == Refused || item.Outcome == WithoutCertificate
+}
 
 // Undone reports whether the item has no proven backup, though its key may leave, or may be one that may, or that it has to be looked after.
 func (item *Item) Undone() bool {

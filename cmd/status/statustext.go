@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"p11bridge/bridge/archive"
@@ -25,7 +26,8 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	paints := map[archive.BackupState]func(string) string{archive.StateUpToDate: colour.Good, archive.StateCannotLeave: colour.Doubt, archive.StateKeyGone: colour.Doubt, archive.StateUnknown: colour.Doubt}
 	var rows [][]terminal.Cell
 	var explained []verdict.Reason
-	for i, key := range status.Keys {
+	for _, i := range attentionFirst(status.Keys) {
+		key := status.Keys[i]
 		paint := paints[key.State]
 		if paint == nil {
 			paint = colour.Bad
@@ -71,6 +73,26 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	if len(shown.Expiring) > 0 {
 		p.Line("", nil, "status.expiring.remedy")
 	}
+}
+
+// attentionFirst gives the places of the keys in the order in which a person is shown them: what needs something, what is up to date, and
+// what nothing can be done about.
+func attentionFirst(keys []archive.KeyStatus) []int {
+	order := make([]int, len(keys))
+	for i := range order {
+		order[i] = i
+	}
+	rank := func(key archive.KeyStatus) int {
+		switch {
+		case key.NeedsAttention():
+			return 0
+		case key.State == archive.StateUpToDate:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return rank(keys[a]) - rank(keys[b]) })
+	return order
 }
 
 // conclusion is the id of the first line.
