@@ -74,7 +74,7 @@ func printGroup(p *frame.Printer, t diagnosedTokenView, group []int) {
 	if view.IsIssuer(first) && !p.Verbose {
 		return
 	}
-	fmt.Fprint(p.Out, p.ReasonsText(first.Verdict.Reasons...))
+	fmt.Fprint(p.Out, aboutGroup(p.App, t, group).ReasonsText(first.Verdict.Reasons...))
 	for _, attempt := range t.Diagnoses[group[0]].Probe {
 		fmt.Fprintln(p.Out, "    "+p.Text("diagnose.probe", messages.Args{"Mechanism": messages.Own(attempt.Mechanism), "Function": messages.Own(attempt.Function), "Answer": foreign.Text(attempt.Answer)}))
 	}
@@ -83,6 +83,14 @@ func printGroup(p *frame.Printer, t diagnosedTokenView, group []int) {
 			fmt.Fprintf(p.Out, "  %s %s\n", p.Text("diagnose.next", nil), terminal.Whole(view.CommandLine(next[1:])))
 		}
 	}
+}
+
+// aboutGroup is the app as it speaks of a group: of one identity by its name.
+func aboutGroup(a *frame.App, t diagnosedTokenView, group []int) *frame.App {
+	if len(group) > 1 {
+		return a
+	}
+	return a.AboutNext(t.Diagnoses[group[0]].typed)
 }
 
 // headingOf names an identity, its key and whose it is.

@@ -38,7 +38,7 @@ func pageGroups(a *frame.App, t diagnosedTokenView) []view.PageGroup {
 			at[verdict] = len(groups)
 			groups = append(groups, view.PageGroup{Rating: ratingOf(first), Verdict: verdict})
 		}
-		card := view.PageCard{Steps: a.Steps(first.Verdict.Reasons...)}
+		card := view.PageCard{Steps: aboutGroup(a, t, alike).Steps(first.Verdict.Reasons...)}
 		card.Reasons, _ = view.PageReasons(a, first.Verdict.Reasons)
 		for _, i := range alike {
 			card.Items = append(card.Items, pageItem(a, t.Identities[i], t.Diagnoses[i]))

@@ -45,6 +45,7 @@ type App struct {
 	root       *cobra.Command
 	command    *cobra.Command // the one that was named, nil where none was
 	arguments  []string       // of the command line
+	names      names          // what commands in texts are filled with
 	version    bool
 }
 
@@ -181,10 +182,10 @@ const browserSuffix = ".nss"
 func (a *App) Text(id string, args messages.Args) string {
 	if a.browser {
 		if text := a.Catalog.Text(id+browserSuffix, args); text != id+browserSuffix {
-			return text
+			return a.names.fill(text)
 		}
 	}
-	return a.Catalog.Text(id, args)
+	return a.names.fill(a.Catalog.Text(id, args))
 }
 
 // SpeakOf chooses the words for the token that is worked on: what a card calls its PIN is the primary password of a browser's database.

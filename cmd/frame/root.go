@@ -36,8 +36,8 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	flags := root.PersistentFlags()
 	a.addFlags(flags)
 	a.flags = flags
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
-		a.command = c
+	root.PersistentPreRunE = func(c *cobra.Command, args []string) error {
+		a.command, a.names = c, a.namesIn(c, args)
 		if !slices.Contains([]string{"auto", "always", "never"}, a.Color) {
 			return Usage("error.color", nil)
 		}

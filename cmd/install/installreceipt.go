@@ -6,10 +6,10 @@ import (
 	"slices"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
-	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
@@ -96,7 +96,7 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 		next := "install.next-held"
 		if may := plan.Key.Attributes.Bool(token.CKAExtractable).Value(); may == nil || *may {
 			next = "install.next-export"
-			args["Name"] = messages.Own(terminal.Whole(view.ShellWord(typedName(plan))))
+			args["Command"] = p.Command("export", typedName(plan), "-o", archive.BackupName(plan.Name.Label, plan.Certificate.SHA256())+archive.BackupExtension)
 		}
 		p.Line("  ", args, next)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"p11bridge/bridge"
+	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
@@ -70,6 +71,10 @@ func printRequest(p *frame.Printer, o *requestOptions, request bridge.CSRRequest
 	args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}}))
 	args["ID"], args["URI"] = messages.Own(hex.EncodeToString(receipt.PrivateKey.ID())), messages.Own(info.URI().With(receipt.PrivateKey).String())
 	args["SHA256"], args["SignedBy"], args["Algorithm"] = messages.Own(receipt.SHA256), messages.Own(string(receipt.SignedBy)), messages.Own(string(receipt.Algorithm))
+	id := hex.EncodeToString(receipt.PrivateKey.ID())
+	args["Install"] = p.Command("install", "CERTIFICATE.cer")
+	args["Export"] = p.Command("export", id, "-o", view.FileName(receipt.Label, id)+"-new"+archive.BackupExtension)
+	args["Probe"] = p.Command("diagnose", id, "--probe")
 	which := map[bool]string{true: "new", false: "same"}[receipt.NewKey]
 	first := "request.done-" + which
 	if o.out != "" {
@@ -114,7 +119,7 @@ func fateOf(o *requestOptions, request bridge.CSRRequest, receipt *bridge.CSRRes
 	case may != nil && *may && !judged.Exportable && !receipt.NewKey && judged.Has(verdict.WrapNeedsTrustedKey): // the token could, with another key
 		return held("request.held-same", "request.held-same-remedy", could)
 	case may != nil && *may && !judged.Exportable:
-		return []string{"request.no-way-out"}
+		return []string{"request.no-way-out", "request.no-way-out-probe"}
 	case may == nil:
 		return []string{"request.exportable-unknown"}
 	case receipt.NewKey && *may != o.exportable && *may:

@@ -10,15 +10,7 @@ import (
 func ShellQuote(text string) string { return terminal.ShellQuote(text) }
 
 // ShellWord writes an argument as it can be typed.
-func ShellWord(arg string) string {
-	switch {
-	case strings.HasPrefix(arg, "$HOME/"):
-		return `"` + arg + `"`
-	case strings.ContainsAny(arg, terminal.ShellSpecial) || strings.HasPrefix(arg, "file:"):
-		return ShellQuote(arg)
-	}
-	return arg
-}
+func ShellWord(arg string) string { return terminal.ShellWord(arg) }
 
 // CommandLine writes a command as it can be typed.
 func CommandLine(args []string) string {
