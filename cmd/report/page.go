@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"time"
 
 	"p11bridge/bridge/archive"
@@ -15,15 +16,15 @@ var ratings = map[string]string{"needs-backup": view.RatingBad, "expiring": view
 
 // writePage writes the report as a page: the sum first, then a part for each kind of what is to be done.
 func writePage(a *frame.App, target archive.Target, v *reportView) error {
-	summary := view.PageSummary{Rating: view.RatingGood, Title: a.Text("report.page.period", nil), Sentences: []string{a.Text("report.summary", v.args())}}
+	summary := view.PageSummary{Rating: view.RatingGood, Title: a.Text("report.page.period", nil), Sentences: sentences(a, v)}
 	if !v.Complete {
 		summary.Rating = view.RatingDoubt
 	}
 	if len(v.NeedsBackup) > 0 {
 		summary.Rating = view.RatingBad
 	}
-	summary.Message.Text = a.Text("report.page.counted", messages.Args{"Expires": messages.Own(a.DateOf(v.ExpiryLimit)), "Silent": messages.Own(a.DateOf(v.SilentSince))})
-	page := view.Page{Title: a.Text("report.page.title", nil), Detail: a.Text("report.detail", nil)}
+	summary.Message.Text = a.Text("report.summary", v.args()) + " " + a.Text("report.page.counted", messages.Args{"Expires": messages.Own(a.DateOf(v.ExpiryLimit)), "Silent": messages.Own(a.DateOf(v.SilentSince))})
+	page := view.Page{Title: a.Text("report.page.title", nil), Detail: a.Text("report.detail", nil), BySection: true}
 	for _, part := range v.lists() {
 		title := a.Text("report.part."+part.id, messages.Args{"Count": messages.Number(len(part.rows))})
 		summary.Ratings = append(summary.Ratings, view.PageRating{Rating: ratings[part.id], Count: len(part.rows), Text: a.Text("report.rating."+part.id, nil)})
@@ -40,15 +41,44 @@ func writePage(a *frame.App, target archive.Target, v *reportView) error {
 		}
 		page.Sections = append(page.Sections, section)
 	}
+	summary.Ratings = append(summary.Ratings,
+		view.PageRating{Rating: view.RatingDoubt, Count: len(v.Silent), Text: a.Text("report.rating.silent", nil)},
+		view.PageRating{Rating: view.RatingDoubt, Count: v.LeftOut, Text: a.Text("report.rating.unread", nil)})
 	page.Sections = append(page.Sections, restOf(a, v)...)
 	page.Summary = summary
 	return view.WritePage(a, target, page, time.Time{})
 }
 
+// sentences are three: what needs a backup, what is not known, and what to do now.
+func sentences(a *frame.App, v *reportView) []string {
+	answer := a.Text("report.answer.none", nil)
+	if needed := len(v.NeedsBackup); needed > 0 {
+		answer = a.Text("report.answer.some", messages.Args{"Count": messages.Number(needed)})
+	}
+	known, whole := a.Text("report.answer.whole", nil), len(v.NotKnown)+len(v.Silent)+v.LeftOut == 0
+	if !whole {
+		known = a.Text("report.answer.gaps", messages.Args{"NotKnown": messages.Number(len(v.NotKnown)), "Silent": messages.Number(len(v.Silent)), "Unread": messages.Number(v.LeftOut)})
+	}
+	now := "report.now.nothing"
+	switch {
+	case len(v.NeedsBackup) > 0:
+		now = "report.now.back-up"
+	case !whole:
+		now = "report.now.gaps"
+	case len(v.Expiring) > 0:
+		now = "report.now.ends"
+	}
+	return []string{answer, known, a.Text(now, nil)}
+}
+
 func itemOf(a *frame.App, part string, row rowView) view.PageItem {
-	item := view.PageItem{Heading: foreign.Text(row.Label).String(), Note: what(a, part, row)}
+	item := view.PageItem{Heading: foreign.Text(row.Label).String()}
+	token := row.Token
+	if strings.HasPrefix(row.URI, token+";") { // which tells it as well
+		token = ""
+	}
 	for _, fact := range []struct{ id, value string }{
-		{"report.column.what", what(a, part, row)}, {"report.column.token", row.Token}, {"report.column.uri", row.URI}, {"report.column.subject", row.Subject},
+		{"report.column.what", what(a, part, row)}, {"report.column.token", token}, {"report.column.uri", row.URI}, {"report.column.subject", row.Subject},
 		{"report.column.told", a.DateOf(row.Reported)}, {"report.column.source", row.Source},
 	} {
 		if fact.value != "" {

@@ -2,7 +2,6 @@ package view
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -31,6 +30,7 @@ type Page struct {
 	Labels     pageLabels
 	Contents   []PageItem // what there is, where it is too much to be seen at once
 	Detail     string     // the heading of the second part, where it is not for support alone
+	BySection  bool       // the contents are the sections, where there are too many keys to be listed
 }
 
 // PageSummary is the first screen: the light, three sentences, and a message for whoever can help.
@@ -63,6 +63,7 @@ type PageRating struct {
 }
 
 type PageSection struct {
+	ID      string // set by WritePage
 	Heading string
 	Facts   []string
 	Reasons []PageReason
@@ -85,15 +86,16 @@ type PageCard struct {
 
 // PageItem is one key, module or row. The kind stands behind the heading; no line is broken within it.
 type PageItem struct {
-	Rating, Heading, Kind, Note string
+	Rating, Heading, Kind string
 
 	Facts    []PageFact
 	Lines    []string
 	Command  string
 	Evidence []PageEvidence
 
-	ID     string // these two are set by WritePage
-	Labels pageLabels
+	ID      string // these three are set by WritePage
+	Labels  pageLabels
+	Verdict string // the heading above
 }
 
 // PageFact is what is known, and of what kind it is.
@@ -157,16 +159,23 @@ func madeBy(a *frame.App, taken time.Time) string {
 // number gives everything an id, and lists it where it is too much to be seen at once.
 func (p *Page) number() {
 	items := 0
-	var contents []PageItem
-	for _, section := range p.Sections {
+	var contents, sections []PageItem
+	for i := range p.Sections {
+		section := &p.Sections[i]
+		section.ID = fmt.Sprintf("section-%d", i+1)
+		listed := PageItem{ID: section.ID, Rating: RatingDoubt, Heading: section.Heading}
+		if len(section.Groups) > 0 {
+			listed.Rating = section.Groups[0].Rating
+		}
+		sections = append(sections, listed)
 		for _, group := range section.Groups {
 			for _, card := range group.Cards {
 				for i := range card.Items {
 					items++
 					item := &card.Items[i]
-					item.ID, item.Rating, item.Labels = fmt.Sprintf("item-%d", items), group.Rating, p.Labels
+					item.ID, item.Rating, item.Labels, item.Verdict = fmt.Sprintf("item-%d", items), group.Rating, p.Labels, group.Verdict
 					if group.Rating != RatingNone {
-						contents = append(contents, PageItem{ID: item.ID, Rating: group.Rating, Heading: item.Heading, Kind: item.Kind, Note: cmp.Or(group.Verdict, item.Note)})
+						contents = append(contents, PageItem{ID: item.ID, Rating: group.Rating, Heading: item.Heading, Kind: item.Kind, Verdict: group.Verdict})
 					}
 				}
 			}
@@ -174,6 +183,9 @@ func (p *Page) number() {
 	}
 	if len(contents) > mostAtOnce {
 		p.Contents = contents
+		if p.BySection {
+			p.Contents = sections
+		}
 	}
 }
 
