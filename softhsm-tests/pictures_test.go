@@ -101,7 +101,7 @@ func pagePicture(t *testing.T, file string) string {
 	if !found {
 		t.Fatalf("%s has no first screen", file)
 	}
-	const width, height = 760, 660
+	const width, height = 760, 560
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img">
 <title>p11bridge diagnose --html</title>
 <style>%s</style>
