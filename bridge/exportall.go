@@ -210,10 +210,22 @@ func (r ExportAllRequest) exportKey(ctx context.Context, stop context.CancelCaus
 		last := !slices.ContainsFunc(ofKey, func(other *Item) bool { return other != item && !other.backed() })
 		r.Began(item)
 		r.exportItem(ctx, turn, item, last)
+		if item.Result != nil && item.Result.KeyDeleted {
+			keyIsGone(ofKey)
+		}
 		if reason := endsAll(item.Err); reason != nil {
 			stop(reason)
 		}
 		r.Ended(item)
+	}
+}
+
+// keyIsGone says of all backups of one key that it is no longer on the token.
+func keyIsGone(ofKey []*Item) {
+	for _, item := range ofKey {
+		if item.Result != nil {
+			item.Result.KeyDeleted = true
+		}
 	}
 }
 
@@ -296,7 +308,7 @@ func (item *Item) end(ctx context.Context, err error) {
 		item.Outcome, item.Untried = Refused, true
 		item.Verdict.Reasons = append([]verdict.Reason{restricted.Reason}, item.Verdict.Reasons...)
 	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
-	case errors.As(err, &came) && came.Fault == archive.FileExists:
+	case errors.As(err, &came) && came.Fault == archive.FileExists && !errors.As(err, new(*archive.SavedError)):
 		item.Outcome, item.Err = Failed, notOwn(came.Path, errors.New("nobody has looked at what is in it"))
 	default:
 		item.Outcome, item.Err = Failed, err
