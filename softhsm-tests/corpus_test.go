@@ -137,7 +137,7 @@ func libraryRows(t *testing.T) []corpusRow {
 // TestVerifyAndRestoreAgree asks both commands about some of the files in the repository and of those of the builder.
 func TestVerifyAndRestoreAgree(t *testing.T) {
 	t.Parallel()
-	agree(t, sampleOf(append(keptRows(t), builtRows(t)...), 20))
+	agree(t, sampleOf(append(keptRows(t), builtRows(t)...), 10))
 }
 
 // TestVerifyAndRestoreAgreeLong asks both commands about every file that there is.

@@ -195,7 +195,7 @@ func TestExportAllInterrupted(t *testing.T) {
 	const keys = 8
 	for _, signal := range sampled(t, 2, []unix.Signal{unix.SIGINT, unix.SIGTERM}) {
 		p := newPlace(t, manyKeys(keys))
-		args := p.exportAll("--iterations", "600000", "--trace", p.path("trace"))
+		args := p.exportAll("--iterations", "300000", "--trace", p.path("trace"))
 		if signal == unix.SIGTERM {
 			args = append(args, "--json")
 		}

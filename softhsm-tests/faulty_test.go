@@ -14,7 +14,7 @@ import (
 func TestFaultyModule(t *testing.T) {
 	t.Parallel()
 	f := newFaulty(t)
-	f.every = 10
+	f.every = 20
 	f.testAll(t)
 }
 

@@ -52,7 +52,7 @@ type hostileTry struct {
 func (s *stage) testHostile(t *testing.T) {
 	size, module := s.size(t, 100), hostileModule(t)
 	var tries []hostileTry
-	for _, c := range s.commands() {
+	for _, c := range s.sampled() {
 		for _, mode := range hostileModes {
 			tries = append(tries, hostileTry{&c, mode})
 		}

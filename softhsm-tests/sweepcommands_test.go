@@ -63,6 +63,20 @@ func sweptCommands() []sweptCommand {
 	}
 }
 
+// sampled are those whose faults a sample is taken of: where it is a small one, one in three, and others each time.
+func (s *stage) sampled() []sweptCommand {
+	all := s.commands()
+	if s.oneOf == 1 || os.Getenv("SWEEP")+os.Getenv("SWEEP_COMMAND")+os.Getenv("SWEEP_FAULT") != "" {
+		return all
+	}
+	var some []sweptCommand
+	s.samples++
+	for i := s.samples % 3; i < len(all); i += 3 {
+		some = append(some, all[i])
+	}
+	return some
+}
+
 // commands are those that the product has, and that SWEEP_COMMAND lets through.
 func (s *stage) commands() (commands []sweptCommand) {
 	for _, c := range sweptCommands() {

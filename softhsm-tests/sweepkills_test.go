@@ -43,7 +43,7 @@ func (s *stage) testKills(t *testing.T) {
 	random := mathrand.New(mathrand.NewPCG(seed, 0))
 	var commands []sweptCommand
 	var lasts []time.Duration
-	for _, c := range s.commands() {
+	for _, c := range s.sampled() {
 		if c.reads || c.faults != "" {
 			continue
 		}

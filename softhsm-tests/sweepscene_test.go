@@ -27,6 +27,7 @@ type stage struct {
 	directory string
 	module    string // testdata/faulty.c
 	oneOf     int    // of so many faults of a sample one is tried
+	samples   int    // how many were taken
 	census    censusTaker
 	scenes    map[string]*scene
 	keys      map[string]crypto.Signer // all that may leave, by label

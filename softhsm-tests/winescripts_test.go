@@ -36,6 +36,7 @@ var leftToLinux = map[string]string{
 	"completion_shells":      shellsOfLinux,
 	"demo_keep_long":         shellsOfLinux,
 	"demo_missing":           mountsLinux,
+	"demo_repeat_long":       shellsOfLinux,
 	"demo_shows":             removesFolders,
 	"doctor_discovery":       namesModules,
 	"doctor_library":         buildsModules,

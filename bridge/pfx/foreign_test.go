@@ -122,8 +122,8 @@ func names(contents *Contents) string {
 	return text
 }
 
-// One file in three is read here: most of them have a hundred thousand iterations and more.
-func TestForeignFiles(t *testing.T) { testForeignFiles(t, 3) }
+// One file in six is read here: most of them have a hundred thousand iterations and more.
+func TestForeignFiles(t *testing.T) { testForeignFiles(t, 6) }
 
 // Every file is read.
 func TestForeignFilesLong(t *testing.T) { testForeignFiles(t, 1) }

@@ -97,8 +97,8 @@ func throughGnuTLS(t *testing.T, dir, password, name string) error {
 	return err
 }
 
-// One cell in three goes both ways: we write, the tool reads and writes again, we read that.
-func TestForeignToolsBothWays(t *testing.T) { testForeignTools(t, 3) }
+// One cell in six goes both ways, of every tool: we write, the tool reads and writes again, we read that.
+func TestForeignToolsBothWays(t *testing.T) { testForeignTools(t, 6) }
 
 // Every cell goes both ways.
 func TestForeignToolsBothWaysLong(t *testing.T) { testForeignTools(t, 1) }

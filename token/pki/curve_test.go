@@ -156,7 +156,13 @@ func checkSignatures(t *testing.T, k PublicKey, message, signature []byte) {
 }
 
 // TestArithmeticAgainstStandardLibrary runs our own arithmetic on the curves that the standard library has.
-func TestArithmeticAgainstStandardLibrary(t *testing.T) {
+func TestArithmeticAgainstStandardLibrary(t *testing.T) { testArithmetic(t, 1) }
+
+// TestArithmeticAgainstStandardLibraryLong has more keys on each.
+func TestArithmeticAgainstStandardLibraryLong(t *testing.T) { testArithmetic(t, 4) }
+
+func testArithmetic(t *testing.T, keys int) {
+	t.Helper()
 	for _, c := range curves() {
 		if c.std == nil {
 			continue
@@ -164,7 +170,7 @@ func TestArithmeticAgainstStandardLibrary(t *testing.T) {
 		own := *c
 		own.std = nil
 		t.Run(c.name, func(t *testing.T) {
-			for range 4 {
+			for range keys {
 				key, err := ecdsa.GenerateKey(c.std, rand.Reader)
 				if err != nil {
 					t.Fatal(err)

@@ -95,8 +95,14 @@ func TestRSARecovery(t *testing.T) {
 }
 
 // TestRSARecoveryOfAnyKey factors moduli of several sizes, with d reduced by either of its two moduli.
-func TestRSARecoveryOfAnyKey(t *testing.T) {
-	for _, bits := range []int{512, 513, 1024, 1031, 2048} {
+func TestRSARecoveryOfAnyKey(t *testing.T) { recoverRSA(t, 512, 513, 1024) }
+
+// TestRSARecoveryOfAnyKeyLong has the sizes whose keys take long to make.
+func TestRSARecoveryOfAnyKeyLong(t *testing.T) { recoverRSA(t, 1031, 2048) }
+
+func recoverRSA(t *testing.T, sizes ...int) {
+	t.Helper()
+	for _, bits := range sizes {
 		for _, e := range []int64{3, 17, 65537} {
 			k := makeRSA(t, bits, big.NewInt(e))
 			p1, q1 := new(big.Int).Sub(k.p, one), new(big.Int).Sub(k.q, one)
