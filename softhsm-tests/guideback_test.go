@@ -187,7 +187,7 @@ func TestGuideLeavesClipboardAlone(t *testing.T) {
 	g.pick(t, "guide.chain.title", "guide.chain.token")
 	g.pick(t, "guide.readers.title", "guide.readers.modern")
 	g.line(t, g.word("guide.file.title"))
-	g.typed(t, "\x16\x16x")
+	g.typed(t, "\x01\x16\x16x") // Ctrl-A: at the beginning of what is proposed
 	g.wait(t, "x")
 	g.typed(t, "\r")
 	g.list(t, g.word("guide.delete.title"))

@@ -1,6 +1,7 @@
 package softhsmtests
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -97,4 +98,49 @@ func TestGuideClearsQuestions(t *testing.T) {
 		t.Errorf("the screen shows %q, not %q", lines, want)
 	}
 	g.kept(t)
+}
+
+// TestGuideFollowsTerminal makes the terminal smaller while a list with more files than rows is shown: the keys stay in sight. Names of
+// files are printable, whatever is in them.
+func TestGuideFollowsTerminal(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	for i := range 40 {
+		write(t, directory, fmt.Sprintf("copy-%02d.pfx", i), nil)
+	}
+	write(t, directory, "a\x1b[2J\u202eb.pfx", nil)
+	g := newGuidedAt(t, screenColumns, "en", false, directory, nil)
+	resize := func(rows, columns uint16) {
+		if err := unix.IoctlSetWinsize(int(g.far.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resize(24, screenColumns)
+	g.pick(t, "guide.menu.title", "guide.menu.check")
+	keys := "  42 in all   " + g.word("guide.keys.choice")
+	until(t, "the list has the height of the terminal", func() bool {
+		lines := g.below(g.word("guide.copy.title"))
+		return len(lines) == 23 && lines[1] == `> a\x1B[2J\u202Eb.pfx` && lines[20] == "  copy-18.pfx" && lines[22] == keys
+	})
+	resize(12, 70)
+	until(t, "the list follows", func() bool {
+		lines := g.below(g.word("guide.copy.title"))
+		return len(lines) == 11 && lines[8] == "  copy-06.pfx" && lines[10] == keys
+	})
+	g.typed(t, "\x1b")
+	g.leave(t)
+	g.kept(t)
+}
+
+// below is what stands on the screen from the last line on that has a text.
+func (g *guided) below(title string) []string {
+	var lines []string
+	for _, line := range screenOf(g.text()).lines {
+		words := strings.TrimRight(wordsOn(line), " ")
+		if words == title {
+			lines = nil
+		}
+		lines = append(lines, words)
+	}
+	return lines
 }

@@ -43,6 +43,10 @@ func screenOf(text string) *screen {
 			s.column = 0
 		case '\n':
 			s.row++
+		case '\t':
+			s.column += tabStop - s.column%tabStop
+		case '\b':
+			s.column = max(0, s.column-1)
 		default:
 			s.put(r)
 		}
@@ -50,7 +54,10 @@ func screenOf(text string) *screen {
 	return s
 }
 
-const screenColumns = 80
+const (
+	screenColumns = 80
+	tabStop       = 8
+)
 
 func (s *screen) put(r rune) {
 	if s.column == screenColumns {

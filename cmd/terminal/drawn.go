@@ -26,29 +26,30 @@ func (f Form) drawChoice(ctx context.Context, q Choice) (int, error) {
 		options[i] = huh.NewOption(answer, i)
 	}
 	chosen := q.Proposed
-	field := func(columns, rows int) huh.Field {
-		return huh.NewSelect[int]().Title(q.Title).Description(q.Description).Options(options...).Height(q.height(columns, rows)).Value(&chosen)
-	}
-	keys := f.Words.ChoiceKeys
-	if tty, err := OpenOutput(); err == nil {
-		if width, height := size(tty); q.height(width, height) > 0 { // not all of them show
+	list := huh.NewSelect[int]().Title(q.Title).Description(q.Description).Options(options...).Value(&chosen)
+	fit := func(columns, rows int) string {
+		keys := f.Words.ChoiceKeys
+		height := q.height(columns, rows, keys)
+		if height > 0 { // not all of them show
 			keys = f.Words.Count(len(q.Answers)) + "   " + keys
 		}
-		_ = tty.Close() //nolint:errcheck // nothing was written
+		list.Height(height)
+		return keys
 	}
-	if err := f.draw(ctx, field, keys); err != nil {
+	if err := f.draw(ctx, list, fit); err != nil {
 		return 0, err
 	}
 	return chosen, f.leave(q.Title, q.Answers[chosen])
 }
 
 // height is the room for the list: all of it, or, where that is more than the terminal has, what fits above the keys.
-func (q Choice) height(columns, rows int) int {
-	const keys, least = 3, 5
-	if q.lines(columns) <= rows-keys {
+func (q Choice) height(columns, rows int, keys string) int {
+	const apart, least = 2, 5
+	room := rows - apart - Lines(keys, min(columns, MostColumns))
+	if q.lines(columns) <= room {
 		return 0
 	}
-	return max(least, rows-keys)
+	return max(least, room)
 }
 
 // size is the terminal's, as far as it is told.
@@ -75,23 +76,26 @@ func (q Choice) lines(columns int) int {
 
 func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 	line := q.Proposed
-	field := func(columns, _ int) huh.Field {
-		return huh.NewInput().Title(q.Title).Description(q.Description).Value(&line).Validate(func(text string) error {
-			if problem := q.Problem(q.meant(text)); problem != "" {
-				return errors.New(Wrap(problem, min(columns, MostColumns))) // the form would break a name at its dot
-			}
-			return nil
-		})
+	width := MostColumns
+	input := huh.NewInput().Title(q.Title).Description(q.Description).Value(&line).Validate(func(text string) error {
+		if problem := q.Problem(q.meant(text)); problem != "" {
+			return errors.New(Wrap(problem, width)) // the form would break a name at its dot
+		}
+		return nil
+	})
+	fit := func(columns, _ int) string {
+		width = min(columns, MostColumns)
+		return f.Words.LineKeys
 	}
-	if err := f.draw(ctx, field, f.Words.LineKeys); err != nil {
+	if err := f.draw(ctx, input, fit); err != nil {
 		return "", err
 	}
 	line = q.meant(line)
 	return line, f.leave(q.Title, Printable(line))
 }
 
-// draw runs one field, made for a number of columns and rows, as a form of its own.
-func (f Form) draw(ctx context.Context, field func(columns, rows int) huh.Field, keys string) error {
+// draw runs one field as a form of its own. Whenever the terminal has another size, fit is told, and gives what is said of the keys.
+func (f Form) draw(ctx context.Context, field huh.Field, fit func(columns, rows int) (keys string)) error {
 	tty, err := openConsole(false)
 	if err != nil {
 		return ErrNone
@@ -99,10 +103,16 @@ func (f Form) draw(ctx context.Context, field func(columns, rows int) huh.Field,
 	defer tty.Close()
 	in, out := tty.files()
 	width, height := size(out)
+	keys := huh.NewNote().Description(fit(width, height))
+	form := huh.NewForm(huh.NewGroup(field, keys)).WithWidth(min(width, MostColumns))
 	left := false
 	filter := func(_ tea.Model, message tea.Msg) tea.Msg {
-		if _, is := message.(tea.InterruptMsg); is {
+		switch message := message.(type) {
+		case tea.InterruptMsg:
 			return tea.QuitMsg{} // which draws once more: a question that was left is gone
+		case tea.WindowSizeMsg:
+			keys.Description(fit(message.Width, message.Height))
+			form.WithWidth(min(message.Width, MostColumns))
 		}
 		pressed, is := message.(tea.KeyPressMsg)
 		if !is {
@@ -121,8 +131,7 @@ func (f Form) draw(ctx context.Context, field func(columns, rows int) huh.Field,
 		}
 		return message
 	}
-	form := huh.NewForm(huh.NewGroup(field(width, height), huh.NewNote().Description(keys))).WithWidth(min(width, MostColumns)).
-		WithTheme(huh.ThemeFunc(f.theme)).WithKeyMap(formKeys()).WithShowHelp(false).WithAccessible(false).
+	form.WithTheme(huh.ThemeFunc(f.theme)).WithKeyMap(formKeys()).WithShowHelp(false).WithAccessible(false).
 		WithProgramOptions(tea.WithInput(in), tea.WithOutput(quiet{out}), tea.WithEnvironment(f.environment()), tea.WithFilter(filter), tea.WithoutSignalHandler(), tea.WithWindowSize(width, height)).
 		WithViewHook(func(v tea.View) tea.View {
 			v.ReportFocus = false
@@ -165,9 +174,10 @@ func formKeys() *huh.KeyMap {
 	return keys
 }
 
-// environment is what the form is told of the terminal: a name for which it asks no questions.
+// environment is what the form is told of the terminal: a name for which it asks no questions, and draws by what every terminal
+// understands. The console of Linux, for one, knows no CBT (ECMA-48 §8.3.7).
 func (f Form) environment() []string {
-	environment := []string{"TERM=xterm-256color", "SSH_TTY=" + Path}
+	environment := []string{"TERM=vt100", "SSH_TTY=" + Path}
 	if !f.Colours {
 		environment = append(environment, "NO_COLOR=1")
 	}
