@@ -159,7 +159,7 @@ type provenFile struct {
 	sealed        []byte             // the contents of password
 	savedPassword *archive.SavedFile // once it has its name
 	chain         []*pki.Certificate
-	shrouded      bool // the token made the key bag
+	shrouded      []byte // the key bag, where the token made it
 }
 
 // makeProven is the function in which the key is in clear, where it is. It is wiped when it ends.
@@ -195,7 +195,7 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	if err != nil {
 		return nil, err
 	}
-	made := &provenFile{result: result, encoded: file, draft: draft, chain: chain, shrouded: carried.shrouded != nil}
+	made := &provenFile{result: result, encoded: file, draft: draft, chain: chain, shrouded: carried.shrouded}
 	if err := r.prove(ctx, made); err != nil {
 		return nil, errors.Join(err, draft.Discard())
 	}

@@ -50,8 +50,8 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenF
 	for _, above := range made.chain {
 		expected = append(expected, above.Raw)
 	}
-	if made.shrouded && r.Prover != ProverHost {
-		return r.proveShrouded(ctx, file, result, expected)
+	if made.shrouded != nil && r.Prover != ProverHost {
+		return r.proveShrouded(ctx, file, made.shrouded, result, expected)
 	}
 	result.Proof = archive.ProofIndependent
 	pkcs8, found, err := readEncoded(ctx, file, r.Password)
@@ -81,31 +81,37 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenF
 	return nil
 }
 
-// proveShrouded opens everything in the file but the key bag, and has the token prove that one.
-func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, result *ExportResult, expected [][]byte) error {
-	contents, err := pfx.Decode(ctx, file, r.Password.Bytes(), pfx.DecodeOptions{KeepShrouded: true})
+// proveShrouded opens everything in the file but the key bag, and has the token prove that one. The key of the bag that was written is
+// derived in the meantime, and is of use where the file has this bag.
+func (r ExportRequest) proveShrouded(ctx context.Context, file, written []byte, result *ExportResult, expected [][]byte) error {
+	shrouding, ciphertext, err := pfx.ParseShrouded(written)
 	if err != nil {
 		return archive.NotProven("%w", err)
 	}
+	deriving, stop := context.WithCancel(ctx)
+	defer stop()
+	derived := deriveBeside(deriving, shrouding, r.Password)
+	contents, err := pfx.Decode(ctx, file, r.Password.Bytes(), pfx.DecodeOptions{KeepShrouded: true})
+	if err != nil {
+		stop()
+		clear((<-derived).kek)
+		return archive.NotProven("%w", err)
+	}
 	defer contents.Wipe()
-	if len(contents.Keys) != 1 || contents.Keys[0].Shrouded == nil {
-		return archive.NotProven("not one shrouded key")
+	key := <-derived
+	defer clear(key.kek)
+	if key.err != nil {
+		return archive.NotProven("%w", key.err)
+	}
+	if len(contents.Keys) != 1 || !bytes.Equal(contents.Keys[0].Shrouded, written) {
+		return archive.NotProven("not the one key bag that the token made")
 	}
 	if found := certificatesOf(contents); !equalAll(found, expected) {
 		return archive.NotProven("%d certificates instead of %d", len(found), len(expected))
 	}
-	shrouding, ciphertext, err := pfx.ParseShrouded(contents.Keys[0].Shrouded)
-	if err != nil {
-		return archive.NotProven("%w", err)
-	}
-	kek, err := shrouding.Key(ctx, r.Password.Bytes())
-	if err != nil {
-		return archive.NotProven("%w", err)
-	}
-	defer clear(kek)
 	result.Proof = archive.ProofToken
 	public := result.Certificate.PublicKey
-	err = r.tokenProof(ctx, kek, shrouding.IV, ciphertext, public)
+	err = r.tokenProof(ctx, key.kek, shrouding.IV, ciphertext, public)
 	var unable *methodFailure
 	if !errors.As(err, &unable) || !r.RequireShroud || r.Prover != "" {
 		return err
@@ -116,6 +122,26 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file []byte, result *E
 	result.Notices = append(result.Notices, verdict.Because(verdict.TokenCouldNotProve, verdict.Fact{Name: "answers", Value: unable.answers}))
 	result.Proof = archive.ProofStructure
 	return nil
+}
+
+// derivedKEK is the key of a key bag, or why there is none.
+type derivedKEK struct {
+	kek []byte
+	err error
+}
+
+// deriveBeside derives the key of a key bag while something else is done. The receiver wipes it.
+func deriveBeside(ctx context.Context, shrouding pfx.Shrouding, password *secret.Text) <-chan derivedKEK {
+	derived := make(chan derivedKEK, 1)
+	known := bytes.Clone(password.Bytes())
+	go func() {
+		secret.Forget(func() { // not inherited from whoever started this
+			defer clear(known)
+			kek, err := shrouding.Key(ctx, known)
+			derived <- derivedKEK{kek, err}
+		})
+	}()
+	return derived
 }
 
 // readEncoded is the independent reader, which knows no context: when the context ends, its result is wiped unseen.
