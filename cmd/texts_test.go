@@ -25,7 +25,10 @@ func tree(t *testing.T, language string) *cobra.Command {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&frame.App{Getenv: os.Getenv, Now: time.Now, Err: terminal.File{File: os.Stderr}, Catalog: catalog}).Root(commands)
+	app := &frame.App{Getenv: os.Getenv, Now: time.Now, Err: terminal.File{File: os.Stderr}, Catalog: catalog}
+	root := app.Root(commands)
+	app.DescribeFlags(root)
+	return root
 }
 
 // namesOf lists the commands and, for each, its flags; "" has the flags of all.

@@ -52,8 +52,7 @@ type App struct {
 // Main runs the command line that consists of the commands and gives the exit code.
 func Main(commands func(*App) []*cobra.Command) int {
 	// First of all, and until the process ends: at SIGQUIT, Go's runtime would print registers.
-	ctx, stop := supervise.Interruptible(context.Background())
-	defer stop()
+	ctx, _ := supervise.Interruptible(context.Background())
 	given := supervise.FindDescriptors() // before anything is opened
 	worker, err := supervise.BecomeChild(given)
 	a := &App{Getenv: os.Getenv, Now: time.Now, out: terminal.File{File: os.Stdout}, Err: terminal.File{File: os.Stderr}, child: worker, given: given}

@@ -25,9 +25,12 @@ type namedValue struct {
 // Type implements pflag.Value.
 func (v namedValue) Type() string { return v.name }
 
-// WordFlags puts the help of all flags into the person's language: what they take, and their defaults.
-func (a *App) WordFlags(c *cobra.Command) {
+// DescribeFlags puts the help of all flags into the person's language, of a command and those below it: what they take, and their defaults. It
+// is done where somebody reads that, since it takes as long as all else that a start does with flags.
+func (a *App) DescribeFlags(c *cobra.Command) {
 	c.DisableFlagsInUseLine = true
+	c.InitDefaultHelpFlag()
+	c.Flags().Lookup("help").Usage = a.Text("flag.help", nil)
 	word := func(f *pflag.Flag) {
 		name, takesValue := placeholders[f.Name]
 		if _, done := f.Value.(namedValue); done || !takesValue {
@@ -41,6 +44,6 @@ func (a *App) WordFlags(c *cobra.Command) {
 	c.Flags().VisitAll(word)
 	c.PersistentFlags().VisitAll(word)
 	for _, child := range c.Commands() {
-		a.WordFlags(child)
+		a.DescribeFlags(child)
 	}
 }

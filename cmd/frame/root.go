@@ -50,20 +50,16 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(commands(a)...)
 	root.CompletionOptions.DisableDefaultCmd = true // there is our own
-	root.InitDefaultHelpFlag()
-	for _, c := range append(root.Commands(), root) {
-		c.InitDefaultHelpFlag()
-		c.Flags().Lookup("help").Usage = a.Text("flag.help", nil)
-	}
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		a.DescribeFlags(root)
 		c.Long = a.helpText(c)
 		help(c, args)
 	})
 	if completing(a.arguments) {
+		a.DescribeFlags(root)
 		a.complete(root)
 	}
-	a.WordFlags(root)
 	return root
 }
 
