@@ -100,6 +100,12 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 		}
 		return exitUsage, Usage("error.language", args)
 	}
+	for i, arg := range args { // as in cmd
+		if arg == "/?" || arg == "-?" {
+			args = append(slices.Clone(args[:i]), "--help")
+			break
+		}
+	}
 	a.arguments = args
 	root := a.Root(commands)
 	a.JSON = wantsJSON(args) // the flag's default has taken its place

@@ -154,6 +154,7 @@ func (a *App) NoticeNear(inventory *token.Inventory, near token.Identity, name s
 	identities := inventory.Identities()
 	for i, known := range inventory.ShortNames(identities) {
 		if slices.Equal(identities[i].Objects(), near.Objects()) {
+			a.names.object = known
 			a.Notice("notice.name-taken", messages.Args{"Typed": foreign.Text(name), "Name": foreign.Text(known)})
 		}
 	}

@@ -125,6 +125,9 @@ func describeFile(a *App, e *archive.FileError) Failure {
 	if slices.Contains([]archive.FileFault{archive.FileNamedCert, archive.FileNamedBackup, archive.FileNamedDash}, e.Fault) {
 		f.Code = exitUsage
 	}
+	if e.Fault == archive.NoDirectory && strings.HasPrefix(e.Path, "~") {
+		f.Instead = a.Text("remedy.source.tilde", nil)
+	}
 	return f
 }
 
@@ -150,6 +153,9 @@ func describeUsage(a *App, e *usageError) Failure {
 	more := []string{a.Text("error.see-help", messages.Args{"Command": messages.Own(a.commandPath())})}
 	if meant := a.didYouMean(e.near); meant != "" {
 		more = append([]string{meant}, more...)
+	}
+	if e.lost {
+		more = append([]string{a.Text("remedy.start", nil)}, more...)
 	}
 	more = append(a.known(e.there), more...)
 	return Failure{ID: e.id, Args: e.args, More: strings.Join(more, "\n"), Candidates: append(e.near, e.there...), Code: exitUsage}

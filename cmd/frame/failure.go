@@ -15,6 +15,7 @@ import (
 type Failure struct {
 	ID      string // of the text; the remedy is ID.remedy, where the catalog has one
 	Args    messages.Args
+	Instead string           // the remedy, where the catalog's own is of no use
 	More    string           // stands below the remedy
 	Reasons []verdict.Reason // each is explained below the text
 	Led     bool             // the text has the sentence of the first reason
@@ -30,7 +31,11 @@ func (f Failure) Text(a *App) string { return a.Text(f.ID, f.Args) }
 
 // Remedy is what to do next, empty where there is nothing to say.
 func (f Failure) Remedy(a *App) string {
-	return strings.TrimSpace(a.optional(f.ID+".remedy", f.Args) + "\n" + f.More)
+	remedy := f.Instead
+	if remedy == "" {
+		remedy = a.optional(f.ID+".remedy", f.Args)
+	}
+	return strings.TrimSpace(remedy + "\n" + f.More)
 }
 
 // Description has the words for one kind of error. It answers false for every other.

@@ -16,19 +16,19 @@ var (
 	meantCommands = map[string]string{
 		"backup": "export", "save": "export", "copy": "export", "extract": "export", "convert": "export",
 		"import": "restore", "recover": "restore", "load": "restore", "add": "install", "put": "install",
-		"show": "list", "ls": "list", "dir": "list", "keys": "list", "tokens": "list", "slots": "list", "certs": "list", "certificates": "list", "info": "list", "print": "list",
+		"show": "list", "ls": "list", "dir": "list", "keys": "list", "tokens": "list", "slots": "list", "certs": "list", "certificates": "list", "firefox": "list", "thunderbird": "list", "chrome": "list", "chromium": "list", "librewolf": "list", "info": "list", "print": "list",
 		"check": "verify", "test": "verify", "validate": "verify", "rm": "delete", "remove": "delete", "destroy": "delete",
 		"renew": "request", "csr": "request", "generate": "request", "gen": "request", "keygen": "request", "new": "request",
 		"why": "diagnose", "debug": "doctor", "start": "guide", "wizard": "guide", "menu": "guide",
-		"?": "help", "/?": "help", "/h": "help", "/help": "help", "man": "help",
+		"?": "help", "/h": "help", "/help": "help", "man": "help",
 	}
 	meantFlags = map[string]string{
-		"output": "out", "outfile": "out", "overwrite": "force", "slot": "token", "library": "module", "lib": "module", "language": "lang", "silent": "quiet", "directory": "dir", "folder": "dir", "debug": "verbose",
+		"output": "out", "outfile": "out", "overwrite": "force", "slot": "token", "library": "module", "lib": "module", "language": "lang", "silent": "quiet", "directory": "dir", "folder": "dir", "debug": "verbose", "cn": "subject", "no-pin": "no-login", "to": "token",
 		"?": "help", "usage": "help",
 	}
 	meantLanguages = map[string]string{
 		"english": "en", "inglés": "en", "anglès": "en", "anglais": "en", "español": "es", "espanol": "es", "castellano": "es", "spanish": "es", "castellà": "es", "espagnol": "es",
-		"català": "ca", "catala": "ca", "catalán": "ca", "catalan": "ca", "valencià": "ca", "valencia": "ca", "valenciano": "ca", "français": "fr", "francais": "fr", "french": "fr", "francés": "fr", "francès": "fr",
+		"català": "ca", "catala": "ca", "catalán": "ca", "catalan": "ca", "valencià": "ca", "valencia": "ca", "valenciano": "ca", "val": "ca", "va": "ca", "français": "fr", "francais": "fr", "french": "fr", "francés": "fr", "francès": "fr",
 	}
 )
 

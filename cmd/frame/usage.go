@@ -3,6 +3,7 @@ package frame
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ type usageError struct {
 	near []string // what may have been meant
 
 	there []string // what can be named
+	lost  bool     // nothing tells what was meant
 }
 
 func Usage(id string, args messages.Args) error { return &usageError{id: id, args: args} }
@@ -77,17 +79,30 @@ var secretFlags = map[string]string{
 	"password": passwordFlag, "passphrase": passwordFlag, "passwd": passwordFlag, "pass": passwordFlag, "passin": passwordFlag, "passout": passwordFlag, "pw": passwordFlag, "p": passwordFlag,
 }
 
+// secretFlag is the mistake of a flag that a PIN or a password stands behind, nil for another flag. Behind a single dash there may be a word,
+// and a command that takes no password has a PIN.
+func secretFlag(c *cobra.Command, name, letters string) error {
+	flag, secret := secretFlags[strings.ToLower(name)]
+	if meant, word := secretFlags[strings.ToLower(letters)]; word {
+		flag, secret = meant, true
+	}
+	if !secret {
+		return nil
+	}
+	kinds := NewPasswordSources
+	if flag != passwordFlag || c.HasParent() && c.Flags().Lookup("password-source") == nil {
+		flag, kinds = "--pin-source", pinSources
+	}
+	return Usage("error.source", messages.Args{"Flag": messages.Own(flag), "Kinds": messages.Own(sourceForms(kinds))})
+}
+
 // unknownFlag offers the flags that may have been meant. Letters are what stood behind a single dash.
 func (a *App) unknownFlag(c *cobra.Command, name, letters string) error {
 	if word, args := a.firstWord(c); word != "" { // the flags may be right, and the command is not
 		return a.unknownCommand(word, args)
 	}
-	if flag, secret := secretFlags[strings.ToLower(name)]; secret {
-		kinds := pinSources
-		if flag == passwordFlag {
-			kinds = NewPasswordSources
-		}
-		return Usage("error.source", messages.Args{"Flag": messages.Own(flag), "Kinds": messages.Own(sourceForms(kinds))})
+	if err := secretFlag(c, name, letters); err != nil {
+		return err
 	}
 	var known []string
 	for _, flags := range []*pflag.FlagSet{c.Flags(), c.InheritedFlags()} {
@@ -132,13 +147,40 @@ func (a *App) unknownCommand(word string, arguments []string) error {
 		known = append(known, c.Name())
 	}
 	args := messages.Args{"Command": foreign.Text(word)}
+	if at := slices.Index(arguments, word); at > 0 && strings.HasPrefix(arguments[at-1], "-") { // a PIN where the command was looked for
+		if letters := strings.TrimLeft(arguments[at-1], "-"); secretFlags[strings.ToLower(letters)] != "" {
+			return secretFlag(a.root, letters, letters)
+		}
+	}
+	if slices.Contains(known, strings.ToLower(word)) {
+		return &usageError{id: "error.unknown-command", args: args, near: []string{strings.ToLower(word)}}
+	}
+	if meant := commandsForFile(word); len(meant) > 0 {
+		return &usageError{id: "error.unknown-command", args: args, near: meant}
+	}
 	if word == programName && len(arguments) > 1 {
 		return &usageError{id: "error.unknown-command", args: args, near: nearest(arguments[1], known)}
 	}
 	if meant := meantCommands[strings.ToLower(word)]; meant != "" {
 		return &usageError{id: "error.unknown-command", args: args, near: []string{meant}}
 	}
-	return UsageAmong("error.unknown-command", args, word, known)
+	unknown := &usageError{id: "error.unknown-command", args: args, near: nearest(word, known)}
+	unknown.lost = len(unknown.near) == 0
+	return unknown
+}
+
+// commandsForFile are the commands that can be meant by a file's name alone.
+func commandsForFile(word string) []string {
+	quoted := terminal.ShellWord(word)
+	switch strings.ToLower(filepath.Ext(word)) {
+	case ".pfx", ".p12":
+		return []string{"verify " + quoted, "restore " + quoted}
+	case ".cer", ".crt", ".pem", ".der":
+		return []string{"install " + quoted}
+	case ".json":
+		return []string{"diagnose --from " + quoted}
+	}
+	return nil
 }
 
 // kindOf says what a flag takes, by an example.
@@ -186,6 +228,8 @@ func tooMany(name string, args []string) error {
 	e := &usageError{id: "error.too-many-arguments", args: messages.Args{"Name": messages.Own(name)}}
 	second := args[1]
 	switch file := strings.ContainsAny(second, "./") && !strings.HasPrefix(second, "-"); {
+	case name == "FILE" && len(args) == 2: // a token, as a restore wants one
+		e.near = []string{"--token " + terminal.ShellWord(second)}
 	case name != "OBJECT":
 	case file && len(args) == 2:
 		e.near = []string{"-o " + second}
@@ -199,12 +243,22 @@ func ExactlyOne(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
-			return Usage("error.argument-missing", messages.Args{"Name": messages.Own(name)})
+			return UsageMeant("error.argument-missing", messages.Args{"Name": messages.Own(name)}, filesHere(name)...)
 		case len(args) > 1:
 			return tooMany(name, args)
 		}
 		return nil
 	}
+}
+
+// filesHere are files of the current directory that an argument may name.
+func filesHere(argument string) []string {
+	var found []string
+	for _, pattern := range map[string][]string{"FILE": {"*.pfx", "*.p12"}, "CERT": {"*.cer", "*.crt", "*.pem"}}[argument] {
+		names, _ := filepath.Glob(pattern) // a bad pattern is the only error
+		found = append(found, names...)
+	}
+	return found[:min(len(found), mostNear)]
 }
 
 // NoArguments refuses arguments, and offers the flag that wants one: most of these commands work on a directory or write a file.
