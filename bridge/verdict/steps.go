@@ -8,7 +8,7 @@ type Step string
 
 // firstSteps are the steps that come before all others, and lastSteps those that come after all others, each in this order.
 var (
-	firstSteps = []Step{"login", "move-private", "keep-this-file"}
+	firstSteps = []Step{"login", "move-private", "keep-this-file", "keep-all-keys", "keep-contents"}
 	lastSteps  = []Step{
 		"no-original", "search-original", "search-original-if-imported", "check-original", "ask-vendor-backup", "find-vendor-backup", "keep-token", "ca-backup", "ca-keep", "contact-issuer", "renew", "learn-request",
 		"request-when-lost", "request-now", "request-no-copy", "ask-common-type", "keep-for-decryption", "backup-after-renewal", "delete-old", "revoke",
@@ -34,6 +34,10 @@ var replaced = []struct {
 	{"export-proves-link", []Step{"verify-link"}, "one proof is enough"},
 	{"keep-this-file", []Step{"keep-file"}, "a weak copy is kept until there is a better one"},
 	{"delete-old", []Step{"keep-this-file"}, "it is kept for as long, and no longer"},
+	{"keep-all-keys", []Step{"keep-this-file", "delete-old"}, "a copy of one key is not enough"},
+	{"keep-contents", []Step{"keep-this-file", "keep-all-keys", "delete-old"}, "no copy holds what else is in it"},
+	{"complete-copy", []Step{"new-copy"}, "the same with what is missing"},
+	{"keep-apart", []Step{"keep-file"}, "the same, and how to see that it still can be opened"},
 	{"own-authority", []Step{"renew", "keep-for-decryption", "backup-after-renewal", "contact-issuer"}, "an issuer's certificate is renewed by the issuer"},
 }
 
