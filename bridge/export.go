@@ -86,13 +86,13 @@ func (r ExportRequest) Check() error {
 		return err
 	}
 	public, known := token.PublicKeyOf(r.Identity.PrivateKey)
+	without := r.Identity.Certificate == nil && r.Certificate == nil && (known || !r.Inventory.MayHaveCertificate(r.Identity.PrivateKey))
 	switch {
-	case !known:
-	case r.Identity.Certificate == nil && r.Certificate == nil && !r.Verdict.Exportable: // a certificate would not help
+	case without && !r.Verdict.Exportable: // a certificate would not help
 		return &RefusedError{Verdict: r.Verdict}
-	case r.Identity.Certificate == nil && r.Certificate == nil:
+	case without:
 		return ErrNoCertificate
-	case r.Certificate != nil && !r.Certificate.PublicKey.Equal(public):
+	case known && r.Certificate != nil && !r.Certificate.PublicKey.Equal(public):
 		return r.mismatch(r.Certificate.PublicKey, public)
 	}
 	return nil

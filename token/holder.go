@@ -17,6 +17,14 @@ func (o *Object) ruledOut(own, public pki.PublicKey) bool {
 	return !couldBe(o, public) || o.refuted(public)
 }
 
+// MayHaveCertificate reports whether a certificate on the token may be that of a private key whose public half nothing tells. An answer to a challenge
+// was held against all of them.
+func (inventory *Inventory) MayHaveCertificate(key *Object) bool {
+	return key.answer == nil && slices.ContainsFunc(inventory.Objects, func(o *Object) bool {
+		return o.Certificate != nil && !key.ruledOut(pki.PublicKey{}, o.Certificate.PublicKey)
+	})
+}
+
 // Holds finds out whether a private key is the one of a public key. It asks a key that nothing rules out to answer a fresh challenge,
 // whatever the key tells of itself; the errors are those of Prove.
 func (s *Session) Holds(ctx context.Context, key *Object, public pki.PublicKey) error {

@@ -32,6 +32,8 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 		if i := slices.Index(given, "--pin-source"); i >= 0 {
 			given = slices.Delete(slices.Clone(given), i, i+2)
 		}
+	case identity.Verdict.Exportable == nil && identity.Verdict.has(verdict.KeyTypeUnsupported): // another program may carry it out; nothing here does
+		return nil
 	case !n.Generates && identity.PrivateKey == nil: // only the issuer can help
 		return nil
 	case !n.Generates:

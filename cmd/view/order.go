@@ -2,6 +2,7 @@ package view
 
 import (
 	"slices"
+	"strings"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
@@ -54,7 +55,7 @@ func Sorted(identities []Identity) []Identity {
 // given back.
 func Name(identity Identity) string {
 	switch {
-	case identity.Label != "":
+	case strings.TrimSpace(string(identity.Label)) != "": // blanks show nothing
 		return identity.Label.String()
 	case identity.ID != "":
 		return identity.ID

@@ -42,3 +42,12 @@ func TestSorted(t *testing.T) {
 		t.Errorf("%q, not %q", got, want)
 	}
 }
+
+// TestNameIsSeen: a label of blanks names nothing that can be seen.
+func TestNameIsSeen(t *testing.T) {
+	for _, row := range []struct{ label, want string }{{"alice", "alice"}, {"", "01"}, {"   ", "01"}} {
+		if got := Name(Identity{Label: foreign.Text(row.label), ID: "01"}); got != row.want {
+			t.Errorf("%q: %q", row.label, got)
+		}
+	}
+}
