@@ -24,17 +24,22 @@ type listing struct {
 }
 
 type heldToken struct {
-	URI          string           `json:"uri"`
-	Label        foreign.Text     `json:"label"`
-	Serial       foreign.Text     `json:"serial"`
-	Manufacturer foreign.Text     `json:"manufacturer"`
-	Model        foreign.Text     `json:"model"`
-	Flags        []string         `json:"flags"`
-	Reasons      []verdict.Reason `json:"reasons"`
-	LoggedIn     bool             `json:"logged_in"`
-	Identities   []identity       `json:"identities"`
+	URI          string       `json:"uri"`
+	Label        foreign.Text `json:"label"`
+	Serial       foreign.Text `json:"serial"`
+	Manufacturer foreign.Text `json:"manufacturer"`
+	Model        foreign.Text `json:"model"`
+	Flags        []string     `json:"flags"`
+	Reasons      []coded      `json:"reasons"`
+	LoggedIn     bool         `json:"logged_in"`
+	Identities   []identity   `json:"identities"`
 
 	name string // for --token, empty where none is needed
+}
+
+// coded is a reason of which the code alone is read: what its evidence holds depends on the code.
+type coded struct {
+	Code verdict.Code `json:"code"`
 }
 
 type heldCertificate struct {
@@ -152,7 +157,7 @@ func speakable(name string) bool { return name != "" && terminal.Printable(name)
 
 // locked reports whether private keys may show after a login only.
 func (t heldToken) locked() bool {
-	return slices.ContainsFunc(t.Reasons, func(r verdict.Reason) bool { return r.Code == verdict.KeysHiddenUntilLogin })
+	return slices.ContainsFunc(t.Reasons, func(r coded) bool { return r.Code == verdict.KeysHiddenUntilLogin })
 }
 
 // title is how the token is called in a question.
