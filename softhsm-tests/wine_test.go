@@ -37,9 +37,10 @@ export TMPDIR=%s
 [[ ${P11BRIDGE_MODULE:-} != "$softhsm" ]] || export P11BRIDGE_MODULE=$module
 set -- "$here/p11bridge.exe" "${@//"$softhsm"/$module}"
 { : < /dev/tty; } 2> /dev/null || exec wine "$@"
-out=$(mktemp) err=$(mktemp) said=$err
+out=$(mktemp) err=$(mktemp) printed=$out said=$err
+[[ ! -t 1 ]] || printed='CONOUT$'
 [[ ! -t 2 ]] || said='CONOUT$'
-"$here/typist" wine "$here/console.exe" "$out" "$said" "$@"
+"$here/typist" wine "$here/console.exe" "$printed" "$said" "$@"
 code=$?
 cat "$out" && cat "$err" >&2 && rm "$out" "$err"
 exit $code

@@ -23,7 +23,7 @@ var sameEverywhere = []struct {
 	{0, "explain key-not-extractable"}, {0, "explain key-not-extractable --json"}, {2, "explain nothing"},
 	{0, "export dave -o new.pfx --dry-run"}, {3, "export bob -o bob.pfx"}, {3, "export bob -o bob.pfx --json"}, {2, "export dave"}, {1, "export dave -o dave.pfx"},
 	{5, "export --all --dir backups --dry-run --json"}, {0, "verify dave.pfx"}, {0, "verify dave.pfx --json"}, {0, "verify dave.pfx --against dave"},
-	{6, "verify cut.pfx"}, {6, "verify dave.pfx --password-source env:WRONG --json"}, {0, "verify --dir backups"},
+	{6, "verify cut.pfx"}, {6, "verify dave.pfx --password-source env:WRONG --json"}, {0, "verify --dir backups --quiet"},
 	{5, "status --dir backups"}, {5, "status --dir backups --json"}, {5, "report linux.json"}, {5, "report linux.json --json"},
 	{1, "restore dave.pfx --dry-run --exportable"}, {0, "request bob --dry-run"}, {0, "install dave.pem --dry-run"}, {0, "delete dave --copy dave.pfx --dry-run"},
 	{4, "list --require-login --pin-source env:NOT_THERE"}, {2, "list --pin-source 123456"}, {2, "frobnicate"},

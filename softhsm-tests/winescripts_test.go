@@ -22,6 +22,7 @@ const (
 	namesProfiles     = "its profiles are in the places of Linux; TestWindowsFinds has Firefox's"
 	mountsLinux       = "it mounts a file system, which wine's server does not see; TestWindowsFullDisk has a Windows of its own there"
 	configuresSoftHSM = "it changes SoftHSM2's configuration, which the client does not read: the server has read its own"
+	actsMeanwhile     = "another program, of Linux, destroys a key in the middle of a call"
 	shellsOfLinux     = "it pastes commands into a shell of Linux, or is about what such a shell completes"
 	namespaces        = "it runs the program in a root of its own"
 	removesFolders    = "wine 8 does not know how Go removes a folder that is not empty (FileDispositionInformationEx)"
@@ -43,6 +44,7 @@ var leftToLinux = map[string]string{
 	"doctor_nothing":         namespaces,
 	"doctor_softhsm":         configuresSoftHSM,
 	"export_all_shards_long": sharesDirectory,
+	"export_delete_gone":     actsMeanwhile,
 	"export_full":            mountsLinux,
 	"export_readonly":        mountsLinux,
 	"list_causes":            configuresSoftHSM,
