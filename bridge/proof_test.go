@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +93,38 @@ func TestProofComparesWhatIsInTheFile(t *testing.T) {
 			result := &ExportResult{Certificate: leaf}
 			err = request.proveFile(t.Context(), file, &provenFile{result: result, encoded: file, chain: []*pki.Certificate{above}}, result)
 			if row.proven != (err == nil) || !row.proven && !errors.Is(err, archive.ErrNotProven) {
+				t.Errorf("the proof says %v", err)
+			}
+		})
+	}
+}
+
+// TestProofWantsTheTokensKeyBag proves a file with a key bag that the token did not make: its key is derived from what was written, and says
+// nothing of another bag. A certificate is missing as well, so that no token is asked.
+func TestProofWantsTheTokensKeyBag(t *testing.T) {
+	_, leaf, above := issuedPair(t)
+	bag := func(salt byte) []byte {
+		der, err := pfx.AssembleShrouded(bytes.Repeat([]byte{salt}, 16), 1000, make([]byte, 16), make([]byte, 48))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	for _, row := range []struct {
+		name  string
+		made  []byte
+		fault string
+	}{{"this one", bag(1), "certificates"}, {"another one", bag(2), "key bag"}} {
+		t.Run(row.name, func(t *testing.T) {
+			contents := pfx.Contents{Keys: []pfx.Key{{Shrouded: bag(1), LocalKeyID: []byte{1}}}, Certificates: []pfx.Certificate{{DER: leaf.Raw, LocalKeyID: []byte{1}}}}
+			file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte("test"), pfx.Options{Profile: pfx.Modern, Iterations: 1000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			result := &ExportResult{Certificate: leaf}
+			request := ExportRequest{Password: secret.New([]byte("test"))}
+			err = request.proveFile(t.Context(), file, &provenFile{result: result, encoded: file, chain: []*pki.Certificate{above}, shrouded: row.made}, result)
+			if !errors.Is(err, archive.ErrNotProven) || !strings.Contains(err.Error(), row.fault) {
 				t.Errorf("the proof says %v", err)
 			}
 		})
