@@ -61,11 +61,9 @@ func BecomeChild(given Descriptors) (*Child, error) {
 	return c, nil
 }
 
-// boundMemory has the collector work more often in place of taking memory for garbage, from a token of about fifty thousand objects on: a
-// hundred thousand are listed in 240 MiB, the module's part among them, and without it in 350, for a twentieth more processor time. It is no
-// limit to what is in use, and whoever sets GOMEMLIMIT has another.
-//
-// Below that the collector works seldom: in a token of a thousand identities it finds nothing to free that would be worth its time.
+// boundMemory has the collector work seldom, and from a token of about fifty thousand objects on more often in place of taking memory for
+// garbage: a hundred thousand are listed in 225 MiB, the module's part among them. In a token of a thousand identities it would find nothing
+// to free that is worth its time. It is no limit to what is in use, and whoever sets GOMEMLIMIT or GOGC has another.
 func boundMemory() {
 	const enough, seldom = 176 << 20, 400
 	if _, set := os.LookupEnv("GOGC"); !set {
