@@ -96,13 +96,17 @@ func (a *Additions) make(function, detail string, wanted []*addition, call func(
 	a.noteWanted(wanted)
 	var handles []pkcs11.ObjectHandle
 	err := a.session.call(function, detail, func() (err error) { handles, err = call(); return err })
-	if err == nil {
-		err = a.accept(function, wanted, handles)
-	}
 	if err != nil {
 		return a.lookAfter(function, wanted, err)
 	}
-	return nil
+	if err = a.accept(function, wanted, handles); err == nil {
+		return nil
+	}
+	after := a.lookAfter(function, wanted, err)
+	if code, known := CodeOf(err); known && code == CKRObjectHandleInvalid {
+		after = a.mayBeThere(function, wanted, after)
+	}
+	return after
 }
 
 // noteWanted names what was added, and what is about to be, to an observer that wants to know. It names none at the end.
@@ -187,6 +191,19 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 		return cause
 	}
 	return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and it was carried out all the same")}
+}
+
+// mayBeThere notes the objects that a call has made, as it says, and that nobody finds: a token that could not write one to its end may hide it
+// until it is started anew.
+func (a *Additions) mayBeThere(function string, wanted []*addition, cause error) error {
+	hidden := slices.DeleteFunc(slices.Clone(wanted), func(w *addition) bool { return w.object != nil })
+	for _, w := range hidden {
+		a.unsure = append(a.unsure, w.asked()...)
+	}
+	if len(hidden) == 0 || errors.As(cause, new(*AnswerError)) {
+		return cause
+	}
+	return &AnswerError{Function: function, Err: errors.New("CKR_OK, and " + answered(cause) + " for what it has made")}
 }
 
 // answered is an error as part of an *AnswerError, which does not wrap it: what was answered is not what was done.
