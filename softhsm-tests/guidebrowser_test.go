@@ -52,7 +52,7 @@ func TestGuideFindsProfile(t *testing.T) {
 		}
 	})
 	g := newGuided(t, "fr", false, lasting, []string{"HOME=" + db.directory, "P11BRIDGE_MODULE=", "P11BRIDGE_NSS_DB="})
-	profile := "Firefox, profile mine"
+	profile := "Firefox, profil mine"
 	g.pick(t, "guide.menu.title", "guide.menu.backup")
 	g.token(t, "guide.token.title", profile)
 	g.secret(t, "prompt.primary-password-optional", nssPIN)

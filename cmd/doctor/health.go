@@ -171,10 +171,10 @@ func (v doctorView) usable() []slotView {
 }
 
 // names are those of the tokens that can be used, as they are shown to people.
-func (v doctorView) names() []string {
+func (v doctorView) names(a *frame.App) []string {
 	var names []string
 	for _, slot := range v.usable() {
-		names = append(names, `"`+slot.Token.Label.String()+`"`)
+		names = append(names, `"`+a.TokenName(slot.Token.Label).String()+`"`)
 	}
 	return names
 }

@@ -52,7 +52,7 @@ func healthSummary(a *frame.App, shown doctorView) view.PageSummary {
 	}
 	version := messages.Own(frame.Version)
 	causes := shown.causes()
-	if names := shown.names(); len(names) > 0 {
+	if names := shown.names(a); len(names) > 0 {
 		s.Rating = view.RatingGood
 		s.Sentences = []string{a.Text("doctor.usable", messages.Args{"Tokens": messages.Own(strings.Join(names, ", "))}), a.Text("page.doctor.now", nil), a.Text("page.doctor.look-below", nil)}
 		s.Message.Text = a.Text("page.doctor.say-nothing", nil)

@@ -41,7 +41,7 @@ func printDoctor(p *frame.Printer, shown doctorView) {
 
 // headline says what can be used, or the likeliest cause for which nothing can, with the command for it.
 func (t healthText) headline(shown doctorView) {
-	if names := shown.names(); len(names) > 0 {
+	if names := shown.names(t.App); len(names) > 0 {
 		t.line("", t.colour.Good(t.Text("doctor.usable", messages.Args{"Tokens": messages.Own(strings.Join(names, ", "))})))
 		return
 	}
@@ -131,7 +131,7 @@ func (t healthText) slot(s slotView) {
 		t.SpeakOf(verdict.AsksForPassword(&token.Info{Manufacturer: s.Token.Manufacturer}))
 		defer t.SpeakOf(false)
 		t.line("  ", t.Text("doctor.token", messages.Args{
-			"Label": s.Token.Label, "Manufacturer": s.Token.Manufacturer, "Model": s.Token.Model,
+			"Label": t.TokenName(s.Token.Label), "Manufacturer": s.Token.Manufacturer, "Model": s.Token.Model,
 			"Serial": foreign.Text(s.Token.Serial), "Slot": s.Description, "State": messages.Own(t.Text("doctor.state."+string(s.State), nil)),
 		}))
 		t.token(*s.Token)

@@ -142,7 +142,7 @@ func (a *App) pinSourceFor(uri *token.URI) string {
 // pin gets the PIN; nil for a token with a keypad of its own.
 func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, present, optional bool) (pin *secret.Text, skipped bool, err error) {
 	a.SpeakOf(verdict.AsksForPassword(info))
-	label := info.Label.String()
+	label := a.TokenName(info.Label).String()
 	if info.Flags.Has(token.CKFProtectedAuthenticationPath) {
 		a.Notice("notice.pinpad", messages.Args{"Token": messages.Own(label)})
 		return nil, false, nil

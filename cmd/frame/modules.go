@@ -2,6 +2,7 @@ package frame
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"p11bridge/bridge/verdict"
@@ -125,11 +126,20 @@ func (e *severalTokensError) Error() string {
 	return fmt.Sprintf("%d tokens and none named", len(e.Present))
 }
 
+// TokenName is a token's label as people are shown it: of a browser's profile, in their language. --token takes both.
+func (a *App) TokenName(label foreign.Text) foreign.Text {
+	program, name, is := host.SplitLabel(string(label))
+	if !is {
+		return label
+	}
+	return foreign.Text(a.Text("token.profile", messages.Args{"Program": foreign.Text(program), "Name": foreign.Text(name)}))
+}
+
 // Meant reports whether --token, which is a label, a serial number or a URI, and the URI name the slot's token.
 func (a *App) Meant(module token.ModuleInfo, slot token.Slot, uri *token.URI) bool {
 	if named, err := token.ParseURI(a.TokenLabel); token.IsURI(a.TokenLabel) && (err != nil || !named.MatchesToken(module, slot)) {
 		return false
-	} else if err != nil && a.TokenLabel != "" && string(slot.Token.Label) != a.TokenLabel && string(slot.Token.Serial) != a.TokenLabel {
+	} else if err != nil && a.TokenLabel != "" && !slices.Contains([]string{string(slot.Token.Label), string(a.TokenName(slot.Token.Label)), string(slot.Token.Serial)}, a.TokenLabel) {
 		return false
 	}
 	return uri == nil || uri.MatchesToken(module, slot)

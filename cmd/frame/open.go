@@ -129,7 +129,7 @@ func (w *Worker) openSound(ctx context.Context, observer *supervise.Observer, fa
 			sound = append(sound, one)
 			continue
 		}
-		w.Notice("notice.profile-left-out", messages.Args{"Profile": foreign.Text(one.Label), "Directory": foreign.Text(one.Profile.Directory), "Problem": messages.Own(w.Describe(err).Text(w.App))})
+		w.Notice("notice.profile-left-out", messages.Args{"Profile": w.TokenName(foreign.Text(one.Label)), "Directory": foreign.Text(one.Profile.Directory), "Problem": messages.Own(w.Describe(err).Text(w.App))})
 	}
 	library, some := host.Together(sound)
 	if !some {

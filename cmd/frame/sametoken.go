@@ -41,7 +41,7 @@ func (w *Worker) eachOnce(slots []shownSlot) ([]token.Slot, error) {
 			used, other = other, used
 		}
 		kept[i] = used
-		w.Notice("notice.same-token", messages.Args{"Token": used.Token.Label, "Used": foreign.Text(used.module.Path), "Other": foreign.Text(other.module.Path)})
+		w.Notice("notice.same-token", messages.Args{"Token": w.TokenName(used.Token.Label), "Used": foreign.Text(used.module.Path), "Other": foreign.Text(other.module.Path)})
 	}
 	once := make([]token.Slot, 0, len(kept))
 	for _, slot := range kept {

@@ -163,7 +163,7 @@ func (t heldToken) locked() bool {
 // title is how the token is called in a question.
 func (t heldToken) title(a *frame.App) string {
 	if t.asksForPassword() { // model and serial number are the same for all
-		return t.Label.String()
+		return a.TokenName(t.Label).String()
 	}
 	return a.Text("guide.token.name", messages.Args{"Label": t.Label, "Model": t.Model, "Serial": t.Serial})
 }

@@ -104,7 +104,7 @@ func TokenHeading(a *frame.App, t Token) string {
 		state = "list.not-logged-in"
 	}
 	return a.Text("list.token", messages.Args{
-		"Label": t.Label, "Manufacturer": t.Manufacturer, "Model": t.Model,
+		"Label": a.TokenName(t.Label), "Manufacturer": t.Manufacturer, "Model": t.Model,
 		"Serial": foreign.Text(t.Serial), "State": messages.Own(a.Text(state, nil)),
 	})
 }

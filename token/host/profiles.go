@@ -228,10 +228,25 @@ func (p Profile) label() string {
 	if p.Name == "" {
 		return cutLabel(p.Program, maxLabel)
 	}
-	if label := p.Program + ", profile " + p.Name; len(label) <= maxLabel {
+	if label := p.Program + profileMark + p.Name; len(label) <= maxLabel {
 		return label
 	}
 	return cutLabel(p.Program+", "+p.Name, maxLabel)
+}
+
+// profileMark stands between the program and the profile in a label.
+const profileMark = ", profile "
+
+// SplitLabel gives the program and the profile that the label of a profile's token names. It is false for every other label.
+func SplitLabel(label string) (program, name string, ok bool) {
+	if program, name, ok = strings.Cut(label, profileMark); !ok || name == "" {
+		return "", "", false
+	}
+	known := program == unknownProgram
+	for _, place := range profilePlaces {
+		known = known || place.program == program
+	}
+	return program, name, known
 }
 
 func numbered(label string, n int) string {

@@ -154,3 +154,21 @@ func FuzzProfiles(f *testing.F) {
 		}
 	})
 }
+
+// TestSplitLabel takes apart what label puts together, and nothing else.
+func TestSplitLabel(t *testing.T) {
+	for _, row := range []struct {
+		label, program, name string
+		ok                   bool
+	}{
+		{"Firefox, profile default-release", "Firefox", "default-release", true}, {"NSS, profile one", "NSS", "one", true},
+		{"Firefox, default-release-of-somebody", "", "", false}, {"Chromium", "", "", false}, {"Firefox, profile ", "", "", false},
+	} {
+		if program, name, ok := SplitLabel(row.label); ok != row.ok || ok && (program != row.program || name != row.name) {
+			t.Errorf("%s: %q, %q, %v", row.label, program, name, ok)
+		}
+	}
+	if _, _, ok := SplitLabel("My card, profile one"); ok {
+		t.Error("a card's label is taken apart")
+	}
+}
