@@ -220,10 +220,12 @@ func (f *faulty) run(t *testing.T, atOnce int, cases []faultyCase) {
 			if failures[i] != nil {
 				t.Fatal(failures[i])
 			}
+			defer func() { // a check that ends the test must not hide what was said
+				if t.Failed() {
+					t.Logf("exit code %d after %s\n[stdout]\n%s[stderr]\n%s[calls] %v", runs[i].code, runs[i].took, runs[i].stdout, runs[i].stderr, runs[i].counts)
+				}
+			}()
 			f.check(t, runs[i])
-			if t.Failed() {
-				t.Logf("exit code %d after %s\n[stdout]\n%s[stderr]\n%s[calls] %v", runs[i].code, runs[i].took, runs[i].stdout, runs[i].stderr, runs[i].counts)
-			}
 		})
 	}
 }

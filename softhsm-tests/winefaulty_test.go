@@ -52,6 +52,9 @@ func TestWindowsHostile(t *testing.T) {
 	t.Cleanup(stop)
 	linux := hostileModule(t)
 	for _, mode := range sampled(t, 12, hostileModes) {
+		if strings.HasPrefix(mode, "close:") { // descriptors of Linux; a DLL closes those of its own C runtime, which are nobody's
+			continue
+		}
 		t.Run(mode, func(t *testing.T) {
 			stated := func(program, module, real string) (code int, document struct{ Code, Schema string }) {
 				target := filepath.Join(t.TempDir(), "copy.pfx")
@@ -85,10 +88,10 @@ func TestWindowsHostileLong(t *testing.T) { TestWindowsHostile(t) }
 // terminations are calls after which the process that works is ended (TerminateProcess), by the command that makes them.
 var terminations = []struct{ command, after string }{
 	{"export", "C_Login"}, {"export", "C_WrapKey"}, {"export", "C_DestroyObject"}, {"export", "C_CloseSession"}, {"export", "C_Finalize"},
-	{"export --all", "C_WrapKey@2"}, {"export --all", "C_WrapKey@5"}, {"export --all", "C_Finalize"},
+	{"export --all", "C_WrapKey@2"}, {"export --all", "C_DestroyObject@2"}, {"export --all", "C_Finalize"},
 	{"restore", "C_CreateObject"}, {"restore", "C_UnwrapKey"}, {"restore", "C_Sign"}, {"restore", "C_Finalize"},
 	{"delete", "C_Sign"}, {"delete", "C_DestroyObject"},
-	{"export --delete-key", "C_WrapKey"}, {"export --delete-key", "C_Sign"}, {"export --delete-key", "C_DestroyObject@1"}, {"export --delete-key", "C_DestroyObject@4"},
+	{"export --delete-key", "C_WrapKey"}, {"export --delete-key", "C_Sign"}, {"export --delete-key", "C_DestroyObject@1"}, {"export --delete-key", "C_DestroyObject@2"},
 }
 
 // TestWindowsTerminated ends the process in the middle: no half file is left, and no key is lost that has no valid copy.
