@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	programIn = regexp.MustCompile(`\bp11bridge ([a-z]+)\b([^|;&)>]*)`)
+	programIn = regexp.MustCompile(`\bp11bridge ([a-z]+)\b([^|;&)>\n]*)`)
 	optionIn  = regexp.MustCompile(`(?:^|[\s\[(])(--[a-z][a-z-]*)`)
 )
 
@@ -55,12 +55,9 @@ func TestDocumentsShowRealCommands(t *testing.T) {
 		for _, block := range fenced.FindAllString(text, -1) {
 			block = strings.ReplaceAll(block, "\\\n", " ")
 			for _, match := range programIn.FindAllStringSubmatch(block, -1) {
-				command, arguments := match[1], match[2]
-				if options[command] == nil {
-					continue // a file's name, or prose
+				if options[match[1]] != nil { // else it is prose
+					check(document, match[1], match[2])
 				}
-				arguments, _, _ = strings.Cut(arguments, "\n")
-				check(document, command, arguments)
 			}
 		}
 	}
