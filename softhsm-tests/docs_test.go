@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 var (
@@ -15,8 +16,11 @@ var (
 	pathInDocument = regexp.MustCompile("`((?:bridge|cmd|token|docs|scripts|tools|packaging|softhsm-tests|\\.ci)/[A-Za-z0-9_*./-]+|[A-Za-z0-9_*./-]+\\.(?:go|json|txtar|md|yml|mod|c)|Makefile)`")
 	// linkInDocument is the target of a link.
 	linkInDocument = regexp.MustCompile(`\]\(([^)#: ]+)(?:#[^)]*)?\)`)
-	testInDocument = regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]*`)
-	standsForName  = regexp.MustCompile(`NAME|CODE|SUBJECT|BEHAVIOUR|LANGUAGE|_/?$`)
+	// placeInDocument is a link to a heading, of the document itself or of another one.
+	placeInDocument = regexp.MustCompile(`\]\(([^)#: ]*)#([^)]+)\)`)
+	headings        = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	testInDocument  = regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9]*`)
+	standsForName   = regexp.MustCompile(`NAME|CODE|SUBJECT|BEHAVIOUR|LANGUAGE|_/?$`)
 )
 
 // TestDocumentsNameWhatExists: every file and every test that a document names exists.
@@ -50,10 +54,37 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 				t.Errorf("%s links to %s, which does not exist", document, found[1])
 			}
 		}
+		for _, found := range placeInDocument.FindAllStringSubmatch(text, -1) {
+			target := document
+			if found[1] != "" {
+				target = filepath.Join(filepath.Dir(document), found[1])
+			}
+			if !slices.Contains(placesIn(t, target), found[2]) {
+				t.Errorf("%s links to %s#%s, which does not exist", document, found[1], found[2])
+			}
+		}
 	}
 	if named < 60 || linked < 20 {
 		t.Errorf("only %d files are named, and %d linked", named, linked)
 	}
+}
+
+// placesIn are the names by which the headings of a document are linked to, as GitHub makes them.
+func placesIn(t *testing.T, document string) []string {
+	t.Helper()
+	var places []string
+	for _, match := range headings.FindAllStringSubmatch(string(mustRead(t, document)), -1) {
+		places = append(places, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, match[1]))
+	}
+	return places
 }
 
 // house has the names of all files without their directories, and of all tests.

@@ -67,11 +67,13 @@ func cutAfter(text, separators string) []string {
 	return parts
 }
 
-// breakable cuts a URI or a distinguished name into the parts that a line is broken between, and not within. Other texts are one part.
+// breakable cuts a URI, a path or a distinguished name into the parts that a line is broken between, and not within. Other texts are one part.
 func breakable(text string) []string {
 	switch {
 	case strings.HasPrefix(text, "pkcs11:"):
 		return strings.SplitAfter(text, ";")
+	case path(text) != nil:
+		return path(text)
 	case distinguished(text):
 		return relativeNames(text)
 	}

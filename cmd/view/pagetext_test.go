@@ -19,6 +19,7 @@ func TestBreakable(t *testing.T) {
 		{"until 1 May, 2030", []string{"until 1 May, 2030"}},
 		{"CN=ends\\", []string{"CN=ends\\"}},
 		{"=a,b", []string{"=a,b"}},
+		{"/srv/status-1.json", []string{"/srv/", "status-1.json"}},
 		{"", []string{""}},
 	} {
 		got := breakable(row.text)
