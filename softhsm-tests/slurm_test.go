@@ -188,7 +188,7 @@ func TestSharesOnSlurmLong(t *testing.T) {
 	p := newPlace(t, manyKeys(keys))
 	s := newSlurm(t, p.environment)
 	s.write(t, "worker.sh", `#!/bin/sh
-p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backups")+`' --iterations 100000 --pin-source '`+p.pin+`' --password-source '`+p.password+`' && : > done.$SLURM_ARRAY_TASK_ID
+p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backups")+`' --iterations 400000 --pin-source '`+p.pin+`' --password-source '`+p.password+`' && : > done.$SLURM_ARRAY_TASK_ID
 `)
 	filesSoFar := func() int {
 		files, _, _ := p.backups(t)
