@@ -290,7 +290,7 @@ var errNotShown = errors.New("the object could not be shown to be the one that w
 func (a *Additions) takeAway(w *addition) error {
 	object, err := a.clearing().readObject(w.object.handle)
 	if code, known := CodeOf(err); known && code == CKRObjectHandleInvalid {
-		return nil // the list tells
+		return errVanished // or hidden: a token that could not write a change to its end shows it again when it is started anew
 	}
 	if err != nil {
 		return err
@@ -334,14 +334,15 @@ func (a *Additions) Missing() (int, error) {
 
 // undo takes everything away again. The error is cause, or a *RemainsError.
 func (a *Additions) undo(cause error) error {
+	vanished := map[*addition]bool{}
 	for _, w := range slices.Backward(a.made) {
-		_ = a.takeAway(w) // whatever it answers, the list tells
+		vanished[w] = errors.Is(a.takeAway(w), errVanished) // whatever else it answers, the list tells
 	}
 	remains := &RemainsError{Token: a.session.Slot.Token, Unsure: a.unsure, Err: cause}
 	handles, err := a.clearing().find(context.Background(), "objects that were removed")
 	for _, w := range a.made {
 		switch {
-		case err != nil:
+		case err != nil || vanished[w] && !slices.Contains(handles, w.object.handle):
 			remains.Unsure = append(remains.Unsure, w.asked()...)
 		case slices.Contains(handles, w.object.handle):
 			remains.Objects = append(remains.Objects, w.object)
