@@ -1,6 +1,7 @@
 package frame_test
 
 import (
+	"slices"
 	"testing"
 
 	"p11bridge/bridge/verdict"
@@ -46,7 +47,7 @@ var alone = map[verdict.Code]string{
 }
 
 // TestPairsOfOtherReasons reads the steps of what stands together beside the verdict on a key, and misses no reason: each is in a pair
-// here or in those of the judge, or is said why it stands alone.
+// here or in those of the judge, or is said why it stands alone. A new one is read beside all that may stand beside a verdict.
 func TestPairsOfOtherReasons(t *testing.T) {
 	apps := appsOf(t)
 	paired := map[verdict.Code]bool{}
@@ -84,9 +85,13 @@ func TestPairsOfOtherReasons(t *testing.T) {
 		}
 	}
 	for _, entry := range verdict.Table() {
-		why, single := alone[entry.Code]
-		if paired[entry.Code] == single || single && why == "" {
-			t.Errorf("%s is in a pair: %v, stands alone: %v", entry.Code, paired[entry.Code], single)
+		switch why, single := alone[entry.Code]; {
+		case single && (paired[entry.Code] || why == ""):
+			t.Errorf("%s stands alone, and is in a pair: %v; why: %q", entry.Code, paired[entry.Code], why)
+		case !single && !paired[entry.Code]: // nobody has said what it stands beside
+			for _, state := range slices.Concat(ofBackups, ofReceipts) {
+				pair(entry.Code, state)
+			}
 		}
 	}
 }
