@@ -15,6 +15,17 @@ import (
 	"p11bridge/token/foreign"
 )
 
+// unreadOf are the objects of all tokens that could not be read, and may be keys.
+func unreadOf(tokens []bridge.OpenToken) []verdict.Reason {
+	unread := []verdict.Reason{}
+	for _, t := range tokens {
+		for _, object := range t.Inventory.Unread() {
+			unread = append(unread, verdict.UnreadReason(t.Inventory, object))
+		}
+	}
+	return unread
+}
+
 // runExportAll exports every identity that has no backup in the directory yet.
 func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Result, error) {
 	shard, err := o.shard.Shard()
@@ -61,12 +72,7 @@ func runExportAll(ctx context.Context, w *frame.Worker, o *exportOptions) (frame
 	if ended != nil && countOutcome(items, bridge.Exported) == 0 {
 		return frame.Result{}, ended
 	}
-	unread := []verdict.Reason{}
-	for _, t := range tokens {
-		for _, object := range t.Inventory.Unread() {
-			unread = append(unread, verdict.UnreadReason(t.Inventory, object))
-		}
-	}
+	unread := unreadOf(tokens)
 	shown := viewAll(o, shard, items, unread)
 	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) { printAll(p, o, items, shown) }, Code: partly(o, items, len(unread))}
 	if ended != nil {
