@@ -283,7 +283,7 @@ func (r ExportAllRequest) exportItem(ctx context.Context, turn *turn[*token.Sess
 	one.Target, one.olderPassword = target, older.password
 	one.Target.Replaces = older.file
 	one.DeleteKey = r.Each.DeleteKey && mayDelete
-	one.recording = &recording{target: recordTarget(target), now: r.Now(), placed: func(result *ExportResult, record *archive.Record) {
+	one.recording = &recording{target: recordTarget(target), now: r.Now(), named: func(result *ExportResult, record *archive.Record) {
 		item.Outcome, item.Result, item.Record = Exported, result, record
 		if r.Each.Sealing == nil {
 			older.leave(result)

@@ -37,7 +37,7 @@ func NewRecord(inventory *token.Inventory, identity token.Identity, result *Expo
 type recording struct {
 	target archive.Target
 	now    time.Time
-	placed func(*ExportResult, *archive.Record) // is called once the record has its name, before the key may be destroyed
+	named  func(*ExportResult, *archive.Record) // is called once the record has its name, before the key may be destroyed
 }
 
 // writtenRecord is a record that has not got its name yet; nil where none is written.
@@ -66,7 +66,7 @@ func (w *writtenRecord) place(result *ExportResult) error {
 	if _, err := w.draft.Place(); err != nil && noticed(result, err) == nil {
 		return &archive.SavedError{Path: result.File, Fault: archive.SavedWithoutRecord, Err: err}
 	}
-	w.placed(result, w.record)
+	w.named(result, w.record)
 	return nil
 }
 

@@ -72,7 +72,7 @@ func (r ExportRequest) besideSealed() (ExportRequest, error) {
 	}
 	target := r.Target
 	target.Path = archive.RecordPath(r.Target.Path)
-	r.recording = &recording{target: target, now: r.Sealing.Now, placed: func(result *ExportResult, _ *archive.Record) { result.Record = target.Path }}
+	r.recording = &recording{target: target, now: r.Sealing.Now, named: func(result *ExportResult, _ *archive.Record) { result.Record = target.Path }}
 	return r, target.Check()
 }
 

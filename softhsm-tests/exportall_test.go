@@ -192,10 +192,10 @@ func exportAllKilled(t *testing.T, keys, rounds int) (struck, midway int) {
 // and the next run goes on from there.
 func TestExportAllInterrupted(t *testing.T) {
 	t.Parallel()
-	const keys = 8
+	const keys = 16 // files wait for each other at first, and the last are still to come then
 	for _, signal := range sampled(t, 2, []unix.Signal{unix.SIGINT, unix.SIGTERM}) {
 		p := newPlace(t, manyKeys(keys))
-		args := p.exportAll("--iterations", "300000", "--trace", p.path("trace"))
+		args := p.exportAll("--iterations", "1500000", "--trace", p.path("trace"))
 		if signal == unix.SIGTERM {
 			args = append(args, "--json")
 		}

@@ -89,7 +89,7 @@ func TestGuideClearsQuestions(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, g.text())
 	}
 	var lines []string
-	for _, line := range screenOf(g.text()).lines {
+	for _, line := range screenOf(g.whole(t)).lines {
 		if words := strings.TrimSpace(wordsOn(line)); words != "" {
 			lines = append(lines, words)
 		}

@@ -69,9 +69,9 @@ func killedNaming(t *testing.T, moment namingMoment, deed string) {
 	if err != nil || (moment.again || moment.stands) != (len(files) == 1) {
 		t.Fatalf("%q, %v", files, err)
 	}
-	var before string
+	var earlier string
 	if len(files) > 0 {
-		before = string(mustRead(t, files[0]))
+		earlier = string(mustRead(t, files[0]))
 	}
 	got := r.sealed(t, all[:len(all)-1]...)
 	if got.code != 0 {
@@ -80,7 +80,7 @@ func killedNaming(t *testing.T, moment namingMoment, deed string) {
 	if files, err = filepath.Glob(r.path("backups/*.pfx")); err != nil || len(files) != 1 {
 		t.Fatalf("%q, %v", files, err)
 	}
-	if moment.stands != (string(mustRead(t, files[0])) == before) || moment.stands != strings.Contains(got.stdout, "1 up to date") {
+	if moment.stands != (string(mustRead(t, files[0])) == earlier) || moment.stands != strings.Contains(got.stdout, "1 up to date") {
 		t.Errorf("the file that stands is made anew, or another one is not\n%s", got.stdout)
 	}
 	if left, err := filepath.Glob(r.path("backups/.p11bridge-*")); err != nil || len(left) > 0 {

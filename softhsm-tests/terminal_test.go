@@ -88,6 +88,17 @@ func (term *terminal) text() string {
 	return term.shown.String()
 }
 
+// whole is all that is shown of a command that has ended: what it wrote last may not have been read yet.
+func (term *terminal) whole(t *testing.T) string {
+	t.Helper()
+	const mark = "<end>"
+	if _, err := term.far.WriteString(mark); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "everything is read", func() bool { return strings.HasSuffix(term.text(), mark) })
+	return strings.TrimSuffix(term.text(), mark)
+}
+
 // answer waits until the question stands on the terminal, with its echo off, and types.
 func (term *terminal) answer(t *testing.T, question, typed string) {
 	t.Helper()

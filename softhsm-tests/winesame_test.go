@@ -33,14 +33,7 @@ var sameEverywhere = []struct {
 // documents and the texts are the same, but for paths and quotation marks, which are the system's own.
 func TestWindowsSaysTheSame(t *testing.T) {
 	w := newWine(t)
-	directory, err := os.MkdirTemp(disk, "p11bridge-same-") // on Linux, a RAM disk is told
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(directory) })
-	if err := runMktoken("everything", filepath.Join(directory, "token")); err != nil {
-		t.Fatal(err)
-	}
+	directory := everythingOnDisk(t)
 	module, configuration := softHSM(t), filepath.Join(directory, "token", "softhsm2.conf")
 	port, stop, err := w.serve(module, "SOFTHSM2_CONF="+configuration)
 	if err != nil {
@@ -49,7 +42,6 @@ func TestWindowsSaysTheSame(t *testing.T) {
 	t.Cleanup(stop)
 	environment := append(w.environment(), "P11APART="+port, "P11BRIDGE_MODULE="+module, "SOFTHSM2_CONF="+configuration, "WRONG=Hexenmeister",
 		"P11BRIDGE_PIN_SOURCE=file:token/pin.txt", "P11BRIDGE_PASSWORD_SOURCE=file:password.txt")
-	write(t, directory, "password.txt", []byte(testPassword+"\n"))
 	run := func(program string, args ...string) (said string, code int) {
 		command := exec.Command(program, args...)
 		command.Dir, command.Env = directory, append(os.Environ(), environment...)
@@ -95,6 +87,21 @@ func TestWindowsSaysTheSame(t *testing.T) {
 			}
 		})
 	}
+}
+
+// everythingOnDisk is a directory with the token of everything, and with the password of the files that are to be made.
+func everythingOnDisk(t *testing.T) string {
+	t.Helper()
+	directory, err := os.MkdirTemp(disk, "p11bridge-same-") // on Linux, a RAM disk is told
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(directory) })
+	if err := runMktoken("everything", filepath.Join(directory, "token")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, directory, "password.txt", []byte(testPassword+"\n"))
+	return directory
 }
 
 // TestWindowsSaysTheSameLong has the other commands and languages.

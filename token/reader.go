@@ -126,9 +126,9 @@ func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
 	}
 	answers := make(gathered, 0, len(everyAttribute))
 	answer := func(k kind, a Attribute) (Answer, error) {
-		value, told := given.value(a)
+		value, known := given.value(a)
 		answer := Answer{Value: value}
-		if !told {
+		if !known {
 			if answer, err = r.ask(handle, k, a); err != nil {
 				return answer, err
 			}

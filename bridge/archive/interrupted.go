@@ -51,20 +51,20 @@ func endAbandoned(path string, alone bool) error {
 }
 
 // isDraft reports whether a name is that of an unfinished file, and begins so.
-func isDraft(name, beginning string) bool {
-	return strings.HasPrefix(name, beginning) && strings.HasPrefix(name, draftName+"-") && strings.HasSuffix(name, draftExtension)
+func isDraft(name, prefix string) bool {
+	return strings.HasPrefix(name, prefix) && strings.HasPrefix(name, draftName+"-") && strings.HasSuffix(name, draftExtension)
 }
 
 // FinishRecords gives the records that a dead process left unfinished their names, where the files that they tell of stand as they were
 // made. The paths of its unfinished files begin with the one given. Whatever else it left stays.
 func FinishRecords(unfinished string) error {
-	directory, beginning := filepath.Split(unfinished)
+	directory, prefix := filepath.Split(unfinished)
 	entries, err := os.ReadDir(filepath.Clean(directory))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, entry := range entries {
-		if isDraft(entry.Name(), beginning) {
+		if isDraft(entry.Name(), prefix) {
 			err = errors.Join(err, finishRecord(filepath.Join(directory, entry.Name())))
 		}
 	}

@@ -31,25 +31,7 @@ func TestUnfinishedRecords(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			directory := t.TempDir()
-			put := func(name, text string) {
-				if text == "" {
-					return
-				}
-				if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			put(name+BackupExtension, row.file)
-			put(password, row.password)
-			record := someRecord()
-			record.SHA256, record.Sealed = Digest([]byte("PFX")), &SealedPassword{File: password, SHA256: Digest([]byte("sealed"))}
-			if row.older != nil {
-				older := *record
-				row.older(&older)
-				if err := older.Write(Target{Path: filepath.Join(directory, name+RecordExtension)}); err != nil {
-					t.Fatal(err)
-				}
-			}
+			record := unfinishedIn(t, directory, map[string]string{name + BackupExtension: row.file, password: row.password}, row.older)
 			draft, err := record.Draft(Target{Path: filepath.Join(directory, name+RecordExtension), Force: true})
 			if err != nil {
 				t.Fatal(err)
@@ -57,7 +39,7 @@ func TestUnfinishedRecords(t *testing.T) {
 			if err := draft.settle(); err != nil { // as if the process had died
 				t.Fatal(err)
 			}
-			put(".p11bridge-0123.part", "PF")
+			putFile(t, directory, ".p11bridge-0123.part", "PF")
 			held, err := Reserve(directory, Shard{})
 			if err != nil {
 				t.Fatal(err)
@@ -74,5 +56,36 @@ func TestUnfinishedRecords(t *testing.T) {
 				t.Errorf("finished: %v, %v", finished, err)
 			}
 		})
+	}
+}
+
+// unfinishedIn makes the files that a killed run left, and the record that stands there if older makes one, and gives the unfinished record.
+func unfinishedIn(t *testing.T, directory string, files map[string]string, older func(*Record)) *Record {
+	t.Helper()
+	record := someRecord()
+	record.SHA256 = Digest([]byte("PFX"))
+	record.Sealed = &SealedPassword{File: record.File + PasswordExtension, SHA256: Digest([]byte("sealed"))}
+	for name, text := range files {
+		putFile(t, directory, name, text)
+	}
+	if older == nil {
+		return record
+	}
+	standing := *record
+	older(&standing)
+	if err := standing.Write(Target{Path: RecordPath(filepath.Join(directory, record.File))}); err != nil {
+		t.Fatal(err)
+	}
+	return record
+}
+
+// putFile writes a file, unless it is to be empty.
+func putFile(t *testing.T, directory, name, text string) {
+	t.Helper()
+	if text == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -20,8 +20,12 @@ import (
 // plainVariable asks for questions as numbered lines, as --accessible does.
 const plainVariable = "P11BRIDGE_ACCESSIBLE"
 
+// errNoTerminal means that there is nobody to talk to.
+var errNoTerminal = errors.New("no terminal for a conversation")
+
 // NewCommand also makes the conversation what the program does alone on a terminal.
 func NewCommand(a *frame.App) *cobra.Command {
+	a.Errors(frame.Is(errNoTerminal, frame.ExitFailed, "error.guide-terminal"))
 	accessible := false
 	talk := a.Unsupervised(func(ctx context.Context, _ []string) (frame.Result, error) {
 		return frame.Result{}, converse(ctx, a, accessible)
@@ -57,7 +61,7 @@ func converse(ctx context.Context, a *frame.App, accessible bool) error {
 	case a.JSON:
 		return frame.Usage("error.guide-json", nil)
 	case !terminal.Interactive(terminal.File{File: os.Stdin}, terminal.File{File: os.Stdout}):
-		return terminal.ErrNone
+		return errNoTerminal
 	}
 	secret.LockProcess()
 	name := a.Getenv("TERM")

@@ -34,12 +34,12 @@ func (m *memory) room(n int, fill byte) unsafe.Pointer { return m.rooms([]int{n}
 
 // rooms are several at once.
 func (m *memory) rooms(sizes []int, fill byte) []C.p11b_piece {
-	before := len(m.pieces)
+	held := len(m.pieces)
 	m.pieces = slices.Grow(m.pieces, len(sizes))
 	for _, n := range sizes {
 		m.pieces = append(m.pieces, C.p11b_piece{size: C.size_t(n)})
 	}
-	made := m.pieces[before:]
+	made := m.pieces[held:]
 	if len(made) > 0 {
 		secret.Outside(func() { C.p11b_rooms(&made[0], C.size_t(len(made)), C.int(fill)) })
 	}
