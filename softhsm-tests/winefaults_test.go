@@ -96,7 +96,7 @@ func TestWindowsModulesInLanguages(t *testing.T) {
 	for _, test := range []struct{ language, module, want string }{
 		{"es", narrow, `(?s)x86, 32-bit ≠ x64, 64-bit.*\n  Instale el software.*C:\\Windows\\System32`},
 		{"ca", buildDLL(t, directory, "plain.dll", "__declspec(dllexport) int f(void) { return 1; }"), `(?s)no té C_GetFunctionList.*\n  Indiqueu .*PKCS#11`},
-		{"fr", buildDLL(t, directory, "crashes.dll", whenLoaded("*(volatile int *)0 = 1;")), `(?s)ne donne pas ses fonctions.*\n  Réinstallez`},
+		{"fr", buildDLL(t, directory, "crashes.dll", whenLoaded("*(volatile int *)0 = 1;")), `(?s)ne fournit pas ses fonctions\W+[^\n]*[^.]\.\n  Réinstallez`},
 	} {
 		stdout, stderr, code := w.run(t, directory, nil, "list", "--lang", test.language, "--module", test.module)
 		if code != 1 || stdout != "" || !regexp.MustCompile(test.want).MatchString(stderr) || strings.Count(stderr, "p11bridge: ") != 1 {

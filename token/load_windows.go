@@ -38,7 +38,7 @@ func openLibrary(path string) (unsafe.Pointer, error) {
 	get, err := windows.GetProcAddress(handle, "C_GetFunctionList")
 	if err != nil {
 		_ = windows.FreeLibrary(handle) // that it stays does no harm
-		return nil, &LoadError{Path: path, Fault: FaultNotPKCS11, Text: err.Error()}
+		return nil, &LoadError{Path: path, Fault: FaultNotPKCS11, Text: systemText(err)}
 	}
 	return *(*unsafe.Pointer)(unsafe.Pointer(&get)), nil // the address of a function: no memory of Go's
 }
@@ -46,7 +46,7 @@ func openLibrary(path string) (unsafe.Pointer, error) {
 // loaderError tells what LoadLibraryExW's error means. Windows says "the module could not be found" of the library and of those that
 // it needs alike; this one is there, so that it is another.
 func loaderError(path string, err error) error {
-	fault, text := FaultNotALibrary, err.Error()
+	fault, text := FaultNotALibrary, systemText(err)
 	switch {
 	case errors.Is(err, windows.ERROR_MOD_NOT_FOUND) && !isPath(path):
 		fault = FaultMissing
@@ -66,6 +66,9 @@ func loaderError(path string, err error) error {
 	}
 	return &LoadError{Path: path, Fault: fault, Text: text}
 }
+
+// systemText is what the system says of an error, without the full stop that FormatMessage ends it with.
+func systemText(err error) string { return strings.TrimRight(err.Error(), ".") }
 
 // missingLibraries names those that the library needs and that the loader does not find. Those are not run to find it out.
 func missingLibraries(path string) []string {
