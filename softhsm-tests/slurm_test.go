@@ -188,7 +188,7 @@ func TestSharesOnSlurmLong(t *testing.T) {
 	p := newPlace(t, manyKeys(keys))
 	s := newSlurm(t, p.environment)
 	s.write(t, "worker.sh", `#!/bin/sh
-p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backups")+`' --iterations 400000 --pin-source '`+p.pin+`' --password-source '`+p.password+`' && : > done.$SLURM_ARRAY_TASK_ID
+p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backups")+`' --iterations 800000 --pin-source '`+p.pin+`' --password-source '`+p.password+`' && : > done.$SLURM_ARRAY_TASK_ID
 `)
 	filesSoFar := func() int {
 		files, _, _ := p.backups(t)
@@ -204,12 +204,17 @@ p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backup
 		}
 		left = s.array(t, 4, []string{"1", "2", "3", "4"}, func(job string) {
 			until(t, "a file is placed", func() bool { return filesSoFar() > 0 })
-			for struck = 0; struck < 2; struck++ {
-				time.Sleep(mathrand.N(400 * time.Millisecond))
-				if out, err := s.command("scancel", "--full", "--signal=KILL", fmt.Sprintf("%s_%d", job, 2+struck)).CombinedOutput(); err != nil {
-					t.Logf("%s", out)
-					return
+			struck = 0
+			for _, share := range mathrand.Perm(4) {
+				if _, err := os.Stat(filepath.Join(s.directory, fmt.Sprintf("done.%d", share+1))); err == nil || struck == 2 {
+					continue // chance gives some shares few keys
 				}
+				time.Sleep(mathrand.N(400 * time.Millisecond))
+				if out, err := s.command("scancel", "--full", "--signal=KILL", fmt.Sprintf("%s_%d", job, share+1)).CombinedOutput(); err != nil {
+					t.Logf("%s", out)
+					continue
+				}
+				struck++
 			}
 		})
 	}

@@ -155,6 +155,9 @@ func (a *App) NoticeNear(inventory *token.Inventory, near token.Identity, name s
 	for i, known := range inventory.ShortNames(identities) {
 		if slices.Equal(identities[i].Objects(), near.Objects()) {
 			a.names.object = known
+			if a.names.leaving != "" {
+				a.names.leaving = known
+			}
 			a.Notice("notice.name-taken", messages.Args{"Typed": foreign.Text(name), "Name": foreign.Text(known)})
 		}
 	}

@@ -14,6 +14,7 @@ import (
 // which a person fills.
 type names struct {
 	object    string   // OBJECT
+	leaving   string   // OBJECT behind export: a key that is to leave, and not one that may be unable to
 	file      string   // FILE, the one that was named
 	backup    string   // FILE behind -o, the one to be written
 	directory string   // DIR
@@ -37,7 +38,7 @@ func (a *App) namesIn(c *cobra.Command, args []string) names {
 	n.directory = value("dir")
 	switch c.Name() {
 	case "export":
-		n.backup = value("out")
+		n.leaving, n.backup = n.object, value("out")
 		n.file = n.backup
 	case "verify":
 		n.object = value("against")
@@ -57,7 +58,7 @@ func (a *App) AboutNext(next []string) *App {
 		about.names.object = next[2]
 	}
 	if at := slices.Index(next, "-o"); at > 0 && next[1] == "export" {
-		about.names.backup = next[at+1]
+		about.names.leaving, about.names.backup = next[2], next[at+1]
 	}
 	return about
 }
@@ -95,8 +96,11 @@ func (n names) command(pattern string) string {
 	filled := false
 	for i, word := range words {
 		value := map[string]string{"OBJECT": n.object, "FILE": n.file, "DIR": n.directory}[word]
-		if word == "FILE" && words[i-1] == "-o" {
+		switch {
+		case word == "FILE" && words[i-1] == "-o":
 			value = n.backup
+		case word == "OBJECT" && words[1] == "export":
+			value = n.leaving
 		}
 		if value != "" && terminal.Printable(value) == value && !strings.Contains(value, "`") {
 			words[i], filled = terminal.ShellWord(value), true

@@ -5,7 +5,7 @@ import "testing"
 // TestCommandsInTextsAreFilled gives texts their names: what is known is put in as a shell takes it, with the flags that were given, and
 // what is not known stays a word that a person fills.
 func TestCommandsInTextsAreFilled(t *testing.T) {
-	all := names{object: "key alone", file: "a.pfx", backup: "new one.pfx", directory: "backups", given: []string{"--token", "demo", "--pin-source", "file:p.txt"}}
+	all := names{object: "key alone", leaving: "key alone", file: "a.pfx", backup: "new one.pfx", directory: "backups", given: []string{"--token", "demo", "--pin-source", "file:p.txt"}}
 	const flags = " --token demo --pin-source 'file:p.txt'"
 	for _, row := range []struct {
 		names    names
@@ -17,6 +17,7 @@ func TestCommandsInTextsAreFilled(t *testing.T) {
 		{all, "`p11bridge export --all --dir DIR --token other`", "`p11bridge export --all --dir backups --token other --pin-source 'file:p.txt'`"},
 		{all, "`p11bridge list` or `p11bridge restore FILE`", "`p11bridge list` or `p11bridge restore a.pfx" + flags + "`"},
 		{all, "`tail -c BYTES FILE` and OBJECT, p11bridge export OBJECT", "`tail -c BYTES FILE` and OBJECT, p11bridge export OBJECT"}, // no command of ours between marks
+		{names{object: "bob"}, "`p11bridge export OBJECT -o NEW.pfx`", "`p11bridge export OBJECT -o NEW.pfx`"},                        // nobody said that it can leave
 		{names{file: "a\x1b.pfx"}, "`p11bridge verify FILE`", "`p11bridge verify FILE`"},
 		{names{file: "a`b"}, "`p11bridge verify FILE`", "`p11bridge verify FILE`"},
 		{names{}, "`p11bridge export OBJECT -o FILE` isn't 'p11bridge list", "`p11bridge export OBJECT -o FILE` isn't 'p11bridge list"},
