@@ -180,6 +180,23 @@ func (s *slurm) array(t *testing.T, of int, shares []string, meanwhile func(job 
 	})
 }
 
+// strikes kills up to two of the four workers of an array at random moments, and gives how many still worked. Chance gives some shares few keys.
+func (s *slurm) strikes(t *testing.T, job string) (struck int) {
+	t.Helper()
+	for _, share := range mathrand.Perm(4) {
+		if _, err := os.Stat(filepath.Join(s.directory, fmt.Sprintf("done.%d", share+1))); err == nil || struck == 2 {
+			continue
+		}
+		time.Sleep(mathrand.N(400 * time.Millisecond))
+		if out, err := s.command("scancel", "--full", "--signal=KILL", fmt.Sprintf("%s_%d", job, share+1)).CombinedOutput(); err != nil {
+			t.Logf("%s", out)
+			continue
+		}
+		struck++
+	}
+	return struck
+}
+
 // TestSharesOnSlurmLong has a job array of Slurm export all keys: two of its four workers are killed at random moments and run again. Every
 // key has one file, and dividing them by another number makes none.
 func TestSharesOnSlurmLong(t *testing.T) {
@@ -204,18 +221,7 @@ p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backup
 		}
 		left = s.array(t, 4, []string{"1", "2", "3", "4"}, func(job string) {
 			until(t, "a file is placed", func() bool { return filesSoFar() > 0 })
-			struck = 0
-			for _, share := range mathrand.Perm(4) {
-				if _, err := os.Stat(filepath.Join(s.directory, fmt.Sprintf("done.%d", share+1))); err == nil || struck == 2 {
-					continue // chance gives some shares few keys
-				}
-				time.Sleep(mathrand.N(400 * time.Millisecond))
-				if out, err := s.command("scancel", "--full", "--signal=KILL", fmt.Sprintf("%s_%d", job, share+1)).CombinedOutput(); err != nil {
-					t.Logf("%s", out)
-					continue
-				}
-				struck++
-			}
+			struck = s.strikes(t, job)
 		})
 	}
 	t.Logf("the shares %q did not end well, and %d of %d files were placed", left, filesSoFar(), keys)

@@ -246,7 +246,7 @@ var changing = []struct {
 	{regexp.MustCompile(`[^\s']*/p11bridge-demo-[0-9]+/`), ""},
 	{regexp.MustCompile(`\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b`), "DATE"},
 	{regexp.MustCompile(`\b[0-9]{1,2} [A-Z][a-z]+ [0-9]{4}\b`), "DATE"},
-	{regexp.MustCompile(`\b[0-9a-f]{16,64}\b`), "HEX"},
+	{regexp.MustCompile(`\b[0-9a-f]{10,64}\b`), "HEX"},
 }
 
 func unchanging(text string) string {
