@@ -78,16 +78,31 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	got := 0
-	var exit *exec.ExitError
-	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
+	got := codeOf(ts, args[1:])
+	if notStarted(ts, args[1], got) {
+		ts.Logf("it did not start")
+		got = codeOf(ts, args[1:])
 	}
 	if got != want {
 		ts.Fatalf("exit code %d instead of %d\n[stdout]\n%s[stderr]\n%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
+}
+
+// codeOf runs a program and gives its exit code.
+func codeOf(ts *testscript.TestScript, args []string) int {
+	var exit *exec.ExitError
+	if err := ts.Exec(args[0], args[1:]...); errors.As(err, &exit) {
+		return exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	return 0
+}
+
+// notStarted reports whether wine did not start the program: one start in some thousands ends at once with exit code 1, and says nothing, not even
+// what went wrong, as the program does whenever it ends with that.
+func notStarted(ts *testscript.TestScript, program string, code int) bool {
+	return ts.Getenv("WINEPREFIX") != "" && program == "p11bridge" && code == 1 && ts.ReadFile("stdout")+ts.ReadFile("stderr") == ""
 }
 
 // schemaDirectory is relative to this package, which go test makes the working directory.

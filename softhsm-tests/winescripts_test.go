@@ -138,6 +138,9 @@ func onWindows(line string) string {
 		return ""
 	}
 	line = strings.ReplaceAll(strings.TrimPrefix(line, "[windows] "), `libsofthsm2\.so`, `softhsm2-x64\.dll`)
+	if started, is := strings.CutPrefix(line, "exec p11bridge "); is && !strings.HasSuffix(strings.TrimSpace(line), "&") {
+		line = "exitcode 0 p11bridge " + started // which starts it again where wine did not
+	}
 	if !pattern.MatchString(line) {
 		return namedFile.ReplaceAllStringFunc(line, func(file string) string { return strings.ReplaceAll(file, "/", `\`) })
 	}
