@@ -148,7 +148,7 @@ func (x *examination) copies(password *secret.Text) ([]*Copy, error) {
 			continue
 		}
 		c := &Copy{
-			Name: key.Name, LocalKeyID: key.LocalKeyID, Notices: x.Reasons, key: key, der: x.der, password: password,
+			Name: key.Name, LocalKeyID: key.LocalKeyID, Notices: slices.Clone(x.Reasons), key: key, der: x.der, password: password,
 			certificates: readable(x.contents.Certificates),
 		}
 		c.shrouding, c.ciphertext, _ = unwrapping(x.contents.Keys[key.index].Shrouded)

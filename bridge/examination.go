@@ -70,10 +70,12 @@ func (x *examination) open(ctx context.Context, file []byte, password func() (*s
 		x.add(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: facts.Unsupported})
 		return false, nil
 	}
-	var given *secret.Text
-	secret.Outside(func() { given, err = password() }) // whoever is asked may call C code
-	if err != nil {
-		return false, err
+	given := secret.None
+	if facts.Protected() {
+		secret.Outside(func() { given, err = password() }) // whoever is asked may call C code
+		if err != nil {
+			return false, err
+		}
 	}
 	contents, err := pfx.Decode(ctx, der, given.Bytes(), options)
 	if ctx.Err() != nil {

@@ -130,7 +130,7 @@ func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token
 	}
 	result := &RestoreResult{
 		Public: r.Copy.Certificate.PublicKey, Certificate: r.Copy.Certificate, Name: plan.Name, Method: entered.method, Mechanism: entered.mechanism,
-		Proof: entered.proof, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, Notices: r.Copy.Notices,
+		Proof: entered.proof, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, Notices: slices.Clone(r.Copy.Notices),
 	}
 	if entered.unproven != nil {
 		answers := entered.unproven.Answers

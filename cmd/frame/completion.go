@@ -1,9 +1,9 @@
 package frame
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
-	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +14,7 @@ import (
 	"p11bridge/bridge/seal"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/supervise"
 )
 
 // completionPatience is how long a shell waits for the names on a token.
@@ -113,15 +114,9 @@ func codeWords() []string {
 // namesThere asks `list` in a process of its own for the labels and CKA_IDs that show without a login, or for the labels of tokens.
 // A module that hangs or crashes completes nothing.
 func (a *App) namesThere(tokens bool) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), completionPatience)
-	defer cancel()
 	args := append([]string{"list", "--no-login", "--json", "--quiet"}, a.GivenFlags()...)
 	if tokens {
 		args = slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--token=") })
-	}
-	output, err := exec.CommandContext(ctx, "/proc/self/exe", args...).Output()
-	if err != nil && len(output) == 0 {
-		return nil
 	}
 	var shown struct {
 		Tokens []struct {
@@ -129,7 +124,7 @@ func (a *App) namesThere(tokens bool) []string {
 			Identities []struct{ Label, ID string }
 		}
 	}
-	if json.Unmarshal(output, &shown) != nil {
+	if json.Unmarshal(outputWithin(completionPatience, args), &shown) != nil {
 		return nil
 	}
 	var names []string
@@ -146,4 +141,20 @@ func (a *App) namesThere(tokens bool) []string {
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
 		return name == "" || strings.ContainsAny(name, "\n\t") || strings.HasPrefix(name, "-")
 	})
+}
+
+// outputWithin is what a command of this program writes, as far as it comes in that time.
+func outputWithin(patience time.Duration, arguments []string) []byte {
+	var out bytes.Buffer
+	command := supervise.Again(arguments...)
+	command.Stdout = &out
+	runtime.LockOSThread() // Pdeathsig belongs to the thread that starts the command
+	defer runtime.UnlockOSThread()
+	if command.Start() != nil {
+		return nil
+	}
+	late := time.AfterFunc(patience, func() { _ = command.Process.Kill() }) // unless it has ended
+	defer late.Stop()
+	_ = command.Wait() // what it has written says more
+	return out.Bytes()
 }

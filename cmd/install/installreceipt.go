@@ -79,6 +79,23 @@ func typedName(plan *bridge.InstallPlan) string {
 	return plan.After.ShortNames(identities)[at]
 }
 
+// nextAfter are the texts that say what comes after an installation: the backup, where the key can leave.
+func nextAfter(a *frame.App, plan *bridge.InstallPlan, args messages.Args) []string {
+	name := typedName(plan)
+	judged := verdict.JudgeKey(plan.After, token.Identity{PrivateKey: plan.Key, Public: plan.Certificate.PublicKey})
+	switch {
+	case judged.Exportable:
+		args["Command"] = a.Command("export", name, "-o", archive.BackupName(plan.Name.Label, plan.Certificate.SHA256())+archive.BackupExtension)
+		return []string{"install.next-export"}
+	case !judged.Known():
+		return []string{"request.exportable-unknown"}
+	case plan.Key.Attributes.Bool(token.CKAExtractable) == token.True:
+		args["Probe"] = a.Command("diagnose", name, "--probe")
+		return []string{"request.no-way-out", "request.no-way-out-probe"}
+	}
+	return []string{"install.next-held"}
+}
+
 func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *bridge.InstallPlan) {
 	c := plan.Certificate
 	state := stateOf(plan.NamedCertificate, o.dryRun)
@@ -93,12 +110,7 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 	}
 	fmt.Fprintln(p.Out, text)
 	if !o.dryRun {
-		next := "install.next-held"
-		if may := plan.Key.Attributes.Bool(token.CKAExtractable).Value(); may == nil || *may {
-			next = "install.next-export"
-			args["Command"] = p.Command("export", typedName(plan), "-o", archive.BackupName(plan.Name.Label, plan.Certificate.SHA256())+archive.BackupExtension)
-		}
-		p.Line("  ", args, next)
+		p.Line("  ", args, nextAfter(p.App, plan, args)...)
 	}
 	if plan.OtherID() {
 		args["OtherID"] = messages.Own(hex.EncodeToString(plan.There.ID()))
@@ -116,7 +128,7 @@ func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *b
 		fmt.Fprintln(p.Out, "  "+p.Text(id, args))
 	}
 	for _, reason := range plan.Notices {
-		fmt.Fprintf(p.Out, "  %s %s [%s]\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), reason.Code)
+		fmt.Fprintf(p.Out, "  %s %s%s\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), p.Mark(reason))
 	}
 	p.Line("  ", args, "install.proof."+string(plan.Proof))
 }

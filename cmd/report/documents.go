@@ -167,10 +167,27 @@ type reason struct {
 // backup is one whose key is not on the tokens, or has another certificate there.
 type backup struct {
 	FileState archive.FileState   `json:"file_state"`
+	Password  archive.FileState   `json:"password_state"` // empty where the password was given
 	Label     foreign.Text        `json:"label"`
 	ID        string              `json:"id"`
 	Subject   foreign.Text        `json:"subject"`
 	Token     archive.RecordToken `json:"token"`
+}
+
+// spoiled is what is wrong with the backup; empty for nothing.
+func (b backup) spoiled() (archive.BackupState, verdict.Code) {
+	lost := func(state archive.FileState) bool {
+		return state == archive.FileMissing || state == archive.FileChanged
+	}
+	switch {
+	case b.FileState == archive.FileMissing:
+		return archive.StateMissing, verdict.BackupFileMissing
+	case b.FileState == archive.FileChanged:
+		return archive.StateChanged, verdict.BackupFileChanged
+	case lost(b.Password):
+		return archive.StatePassword, verdict.SealedPasswordMissing
+	}
+	return "", ""
 }
 
 // dayAhead is how far a machine's clock may be ahead of ours.
@@ -231,12 +248,10 @@ var hiding = []verdict.Code{verdict.KeysHiddenUntilLogin, verdict.ObjectUnreadab
 func (s *status) directory(first *fleet.Statement) *fleet.Statement {
 	statement := *first
 	statement.Directory, statement.Hidden, statement.Keys = cmp.Or(s.Directory, "."), "", nil
-	states := map[archive.FileState]archive.BackupState{archive.FileMissing: archive.StateMissing, archive.FileChanged: archive.StateChanged}
-	codes := map[archive.FileState]verdict.Code{archive.FileMissing: verdict.BackupFileMissing, archive.FileChanged: verdict.BackupFileChanged}
 	for _, b := range slices.Concat(s.Earlier, s.Gone, s.Elsewhere) {
-		if state, spoiled := states[b.FileState]; spoiled {
+		if state, code := b.spoiled(); state != "" {
 			uri := (&token.Info{Label: b.Token.Label, Serial: b.Token.Serial}).URI().String()
-			statement.Keys = append(statement.Keys, fleet.Key{URI: uri, Token: uri, Label: string(b.Label), ID: b.ID, Subject: string(b.Subject), State: state, Code: codes[b.FileState]})
+			statement.Keys = append(statement.Keys, fleet.Key{URI: uri, Token: uri, Label: string(b.Label), ID: b.ID, Subject: string(b.Subject), State: state, Code: code})
 		}
 	}
 	for _, record := range s.Unreadable {

@@ -65,6 +65,7 @@ type keyStatusView struct {
 type statusBackupView struct {
 	view.Backup
 	FileState archive.FileState   `json:"file_state"`
+	Password  *archive.FileState  `json:"password_state"` // of the sealed password; null where the password was given
 	Label     foreign.Text        `json:"label"`
 	ID        string              `json:"id"`
 	Subject   foreign.Text        `json:"subject"`
@@ -189,10 +190,18 @@ func viewStatus(o *statusOptions, shard archive.Shard, inventories []*token.Inve
 	return shown
 }
 
+// sealedState is the state of a backup's sealed password; nil where it has none.
+func sealedState(b *archive.Backup) *archive.FileState {
+	if b.Record.Sealed == nil {
+		return nil
+	}
+	return &b.Password
+}
+
 func viewBackups(backups []*archive.Backup) []statusBackupView {
 	views := []statusBackupView{}
 	for _, b := range backups {
-		views = append(views, statusBackupView{view.BackupOf(b), b.File, b.Record.Label, b.Record.ID, b.Record.Certificate.Subject, b.Record.Token})
+		views = append(views, statusBackupView{view.BackupOf(b), b.File, sealedState(b), b.Record.Label, b.Record.ID, b.Record.Certificate.Subject, b.Record.Token})
 	}
 	return views
 }

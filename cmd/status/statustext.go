@@ -135,9 +135,17 @@ func printBackups(p *frame.Printer, id string, backups []*archive.Backup) {
 	for _, b := range backups {
 		fmt.Fprintln(p.Out, p.Text(id, messages.Args{
 			"File": foreign.Text(b.Path()), "Subject": b.Record.Certificate.Subject, "Created": messages.Own(p.DateOf(b.Record.Created)),
-			"State": messages.Own(p.Text("status.file."+string(b.File), nil)),
+			"State": messages.Own(fileText(p.App, b)),
 		}))
 	}
+}
+
+// fileText says what became of a backup that belongs to no key here: without its sealed password an intact file opens for nobody.
+func fileText(a *frame.App, b *archive.Backup) string {
+	if b.File == archive.FileIntact && b.PasswordLost() {
+		return a.Text("status.state."+string(archive.StatePassword), nil)
+	}
+	return a.Text("status.file."+string(b.File), nil)
 }
 
 func expiryText(p *frame.Printer, c expiringView) string {
