@@ -24,13 +24,27 @@ func (a *App) dateArgs(t time.Time) messages.Args {
 
 // Until is a day as the end of a validity: "until 1 May 2030", with the article that the language wants before that day.
 func (a *App) Until(t time.Time) string {
+	return a.withArticle(t, "date.until", "date.until-first", "date.until-eleventh")
+}
+
+// OnDayOf is the day of a time as JSON carries it, as that on which something happens: "on 1 May 2030".
+func (a *App) OnDayOf(text string) string {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return terminal.Printable(text)
+	}
+	return a.withArticle(t, "date.on", "date.on-first", "date.on-eleventh")
+}
+
+// withArticle takes the text that has the article which the language wants before a day: Catalan has another one before 1 and 11.
+func (a *App) withArticle(t time.Time, usual, first, eleventh string) string {
 	t = t.UTC()
-	id := "date.until"
+	id := usual
 	switch t.Day() {
 	case 1:
-		id = "date.until-first"
+		id = first
 	case 11:
-		id = "date.until-eleventh"
+		id = eleventh
 	}
 	return a.Text(id, a.dateArgs(t))
 }

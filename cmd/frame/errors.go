@@ -137,7 +137,8 @@ var nssFailures = map[error]string{
 }
 
 func describeNSSFile(_ *App, e *host.NSSFileError) Failure {
-	return Failure{ID: nssFailures[e.Cause], Args: messages.Args{"Path": foreign.Text(e.Path)}, Code: ExitFailed}
+	args := messages.Args{"Path": foreign.Text(e.Path), "Directory": messages.Own(quoted(filepath.Dir(e.Path)))}
+	return Failure{ID: nssFailures[e.Cause], Args: args, Code: ExitFailed}
 }
 
 // describeSaved has the words for a file that got its name. What is whole was done in part.

@@ -149,7 +149,7 @@ func fileText(a *frame.App, b *archive.Backup) string {
 }
 
 func expiryText(p *frame.Printer, c expiringView) string {
-	args := messages.Args{"Name": c.Label, "Date": messages.Own(p.DateOf(c.NotAfter))}
+	args := messages.Args{"Name": c.Label, "On": messages.Own(p.OnDayOf(c.NotAfter))}
 	if c.Expired {
 		return p.Text("status.expired", args)
 	}
