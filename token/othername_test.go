@@ -55,6 +55,7 @@ func TestOtherNames(t *testing.T) {
 		personIdentity(t, "old anna", "aa0b", 8, pkix.Name{CommonName: "Anna Puig (old)", Organization: []string{"FNMT"}}),
 		personIdentity(t, "bob's key", "c0ffee", 9, pkix.Name{CommonName: "Bob"}),
 		personIdentity(t, "bob", "c1", 10, pkix.Name{CommonName: "Bob"}),
+		personIdentity(t, "comma", "c2", 11, pkix.Name{CommonName: "Carol", Organization: []string{"Acme, S.A."}}),
 	}
 	first := among[0].Certificate.Parsed
 	colons := func(digits string) string {
@@ -73,6 +74,7 @@ func TestOtherNames(t *testing.T) {
 		{"1", "", "CertFirmaDigital"}, {"10", "", "anna,bob"}, {"0x1", "", "CertFirmaDigital"}, {"7", "", "anna"}, {"12", "", ""},
 		{"CN=Anna Puig", "anna", ""}, {"cn = anna puig", "anna", ""}, {"/O=FNMT/CN=Anna Puig", "anna", ""}, {"CN=Anna Puig,O=FNMT", "anna", ""}, {"subject=O = FNMT, CN = Anna Puig", "anna", ""},
 		{"Anna Puig", "anna", ""}, {"ANNA PUIG", "anna", ""}, {"García López José - 12345678Z", "CertFirmaDigital", ""},
+		{"/O=Acme, S.A./CN=Carol", "comma", ""}, {`subject=O = "Acme, S.A.", CN = Carol`, "comma", ""}, {`CN=Carol,O=Acme\, S.A.`, "comma", ""},
 		{"serialNumber=IDCES-12345678Z", "CertFirmaDigital", ""}, {"12345678Z", "", "CertFirmaDigital"}, {"CN=Bob", "", "bob's key,bob"},
 		{"CN=Anna Puig,O=Other", "", ""}, {"O=FNMT", "", "CertFirmaDigital,anna,old anna"}, {"C=ES", "", "CertFirmaDigital"}, {"CN=Anna", "", "anna,old anna"}, {"CN=", "", ""},
 		{"jose@example.org", "CertFirmaDigital", ""}, {"email:JOSE@example.org", "CertFirmaDigital", ""}, {"example.org", "", "CertFirmaDigital,anna"},

@@ -243,6 +243,7 @@ func TestParseNameText(t *testing.T) {
 	for text, want := range map[string]string{
 		"CN=Alice": "CN=Alice", "cn=Alice , o = Example": "CN=Alice,O=Example", `CN=a\,b\+c\\d\"e`: `CN=a\,b\+c\\d\"e`,
 		`CN=\C3\89tat`: "CN=État", "CN=a+UID=7,C=ES": "UID=7+CN=a,C=ES", "1.2.3.4=x,CN=y": "1.2.3.4=x,CN=y", `CN=a\ `: `CN=a\ `,
+		`CN="a, b+c \" d" , C=ES`: `CN=a\, b\+c \" d,C=ES`, `CN=" a "`: `CN=\ a\ `, `CN=a "b`: `CN=a \"b`,
 	} {
 		der, err := pki.ParseNameText(text)
 		if err != nil {
@@ -258,9 +259,27 @@ func TestParseNameText(t *testing.T) {
 			t.Errorf("%s: %s reads back as something else: %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", " ", "Alice", "CN", "CN=", "CN=a,", "CN=a,,C=ES", "XX=a", `CN=\zz`, `CN=a\`, "CN=\xff", "=a", "1.2.x=a", "99=a", "9.9.9=a"} {
+	for _, text := range []string{"", " ", "Alice", "CN", "CN=", "CN=a,", "CN=a,,C=ES", "XX=a", `CN=\zz`, `CN=a\`, "CN=\xff", "=a", `CN="a`, `CN="a"b`, `CN=""`, "1.2.x=a", "99=a", "9.9.9=a"} {
 		if der, err := pki.ParseNameText(text); err == nil {
 			t.Errorf("%q is taken: %x", text, der)
+		}
+	}
+}
+
+func TestParseNameTextChecksStringTypes(t *testing.T) {
+	for text, want := range map[string]pki.NameFault{
+		"CN=x,C=Spain": pki.NameNotACountry, "CN=x,C=E": pki.NameNotACountry, "CN=x,C=ñ": pki.NameNotACountry, "CN=x,C=E@": pki.NameNotACountry,
+		"CN=x,serialNumber=Nº5": pki.NameNotPrintable, "CN=x,serialNumber=a*b": pki.NameNotPrintable, "CN=x,dnQualifier=a_b": pki.NameNotPrintable,
+		"CN=x,emailAddress=ñ@example.org": pki.NameNotASCII, "CN=x,DC=é": pki.NameNotASCII,
+		"CN=ñ_*,O=É@,C=ES,serialNumber=IDCES-00000000T,emailAddress=a_b*c@example.org,DC=example_1": "",
+	} {
+		der, err := pki.ParseNameText(text)
+		var fault *pki.NameError
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", text, err)
+		case want != "" && (!errors.As(err, &fault) || fault.Fault != want):
+			t.Errorf("%s: %v, want %s; got %x", text, err, want, der)
 		}
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/hex"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -26,6 +28,8 @@ const (
 	NameWithoutValue  NameFault = "no-value"
 	NameNoIPAddress   NameFault = "no-ip-address"
 	NameNotASCII      NameFault = "not-ascii"
+	NameNotPrintable  NameFault = "not-printable"
+	NameNotACountry   NameFault = "not-a-country"
 	NameNoURI         NameFault = "no-uri"
 	NameOfUnknownKind NameFault = "unknown-kind"
 )
@@ -51,6 +55,11 @@ func ParseNameText(text string) ([]byte, error) {
 	rdns, err := splitName(text)
 	if err != nil {
 		return nil, err
+	}
+	for _, attribute := range slices.Concat(rdns...) {
+		if err := attribute.checkText(); err != nil {
+			return nil, err
+		}
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -100,14 +109,20 @@ func splitName(text string) ([][]nameAttribute, error) {
 	}
 }
 
-// cutValue reads one value up to an unescaped "," or "+" and undoes its escapes (RFC 4514 section 2.4).
+// cutValue reads one value up to an unescaped "," or "+" and undoes its escapes (RFC 4514 section 2.4), or its quotes (RFC 1779
+// section 2.3), which OpenSSL still writes.
 func cutValue(text string) (value string, end byte, rest string, err error) {
 	var out []byte
-	text = strings.TrimLeft(text, " ")
+	text, quoted := strings.CutPrefix(strings.TrimLeft(text, " "), `"`)
 	keep := 0 // the length up to which blanks at the end were escaped
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
-		case c == ',' || c == '+':
+		case c == '"' && quoted:
+			quoted, keep = false, len(out)
+			if rest := strings.TrimLeft(text[i+1:], " "); rest != "" && rest[0] != ',' && rest[0] != '+' {
+				return "", 0, "", &NameError{Fault: NameBadEscape}
+			}
+		case (c == ',' || c == '+') && !quoted:
 			return finishValue(out, keep, c, text[i+1:])
 		case c != '\\':
 			out = append(out, c)
@@ -124,6 +139,9 @@ func cutValue(text string) (value string, end byte, rest string, err error) {
 			out = append(out, octet[0])
 			keep = len(out)
 		}
+	}
+	if quoted {
+		return "", 0, "", &NameError{Fault: NameBadEscape}
 	}
 	return finishValue(out, keep, 0, "")
 }
@@ -150,19 +168,46 @@ func oidOfAttribute(keyword string) string {
 	return ""
 }
 
-// addNameAttribute writes one AttributeTypeAndValue with the string type that RFC 5280 appendix A asks for: UTF8String
-// where there is a choice.
-func addNameAttribute(b *cryptobyte.Builder, attribute nameAttribute) {
-	tag := cbasn1.UTF8String
-	switch attribute.oid {
-	case "2.5.4.5", "2.5.4.6", "2.5.4.46": // serialNumber, C, dnQualifier
-		tag = cbasn1.PrintableString
-	case "0.9.2342.19200300.100.1.25", "1.2.840.113549.1.9.1": // DC, emailAddress
-		tag = cbasn1.IA5String
+const oidCountry = "2.5.4.6"
+
+// stringType is the one that RFC 5280 appendix A asks for: UTF8String where there is a choice.
+func (a nameAttribute) stringType() cbasn1.Tag {
+	switch a.oid {
+	case oidSerialNumber, oidCountry, "2.5.4.46": // dnQualifier
+		return cbasn1.PrintableString
+	case "0.9.2342.19200300.100.1.25", oidEmailAddress: // DC
+		return cbasn1.IA5String
 	}
+	return cbasn1.UTF8String
+}
+
+// checkText reports whether the text can stand in the string type, and whether a country is of two letters (RFC 5280 appendix A.1).
+func (a nameAttribute) checkText() error {
+	tag := a.stringType()
+	beyond := strings.IndexFunc(a.text, func(r rune) bool {
+		switch tag {
+		case cbasn1.PrintableString:
+			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" '()+,-./:=?", r)
+		case cbasn1.IA5String:
+			return r > unicode.MaxASCII
+		}
+		return false
+	}) >= 0
+	switch {
+	case beyond && tag == cbasn1.IA5String:
+		return &NameError{Fault: NameNotASCII, Part: a.text}
+	case a.oid == oidCountry && (beyond || len(a.text) != len("ES")):
+		return &NameError{Fault: NameNotACountry, Part: a.text}
+	case beyond:
+		return &NameError{Fault: NameNotPrintable, Part: a.text}
+	}
+	return nil
+}
+
+func addNameAttribute(b *cryptobyte.Builder, attribute nameAttribute) {
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		addOID(b, attribute.oid)
-		b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes([]byte(attribute.text)) })
+		b.AddASN1(attribute.stringType(), func(b *cryptobyte.Builder) { b.AddBytes([]byte(attribute.text)) })
 	})
 }
 

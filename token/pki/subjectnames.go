@@ -71,11 +71,12 @@ type TypedName struct {
 }
 
 // ParseTypedName reads "CN=Alice", "CN=Alice,O=Example" as RFC 4514 writes it, and "/C=ES/CN=Alice" as OpenSSL does; blanks
-// around the signs do not matter. It is false where the text is nothing of the kind.
+// around the signs do not matter. OpenSSL's form has no escapes but "\/": a comma in it is a part of the value. It is false where
+// the text is nothing of the kind.
 func ParseTypedName(text string) (TypedName, bool) {
 	const slash = "/"
 	if rest, is := strings.CutPrefix(text, slash); is {
-		text = strings.ReplaceAll(rest, slash, ",")
+		text = strings.NewReplacer(`\/`, slash, slash, ",", ",", `\,`).Replace(rest)
 	}
 	rdns, err := splitName(text)
 	if err != nil {
