@@ -1,7 +1,10 @@
 package softhsmtests
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -38,12 +41,33 @@ func compile(t testing.TB, source, target string, args ...string) string {
 }
 
 func runCompiler(source, target string, args []string) (string, error) {
-	directory, err := kept(strings.Join(append([]string{"C", source, target}, args...), " "), func(directory string) error {
-		args := append([]string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", filepath.Join(directory, target), filepath.Join("testdata", source)}, args...)
-		if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+	args = append([]string{"-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", filepath.Join("testdata", source)}, args...)
+	digest, err := digestOf(source)
+	if err != nil {
+		return "", err
+	}
+	directory, err := kept(strings.Join(append([]string{"C", digest, target}, args...), " "), func(directory string) error {
+		if text, err := exec.Command("gcc", append(args, "-o", filepath.Join(directory, target))...).CombinedOutput(); err != nil {
 			return fmt.Errorf("gcc: %w\n%s", err, text)
 		}
 		return nil
 	})
 	return filepath.Join(directory, target), err
+}
+
+// digestOf is the digest of a source and of all headers that it may include: what was compiled before they changed is not used.
+func digestOf(source string) (string, error) {
+	headers, err := filepath.Glob(filepath.Join("testdata", "*.h"))
+	if err != nil {
+		return "", err
+	}
+	digest := sha256.New()
+	for _, name := range append(headers, filepath.Join("testdata", source)) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(digest, "%s %d\n%s", name, len(text), text)
+	}
+	return hex.EncodeToString(digest.Sum(nil)), nil
 }

@@ -44,7 +44,7 @@ enum { /* places in CK_FUNCTION_LIST */
 	INITIALIZE = 0, GET_SLOT_LIST = 4, GET_TOKEN_INFO = 6, GET_MECHANISM_LIST = 7, LOGIN = 18, CREATE_OBJECT = 20, GET_ATTRIBUTE_VALUE = 24,
 	FIND_OBJECTS_INIT = 26, FIND_OBJECTS = 27, FIND_OBJECTS_FINAL = 28, SIGN = 43, GENERATE_KEY_PAIR = 59, WRAP_KEY = 60, UNWRAP_KEY = 61,
 };
-enum { CKR_OK = 0, CKR_GENERAL_ERROR = 5, CKR_ARGUMENTS_BAD = 7, CKA_CLASS = 0, CKA_TOKEN = 1, CKO_PRIVATE_KEY = 3 };
+enum { CKR_OK = 0, CKR_GENERAL_ERROR = 5, CKR_ARGUMENTS_BAD = 7, CKA_CLASS = 0, CKA_TOKEN = 1, CKA_ID = 0x102, CKO_PRIVATE_KEY = 3 };
 
 static CK_FUNCTION_LIST *real, ours;
 static char mode[16], function[32];
@@ -115,11 +115,12 @@ static CK_RV login(CK_ULONG session, CK_ULONG user, CK_BYTE *pin, CK_ULONG n)
 	return is("login") ? CKR_OK : real->functions[LOGIN](session, user, pin, n);
 }
 
-/* another_object finds an object of the same class that is not this one; of private keys where the object is 0. */
-static CK_ULONG another_object(CK_ULONG session, CK_ULONG object)
+/* another_object finds an object of the same class that is not this one and has the attribute: that with the smallest CKA_ID, because the
+   order in which a token finds its objects is chance. Where the object is 0, it is a private key. */
+static CK_ULONG another_object(CK_ULONG session, CK_ULONG object, CK_ULONG attribute)
 {
-	CK_ULONG class = CKO_PRIVATE_KEY, found[64], n = 0;
-	CK_BYTE yes = 1;
+	CK_ULONG class = CKO_PRIVATE_KEY, found[64], n = 0, chosen = object, least = 0;
+	CK_BYTE yes = 1, ids[2][256], value[MOST];
 	CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &yes, 1 } };
 	if (object != 0 && real->functions[GET_ATTRIBUTE_VALUE](session, object, t, 1UL) != CKR_OK)
 		return object;
@@ -128,10 +129,19 @@ static CK_ULONG another_object(CK_ULONG session, CK_ULONG object)
 	if (real->functions[FIND_OBJECTS](session, found, 64UL, &n) != CKR_OK)
 		n = 0;
 	real->functions[FIND_OBJECTS_FINAL](session);
-	for (CK_ULONG i = 0; i < n; i++)
-		if (found[i] != object)
-			return found[i];
-	return object;
+	memset(ids, 0, sizeof ids);
+	for (CK_ULONG i = 0; i < n; i++) {
+		CK_BYTE *id = ids[1 - least];
+		memset(id, 0, sizeof ids[0]);
+		CK_ATTRIBUTE has[] = { { CKA_ID, id, sizeof ids[0] }, { attribute, value, sizeof value } };
+		if (found[i] == object || real->functions[GET_ATTRIBUTE_VALUE](session, found[i], has, 2UL) != CKR_OK)
+			continue;
+		if (chosen == object || memcmp(id, ids[least], sizeof ids[0]) < 0) {
+			chosen = found[i];
+			least = 1 - least;
+		}
+	}
+	return chosen;
 }
 
 static CK_RV get_attribute_value(CK_ULONG session, CK_ULONG object, CK_ATTRIBUTE *t, CK_ULONG n)
@@ -150,7 +160,7 @@ static CK_RV get_attribute_value(CK_ULONG session, CK_ULONG object, CK_ATTRIBUTE
 		if (is("another")) {
 			CK_BYTE value[MOST];
 			CK_ATTRIBUTE other = { a->type, value, MOST };
-			if (real->functions[GET_ATTRIBUTE_VALUE](session, another_object(session, object), &other, 1UL) == CKR_OK && other.length <= a->length) {
+			if (real->functions[GET_ATTRIBUTE_VALUE](session, another_object(session, object, first), &other, 1UL) == CKR_OK && other.length <= a->length) {
 				memcpy(a->value, value, other.length);
 				a->length = other.length;
 			}
@@ -176,7 +186,7 @@ static CK_RV find_objects(CK_ULONG session, CK_ULONG *objects, CK_ULONG most, CK
 static CK_RV mislead(const char *wanted, CK_ULONG session, CK_ULONG *object, CK_RV rv)
 {
 	CK_ULONG other;
-	if (rv == CKR_OK && is("other") && of(wanted) && (other = another_object(session, 0)) != 0)
+	if (rv == CKR_OK && is("other") && of(wanted) && (other = another_object(session, 0, CKA_CLASS)) != 0)
 		*object = other;
 	return rv;
 }
