@@ -27,7 +27,7 @@ func tree(t *testing.T, language string) *cobra.Command {
 	}
 	app := &frame.App{Getenv: os.Getenv, Now: time.Now, Err: terminal.File{File: os.Stderr}, Catalog: catalog}
 	root := app.Root(commands)
-	app.DescribeFlags(root)
+	app.DescribeHelp()
 	return root
 }
 

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"math/bits"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"p11bridge/token"
 )
@@ -35,20 +35,23 @@ func (e *ShardError) Error() string {
 	return fmt.Sprintf("%q is no share: I/N, with I from 1 to N", e.Given)
 }
 
-var shardForm = regexp.MustCompile(`^([1-9][0-9]{0,5})/([1-9][0-9]{0,5})$`)
-
 // ParseShard reads I/N, with 1 ≤ I ≤ N ≤ MostShards. The error is a *ShardError.
 func ParseShard(text string) (Shard, error) {
-	part := shardForm.FindStringSubmatch(text)
-	if part == nil {
-		return Shard{}, &ShardError{text}
-	}
-	number, wrongNumber := strconv.Atoi(part[1])
-	of, wrongOf := strconv.Atoi(part[2])
-	if wrongNumber != nil || wrongOf != nil || number > of || of > MostShards {
+	first, last, _ := strings.Cut(text, "/")
+	number, of := shardNumber(first), shardNumber(last)
+	if number < 1 || number > of || of > MostShards {
 		return Shard{}, &ShardError{text}
 	}
 	return Shard{Number: number, Of: of}, nil
+}
+
+// shardNumber reads a number that is written in the one usual way, and gives 0 for any other text.
+func shardNumber(text string) int {
+	number, err := strconv.Atoi(text)
+	if err != nil || strconv.Itoa(number) != text {
+		return 0
+	}
+	return number
 }
 
 // String is I/N, empty for the whole.

@@ -37,8 +37,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	return &cobra.Command{
 		Use:       "completion SHELL",
-		Short:     a.Text("command.completion.short", nil),
-		Long:      a.Text("command.completion.long", nil),
+		Short:     "command.completion.short",
+		Long:      "command.completion.long",
 		Example:   frame.Examples("completion bash > /etc/bash_completion.d/p11bridge", "completion zsh > \"${fpath[1]}/_p11bridge\"", "completion fish > ~/.config/fish/completions/p11bridge.fish", "completion powershell"),
 		ValidArgs: names,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -29,19 +29,19 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &deleteOptions{}
 	c := &cobra.Command{
 		Use:   "delete OBJECT",
-		Short: a.Text("command.delete.short", nil),
-		Long:  a.Text("command.delete.long", nil),
+		Short: "command.delete.short",
+		Long:  "command.delete.long",
 		Example: frame.Examples("delete alice --copy alice.pfx", "delete alice --copy alice.pfx --dry-run", "delete alice",
 			"delete 'pkcs11:token=demo;id=%01;type=private' --copy alice.pfx --password-source file:password.txt --json"),
 		Args: frame.AtMostOne("OBJECT"),
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.copy, "copy", "", a.Text("flag.copy", nil))
-	flags.StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	flags.StringVar(&o.copy, "copy", "", "flag.copy")
+	flags.StringVar(&o.password, "password-source", "", "flag.password-source-known")
 	a.UnsealFlag(c)
-	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, a.Text("flag.delete-allow-volatile", nil))
-	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
-	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.delete-dry-run", nil))
+	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, "flag.delete-allow-volatile")
+	flags.BoolVar(&o.yes, "yes", false, "flag.yes")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "flag.delete-dry-run")
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		if len(args) == 0 {
 			return frame.Result{}, w.ObjectMissing(ctx, "error.argument-missing")

@@ -36,8 +36,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &demoOptions{}
 	c := &cobra.Command{
 		Use:     "demo",
-		Short:   a.Text("command.demo.short", nil),
-		Long:    a.Text("command.demo.long", nil),
+		Short:   "command.demo.short",
+		Long:    "command.demo.long",
 		Example: frame.Examples("demo", `demo --dir "$HOME/softhsm-demo" --keep`),
 		Args:    frame.NoArguments,
 		RunE: a.ByHand(func(ctx context.Context) (frame.Result, error) { return runDemo(ctx, a, o) },
@@ -45,8 +45,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 				return frame.Result{}, makeDemoToken(ctx, w, o)
 			}),
 	}
-	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.demo-dir", nil))
-	c.Flags().BoolVar(&o.keep, "keep", false, a.Text("flag.keep", nil))
+	c.Flags().StringVar(&o.dir, "dir", "", "flag.demo-dir")
+	c.Flags().BoolVar(&o.keep, "keep", false, "flag.keep")
 	return c
 }
 

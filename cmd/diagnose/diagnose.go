@@ -57,16 +57,16 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &diagnoseOptions{}
 	c := &cobra.Command{
 		Use:     "diagnose [OBJECT]",
-		Short:   a.Text("command.diagnose.short", nil),
-		Long:    a.Text("command.diagnose.long", nil),
+		Short:   "command.diagnose.short",
+		Long:    "command.diagnose.long",
 		Example: frame.Examples("diagnose", "diagnose alice --probe", "diagnose --from token.json --html diagnosis.html"),
 		Args:    frame.AtMostOne("OBJECT"),
 	}
-	c.Flags().StringVar(&o.from, "from", "", a.Text("flag.from", nil))
-	c.Flags().StringVar(&o.html, "html", "", a.Text("flag.html", nil))
-	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
-	c.Flags().BoolVar(&o.probe, "probe", false, a.Text("flag.probe", nil))
-	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
+	c.Flags().StringVar(&o.from, "from", "", "flag.from")
+	c.Flags().StringVar(&o.html, "html", "", "flag.html")
+	c.Flags().BoolVar(&o.force, "force", false, "flag.force")
+	c.Flags().BoolVar(&o.probe, "probe", false, "flag.probe")
+	c.Flags().BoolVar(&o.noLogin, "no-login", false, "flag.no-login")
 	live := a.Supervised(nil, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
 		return diagnoseLive(ctx, w, o)
 	})

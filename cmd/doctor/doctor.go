@@ -28,14 +28,14 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &doctorOptions{}
 	c := &cobra.Command{
 		Use:     "doctor",
-		Short:   a.Text("command.doctor.short", nil),
-		Long:    a.Text("command.doctor.long", nil),
+		Short:   "command.doctor.short",
+		Long:    "command.doctor.long",
 		Example: frame.Examples("doctor", "doctor --module /usr/lib/opensc-pkcs11.so --timeout 20s", "doctor --json", "doctor --html doctor.html"),
 		Args:    frame.NoArguments,
 		RunE:    a.ByHand(func(ctx context.Context) (frame.Result, error) { return runDoctor(ctx, a, o) }, inspectForParent),
 	}
-	c.Flags().StringVar(&o.html, "html", "", a.Text("flag.html", nil))
-	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
+	c.Flags().StringVar(&o.html, "html", "", "flag.html")
+	c.Flags().BoolVar(&o.force, "force", false, "flag.force")
 	return c
 }
 

@@ -33,14 +33,14 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &drillOptions{}
 	c := &cobra.Command{
 		Use:     "drill --dir DIR",
-		Short:   a.Text("command.drill.short", nil),
-		Long:    a.Text("command.drill.long", nil),
+		Short:   "command.drill.short",
+		Long:    "command.drill.long",
 		Example: frame.Examples("drill --dir backups", "drill --dir backups --password-source file:password.txt --json", "drill --dir backups --password-source dir:passwords", "drill --dir backups --password-source sealed --unseal-with officer.key"),
 		Args:    frame.NoArguments,
 	}
-	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
+	c.Flags().StringVar(&o.dir, "dir", "", "flag.status-dir")
 	o.shard = a.ShardFlag(c.Flags())
-	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	c.Flags().StringVar(&o.password, "password-source", "", "flag.password-source-known")
 	a.UnsealFlag(c)
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
 		return runDrill(ctx, w, o)

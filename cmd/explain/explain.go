@@ -35,15 +35,15 @@ func NewCommand(a *frame.App) *cobra.Command {
 	errors := false
 	c := &cobra.Command{
 		Use:     "explain [CODE]",
-		Short:   a.Text("command.explain.short", nil),
-		Long:    a.Text("command.explain.long", nil),
+		Short:   "command.explain.short",
+		Long:    "command.explain.long",
 		Example: frame.Examples("explain", "explain key-not-extractable", "explain shroud", "explain glossary", "explain --errors"),
 		Args:    frame.AtMostOne("CODE"),
 		RunE: a.Unsupervised(func(_ context.Context, args []string) (frame.Result, error) {
 			return runExplain(args, errors)
 		}),
 	}
-	c.Flags().BoolVar(&errors, "errors", false, a.Text("flag.explain-errors", nil))
+	c.Flags().BoolVar(&errors, "errors", false, "flag.explain-errors")
 	return c
 }
 

@@ -24,8 +24,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &exportOptions{}
 	c := &cobra.Command{
 		Use:   "export (OBJECT -o FILE | --all --dir DIR)",
-		Short: a.Text("command.export.short", nil),
-		Long:  a.Text("command.export.long", nil),
+		Short: "command.export.short",
+		Long:  "command.export.long",
 		Example: frame.Examples("export alice -o alice.pfx", "export 'pkcs11:token=demo;id=%01;type=private' -o alice.pfx --pin-source file:pin.txt --password-source file:password.txt",
 			"export alice -o alice.pfx --chain ca.pem --profile legacy", "export alice -o alice.pfx --dry-run", "export alice -o alice.cer --certificate-only",
 			"export alice -o alice.pfx --password-source generate --seal-to officer.pem", "export --all --dir backups --password-source generate --seal-to officer.pem --seal-to age1…",
@@ -64,30 +64,30 @@ func NewCommand(a *frame.App) *cobra.Command {
 
 func (o *exportOptions) flags(a *frame.App, c *cobra.Command) {
 	flags := c.Flags()
-	flags.BoolVar(&o.all, "all", false, a.Text("flag.all", nil))
-	flags.StringVar(&o.dir, "dir", "", a.Text("flag.dir", nil))
+	flags.BoolVar(&o.all, "all", false, "flag.all")
+	flags.StringVar(&o.dir, "dir", "", "flag.dir")
 	o.shard = a.ShardFlag(flags)
-	flags.StringVarP(&o.out, "out", "o", "", a.Text("flag.out", nil))
-	flags.StringVar(&o.profile, "profile", "modern", a.Text("flag.profile", nil))
-	flags.IntVar(&o.iterations, "iterations", 0, a.Text("flag.iterations", nil))
-	flags.StringArrayVar(&o.chain, "chain", nil, a.Text("flag.chain", nil))
-	flags.StringVar(&o.certificate, "certificate", "", a.Text("flag.certificate", nil))
-	flags.BoolVar(&o.certificateOnly, "certificate-only", false, a.Text("flag.certificate-only", nil))
-	flags.StringVar(&o.format, "format", "", a.Text("flag.format", nil))
-	flags.StringVar(&o.method, "method", "auto", a.Text("flag.method", nil))
-	flags.BoolVar(&o.requireShroud, "require-shroud", false, a.Text("flag.require-shroud", nil))
-	flags.StringVar(&o.proof, "proof", "", a.Text("flag.proof", nil))
-	flags.BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
-	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.dry-run", nil))
-	flags.StringVar(&o.password, "password-source", "", a.Text("flag.password-source", nil))
-	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, a.Text("flag.allow-empty-password", nil))
-	flags.BoolVar(&o.deleteKey, "delete-key", false, a.Text("flag.delete-key", nil))
-	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, a.Text("flag.allow-volatile", nil))
-	flags.BoolVar(&o.ifNeeded, "if-needed", false, a.Text("flag.if-needed", nil))
-	flags.StringArrayVar(&o.sealTo, "seal-to", nil, a.Text("flag.seal-to", nil))
-	flags.StringVar(&o.transport, "seal-transport", string(seal.OAEP), a.Text("flag.seal-transport", nil))
+	flags.StringVarP(&o.out, "out", "o", "", "flag.out")
+	flags.StringVar(&o.profile, "profile", "modern", "flag.profile")
+	flags.IntVar(&o.iterations, "iterations", 0, "flag.iterations")
+	flags.StringArrayVar(&o.chain, "chain", nil, "flag.chain")
+	flags.StringVar(&o.certificate, "certificate", "", "flag.certificate")
+	flags.BoolVar(&o.certificateOnly, "certificate-only", false, "flag.certificate-only")
+	flags.StringVar(&o.format, "format", "", "flag.format")
+	flags.StringVar(&o.method, "method", "auto", "flag.method")
+	flags.BoolVar(&o.requireShroud, "require-shroud", false, "flag.require-shroud")
+	flags.StringVar(&o.proof, "proof", "", "flag.proof")
+	flags.BoolVar(&o.force, "force", false, "flag.force")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "flag.dry-run")
+	flags.StringVar(&o.password, "password-source", "", "flag.password-source")
+	flags.BoolVar(&o.allowEmpty, "allow-empty-password", false, "flag.allow-empty-password")
+	flags.BoolVar(&o.deleteKey, "delete-key", false, "flag.delete-key")
+	flags.BoolVar(&o.allowVolatile, "allow-volatile", false, "flag.allow-volatile")
+	flags.BoolVar(&o.ifNeeded, "if-needed", false, "flag.if-needed")
+	flags.StringArrayVar(&o.sealTo, "seal-to", nil, "flag.seal-to")
+	flags.StringVar(&o.transport, "seal-transport", string(seal.OAEP), "flag.seal-transport")
 	a.UnsealFlag(c)
-	flags.BoolVar(&o.yes, "yes", false, a.Text("flag.yes", nil))
+	flags.BoolVar(&o.yes, "yes", false, "flag.yes")
 }
 
 func runExport(ctx context.Context, w *frame.Worker, o *exportOptions) (frame.Result, error) {

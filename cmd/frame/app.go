@@ -43,6 +43,7 @@ type App struct {
 	documented bool
 	alone      func(*cobra.Command, []string) error
 	root       *cobra.Command
+	inWords    bool           // the help is in the person's language
 	command    *cobra.Command // the one that was named, nil where none was
 	arguments  []string       // of the command line
 	names      names          // what commands in texts are filled with

@@ -1,9 +1,12 @@
 package frame
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"p11bridge/bridge"
 	"p11bridge/cmd/messages"
 )
 
@@ -25,25 +28,41 @@ type namedValue struct {
 // Type implements pflag.Value.
 func (v namedValue) Type() string { return v.name }
 
-// DescribeFlags puts the help of all flags into the person's language, of a command and those below it: what they take, and their defaults. It
-// is done where somebody reads that, since it takes as long as all else that a start does with flags.
-func (a *App) DescribeFlags(c *cobra.Command) {
+// DescribeHelp puts the help into the person's language: the ids of texts, as which it stands in the commands, become those texts. It is done
+// where somebody reads the help, since no other run needs them.
+func (a *App) DescribeHelp() {
+	if !a.inWords {
+		a.inWords = true
+		a.root.SetUsageTemplate(a.usageTemplate())
+		a.describeCommand(a.root)
+	}
+}
+
+// describeCommand describes a command and those below it: what they do, what their flags take, and the defaults of those.
+func (a *App) describeCommand(c *cobra.Command) {
 	c.DisableFlagsInUseLine = true
 	c.InitDefaultHelpFlag()
-	c.Flags().Lookup("help").Usage = a.Text("flag.help", nil)
-	word := func(f *pflag.Flag) {
-		name, takesValue := placeholders[f.Name]
-		if _, done := f.Value.(namedValue); done || !takesValue {
-			return
+	c.Flags().Lookup("help").Usage = "flag.help"
+	for _, id := range []*string{&c.Short, &c.Long} {
+		if *id != "" {
+			*id = a.Text(*id, nil)
 		}
-		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "[]" {
-			f.Usage += " (" + a.Text("flag.default", messages.Args{"Value": messages.Own(f.DefValue)}) + ")"
-		}
-		f.Value, f.DefValue = namedValue{f.Value, name}, ""
 	}
-	c.Flags().VisitAll(word)
-	c.PersistentFlags().VisitAll(word)
+	c.LocalFlags().VisitAll(a.describeFlag)
 	for _, child := range c.Commands() {
-		a.DescribeFlags(child)
+		a.describeCommand(child)
 	}
+}
+
+// describeFlag describes a flag.
+func (a *App) describeFlag(f *pflag.Flag) {
+	f.Usage = a.Text(f.Usage, messages.Args{"Types": messages.Own(strings.Join(bridge.KeyTypes(), ", "))})
+	name, takesValue := placeholders[f.Name]
+	if !takesValue {
+		return
+	}
+	if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "[]" {
+		f.Usage += " (" + a.Text("flag.default", messages.Args{"Value": messages.Own(f.DefValue)}) + ")"
+	}
+	f.Value, f.DefValue = namedValue{f.Value, name}, ""
 }

@@ -23,7 +23,7 @@ func Manual(commands func(*App) []*cobra.Command, language string) (map[string][
 	}
 	a := &App{Getenv: func(string) string { return "" }, Now: time.Now, Err: terminal.File{File: os.Stderr}, Catalog: catalog} // a page has no width
 	root := a.Root(commands)
-	a.DescribeFlags(root)
+	a.DescribeHelp()
 	pages := map[string][]byte{}
 	for _, c := range append(root.Commands(), root) {
 		if c.IsAvailableCommand() || c == root {

@@ -15,8 +15,8 @@ import (
 func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "p11bridge",
-		Short:         a.Text("command.root.short", nil),
-		Long:          a.Text("command.root.long", nil),
+		Short:         "command.root.short",
+		Long:          "command.root.long",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
@@ -43,21 +43,20 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 		}
 		return a.applyVariables(c)
 	}
-	root.Flags().BoolVar(&a.version, "version", false, a.Text("flag.version", nil))
+	root.Flags().BoolVar(&a.version, "version", false, "flag.version")
 	a.root = root
 	root.SetFlagErrorFunc(a.flagError)
-	root.SetUsageTemplate(a.UsageTemplate())
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(commands(a)...)
 	root.CompletionOptions.DisableDefaultCmd = true // there is our own
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) {
-		a.DescribeFlags(root)
+		a.DescribeHelp()
 		c.Long = a.helpText(c)
 		help(c, args)
 	})
 	if completing(a.arguments) {
-		a.DescribeFlags(root)
+		a.DescribeHelp()
 		a.complete(root)
 	}
 	return root
@@ -66,7 +65,7 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 // helpCommand is `help [COMMAND]`, which the help itself need not list.
 func (a *App) helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "help [COMMAND]", Hidden: true, Short: a.Text("flag.help", nil),
+		Use: "help [COMMAND]", Hidden: true, Short: "flag.help",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var names []string
 			for _, c := range a.root.Commands() {
@@ -116,18 +115,18 @@ type globals struct {
 
 // addFlags gives every command the flags that all commands know.
 func (a *App) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&a.Module, "module", "", a.Text("flag.module", nil))
-	flags.StringVar(&a.NSSDB, "nss-db", "", a.Text("flag.nss-db", nil))
-	flags.StringVar(&a.TokenLabel, "token", "", a.Text("flag.token", nil))
-	flags.StringVar(&a.PinSource, "pin-source", "", a.Text("flag.pin-source", nil))
-	flags.BoolVar(&a.AllowLastAttempt, "allow-last-attempt", false, a.Text("flag.allow-last-attempt", nil))
-	flags.BoolVar(&a.RequireLogin, "require-login", false, a.Text("flag.require-login", nil))
-	flags.BoolVarP(&a.Quiet, "quiet", "q", false, a.Text("flag.quiet", nil))
-	flags.StringVar(&a.Lang, "lang", "", a.Text("flag.lang", nil))
-	flags.BoolVar(&a.JSON, "json", false, a.Text("flag.json", nil))
-	flags.DurationVar(&a.Timeout, "timeout", time.Minute, a.Text("flag.timeout", nil))
-	flags.StringVar(&a.Trace, "trace", "", a.Text("flag.trace", nil))
-	flags.BoolVar(&a.Verbose, "verbose", false, a.Text("flag.verbose", nil))
-	flags.StringVar(&a.Color, "color", "auto", a.Text("flag.color", nil))
-	flags.BoolVar(&a.NoPager, "no-pager", false, a.Text("flag.no-pager", nil))
+	flags.StringVar(&a.Module, "module", "", "flag.module")
+	flags.StringVar(&a.NSSDB, "nss-db", "", "flag.nss-db")
+	flags.StringVar(&a.TokenLabel, "token", "", "flag.token")
+	flags.StringVar(&a.PinSource, "pin-source", "", "flag.pin-source")
+	flags.BoolVar(&a.AllowLastAttempt, "allow-last-attempt", false, "flag.allow-last-attempt")
+	flags.BoolVar(&a.RequireLogin, "require-login", false, "flag.require-login")
+	flags.BoolVarP(&a.Quiet, "quiet", "q", false, "flag.quiet")
+	flags.StringVar(&a.Lang, "lang", "", "flag.lang")
+	flags.BoolVar(&a.JSON, "json", false, "flag.json")
+	flags.DurationVar(&a.Timeout, "timeout", time.Minute, "flag.timeout")
+	flags.StringVar(&a.Trace, "trace", "", "flag.trace")
+	flags.BoolVar(&a.Verbose, "verbose", false, "flag.verbose")
+	flags.StringVar(&a.Color, "color", "auto", "flag.color")
+	flags.BoolVar(&a.NoPager, "no-pager", false, "flag.no-pager")
 }

@@ -39,7 +39,7 @@ type unsealing struct {
 
 // UnsealFlag adds the flag that names the keys which open sealed passwords.
 func (a *App) UnsealFlag(c *cobra.Command) {
-	c.Flags().StringArrayVar(&a.unsealing.with, "unseal-with", nil, a.Text("flag.unseal-with", nil))
+	c.Flags().StringArrayVar(&a.unsealing.with, "unseal-with", nil, "flag.unseal-with")
 }
 
 // UnsealGiven reports whether a key was named.

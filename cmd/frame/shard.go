@@ -20,7 +20,7 @@ type ShardFlag struct {
 // ShardFlag adds --shard to a command's flags.
 func (a *App) ShardFlag(flags *pflag.FlagSet) *ShardFlag {
 	s := &ShardFlag{}
-	flags.StringVar(&s.text, "shard", "", a.Text("flag.shard", nil))
+	flags.StringVar(&s.text, "shard", "", "flag.shard")
 	s.flag = flags.Lookup("shard")
 	return s
 }

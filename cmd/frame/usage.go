@@ -288,8 +288,8 @@ func (a *App) helpWidth() int {
 // helpText is what the help says of a command, in lines of that width.
 func (a *App) helpText(c *cobra.Command) string { return terminal.Wrap(c.Long, a.helpWidth()) }
 
-// UsageTemplate is cobra's layout with headings from the catalog.
-func (a *App) UsageTemplate() string {
+// usageTemplate is cobra's layout with headings from the catalog.
+func (a *App) usageTemplate() string {
 	flags := "FlagUsagesWrapped " + strconv.Itoa(a.helpWidth())
 	heading := func(id string) string { return strings.ReplaceAll(a.Text("usage."+id, nil), "{{", "") }
 	return heading("usage") + `

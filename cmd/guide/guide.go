@@ -38,13 +38,13 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	c := &cobra.Command{
 		Use:     "guide",
-		Short:   a.Text("command.guide.short", nil),
-		Long:    a.Text("command.guide.long", nil),
+		Short:   "command.guide.short",
+		Long:    "command.guide.long",
 		Example: frame.Examples("guide", "guide --lang es", "guide --accessible"),
 		Args:    frame.NoArguments,
 		RunE:    run,
 	}
-	c.Flags().BoolVar(&accessible, "accessible", false, a.Text("flag.accessible", nil))
+	c.Flags().BoolVar(&accessible, "accessible", false, "flag.accessible")
 	a.Alone(run)
 	return c
 }

@@ -24,13 +24,13 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &installOptions{}
 	c := &cobra.Command{
 		Use:     "install CERT",
-		Short:   a.Text("command.install.short", nil),
-		Long:    a.Text("command.install.long", nil),
+		Short:   "command.install.short",
+		Long:    "command.install.long",
 		Example: frame.Examples("install bob.pem", "install bob.pem --token demo --with-chain", "install bob.cer --dry-run"),
 		Args:    frame.ExactlyOne("CERT"),
 	}
-	c.Flags().BoolVar(&o.withChain, "with-chain", false, a.Text("flag.with-chain", nil))
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.install-dry-run", nil))
+	c.Flags().BoolVar(&o.withChain, "with-chain", false, "flag.with-chain")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "flag.install-dry-run")
 	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		o.file, w.Writes = args[0], !o.dryRun
 		return runInstall(ctx, w, o)

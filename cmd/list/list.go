@@ -30,14 +30,14 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &listOptions{}
 	c := &cobra.Command{
 		Use:     "list [OBJECT]",
-		Short:   a.Text("command.list.short", nil),
-		Long:    a.Text("command.list.long", nil),
+		Short:   "command.list.short",
+		Long:    "command.list.long",
 		Example: frame.Examples("list", "list --token demo --pin-source file:pin.txt", "list --by purpose", "list --wide", "list --json"),
 		Args:    frame.AtMostOne("OBJECT"),
 	}
-	c.Flags().StringVar(&o.by, "by", "token", a.Text("flag.by", nil))
-	c.Flags().BoolVar(&o.wide, "wide", false, a.Text("flag.wide", nil))
-	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
+	c.Flags().StringVar(&o.by, "by", "token", "flag.by")
+	c.Flags().BoolVar(&o.wide, "wide", false, "flag.wide")
+	c.Flags().BoolVar(&o.noLogin, "no-login", false, "flag.no-login")
 	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		if len(args) == 1 {
 			o.object = args[0]

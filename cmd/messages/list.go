@@ -45,6 +45,7 @@ func (c *Catalog) spreadFor(id string) {
 func (c *Catalog) List(id string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.find(id)
 	c.spread(id)
 	return c.lists[id]
 }

@@ -20,12 +20,14 @@ func Languages() []string { return []string{"en", "es", "ca", "fr"} }
 // Args are a message's named arguments.
 type Args map[string]Value
 
-// Catalog gives the texts of one language. A text is parsed when it is asked for: a run needs few of them. It may be used by several
-// goroutines.
+// Catalog gives the texts of one language. A file is read and a text is parsed when it is asked for: a run needs few of them. It may be used by
+// several goroutines.
 type Catalog struct {
 	Language string
+	unread   []string // files of English; nil before the first is needed
 	lists    map[string][]string
-	// Until they are asked for: the texts of English, and of the language where it is another one.
+	// As they stand in the files that were read: the texts of English, and of the language where it is another one. One that the bundle has
+	// is nil here.
 	english, own map[string]json.RawMessage
 	plain        map[string]string // those without plural forms, once they were asked for
 
@@ -34,43 +36,21 @@ type Catalog struct {
 	localizer *i18n.Localizer
 }
 
-// Load reads the catalogs of a language, and English beneath it.
+// Load gives the catalog of a language, with English beneath it.
 func Load(lang string) (*Catalog, error) { return load(lang, system) }
 
-// load reads the catalogs for an operating system that has texts of its own, and for all others where it is empty.
+// load gives the catalog for an operating system that has texts of its own, and for all others where it is empty.
 func load(lang, system string) (*Catalog, error) {
 	if !slices.Contains(Languages(), lang) {
 		return nil, fmt.Errorf("no catalog for language %q", lang)
 	}
-	const texts = 1 << 11
-	c := &Catalog{Language: lang, lists: map[string][]string{}, english: make(map[string]json.RawMessage, texts), plain: map[string]string{}}
-	if lang != Languages()[0] {
-		c.own = make(map[string]json.RawMessage, texts)
-	}
-	languages := slices.Compact([]string{Languages()[0], lang})
-	for _, name := range Files() {
-		if err := each(name, languages, c.take); err != nil {
+	c := &Catalog{Language: lang, lists: map[string][]string{}, english: map[string]json.RawMessage{}, own: map[string]json.RawMessage{}, plain: map[string]string{}}
+	if system != "" { // its texts take the place of those of the same id
+		if err := c.read(system + "/words.en.json"); err != nil {
 			return nil, err
 		}
 	}
-	if system != "" { // its texts take the place of those of the same id
-		for _, lang := range languages {
-			if err := each(system+"/words."+lang+".json", languages, c.take); err != nil {
-				return nil, err
-			}
-		}
-	}
 	return c, nil
-}
-
-// take keeps a text, if it is of the language or of English.
-func (c *Catalog) take(lang, id string, text json.RawMessage) {
-	switch lang {
-	case Languages()[0]:
-		c.english[id] = text
-	case c.Language:
-		c.own[id] = text
-	}
 }
 
 // parse makes the text of an id ready.
@@ -83,8 +63,8 @@ func (c *Catalog) parse(id string) error {
 		lang  string
 		texts map[string]json.RawMessage
 	}{{Languages()[0], c.english}, {c.Language, c.own}} {
-		text, there := known.texts[id]
-		if !there {
+		text := known.texts[id]
+		if text == nil {
 			continue
 		}
 		alone, err := json.Marshal(map[string]json.RawMessage{id: text})
@@ -94,7 +74,7 @@ func (c *Catalog) parse(id string) error {
 		if _, err := c.bundle.ParseMessageFileBytes(alone, known.lang+".json"); err != nil {
 			return fmt.Errorf("text %s in %s: %w", id, known.lang, err)
 		}
-		delete(known.texts, id)
+		known.texts[id] = nil
 	}
 	return nil
 }
@@ -104,7 +84,7 @@ func (c *Catalog) plainText(id string) (string, bool) {
 	if text, known := c.plain[id]; known {
 		return text, true
 	}
-	c.spreadFor(id)
+	c.find(id)
 	text, there := c.own[id]
 	if !there {
 		text = c.english[id]

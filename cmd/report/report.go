@@ -76,8 +76,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &reportOptions{}
 	c := &cobra.Command{
 		Use:     "report FILE…",
-		Short:   a.Text("command.report.short", nil),
-		Long:    a.Text("command.report.long", nil),
+		Short:   "command.report.short",
+		Long:    "command.report.long",
 		Example: frame.Examples("report status-*.json", "report - --csv < documents.ndjson > report.csv", "report snapshots/*.json --html report.html --expires-within 60d"),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -86,11 +86,11 @@ func NewCommand(a *frame.App) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&o.within, "expires-within", "30d", a.Text("flag.report-expires-within", nil))
-	c.Flags().StringVar(&o.silent, "silent-for", "7d", a.Text("flag.silent-for", nil))
-	c.Flags().BoolVar(&o.csv, "csv", false, a.Text("flag.csv", nil))
-	c.Flags().StringVar(&o.html, "html", "", a.Text("flag.html", nil))
-	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
+	c.Flags().StringVar(&o.within, "expires-within", "30d", "flag.report-expires-within")
+	c.Flags().StringVar(&o.silent, "silent-for", "7d", "flag.silent-for")
+	c.Flags().BoolVar(&o.csv, "csv", false, "flag.csv")
+	c.Flags().StringVar(&o.html, "html", "", "flag.html")
+	c.Flags().BoolVar(&o.force, "force", false, "flag.force")
 	c.RunE = a.Unsupervised(func(ctx context.Context, args []string) (frame.Result, error) {
 		o.files = args
 		return runReport(ctx, a, o)

@@ -42,25 +42,25 @@ func NewCommand(a *frame.App) *cobra.Command {
 	var label string
 	c := &cobra.Command{
 		Use:   "request [OBJECT]",
-		Short: a.Text("command.request.short", nil),
-		Long:  a.Text("command.request.long", nil),
+		Short: "command.request.short",
+		Long:  "command.request.long",
 		Example: frame.Examples("request bob -o bob.csr", "request bob -o bob.csr --exportable --key-type p256", "request bob -o bob.csr --same-key",
 			"request 'key alone' --subject 'CN=Bob,O=Example,C=ES' --san email:bob@example.org -o bob.csr", "request --like old.crt --token new -o bob.csr",
 			"request --subject 'CN=Bob,C=ES' --key-type p256 --token new -o bob.csr", "request bob --dry-run"),
 		Args: frame.AtMostOne("OBJECT"),
 	}
 	flags := c.Flags()
-	flags.StringVarP(&o.out, "out", "o", "", a.Text("flag.request-out", nil))
-	flags.BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
-	flags.BoolVar(&o.sameKey, "same-key", false, a.Text("flag.same-key", nil))
-	flags.StringVar(&o.keyType, "key-type", "", a.Text("flag.key-type", messages.Args{"Types": messages.Own(strings.Join(bridge.KeyTypes(), ", "))}))
-	flags.BoolVar(&o.exportable, "exportable", false, a.Text("flag.request-exportable", nil))
-	flags.StringVar(&label, "label", "", a.Text("flag.label", nil))
-	flags.StringVar(&o.subject, "subject", "", a.Text("flag.subject", nil))
-	flags.StringVar(&o.like, "like", "", a.Text("flag.like", nil))
-	flags.StringVar(&o.password, "password-source", "", a.Text("flag.like-password", nil))
-	flags.StringArrayVar(&o.altNames, "san", nil, a.Text("flag.san", nil))
-	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.request-dry-run", nil))
+	flags.StringVarP(&o.out, "out", "o", "", "flag.request-out")
+	flags.BoolVar(&o.force, "force", false, "flag.force")
+	flags.BoolVar(&o.sameKey, "same-key", false, "flag.same-key")
+	flags.StringVar(&o.keyType, "key-type", "", "flag.key-type")
+	flags.BoolVar(&o.exportable, "exportable", false, "flag.request-exportable")
+	flags.StringVar(&label, "label", "", "flag.label")
+	flags.StringVar(&o.subject, "subject", "", "flag.subject")
+	flags.StringVar(&o.like, "like", "", "flag.like")
+	flags.StringVar(&o.password, "password-source", "", "flag.like-password")
+	flags.StringArrayVar(&o.altNames, "san", nil, "flag.san")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "flag.request-dry-run")
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		switch {
 		case len(args) == 1:

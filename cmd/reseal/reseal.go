@@ -31,18 +31,18 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &resealOptions{}
 	c := &cobra.Command{
 		Use:   "reseal --dir DIR --seal-to RECIPIENT",
-		Short: a.Text("command.reseal.short", nil),
-		Long:  a.Text("command.reseal.long", nil),
+		Short: "command.reseal.short",
+		Long:  "command.reseal.long",
 		Example: frame.Examples("reseal --dir backups --seal-to new-officer.pem", "reseal --dir backups --seal-to new-officer.pem --unseal-with old-officer.key --dry-run",
 			"reseal --dir backups --seal-to new-officer.pem --unseal-with 'pkcs11:token=officers;object=officer' --json"),
 		Args: frame.NoArguments,
 	}
 	flags := c.Flags()
-	flags.StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
-	flags.StringArrayVar(&o.sealTo, "seal-to", nil, a.Text("flag.seal-to", nil))
-	flags.StringVar(&o.transport, "seal-transport", string(seal.OAEP), a.Text("flag.seal-transport", nil))
+	flags.StringVar(&o.dir, "dir", "", "flag.status-dir")
+	flags.StringArrayVar(&o.sealTo, "seal-to", nil, "flag.seal-to")
+	flags.StringVar(&o.transport, "seal-transport", string(seal.OAEP), "flag.seal-transport")
 	a.UnsealFlag(c)
-	flags.BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.reseal-dry-run", nil))
+	flags.BoolVar(&o.dryRun, "dry-run", false, "flag.reseal-dry-run")
 	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
 		return runReseal(ctx, w, o)
 	})

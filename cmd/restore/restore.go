@@ -33,19 +33,19 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &restoreOptions{}
 	c := &cobra.Command{
 		Use:   "restore FILE",
-		Short: a.Text("command.restore.short", nil),
-		Long:  a.Text("command.restore.long", nil),
+		Short: "command.restore.short",
+		Long:  "command.restore.long",
 		Example: frame.Examples("restore alice.pfx --token demo", "restore alice.pfx --token demo --exportable", "restore alice.pfx --token demo --password-source sealed --unseal-with officer.key",
 			"restore alice.pfx --token demo --pin-source file:pin.txt --password-source file:password.txt --json", "restore alice.pfx --token demo --dry-run",
 			"restore keys.pfx --token demo --key alice", "restore keys.pfx --token demo --all"),
 		Args: frame.ExactlyOne("FILE"),
 	}
-	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	c.Flags().StringVar(&o.password, "password-source", "", "flag.password-source-known")
 	a.UnsealFlag(c)
-	c.Flags().BoolVar(&o.exportable, "exportable", false, a.Text("flag.exportable", nil))
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, a.Text("flag.restore-dry-run", nil))
-	c.Flags().StringVar(&o.key, "key", "", a.Text("flag.restore-key", nil))
-	c.Flags().BoolVar(&o.all, "all", false, a.Text("flag.restore-all", nil))
+	c.Flags().BoolVar(&o.exportable, "exportable", false, "flag.exportable")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "flag.restore-dry-run")
+	c.Flags().StringVar(&o.key, "key", "", "flag.restore-key")
+	c.Flags().BoolVar(&o.all, "all", false, "flag.restore-all")
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
 		o.file, w.Writes = args[0], !o.dryRun
 		return runRestore(ctx, w, o)

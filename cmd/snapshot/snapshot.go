@@ -30,18 +30,18 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &snapshotOptions{}
 	c := &cobra.Command{
 		Use:     "snapshot -o FILE",
-		Short:   a.Text("command.snapshot.short", nil),
-		Long:    a.Text("command.snapshot.long", nil),
+		Short:   "command.snapshot.short",
+		Long:    "command.snapshot.long",
 		Example: frame.Examples("snapshot -o token.json", "snapshot -o token.json --redact --token demo --pin-source file:pin.txt"),
 		Args:    frame.NoArguments,
 		RunE: a.Supervised(nil, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
 			return runSnapshot(ctx, w, o)
 		}),
 	}
-	c.Flags().StringVarP(&o.out, "out", "o", "", a.Text("flag.out", nil))
-	c.Flags().BoolVar(&o.force, "force", false, a.Text("flag.force", nil))
-	c.Flags().BoolVar(&o.redact, "redact", false, a.Text("flag.redact", nil))
-	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
+	c.Flags().StringVarP(&o.out, "out", "o", "", "flag.out")
+	c.Flags().BoolVar(&o.force, "force", false, "flag.force")
+	c.Flags().BoolVar(&o.redact, "redact", false, "flag.redact")
+	c.Flags().BoolVar(&o.noLogin, "no-login", false, "flag.no-login")
 	return c
 }
 

@@ -1,15 +1,12 @@
 package status
 
 import (
-	"bytes"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
-
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
@@ -25,46 +22,43 @@ const (
 // mostMetrics is the largest file of metrics that is read, in bytes.
 const mostMetrics = 64 << 20
 
-// gauges are families of metrics on their way into a file.
-type gauges struct{ families []*dto.MetricFamily }
+// gauges are families of metrics on their way into a file, in the text format of Prometheus (docs/watching.md).
+type gauges struct {
+	text strings.Builder
+	name string // of the family that was begun last
+	head string // of that family, until it has a value: one without is left out
+}
 
 // labels are names and values in turn. They say which key is meant, and come from what a token tells to everybody who may see the key.
 type labels []string
 
-// family begins the metrics of a name.
+// labelEscapes are what cannot stand in a label's value as it is.
+var labelEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+
+// family begins the metrics of a name. The help is one line without backslashes.
 func (g *gauges) family(name, help string) {
-	kind := dto.MetricType_GAUGE
-	name = metricPrefix + name
-	g.families = append(g.families, &dto.MetricFamily{Name: &name, Help: &help, Type: &kind})
+	g.name = metricPrefix + name
+	g.head = fmt.Sprintf("# HELP %s %s\n# TYPE %s gauge\n", g.name, help, g.name)
 }
 
 // set adds a value to the family that was begun last.
 func (g *gauges) set(value float64, names labels) {
-	metric := &dto.Metric{Gauge: &dto.Gauge{Value: &value}}
+	g.text.WriteString(g.head + g.name)
+	g.head = ""
+	before := "{"
 	for i := 0; i < len(names); i += 2 {
-		metric.Label = append(metric.Label, &dto.LabelPair{Name: &names[i], Value: &names[i+1]})
+		g.text.WriteString(before + names[i] + `="` + labelEscapes.Replace(names[i+1]) + `"`)
+		before = ","
 	}
-	last := g.families[len(g.families)-1]
-	last.Metric = append(last.Metric, metric)
+	if len(names) > 0 {
+		g.text.WriteString("}")
+	}
+	g.text.WriteString(" " + strconv.FormatFloat(value, 'g', -1, 64) + "\n")
 }
 
 func (g *gauges) only(name, help string, value float64) {
 	g.family(name, help)
 	g.set(value, nil)
-}
-
-// text is the text format of Prometheus. A family without a value is left out.
-func (g *gauges) text() ([]byte, error) {
-	var out bytes.Buffer
-	for _, family := range g.families {
-		if len(family.Metric) == 0 {
-			continue
-		}
-		if _, err := expfmt.MetricFamilyToText(&out, family); err != nil {
-			return nil, fmt.Errorf("write the metrics: %w", err)
-		}
-	}
-	return out.Bytes(), nil
 }
 
 // checkMetrics refuses a file that could not be written, before any token is asked.
@@ -93,11 +87,7 @@ func writeMetrics(path string, status *archive.BackupStatus, now time.Time, succ
 	}
 	g.ofKeys(status)
 	g.counts(status)
-	text, err := g.text()
-	if err != nil {
-		return err
-	}
-	return archive.WriteFile(archive.Target{Path: path, Force: true, Public: true}, text)
+	return archive.WriteFile(archive.Target{Path: path, Force: true, Public: true}, []byte(g.text.String()))
 }
 
 func seconds(t time.Time) float64 { return float64(t.Unix()) }
@@ -195,13 +185,14 @@ func lastSuccess(path string) float64 {
 	if err != nil {
 		return 0
 	}
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
-	if err != nil || families[lastSuccessMetric] == nil {
-		return 0
-	}
-	for _, metric := range families[lastSuccessMetric].Metric {
-		return max(metric.GetGauge().GetValue(), 0)
+	for line := range strings.Lines(string(text)) {
+		if value, is := strings.CutPrefix(line, lastSuccessMetric+" "); is {
+			seconds, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil || math.IsNaN(seconds) || math.IsInf(seconds, 0) {
+				return 0
+			}
+			return max(seconds, 0)
+		}
 	}
 	return 0
 }

@@ -76,17 +76,17 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &statusOptions{}
 	c := &cobra.Command{
 		Use:   "status --dir DIR",
-		Short: a.Text("command.status.short", nil),
-		Long:  a.Text("command.status.long", nil),
+		Short: "command.status.short",
+		Long:  "command.status.long",
 		Example: frame.Examples("status --dir backups --pin-source file:pin.txt", "status --dir backups --json --token demo --pin-source file:pin.txt", "status --dir backups --no-login",
 			"status --dir backups --expires-within 30d --metrics /var/lib/prometheus/node-exporter/p11bridge.prom"),
 		Args: frame.NoArguments,
 	}
-	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.status-dir", nil))
+	c.Flags().StringVar(&o.dir, "dir", "", "flag.status-dir")
 	o.shard = a.ShardFlag(c.Flags())
-	c.Flags().BoolVar(&o.noLogin, "no-login", false, a.Text("flag.no-login", nil))
-	c.Flags().StringVar(&o.expiresWithin, "expires-within", "", a.Text("flag.expires-within", nil))
-	c.Flags().StringVar(&o.metrics, "metrics", "", a.Text("flag.metrics", nil))
+	c.Flags().BoolVar(&o.noLogin, "no-login", false, "flag.no-login")
+	c.Flags().StringVar(&o.expiresWithin, "expires-within", "", "flag.expires-within")
+	c.Flags().StringVar(&o.metrics, "metrics", "", "flag.metrics")
 	c.RunE = a.Supervised(nil, func(ctx context.Context, w *frame.Worker, _ []string) (frame.Result, error) {
 		return runStatus(ctx, w, o)
 	})

@@ -3,6 +3,7 @@ package terminal
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // MostColumns is the widest that a text is set: longer lines are hard to read.
@@ -15,10 +16,15 @@ const joint = "\x1f"
 func Whole(text string) string { return strings.ReplaceAll(text, " ", joint) }
 
 var (
-	marker  = regexp.MustCompile(`^ *(\d+\. |p11bridge: |- |→ )?`)
-	quoted  = regexp.MustCompile("`[^`\n]*`")
-	escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	marker  = pattern(`^ *(\d+\. |p11bridge: |- |→ )?`)
+	quoted  = pattern("`[^`\n]*`")
+	escapes = pattern("\x1b\\[[0-9;]*m")
 )
+
+// pattern is a regular expression that is compiled where it is used: most runs wrap nothing.
+func pattern(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // Wrap breaks lines at words to a width. What follows of a line hangs below its beginning, behind the number of a step. A command
 // between backquotes is kept whole where a line can hold it. A width of 0 breaks nothing.
@@ -37,16 +43,16 @@ func Wrap(text string, width int) string {
 
 // shown is the number of columns that a line takes, without what paints it.
 func shown(line string) int {
-	return columns(strings.ReplaceAll(escapes.ReplaceAllString(line, ""), joint, " "))
+	return columns(strings.ReplaceAll(escapes().ReplaceAllString(line, ""), joint, " "))
 }
 
 func wrapLine(line string, width int) string {
-	first := marker.FindString(line)
+	first := marker().FindString(line)
 	hang := strings.Repeat(" ", len([]rune(first)))
 	if strings.HasSuffix(first, "p11bridge: ") {
 		hang = "  "
 	}
-	rest := quoted.ReplaceAllStringFunc(line[len(first):], func(command string) string {
+	rest := quoted().ReplaceAllStringFunc(line[len(first):], func(command string) string {
 		if shown(command) > width-len(hang) {
 			return command
 		}

@@ -57,8 +57,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 	o := &verifyOptions{}
 	c := &cobra.Command{
 		Use:     "verify FILE… | --dir DIR",
-		Short:   a.Text("command.verify.short", nil),
-		Long:    a.Text("command.verify.long", nil),
+		Short:   "command.verify.short",
+		Long:    "command.verify.long",
 		Example: frame.Examples("verify alice.pfx", "verify alice.pfx --password-source file:password.txt --json", "verify alice.pfx --against alice", "verify *.pfx", "verify alice.pfx --password-source sealed --unseal-with officer.key", "verify --dir backups --password-source sealed --unseal-with 'pkcs11:token=officers;object=officer'", "verify --dir backups --password-source file:password.txt"),
 		Args: func(c *cobra.Command, args []string) error {
 			switch {
@@ -93,10 +93,10 @@ func NewCommand(a *frame.App) *cobra.Command {
 		}
 		return unsupervised(c, args)
 	}
-	c.Flags().StringVar(&o.password, "password-source", "", a.Text("flag.password-source-known", nil))
+	c.Flags().StringVar(&o.password, "password-source", "", "flag.password-source-known")
 	a.UnsealFlag(c)
-	c.Flags().StringVar(&o.against, "against", "", a.Text("flag.against", nil))
-	c.Flags().StringVar(&o.dir, "dir", "", a.Text("flag.verify-dir", nil))
+	c.Flags().StringVar(&o.against, "against", "", "flag.against")
+	c.Flags().StringVar(&o.dir, "dir", "", "flag.verify-dir")
 	o.shard = a.ShardFlag(c.Flags())
 	return c
 }

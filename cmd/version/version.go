@@ -33,7 +33,7 @@ type libraryView struct {
 func NewCommand(a *frame.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   a.Text("command.version.short", nil),
+		Short:   "command.version.short",
 		Example: frame.Examples("version", "version --json"),
 		Args:    frame.NoArguments,
 		RunE: a.Unsupervised(func(context.Context, []string) (frame.Result, error) {
