@@ -24,9 +24,9 @@ const mostMetrics = 64 << 20
 
 // gauges are families of metrics on their way into a file, in the text format of Prometheus (docs/watching.md).
 type gauges struct {
-	text strings.Builder
-	name string // of the family that was begun last
-	head string // of that family, until it has a value: one without is left out
+	text   strings.Builder
+	name   string // of the family that was begun last
+	header string // of that family, until it has a value: one without is left out
 }
 
 // labels are names and values in turn. They say which key is meant, and come from what a token tells to everybody who may see the key.
@@ -38,17 +38,17 @@ var labelEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 // family begins the metrics of a name. The help is one line without backslashes.
 func (g *gauges) family(name, help string) {
 	g.name = metricPrefix + name
-	g.head = fmt.Sprintf("# HELP %s %s\n# TYPE %s gauge\n", g.name, help, g.name)
+	g.header = fmt.Sprintf("# HELP %s %s\n# TYPE %s gauge\n", g.name, help, g.name)
 }
 
 // set adds a value to the family that was begun last.
 func (g *gauges) set(value float64, names labels) {
-	g.text.WriteString(g.head + g.name)
-	g.head = ""
-	before := "{"
+	g.text.WriteString(g.header + g.name)
+	g.header = ""
+	separator := "{"
 	for i := 0; i < len(names); i += 2 {
-		g.text.WriteString(before + names[i] + `="` + labelEscapes.Replace(names[i+1]) + `"`)
-		before = ","
+		g.text.WriteString(separator + names[i] + `="` + labelEscapes.Replace(names[i+1]) + `"`)
+		separator = ","
 	}
 	if len(names) > 0 {
 		g.text.WriteString("}")
