@@ -9,7 +9,7 @@ import (
 // wrongInput is what people type wrong, and what they are told: words that name the cause, words of a remedy that can be used as
 // it stands, and the exit code.
 type wrongInput struct {
-	args          string // $P is the token and its PIN, $W a password
+	args          string // $P is the token and its PIN, $W a password, ␣ a space at which no line is broken
 	exit          int
 	cause, remedy string // patterns
 }
@@ -75,7 +75,6 @@ var wrongInputs = []wrongInput{
 	{"list --timeout abc", 2, `--timeout takes another kind of value`, `such as 5s`},
 	{"list --json=maybe", 2, `--json takes another kind of value`, `true or false`},
 	{"export --all $P $W", 2, `--dir`, seeHelp},
-	{"export alice --all --dir b $P $W", 2, `no argument`, seeHelp},
 	{"export alice -o a.pfx --method magic $P $W", 2, `"magic"`, `auto, shroud, wrap or attributes`},
 	{"verify", 2, `FILE is missing`, `See: p11bridge verify --help`},
 	{"verify nowhere.pfx $W", 1, `nowhere\.pfx cannot be read: no such file`, `Check the path`},
@@ -116,7 +115,7 @@ var wrongInputs = []wrongInput{
 	{"keygen", 2, `no command "keygen"`, `Did you mean: request\?`},
 	{"convert a.pfx", 2, `no command "convert"`, `Did you mean: export\?`},
 	{"add a.cer", 2, `no command "add"`, `Did you mean: install\?`},
-	{"p11bridge list", 2, `no command "p11bridge"`, `Did you mean: list\?`},
+	{"p11bridge list", 2, `no command "p11bridge list"`, `Did you mean: list\?`},
 	{"/?", 0, `shows what is on a smart card`, `p11bridge COMMAND`},
 	{"list -?", 0, `every token with its certificates`, `p11bridge list`},
 	{"-V", 2, `no flag -V`, `Did you mean: .*--version`},
@@ -172,6 +171,83 @@ var wrongInputs = []wrongInput{
 	{"export pkcs11:alice -o q.pfx $P $W", 2, `not a PKCS#11 URI`, `pkcs11:token=LABEL;object=NAME`},
 	{"delete alice", 2, `asks on the terminal for the key's name`, `--copy FILE`},
 	{"list -json", 2, `no flag -j`, `Did you mean: --json\?`},
+	{"export alice -o a.pfx -o b.pfx $P $W", 2, `--out is given twice`, `Give it once`},
+	{"export alice -o a.pfx --out b.pfx $P $W", 2, `--out is given twice`, seeHelp},
+	{"export alice -o q.pfx -o q.pfx --dry-run $P", 0, `q\.pfx could be written`, `Nothing was done`},
+	{"list --token demo --token other", 2, `--token is given twice`, `Give it once`},
+	{"list --pin-source 47467850 --pin-source file:47467850", 2, `--pin-source is given twice`, `Give it once`},
+	{"list --quiet --quiet=false", 2, `--quiet is given twice`, seeHelp},
+	{"export alice --chain no.pem --chain nor.pem -o a.pfx $P $W", 1, `no\.pem cannot be read`, `Check the path`},
+	{"p11bridge backup", 2, `no command "p11bridge backup"`, `Did you mean: export\?`},
+	{"p11bridge card", 2, `no command "p11bridge card"`, `Did you mean: list\?`},
+	{"card", 2, `no command "card"`, `Did you mean: list\?`},
+	{"/export alice", 2, `no command "/export"`, `Did you mean: export\?`},
+	{"--all export --dir b", 2, `--all belongs to the command export`, `Did you mean: export --all\?`},
+	{"--wide list $P", 2, `--wide belongs to the command list`, `Did you mean: list --wide\?`},
+	{"--help export", 0, `Carry one key`, `p11bridge export`},
+	{"-h list", 0, `every token with its certificates`, `p11bridge list \[OBJECT\]`},
+	{"LIST", 2, `no command "LIST"`, `Did you mean: list\?`},
+	{"sauvegarder alice", 2, `no command "sauvegarder"`, `Did you mean: export\?`},
+	{"còpia alice", 2, `no command "còpia"`, `Did you mean: export\?`},
+	{"llistar", 2, `no command "llistar"`, `Did you mean: list\?`},
+	{"verificar a.pfx", 2, `no command "verificar"`, `Did you mean: verify\?`},
+	{"vérifier a.pfx", 2, `no command "vérifier"`, `Did you mean: verify\?`},
+	{"esborrar alice", 2, `no command "esborrar"`, `Did you mean: delete\?`},
+	{"renouveler alice", 2, `no command "renouveler"`, `Did you mean: request\?`},
+	{"instal·lar a.cer", 2, `no command "instal·lar"`, `Did you mean: install\?`},
+	{"ayuda", 2, `no command "ayuda"`, `Did you mean: help\?`},
+	{"help exportar", 2, `no command "exportar"`, `Did you mean: export\?`},
+	{"--lang es exportar", 2, `No existe el comando "exportar"`, `¿Quiso decir: export\?`},
+	{"export␣alice", 2, `non-breaking space`, `ordinary spaces`},
+	{"export alice␣-o␣a.pfx $P", 2, `non-breaking space`, `ordinary spaces`},
+	{"list --pin-source␣47467850", 2, `non-breaking space`, `ordinary spaces`},
+	{"list --pin-source=“47467850”", 2, `--pin-source stands in curly quotes`, seeHelp},
+	{"export alice -o “a.pfx” $P $W", 2, `--out stands in curly quotes`, `Did you mean: --out a\.pfx\?`},
+	{"list --token «demo»", 2, `--token stands in curly quotes`, `Did you mean: --token demo\?`},
+	{"export alice -o https://example.org/a.pfx $P $W", 2, `is an address on the web`, `path of a file or a directory`},
+	{"verify https://example.org/a.pfx $W", 1, `cannot be read`, `download the file first`},
+	{"export alice -o C:\\Users\\a.pfx $P $W", 2, `is a path of Windows`, `separated by /`},
+	{"verify C:\\Users\\a.pfx $W", 1, `cannot be read`, `path of Windows`},
+	{"verify ~user/a.pfx $W", 1, `cannot be read`, `Type the whole path`},
+	{"status --dir=~/backups $P", 1, `No such directory: ~/backups\.`, `Type the whole path`},
+	{"export *.pfx $P", 2, `"\*\.pfx" looks like the name of a file`, `p11bridge list`},
+	{"export a.pfx alice $P $W", 2, `Only one OBJECT`, `Did you mean: alice -o a\.pfx\?`},
+	{"export alice smith a.pfx $P $W", 2, `Only one OBJECT`, `Did you mean: 'alice smith' -o a\.pfx\?`},
+	{"export alice out=a.pfx $P $W", 2, `Only one OBJECT`, `Did you mean: --out a\.pfx\?`},
+	{"export alice --out = a.pfx $P $W", 2, `Only one OBJECT`, `Did you mean: -o a\.pfx\?`},
+	{"export alice pin-source=47467850 $W", 2, `Only one OBJECT`, `Did you mean: --pin-source\?`},
+	{"export alice --out= $P $W", 2, `file to write is missing`, `Did you mean: -o alice\.pfx\?`},
+	{"export alice --all --dir b $P $W", 2, `--all takes every key, and "alice" names one`, `Leave one of the two out`},
+	{"export --all -o b $P $W", 2, `directory for the files is missing`, `Did you mean: --dir b\?`},
+	{"export --dir b $P $W", 2, `--dir is for --all`, `Did you mean: --all --dir b\?`},
+	{"export alice -o a.pfx --profile Modern $P $W", 2, `"Modern"`, `Did you mean: modern\?`},
+	{"export alice -o a.pfx --legacy $P $W", 2, `no flag --legacy`, `Did you mean: --profile\?`},
+	{"export alice -o a.pfx --iterations 600.000 $P $W", 2, `takes another kind of value`, `such as 600000`},
+	{"list token demo", 2, `Only one OBJECT`, `Did you mean: --token demo\?`},
+	{"list demo $P", 1, `"demo"`, `Did you mean: --token demo\?`},
+	{"list --token 0", 1, `token 0 was not found`, `(?m)^ +demo$`},
+	{"list slot:0 $P", 1, `"slot:0"`, `(?s)On the token:.*alice`},
+	{"list SHA256:AB:CD:EF:01:23:45:67:89 $P", 1, `"SHA256:AB:CD:EF:01:23:45:67:89"`, `sha256:FINGERPRINT`},
+	{"list sha1:abcdef0123456789 $P", 1, `"sha1:abcdef0123456789"`, `sha256:FINGERPRINT`},
+	{"export id:01 -o q.pfx --dry-run $P", 0, `No object has the name "id:01"`, `"alice" is used`},
+	{"export <alice> -o q.pfx $P $W", 1, `"<alice>"`, `Did you mean: alice\?`},
+	{"export alice. -o q.pfx $P $W", 1, `"alice\."`, `Did you mean: alice\?`},
+	{"list --all $P", 2, `no flag --all`, `Did you mean: --wide\?`},
+	{"list --no-colour", 2, `no flag --no-colour`, `Did you mean: --color\?`},
+	{"list --color off", 2, `--color takes auto, always or never`, seeHelp},
+	{"list --by Purpose", 2, `"Purpose"`, `Did you mean: purpose\?`},
+	{"list --timeout 5sec", 2, `--timeout takes another kind of value`, `such as 5s`},
+	{"list --lang spanish", 2, `"spanish" is not available`, `Did you mean: --lang es\?`},
+	{"list --pin-source stdin", 2, `never a flag's value`, `fd:N`},
+	{"restore a.pfx -i b.pfx", 2, `no flag -i`, `Did you mean: restore FILE\?`},
+	{"verify --in a.pfx", 2, `no flag --in`, `Did you mean: verify FILE\?`},
+	{"verify a.pfx -p 47467850", 2, `--password-source takes .*sealed`, `file:PATH`},
+	{"request alice --subject Alice $P", 2, `"Alice" is not a known type of name`, `Did you mean: --subject 'CN=Alice'\?`},
+	{"request alice --key-type RSA $P", 2, `"RSA"`, `Did you mean: rsa2048, rsa3072, rsa4096\?`},
+	{"status --dir b --expires-within 30 $P", 2, `not "30"`, `Did you mean: --expires-within 30d\?`},
+	{"completion /bin/bash", 2, `no completion for "/bin/bash"`, `Did you mean: bash\?`},
+	{"delete alice --force $P", 2, `no flag --force`, `no flag --force\.\n *See: p11bridge delete --help`},
+	{"--versoin", 2, `no flag --versoin`, `Did you mean: --version\?`},
 	{"list /? $P", 0, `every token with its certificates`, `p11bridge list \[OBJECT\]`},
 }
 
@@ -199,7 +275,7 @@ func (row wrongInput) run(t *testing.T, p *place) *result {
 	t.Helper()
 	var args []string
 	for _, word := range strings.Fields(row.args) {
-		switch word {
+		switch word = strings.ReplaceAll(word, "␣", "\u00a0"); word {
 		case "$P":
 			args = append(args, "--token", "demo", "--pin-source", p.pin)
 		case "$W":

@@ -4,6 +4,7 @@ package completion
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,7 +49,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 			case len(args) > 1:
 				return frame.ExactlyOne("SHELL")(nil, args)
 			case !slices.Contains(names, args[0]):
-				return frame.UsageAmong("error.shell", messages.Args{"Given": foreign.Text(args[0]), "Shells": messages.Own(strings.Join(names, ", "))}, args[0], names)
+				return frame.UsageAmong("error.shell", messages.Args{"Given": foreign.Text(args[0]), "Shells": messages.Own(strings.Join(names, ", "))}, filepath.Base(args[0]), names)
 			}
 			return nil
 		},

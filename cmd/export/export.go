@@ -31,16 +31,11 @@ func NewCommand(a *frame.App) *cobra.Command {
 			"export alice -o alice.pfx --password-source generate --seal-to officer.pem", "export --all --dir backups --password-source generate --seal-to officer.pem --seal-to age1…",
 			"export --all --dir backups --pin-source file:pin.txt --password-source file:password.txt",
 			"export --all --shard 1/4 --dir backups --pin-source file:pin.txt --password-source file:password.txt"),
-		Args: func(c *cobra.Command, args []string) error {
-			if o.all {
-				return frame.NoArguments(c, args)
-			}
-			return frame.AtMostOne("OBJECT")(c, args)
-		},
+		Args: frame.AtMostOne("OBJECT"),
 	}
 	o.flags(a, c)
 	c.RunE = a.Supervised(func() []string { return []string{o.password} }, func(ctx context.Context, w *frame.Worker, args []string) (frame.Result, error) {
-		if !o.all && len(args) == 0 {
+		if !o.all && len(args) == 0 && o.dir == "" {
 			return frame.Result{}, w.ObjectMissing(ctx, "error.argument-missing")
 		}
 		if len(args) == 1 {

@@ -12,6 +12,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 )
@@ -75,8 +76,11 @@ func (o *exportOptions) sealing() bool { return len(o.sealTo) > 0 }
 // destinationRules are about one file or many, and what goes into it.
 func (o *exportOptions) destinationRules() []rule {
 	return []rule{
-		{!o.all && o.dir != "", frame.Usage("error.dir-without-all", nil)},
+		{o.all && o.object != "", frame.Usage("error.all-object", messages.Args{"Given": foreign.Text(o.object)})},
+		{!o.all && o.dir != "", frame.UsageMeant("error.dir-without-all", nil, o.allInDir()...)},
+		{o.all && o.dir == "" && o.out != "", frame.UsageMeant("error.all-without-dir", nil, "--dir "+terminal.ShellWord(o.out))},
 		{o.all && o.dir == "", frame.Usage("error.all-without-dir", nil)},
+		{!o.all && o.out == "" && archive.NamedAsBackup(o.object), frame.Usage("error.out-missing-object", messages.Args{"Given": foreign.Text(o.object)})},
 		{o.all && (o.out != "" || o.certificate != "" || o.certificateOnly || o.ifNeeded), frame.Usage("error.all-for-one", nil)},
 		{!o.all && o.shard.Given(), frame.Usage("error.shard-for-one", nil)},
 		{o.all && o.deleteKey && !o.yes, frame.Usage("error.all-delete-needs-yes", nil)},
@@ -84,10 +88,27 @@ func (o *exportOptions) destinationRules() []rule {
 		{!o.all && o.out == "", frame.UsageMeant("error.out-missing", nil, "-o "+o.proposed(o.object, ""))},
 		{o.deleteKey && o.certificateOnly, frame.Usage("error.delete-certificate-only", nil)},
 		{o.format != "" && !o.certificateOnly, frame.Usage("error.format-without-certificate-only", nil)},
-		{o.format != "" && !slices.Contains(bridge.CertificateFormats(), bridge.CertificateFormat(o.format)), frame.Usage("error.format", messages.Args{"Given": foreign.Text(o.format)})},
+		{o.format != "" && !slices.Contains(bridge.CertificateFormats(), bridge.CertificateFormat(o.format)), frame.UsageAmong("error.format", messages.Args{"Given": foreign.Text(o.format)}, o.format, texts(bridge.CertificateFormats()))},
 		{o.certificateOnly && o.out != "" && !view.IsDirectory(o.out) && !o.certificateFormat().Fits(o.out), frame.Usage("error.format-name", messages.Args{"Path": foreign.Text(o.out), "Format": messages.Own(string(o.certificateFormat()))})},
 		{o.ifNeeded && (o.deleteKey || o.certificateOnly || o.dryRun), frame.Usage("error.if-needed", nil)},
 	}
+}
+
+// texts are the values of a flag as they are typed.
+func texts[T ~string](values []T) []string {
+	var typed []string
+	for _, value := range values {
+		typed = append(typed, string(value))
+	}
+	return typed
+}
+
+// allInDir is what a directory without --all may be meant for, where no object is named.
+func (o *exportOptions) allInDir() []string {
+	if o.object != "" {
+		return nil
+	}
+	return []string{"--all --dir " + terminal.ShellWord(o.dir)}
 }
 
 // meansAll reports whether every key is meant by what stands in place of one.
@@ -96,7 +117,7 @@ func meansAll(object string) bool { return object == "*" || strings.EqualFold(ob
 // protectionRules are about how the file is protected.
 func (o *exportOptions) protectionRules() []rule {
 	return []rule{
-		{!slices.Contains(bridge.Profiles(), bridge.Profile(o.profile)), frame.Usage("error.profile", messages.Args{"Given": foreign.Text(o.profile)})},
+		{!slices.Contains(bridge.Profiles(), bridge.Profile(o.profile)), frame.UsageAmong("error.profile", messages.Args{"Given": foreign.Text(o.profile)}, o.profile, texts(bridge.Profiles()))},
 		{o.sealing() && o.passwordGiven && o.password != "generate", frame.Usage("error.seal-needs-generate", nil)},
 		{o.sealing() && (o.certificateOnly || o.allowEmpty), frame.Usage("error.seal-without-password", nil)},
 		{!slices.Contains(seal.Transports(), seal.Transport(o.transport)), frame.Usage("error.seal-transport", messages.Args{"Given": foreign.Text(o.transport)})},
@@ -110,7 +131,7 @@ func (o *exportOptions) methodRules() []rule {
 	shroud := o.method == string(verdict.MethodShroud)
 	host := bridge.Prover(o.proof) == bridge.ProverHost
 	return []rule{
-		{o.method != anyMethod && !slices.Contains(bridge.Methods(), verdict.Method(o.method)), frame.Usage("error.method", messages.Args{"Given": foreign.Text(o.method)})},
+		{o.method != anyMethod && !slices.Contains(bridge.Methods(), verdict.Method(o.method)), frame.UsageAmong("error.method", messages.Args{"Given": foreign.Text(o.method)}, o.method, append(texts(bridge.Methods()), anyMethod))},
 		{o.proof != "" && !host && bridge.Prover(o.proof) != bridge.ProverToken, frame.Usage("error.proof", messages.Args{"Given": foreign.Text(o.proof)})},
 		{o.requireShroud && (o.method != anyMethod && !shroud || host || legacy), frame.Usage("error.require-shroud", nil)},
 		{shroud && legacy, frame.Usage("error.shroud-legacy", nil)},

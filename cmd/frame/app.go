@@ -107,11 +107,17 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 			break
 		}
 	}
+	if len(args) > 1 && (args[0] == "--help" || args[0] == "-h") && !strings.HasPrefix(args[1], "-") { // of the command behind it
+		args = append(slices.Clone(args[1:]), args[0])
+	}
 	a.arguments = args
 	root := a.Root(commands)
 	a.JSON = wantsJSON(args) // the flag's default has taken its place
 	if err := a.longDash(args); err != nil {
 		return ExitDone, err
+	}
+	if a.unbroken(args) {
+		return ExitDone, Usage("error.unbroken", nil)
 	}
 	root.SetArgs(args)
 	help := &helpOutput{to: a.out}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
@@ -18,6 +19,7 @@ type ObjectNotFoundError struct {
 	Hidden bool // private keys were not visible
 	Known  []string
 	Meant  []string // those of Known that were probably meant
+	Token  string   // the label of a token that has this name, empty for none
 }
 
 // NotFound is the error for a name that fits nothing on any of the tokens.
@@ -25,6 +27,9 @@ func NotFound(name string, selector *token.Selector, among ...*token.Inventory) 
 	e := &ObjectNotFoundError{Name: name}
 	for _, inventory := range among {
 		e.Hidden = e.Hidden || verdict.Hides(inventory)
+		if strings.EqualFold(name, string(inventory.Token.Label)) {
+			e.Token = string(inventory.Token.Label)
+		}
 		identities := inventory.Identities()
 		meant := selector.Meant(identities)
 		for i, known := range inventory.ShortNames(identities) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,8 +126,8 @@ func describeFile(a *App, e *archive.FileError) Failure {
 	if slices.Contains([]archive.FileFault{archive.FileNamedCert, archive.FileNamedBackup, archive.FileNamedDash}, e.Fault) {
 		f.Code = exitUsage
 	}
-	if e.Fault == archive.NoDirectory && strings.HasPrefix(e.Path, "~") {
-		f.Instead = a.Text("remedy.source.tilde", nil)
+	if other := otherPath(e.Path); other != "" && (e.Fault == archive.NoDirectory || e.Fault == archive.DirectoryMissing) {
+		f.Instead = a.Text(other, nil)
 	}
 	return f
 }
@@ -257,13 +258,24 @@ func describeNotFound(a *App, e *ObjectNotFoundError) Failure {
 	if len(near) == 0 {
 		near = nearest(e.Name, e.Known)
 	}
-	if len(near) > 0 {
+	switch {
+	case e.Token != "":
+		more = append(more, a.Text("error.did-you-mean", messages.Args{"Names": messages.Own("--token " + quoted(e.Token))}))
+	case isFile(e.Name): // of the name of an object
+		more = append(more, a.didYouMean(commandsForFile(e.Name)))
+	case len(near) > 0:
 		f.Candidates = near
 		more = append(more, a.didYouMean(near))
 	}
 	more = append(more, a.known(e.Known)...)
 	f.More = strings.Join(more, "\n")
 	return f
+}
+
+// isFile reports whether a file is there whose name tells what can be done with it.
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular() && len(commandsForFile(name)) > 0
 }
 
 // mostListed is how many names are listed where one is missing; of more than that, fewListed show what names look like.

@@ -59,6 +59,9 @@ func describeInput(a *App, e *inputError) Failure {
 	case errors.Is(e.err, fs.ErrNotExist):
 		remedy = "remedy.input.missing"
 		f.Candidates = nearFiles(e.path)
+		if other := otherPath(e.path); other != "" {
+			remedy = other
+		}
 	case errors.Is(e.err, syscall.EISDIR):
 		remedy = "error.file.directory.remedy"
 	}
@@ -68,6 +71,11 @@ func describeInput(a *App, e *inputError) Failure {
 
 // nearFiles are the files beside a path that is not there whose names are near to its.
 func nearFiles(path string) []string {
+	if plain, is := strings.CutPrefix(path, "file:"); is { // as a source of secrets is written
+		if _, err := os.Stat(plain); err == nil {
+			return []string{plain}
+		}
+	}
 	directory, name := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Clean(directory + "."))
 	if err != nil { // then no name is near

@@ -20,10 +20,27 @@ var (
 		"check": "verify", "test": "verify", "validate": "verify", "rm": "delete", "remove": "delete", "destroy": "delete",
 		"renew": "request", "csr": "request", "generate": "request", "gen": "request", "keygen": "request", "new": "request",
 		"why": "diagnose", "debug": "doctor", "start": "guide", "wizard": "guide", "menu": "guide",
-		"?": "help", "/h": "help", "/help": "help", "man": "help",
+		"?": "help", "h": "help", "man": "help", "card": "list", "cert": "list", "certificate": "list", "key": "list",
+	}
+	// translatedCommands are the commands as people who read the texts in another language call them.
+	translatedCommands = map[string][]string{
+		"export":   {"exportar", "exporter", "guardar", "guarda", "desar", "desa", "copiar", "copia", "còpia", "copie", "copier", "sauvegarder", "sauvegarde", "respaldar", "respaldo", "salvaguardar"},
+		"list":     {"listar", "lista", "llistar", "llista", "lister", "liste", "mostrar", "mostra", "muestra", "ver", "veure", "voir", "afficher", "tarjeta", "targeta", "carte", "certificado", "certificados", "certificat", "certificats", "clave", "claves", "clau", "claus", "clé", "clés"},
+		"verify":   {"verificar", "verifica", "verifier", "vérifier", "comprobar", "comprova", "comprovar", "contrôler"},
+		"restore":  {"restaurar", "restaura", "restaurer", "recuperar", "recupera", "récupérer", "importar", "importa", "importer"},
+		"delete":   {"borrar", "borra", "eliminar", "elimina", "suprimir", "esborrar", "esborra", "supprimer", "effacer"},
+		"request":  {"solicitar", "solicitud", "sol·licitar", "sol·licitud", "pedir", "demanar", "demander", "demande", "renovar", "renova", "renouveler"},
+		"install":  {"instalar", "instala", "instal·lar", "instal·la", "installer"},
+		"diagnose": {"diagnosticar", "diagnóstico", "diagnòstic", "diagnostic", "diagnostiquer", "pourquoi", "perquè"},
+		"explain":  {"explicar", "explica", "expliquer"},
+		"status":   {"estado", "estat", "état"},
+		"report":   {"informe", "rapport"},
+		"guide":    {"guía", "guia", "asistente", "assistent", "assistant"},
+		"help":     {"ayuda", "ajuda", "aide"},
+		"version":  {"versión", "versió"},
 	}
 	meantFlags = map[string]string{
-		"output": "out", "outfile": "out", "overwrite": "force", "slot": "token", "library": "module", "lib": "module", "language": "lang", "silent": "quiet", "directory": "dir", "folder": "dir", "debug": "verbose", "cn": "subject", "no-pin": "no-login", "to": "token",
+		"output": "out", "outfile": "out", "overwrite": "force", "slot": "token", "library": "module", "lib": "module", "language": "lang", "silent": "quiet", "directory": "dir", "folder": "dir", "debug": "verbose", "cn": "subject", "no-pin": "no-login", "to": "token", "all": "wide", "long": "wide", "details": "verbose", "no-color": "color", "no-colour": "color", "legacy": "profile",
 		"?": "help", "usage": "help",
 	}
 	meantLanguages = map[string]string{
@@ -31,6 +48,22 @@ var (
 		"català": "ca", "catala": "ca", "catalán": "ca", "catalan": "ca", "valencià": "ca", "valencia": "ca", "valenciano": "ca", "val": "ca", "va": "ca", "français": "fr", "francais": "fr", "french": "fr", "francés": "fr", "francès": "fr",
 	}
 )
+
+// meantCommand is the command that is known here under another name, empty for none.
+func meantCommand(word string) string {
+	if meant := meantCommands[word]; meant != "" {
+		return meant
+	}
+	for command, others := range translatedCommands {
+		if slices.Contains(others, word) {
+			return command
+		}
+	}
+	return ""
+}
+
+// inputFlags are what other programs call the flag of the file that they read. Here it is an argument.
+var inputFlags = []string{"i", "in", "input", "infile", "file"}
 
 // nearFlags are the flags that may have been meant by a name, or by letters behind a single dash, as they are typed. One that takes a
 // protection away is offered to nobody who typed another word.

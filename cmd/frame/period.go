@@ -18,7 +18,11 @@ func Period(flag, text string) (time.Duration, error) {
 		period = time.Duration(n) * 24 * time.Hour
 	}
 	if err != nil || period <= 0 {
-		return 0, Usage("error.period", messages.Args{"Flag": messages.Own(flag), "Given": foreign.Text(text)})
+		var meant []string
+		if days := strings.TrimRight(text, " abcdefghijklmnopqrstuvwxyz"); days != "" && strings.Trim(days, "0123456789") == "" { // 30, "30 days"
+			meant = []string{flag + " " + days + "d"}
+		}
+		return 0, UsageMeant("error.period", messages.Args{"Flag": messages.Own(flag), "Given": foreign.Text(text)}, meant...)
 	}
 	return period, nil
 }

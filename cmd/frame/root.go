@@ -41,6 +41,9 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 		if !slices.Contains([]string{"auto", "always", "never"}, a.Color) {
 			return Usage("error.color", nil)
 		}
+		if err := a.checkValues(c); err != nil {
+			return err
+		}
 		return a.applyVariables(c)
 	}
 	root.Flags().BoolVar(&a.version, "version", false, "flag.version")

@@ -92,6 +92,8 @@ func secretFlag(c *cobra.Command, name, letters string) error {
 	kinds := NewPasswordSources
 	if flag != passwordFlag || c.HasParent() && c.Flags().Lookup("password-source") == nil {
 		flag, kinds = "--pin-source", pinSources
+	} else if c.Flags().Lookup("profile") == nil { // it makes no PFX file, and no password
+		kinds = PasswordSources
 	}
 	return Usage("error.source", messages.Args{"Flag": messages.Own(flag), "Kinds": messages.Own(sourceForms(kinds))})
 }
@@ -99,6 +101,9 @@ func secretFlag(c *cobra.Command, name, letters string) error {
 // unknownFlag offers the flags that may have been meant. Letters are what stood behind a single dash.
 func (a *App) unknownFlag(c *cobra.Command, name, letters string) error {
 	if word, args := a.firstWord(c); word != "" { // the flags may be right, and the command is not
+		if command, _, err := a.root.Find([]string{word}); err == nil && command != a.root && command.Flags().Lookup(name) != nil {
+			return UsageMeant("error.flag-before-command", messages.Args{"Flag": messages.Own(dashed(name)), "Command": messages.Own(command.Name())}, command.Name()+" "+dashed(name))
+		}
 		return a.unknownCommand(word, args)
 	}
 	if err := secretFlag(c, name, letters); err != nil {
@@ -118,6 +123,11 @@ func (a *App) unknownFlag(c *cobra.Command, name, letters string) error {
 			if command.Name() == name {
 				near = []string{name}
 			}
+		}
+	}
+	for _, argument := range []string{"FILE", "CERT"} {
+		if slices.Contains(inputFlags, name) && strings.Contains(c.Use, argument) && len(near) == 0 {
+			near = []string{c.Name() + " " + argument}
 		}
 	}
 	return &usageError{id: "error.flag-unknown", args: messages.Args{"Flag": messages.Own(dashed(name))}, near: near}
@@ -152,21 +162,32 @@ func (a *App) unknownCommand(word string, arguments []string) error {
 			return secretFlag(a.root, letters, letters)
 		}
 	}
-	if slices.Contains(known, strings.ToLower(word)) {
-		return &usageError{id: "error.unknown-command", args: args, near: []string{strings.ToLower(word)}}
+	if len(arguments) > 1 && strings.EqualFold(word, programName) { // the name was typed twice
+		args["Command"] = foreign.Text(word + " " + arguments[1])
+		word = arguments[1]
 	}
-	if meant := commandsForFile(word); len(meant) > 0 {
+	if meant := commandsFor(word, known); len(meant) > 0 {
 		return &usageError{id: "error.unknown-command", args: args, near: meant}
-	}
-	if word == programName && len(arguments) > 1 {
-		return &usageError{id: "error.unknown-command", args: args, near: nearest(arguments[1], known)}
-	}
-	if meant := meantCommands[strings.ToLower(word)]; meant != "" {
-		return &usageError{id: "error.unknown-command", args: args, near: []string{meant}}
 	}
 	unknown := &usageError{id: "error.unknown-command", args: args, near: nearest(word, known)}
 	unknown.lost = len(unknown.near) == 0
 	return unknown
+}
+
+// commandsFor are the commands that a word means for sure: in another case, with a slash before it, under another name, or by the name
+// of a file.
+func commandsFor(word string, known []string) []string {
+	if meant := commandsForFile(word); len(meant) > 0 {
+		return meant
+	}
+	word = strings.TrimLeft(strings.ToLower(word), "/")
+	if slices.Contains(known, word) || word == "help" {
+		return []string{word}
+	}
+	if meant := meantCommand(word); meant != "" {
+		return []string{meant}
+	}
+	return nil
 }
 
 // commandsForFile are the commands that can be meant by a file's name alone.
@@ -215,37 +236,60 @@ func Examples(lines ...string) string {
 }
 
 func AtMostOne(name string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
+	return func(c *cobra.Command, args []string) error {
 		if len(args) > 1 {
-			return tooMany(name, args)
+			return tooMany(c, name, args)
 		}
 		return nil
 	}
 }
 
-// tooMany says what the second argument may have been meant as.
-func tooMany(name string, args []string) error {
+// tooMany says what the arguments may have been meant as.
+func tooMany(c *cobra.Command, name string, args []string) error {
 	e := &usageError{id: "error.too-many-arguments", args: messages.Args{"Name": messages.Own(name)}}
-	second := args[1]
-	switch file := strings.ContainsAny(second, "./") && !strings.HasPrefix(second, "-"); {
+	first, last := args[0], args[len(args)-1]
+	flag, value, assigned := strings.Cut(last, "=")
+	switch {
 	case name == "FILE" && len(args) == 2: // a token, as a restore wants one
-		e.near = []string{"--token " + terminal.ShellWord(second)}
+		e.near = []string{"--token " + terminal.ShellWord(last)}
 	case name != "OBJECT":
-	case file && len(args) == 2:
-		e.near = []string{"-o " + second}
+	case assigned && c.Flags().Lookup(flag) != nil: // its value may be a secret
+		e.near = []string{"--" + flag}
+		if placeholders[flag] != "SRC" {
+			e.near[0] += " " + terminal.ShellWord(value)
+		}
+	case len(args) == 2 && takesValue(c, first):
+		e.near = []string{"--" + first + " " + terminal.ShellWord(last)}
+	case len(args) == 2 && isPath(first) && !isPath(last) && c.Flags().Lookup("out") != nil: // the other way round
+		e.near = []string{terminal.ShellWord(last) + " -o " + terminal.ShellWord(first)}
+	case len(args) == 2 && isPath(last):
+		e.near = []string{"-o " + last}
+	case isPath(last) && c.Flags().Lookup("out") != nil:
+		e.near = []string{terminal.ShellWord(strings.Join(args[:len(args)-1], " ")) + " -o " + terminal.ShellWord(last)}
 	default: // a name with blanks is one word for the shell where it stands in quotes
-		e.near = []string{"'" + strings.Join(args, " ") + "'"}
+		e.near = []string{terminal.ShellWord(strings.Join(args, " "))}
 	}
 	return e
 }
 
+// isPath reports whether an argument looks like the name of a file.
+func isPath(argument string) bool {
+	return strings.ContainsAny(argument, "./") && !strings.HasPrefix(argument, "-") && !strings.HasSuffix(argument, ".")
+}
+
+// takesValue reports whether the command has a flag of that name that wants a value.
+func takesValue(c *cobra.Command, name string) bool {
+	f := c.Flags().Lookup(name)
+	return f != nil && f.NoOptDefVal == "" && placeholders[name] != "SRC"
+}
+
 func ExactlyOne(name string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
+	return func(c *cobra.Command, args []string) error {
 		switch {
 		case len(args) == 0:
 			return UsageMeant("error.argument-missing", messages.Args{"Name": messages.Own(name)}, filesHere(name)...)
 		case len(args) > 1:
-			return tooMany(name, args)
+			return tooMany(c, name, args)
 		}
 		return nil
 	}

@@ -51,7 +51,7 @@ func (c *conversation) quietly(ctx context.Context, out io.Writer, arguments []s
 }
 
 func (c *conversation) again(ctx context.Context, r frame.Again) (int, error) {
-	r.Arguments = append(slices.Clone(r.Arguments), c.globals()...)
+	r.Arguments = append(slices.Clone(r.Arguments), unnamed(r.Arguments, c.globals())...)
 	code, err := interruptible(ctx, func(ctx context.Context) (int, error) { return c.RunAgain(ctx, r) })
 	return code, asBack(err)
 }
@@ -78,10 +78,18 @@ func (c *conversation) globals() []string {
 	return given
 }
 
+// unnamed are the flags that the arguments do not hold already: the conversation names the token itself, and a flag is given once.
+func unnamed(arguments, flags []string) []string {
+	return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool {
+		name, _, _ := strings.Cut(flag, "=")
+		return slices.Contains(arguments, name)
+	})
+}
+
 // commandLine is a command as it can be pasted. Who typed --lang sees it there, too.
 func (c *conversation) commandLine(arguments []string) string {
 	var words []string
-	for _, word := range append(slices.Clone(arguments), c.GivenFlags()...) {
+	for _, word := range append(slices.Clone(arguments), unnamed(arguments, c.GivenFlags())...) {
 		flag, value, joined := strings.Cut(word, "=")
 		if joined && strings.HasPrefix(flag, "--") { // so that the value is quoted, and a tilde would be the shell's
 			words = append(words, flag, value)

@@ -49,7 +49,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 
 func runList(ctx context.Context, w *frame.Worker, o *listOptions) (frame.Result, error) {
 	if o.by != "token" && o.by != "purpose" {
-		return frame.Result{}, frame.Usage("error.by", messages.Args{"Given": foreign.Text(o.by)})
+		return frame.Result{}, frame.UsageAmong("error.by", messages.Args{"Given": foreign.Text(o.by)}, o.by, []string{"token", "purpose"})
 	}
 	var selector *token.Selector
 	var uri *token.URI

@@ -14,6 +14,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
@@ -161,11 +162,15 @@ func requestOf(a *frame.App, o *requestOptions) (request bridge.CSRRequest, err 
 	case o.sameKey && (o.keyType != "" || o.exportable || o.label != nil):
 		return request, frame.Usage("error.same-key", nil)
 	case o.keyType != "" && !slices.Contains(bridge.KeyTypes(), request.KeyType):
-		return request, frame.Usage("error.key-type", messages.Args{"Given": foreign.Text(o.keyType), "Types": messages.Own(strings.Join(bridge.KeyTypes(), ", "))})
+		return request, frame.UsageAmong("error.key-type", messages.Args{"Given": foreign.Text(o.keyType), "Types": messages.Own(strings.Join(bridge.KeyTypes(), ", "))}, o.keyType, bridge.KeyTypes())
 	}
 	if o.subject != "" {
 		if request.Subject, err = pki.ParseNameText(o.subject); err != nil {
-			return request, frame.Usage("error.subject", messages.Args{"Problem": messages.Own(a.Problem(err))})
+			var meant []string
+			if !strings.Contains(o.subject, "=") { // the name of a person alone
+				meant = []string{"--subject " + terminal.ShellQuote("CN="+o.subject)}
+			}
+			return request, frame.UsageMeant("error.subject", messages.Args{"Problem": messages.Own(a.Problem(err))}, meant...)
 		}
 	}
 	if len(o.altNames) > 0 {
