@@ -177,11 +177,10 @@ INLINE void finish_hmac(state s[], const state outer[], const int n)
 	compress(s, block, n);
 }
 
-INLINE void derive(p11b_derivation *derivations, uint32_t iterations, const int n)
+/* derive_first makes HMAC's two states of each key, and in s the first iteration of PBKDF2. */
+INLINE void derive_first(const p11b_derivation *derivations, state inner[], state outer[], state s[], words block[][4], const int n)
 {
 	const words begin[2] = { load(first), load(first + 4) };
-	state inner[MOST], outer[MOST], s[MOST];
-	words block[MOST][4], result[MOST][2];
 	for (int i = 0; i < n; i++) {
 		read_block(block[i], derivations[i].key, 0x36);
 		inner[i] = state_of(begin);
@@ -198,6 +197,13 @@ INLINE void derive(p11b_derivation *derivations, uint32_t iterations, const int 
 	}
 	compress(s, block, n);
 	finish_hmac(s, outer, n);
+}
+
+INLINE void derive(p11b_derivation *derivations, uint32_t iterations, const int n)
+{
+	state inner[MOST], outer[MOST], s[MOST];
+	words block[MOST][4], result[MOST][2];
+	derive_first(derivations, inner, outer, s, block, n);
 	for (int i = 0; i < n; i++)
 		digest(result[i], s[i]);
 	while (--iterations > 0) {
@@ -223,9 +229,6 @@ INLINE void derive(p11b_derivation *derivations, uint32_t iterations, const int 
 	forget_registers();
 }
 
-static __attribute__((noinline)) WITH_SHA void derive_one(p11b_derivation *derivations, uint32_t iterations) { derive(derivations, iterations, 1); }
-static __attribute__((noinline)) WITH_SHA void derive_two(p11b_derivation *derivations, uint32_t iterations) { derive(derivations, iterations, 2); }
-
 static __attribute__((noinline)) WITH_SHA void repeat(uint32_t value[8], uint32_t times)
 {
 	const words begin[2] = { load(first), load(first + 4) };
@@ -242,6 +245,49 @@ static __attribute__((noinline)) WITH_SHA void repeat(uint32_t value[8], uint32_
 	forget_registers();
 }
 
+/* beside is one PBKDF2, with the repeated hash of another value in the gaps of it: one hash in each iteration. What is left of the hashes
+ * goes on alone. */
+static __attribute__((noinline)) WITH_SHA void beside(p11b_derivation *derivation, uint32_t iterations, uint32_t value[8], uint32_t times)
+{
+	const words begin[2] = { load(first), load(first + 4) };
+	state inner[1], outer[1], s[MOST];
+	words block[MOST][4], result[2], u[2], repeated[2] = { load(value), load(value + 4) };
+	derive_first(derivation, inner, outer, s, block, 1);
+	digest(result, s[0]);
+	while (--iterations > 0) {
+		digest(block[0], s[0]);
+		block[0][2] = load(behind_block);
+		block[0][3] = load(behind_block + 4);
+		s[0] = inner[0];
+		if (times > 0) {
+			block[1][0] = repeated[0];
+			block[1][1] = repeated[1];
+			block[1][2] = load(alone);
+			block[1][3] = load(alone + 4);
+			s[1] = state_of(begin);
+			compress(s, block, 2);
+			digest(repeated, s[1]);
+			times--;
+		} else {
+			compress(s, block, 1);
+		}
+		finish_hmac(s, outer, 1);
+		digest(u, s[0]);
+		result[0] = either(result[0], u[0]);
+		result[1] = either(result[1], u[1]);
+	}
+	store(derivation->result, result[0]);
+	store(derivation->result + 4, result[1]);
+	store(value, repeated[0]);
+	store(value + 4, repeated[1]);
+	forget_registers();
+	if (times > 0)
+		repeat(value, times);
+}
+
+static __attribute__((noinline)) WITH_SHA void derive_one(p11b_derivation *derivations, uint32_t iterations) { derive(derivations, iterations, 1); }
+static __attribute__((noinline)) WITH_SHA void derive_two(p11b_derivation *derivations, uint32_t iterations) { derive(derivations, iterations, 2); }
+
 /* forget_stack overwrites what a function that has returned left below: more than the largest of these needs. */
 static __attribute__((noinline)) void forget_stack(void)
 {
@@ -256,6 +302,12 @@ void p11b_pbkdf2(p11b_derivation *derivations, int count, uint32_t iterations)
 		derive_two(derivations, iterations);
 	else
 		derive_one(derivations, iterations);
+	forget_stack();
+}
+
+void p11b_pbkdf2_beside(p11b_derivation *derivation, uint32_t iterations, uint32_t digest[8], uint32_t times)
+{
+	beside(derivation, iterations, digest, times);
 	forget_stack();
 }
 

@@ -1,5 +1,5 @@
 // Package sha2 derives keys with SHA-256 on the processor's own instructions, in C: PBKDF2-HMAC-SHA-256 (RFC 8018 section 5.2), two at
-// once, and the repeated hash of PKCS #12 (RFC 7292 appendix B.2). It shares no code with the standard library, with which what it
+// once, and the repeated hash of PKCS #12 (RFC 7292 appendix B.2), alone or beside one. It shares no code with the standard library, with which what it
 // derived is proven.
 //
 // Call Fits before Derive, and Available before Repeat: without the instructions there is nothing here, and the caller takes another way.
@@ -39,6 +39,12 @@ func Derive(iterations int, inputs ...Input) [][]byte {
 		panic("sha2: one or two inputs")
 	}
 	return derive(iterations, inputs)
+}
+
+// DeriveBeside makes Size bytes of an input that Fits, and in nearly the same time does what Repeat does with the digest. The caller wipes
+// both; nothing else is left.
+func DeriveBeside(iterations int, in Input, digest *[Size]byte, times int) []byte {
+	return deriveBeside(iterations, in, digest, max(times, 0))
 }
 
 // Repeat replaces a digest by the SHA-256 of it, so many times. It does nothing without Available.

@@ -17,5 +17,8 @@ int p11b_sha2_available(void);
 /* p11b_pbkdf2 makes count derivations, one or two, of so many iterations, and wipes what it leaves. */
 void p11b_pbkdf2(p11b_derivation *derivations, int count, uint32_t iterations);
 
+/* p11b_pbkdf2_beside makes one derivation, and in the same time does what p11b_sha256_repeat does. */
+void p11b_pbkdf2_beside(p11b_derivation *derivation, uint32_t iterations, uint32_t digest[8], uint32_t times);
+
 /* p11b_sha256_repeat replaces a digest, in words, by the digest of it, so many times. */
 void p11b_sha256_repeat(uint32_t digest[8], uint32_t times);

@@ -31,31 +31,58 @@ func derive(iterations int, inputs []Input) [][]byte {
 	var work [most]C.p11b_derivation // no pointers are in it
 	defer clear(work[:])
 	for i, in := range inputs {
-		key, message := in.blocks()
-		for at := range blockSize {
-			work[i].key[at], work[i].message[at] = C.uint8_t(key[at]), C.uint8_t(message[at])
-		}
-		clear(key[:])
-		clear(message[:])
+		in.fill(&work[i])
 	}
 	apart(func() { C.p11b_pbkdf2(&work[0], C.int(len(inputs)), C.uint32_t(iterations)) })
 	results := make([][]byte, len(inputs))
 	for i := range inputs {
-		results[i] = make([]byte, 0, Size)
-		for _, word := range work[i].result {
-			results[i] = binary.BigEndian.AppendUint32(results[i], uint32(word))
-		}
+		results[i] = resultOf(&work[i])
 	}
 	return results
 }
 
+func deriveBeside(iterations int, in Input, digest *[Size]byte, times int) []byte {
+	var work [1]C.p11b_derivation
+	words := wordsOf(digest)
+	defer func() { clear(work[:]); clear(words[:]) }()
+	in.fill(&work[0])
+	apart(func() { C.p11b_pbkdf2_beside(&work[0], C.uint32_t(iterations), &words[0], C.uint32_t(times)) })
+	putWords(digest, &words)
+	return resultOf(&work[0])
+}
+
 func repeat(digest *[Size]byte, times int) {
-	var words [Size / 4]C.uint32_t
+	words := wordsOf(digest)
 	defer clear(words[:])
+	apart(func() { C.p11b_sha256_repeat(&words[0], C.uint32_t(times)) })
+	putWords(digest, &words)
+}
+
+func (in Input) fill(one *C.p11b_derivation) {
+	key, message := in.blocks()
+	for at := range blockSize {
+		one.key[at], one.message[at] = C.uint8_t(key[at]), C.uint8_t(message[at])
+	}
+	clear(key[:])
+	clear(message[:])
+}
+
+func resultOf(one *C.p11b_derivation) []byte {
+	result := make([]byte, 0, Size)
+	for _, word := range one.result {
+		result = binary.BigEndian.AppendUint32(result, uint32(word))
+	}
+	return result
+}
+
+func wordsOf(digest *[Size]byte) (words [Size / 4]C.uint32_t) {
 	for i := range words {
 		words[i] = C.uint32_t(binary.BigEndian.Uint32(digest[4*i:]))
 	}
-	apart(func() { C.p11b_sha256_repeat(&words[0], C.uint32_t(times)) })
+	return words
+}
+
+func putWords(digest *[Size]byte, words *[Size / 4]C.uint32_t) {
 	for i, word := range words {
 		binary.BigEndian.PutUint32(digest[4*i:], uint32(word))
 	}

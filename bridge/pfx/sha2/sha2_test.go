@@ -26,7 +26,7 @@ func TestVectors(t *testing.T) {
 		{"Password", "NaCl", 80000, "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"},
 	} {
 		in, other := Input{[]byte(row.password), []byte(row.salt)}, Input{[]byte("another"), []byte("one")}
-		for _, got := range [][]byte{Derive(row.iterations, in)[0], Derive(row.iterations, in, other)[0], Derive(row.iterations, other, in)[1]} {
+		for _, got := range [][]byte{Derive(row.iterations, in)[0], Derive(row.iterations, in, other)[0], Derive(row.iterations, other, in)[1], DeriveBeside(row.iterations, in, new([Size]byte), 7)} {
 			if hex.EncodeToString(got) != row.want {
 				t.Errorf("%s, %s, %d: %x", row.password, row.salt, row.iterations, got)
 			}
@@ -84,6 +84,14 @@ func FuzzDerive(f *testing.F) {
 		if digest != repeated {
 			t.Fatalf("%x and not %x", repeated, digest)
 		}
+		// Fewer hashes than iterations, as many, and more.
+		for _, times := range []int{0, iterations / 2, iterations - 1, iterations, 3 * iterations} {
+			beside, alone := sha256.Sum256(salt), sha256.Sum256(salt)
+			Repeat(&alone, times)
+			if got := DeriveBeside(iterations, inputs[0], &beside, times); !bytes.Equal(got, want[0]) || beside != alone {
+				t.Fatalf("%d hashes beside a key: %x, %x and not %x, %x", times, got, beside, want[0], alone)
+			}
+		}
 	})
 }
 
@@ -110,6 +118,18 @@ func BenchmarkLibrary(b *testing.B) {
 func BenchmarkOne(b *testing.B) {
 	for b.Loop() {
 		Derive(60000, Input{[]byte("passwd"), make([]byte, 16)})
+	}
+}
+
+func BenchmarkBeside(b *testing.B) {
+	for b.Loop() {
+		DeriveBeside(60000, Input{[]byte("passwd"), make([]byte, 16)}, new([Size]byte), 60000)
+	}
+}
+
+func BenchmarkRepeat(b *testing.B) {
+	for b.Loop() {
+		Repeat(new([Size]byte), 60000)
 	}
 }
 
