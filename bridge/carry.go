@@ -17,7 +17,7 @@ type carriedKey struct {
 	mechanism string
 	key       *pki.PrivateKey // nil where the token shrouded it
 	shrouded  []byte          // DER EncryptedPrivateKeyInfo
-	derived   *pfx.Derived    // for the certificates beside it
+	derived   *pfx.Derived    // what the file is written with; nil for the legacy profile
 }
 
 func (c *carriedKey) pkcs8() []byte {
@@ -173,29 +173,35 @@ func (r ExportRequest) notCarried(method verdict.Method, err error) error {
 // carryShrouded has the token make the shrouded key bag: the key wrapped under the key that PBKDF2 derives from the file's
 // password (RFC 8018 §6.2), so that nothing else is ever needed to open it.
 func (r ExportRequest) carryShrouded(ctx context.Context) (*carriedKey, error) {
-	iterations := r.Iterations
-	if iterations == 0 {
-		iterations = pfx.DefaultIterations
-	}
-	random := make([]byte, 48)
-	if _, err := io.ReadFull(r.Random, random); err != nil {
-		return nil, fmt.Errorf("make a salt: %w", err)
-	}
-	salt, iv, forCertificates := random[:16], random[16:32], random[32:]
-	kek, derived, err := pfx.ShroudKeys(ctx, r.Password.Bytes(), [2][]byte{salt, forCertificates}, iterations)
+	derived, err := pfx.Derive(ctx, r.Random, r.Password.Bytes(), r.fileOptions())
 	if err != nil {
 		return nil, fmt.Errorf("make the PFX: %w", err)
 	}
-	defer clear(kek)
 	carried := &carriedKey{mechanism: token.CKMAESCBCPad.String(), derived: derived}
-	ciphertext, err := r.Session.Shroud(r.Identity.PrivateKey, kek, iv)
-	if err != nil {
+	if err := r.shroudInto(carried); err != nil {
 		carried.wipe()
-		return nil, r.notCarried(verdict.MethodShroud, err)
-	}
-	if carried.shrouded, err = pfx.AssembleShrouded(salt, iterations, iv, ciphertext); err != nil {
-		carried.wipe()
-		return nil, &token.AnswerError{Function: "C_WrapKey", Err: err}
+		return nil, err
 	}
 	return carried, nil
+}
+
+// shroudInto has the token make the key bag under the key of the file.
+func (r ExportRequest) shroudInto(carried *carriedKey) error {
+	iv := make([]byte, 16)
+	if _, err := io.ReadFull(r.Random, iv); err != nil {
+		return fmt.Errorf("make an IV: %w", err)
+	}
+	ciphertext, err := r.Session.Shroud(r.Identity.PrivateKey, carried.derived.Key(), iv)
+	if err != nil {
+		return r.notCarried(verdict.MethodShroud, err)
+	}
+	if carried.shrouded, err = carried.derived.AssembleShrouded(iv, ciphertext); err != nil {
+		return &token.AnswerError{Function: "C_WrapKey", Err: err}
+	}
+	return nil
+}
+
+// fileOptions are those of the file that is written.
+func (r ExportRequest) fileOptions() pfx.Options {
+	return pfx.Options{Profile: r.Profile, Iterations: r.Iterations}
 }

@@ -27,7 +27,8 @@ type Copy struct {
 	der          []byte // of the PFX
 	password     *secret.Text
 	shrouding    pfx.Shrouding
-	ciphertext   []byte // empty where no token can unwrap the key bag
+	ciphertext   []byte       // empty where no token can unwrap the key bag
+	derived      *pfx.Derived // the key bag's, where the file was opened with it; nil where not, and once the copy is restored
 }
 
 // InvalidCopyError means that a file is no valid copy. It carries the reasons.
@@ -151,7 +152,9 @@ func (x *examination) copies(password *secret.Text) ([]*Copy, error) {
 			Name: key.Name, LocalKeyID: key.LocalKeyID, Notices: slices.Clone(x.Reasons), key: key, der: x.der, password: password,
 			certificates: readable(x.contents.Certificates),
 		}
-		c.shrouding, c.ciphertext, _ = unwrapping(x.contents.Keys[key.index].Shrouded)
+		inFile := x.contents.Keys[key.index]
+		c.shrouding, c.ciphertext, _ = unwrapping(inFile.Shrouded)
+		c.derived = inFile.Derived.Clone()
 		if err := c.settle(key.Certificate); err != nil {
 			unfit = err
 			continue
@@ -202,6 +205,12 @@ func (c *Copy) openWith(ctx context.Context, kek []byte) (*pki.PrivateKey, error
 		}
 	}
 	return c.open(ctx)
+}
+
+// forget wipes what is derived.
+func (c *Copy) forget() {
+	c.derived.Wipe()
+	c.derived = nil
 }
 
 // open reads the key in clear, and judges as Verify does what it finds. The caller wipes it. The error is an *InvalidCopyError,

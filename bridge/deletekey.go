@@ -75,7 +75,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 		return KeyKeptForFile, archive.NotProven("the placed file is not what was proven")
 	}
 	again := *made.result
-	secret.Forget(func() { err = r.proveFile(ctx, file, made, &again) })
+	secret.Forget(func() { err = r.proveFile(ctx, file, made, &again, nil) })
 	r.erase(err == nil)
 	if err != nil {
 		return KeyKept, err

@@ -196,7 +196,7 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 		return nil, err
 	}
 	made := &provenFile{result: result, encoded: file, draft: draft, chain: chain, shrouded: carried.shrouded}
-	if err := r.prove(ctx, made); err != nil {
+	if err := r.prove(ctx, made, carried.derived); err != nil {
 		return nil, errors.Join(err, draft.Discard())
 	}
 	if r.Sealing != nil {
@@ -275,7 +275,15 @@ func (r ExportRequest) encode(ctx context.Context, c *carriedKey, result *Export
 	for _, above := range chain {
 		contents.Certificates = append(contents.Certificates, pfx.Certificate{DER: above.Raw, FriendlyName: plainName(r.shared.labels[above.SHA256()])})
 	}
-	file, err := pfx.Encode(ctx, r.Random, contents, r.Password.Bytes(), pfx.Options{Profile: r.Profile, Iterations: r.Iterations, Certificates: c.derived})
+	options := r.fileOptions()
+	if c.derived == nil && r.Profile != ProfileLegacy {
+		var err error
+		if c.derived, err = pfx.Derive(ctx, r.Random, r.Password.Bytes(), options); err != nil {
+			return nil, fmt.Errorf("make the PFX: %w", err)
+		}
+	}
+	options.Derived = c.derived
+	file, err := pfx.Encode(ctx, r.Random, contents, r.Password.Bytes(), options)
 	if err != nil {
 		return nil, fmt.Errorf("make the PFX: %w", err)
 	}

@@ -26,7 +26,7 @@ const (
 
 // prove reads the draft back from disk and shows that it is a valid copy: every byte is there, the password fits, the key
 // is the certificate's, no certificate is missing. A file whose key the token shrouded is proven by the token.
-func (r ExportRequest) prove(ctx context.Context, made *provenFile) error {
+func (r ExportRequest) prove(ctx context.Context, made *provenFile, derived *pfx.Derived) error {
 	file, err := made.draft.ReadBack()
 	if err != nil {
 		return err
@@ -34,11 +34,11 @@ func (r ExportRequest) prove(ctx context.Context, made *provenFile) error {
 	if !bytes.Equal(file, made.encoded) {
 		return archive.NotProven("what is on disk is not what was written")
 	}
-	return r.proveFile(ctx, file, made, made.result)
+	return r.proveFile(ctx, file, made, made.result, derived)
 }
 
-// proveFile is prove for what was read from disk.
-func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenFile, result *ExportResult) error {
+// proveFile is prove for what was read from disk. derived is what it was written with; without it, nil, the proof takes one derivation more.
+func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenFile, result *ExportResult, derived *pfx.Derived) error {
 	digest := sha256.Sum256(file)
 	result.SHA256 = hex.EncodeToString(digest[:])
 	facts, err := pfx.Inspect(file)
@@ -54,7 +54,7 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenF
 		return r.proveShrouded(ctx, file, made.shrouded, result, expected)
 	}
 	result.Proof = archive.ProofIndependent
-	pkcs8, found, err := readEncoded(ctx, file, r.Password)
+	pkcs8, found, err := readEncoded(ctx, file, r.Password, derived)
 	if errors.Is(err, pfx.ErrIndependentReaderCannot) {
 		result.Proof = archive.ProofOwn
 		pkcs8, found, err = readOwn(ctx, file, r.Password)
@@ -81,37 +81,31 @@ func (r ExportRequest) proveFile(ctx context.Context, file []byte, made *provenF
 	return nil
 }
 
-// proveShrouded opens everything in the file but the key bag, and has the token prove that one. The key of the bag that was written is
-// derived in the meantime, and is of use where the file has this bag.
+// proveShrouded opens everything in the file but the key bag, and has the token prove that one, under the key that the reader derives.
 func (r ExportRequest) proveShrouded(ctx context.Context, file, written []byte, result *ExportResult, expected [][]byte) error {
 	shrouding, ciphertext, err := pfx.ParseShrouded(written)
 	if err != nil {
 		return archive.NotProven("%w", err)
 	}
-	deriving, stop := context.WithCancel(ctx)
-	defer stop()
-	derived := deriveBeside(deriving, shrouding, r.Password)
 	contents, err := pfx.Decode(ctx, file, r.Password.Bytes(), pfx.DecodeOptions{KeepShrouded: true})
 	if err != nil {
-		stop()
-		clear((<-derived).kek)
 		return archive.NotProven("%w", err)
 	}
 	defer contents.Wipe()
-	key := <-derived
-	defer clear(key.kek)
-	if key.err != nil {
-		return archive.NotProven("%w", key.err)
-	}
 	if len(contents.Keys) != 1 || !bytes.Equal(contents.Keys[0].Shrouded, written) {
 		return archive.NotProven("not the one key bag that the token made")
 	}
 	if found := certificatesOf(contents); !equalAll(found, expected) {
 		return archive.NotProven("%d certificates instead of %d", len(found), len(expected))
 	}
+	kek, err := bagKey(ctx, shrouding, r.Password, contents.Keys[0].Derived)
+	defer clear(kek)
+	if err != nil {
+		return archive.NotProven("%w", err)
+	}
 	result.Proof = archive.ProofToken
 	public := result.Certificate.PublicKey
-	err = r.tokenProof(ctx, key.kek, shrouding.IV, ciphertext, public)
+	err = r.tokenProof(ctx, kek, shrouding.IV, ciphertext, public)
 	var unable *methodFailure
 	if !errors.As(err, &unable) || !r.RequireShroud || r.Prover != "" {
 		return err
@@ -124,28 +118,17 @@ func (r ExportRequest) proveShrouded(ctx context.Context, file, written []byte, 
 	return nil
 }
 
-// derivedKEK is the key of a key bag, or why there is none.
-type derivedKEK struct {
-	kek []byte
-	err error
-}
-
-// deriveBeside derives the key of a key bag while something else is done. The receiver wipes it.
-func deriveBeside(ctx context.Context, shrouding pfx.Shrouding, password *secret.Text) <-chan derivedKEK {
-	derived := make(chan derivedKEK, 1)
-	known := bytes.Clone(password.Bytes())
-	go func() {
-		secret.Forget(func() { // not inherited from whoever started this
-			defer clear(known)
-			kek, err := shrouding.Key(ctx, known)
-			derived <- derivedKEK{kek, err}
-		})
-	}()
-	return derived
+// bagKey is the key of a key bag: a copy of the one that the reader derived for another part of the file, or derived here. The caller wipes
+// it.
+func bagKey(ctx context.Context, shrouding pfx.Shrouding, password *secret.Text, derived *pfx.Derived) ([]byte, error) {
+	if derived != nil {
+		return bytes.Clone(derived.Key()), nil
+	}
+	return shrouding.Key(ctx, password.Bytes())
 }
 
 // readEncoded is the independent reader, which knows no context: when the context ends, its result is wiped unseen.
-func readEncoded(ctx context.Context, file []byte, password *secret.Text) (pkcs8 []byte, certificates [][]byte, err error) {
+func readEncoded(ctx context.Context, file []byte, password *secret.Text, derived *pfx.Derived) (pkcs8 []byte, certificates [][]byte, err error) {
 	type result struct {
 		pkcs8        []byte
 		certificates [][]byte
@@ -163,11 +146,12 @@ func readEncoded(ctx context.Context, file []byte, password *secret.Text) (pkcs8
 	} else {
 		verified <- nil
 	}
-	known := bytes.Clone(password.Bytes())
+	known, own := bytes.Clone(password.Bytes()), derived.Clone()
 	go func() {
 		secret.Forget(func() { // not inherited from whoever started this
+			defer own.Wipe()
 			defer clear(known)
-			pkcs8, certificates, err := read(file, known)
+			pkcs8, certificates, err := read(file, known, own)
 			if macErr := <-verified; macErr != nil {
 				clear(pkcs8)
 				pkcs8, err = nil, macErr

@@ -91,7 +91,7 @@ func TestProofComparesWhatIsInTheFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			result := &ExportResult{Certificate: leaf}
-			err = request.proveFile(t.Context(), file, &provenFile{result: result, encoded: file, chain: []*pki.Certificate{above}}, result)
+			err = request.proveFile(t.Context(), file, &provenFile{result: result, encoded: file, chain: []*pki.Certificate{above}}, result, nil)
 			if row.proven != (err == nil) || !row.proven && !errors.Is(err, archive.ErrNotProven) {
 				t.Errorf("the proof says %v", err)
 			}
@@ -123,10 +123,73 @@ func TestProofWantsTheTokensKeyBag(t *testing.T) {
 			}
 			result := &ExportResult{Certificate: leaf}
 			request := ExportRequest{Password: secret.New([]byte("test"))}
-			err = request.proveFile(t.Context(), file, &provenFile{result: result, encoded: file, chain: []*pki.Certificate{above}, shrouded: row.made}, result)
+			err = request.proveFile(t.Context(), file, &provenFile{result: result, encoded: file, chain: []*pki.Certificate{above}, shrouded: row.made}, result, nil)
 			if !errors.Is(err, archive.ErrNotProven) || !strings.Contains(err.Error(), row.fault) {
 				t.Errorf("the proof says %v", err)
 			}
 		})
+	}
+}
+
+// TestProofBelievesNoKey proves a file of many iterations with what it was written with, with nothing, and with a key that is not the file's:
+// what the writer hands over saves a derivation, and proves nothing by itself.
+func TestProofBelievesNoKey(t *testing.T) {
+	pkcs8, leaf, _ := issuedPair(t)
+	options := pfx.Options{Iterations: 10_000}
+	derived, err := pfx.Derive(t.Context(), rand.Reader, []byte("test"), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Derived = derived
+	contents := pfx.Contents{Keys: []pfx.Key{{PKCS8: pkcs8, LocalKeyID: []byte{1}}}, Certificates: []pfx.Certificate{{DER: leaf.Raw, LocalKeyID: []byte{1}}}}
+	file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte("test"), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := derived.Clone()
+	wrong.Key()[0] ^= 1
+	for _, row := range []struct {
+		name    string
+		derived *pfx.Derived
+		proven  bool
+	}{{"the writer's", derived, true}, {"none", nil, true}, {"another", wrong, false}} {
+		result := &ExportResult{Certificate: leaf}
+		request := ExportRequest{Password: secret.New([]byte("test"))}
+		err := request.proveFile(t.Context(), file, &provenFile{result: result, encoded: file}, result, row.derived)
+		if row.proven != (err == nil) || !row.proven && !errors.Is(err, archive.ErrNotProven) || result.Proof != archive.ProofIndependent {
+			t.Errorf("%s: the proof says %v, %s", row.name, err, result.Proof)
+		}
+	}
+}
+
+// TestCopyKeepsTheKeyOfItsBag: a file that was opened for restoring has the key of the bag, which the reader derived for the certificates. It
+// is not derived again, and forgotten once the copy is restored.
+func TestCopyKeepsTheKeyOfItsBag(t *testing.T) {
+	pkcs8, leaf, _ := issuedPair(t)
+	contents := pfx.Contents{Keys: []pfx.Key{{PKCS8: pkcs8, LocalKeyID: []byte{1}}}, Certificates: []pfx.Certificate{{DER: leaf.Raw, LocalKeyID: []byte{1}}}}
+	file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte("test"), pfx.Options{Iterations: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copies, err := OpenCopies(t.Context(), VerifyRequest{File: file, Password: func() (*secret.Text, error) { return secret.New([]byte("test")), nil }})
+	if err != nil || len(copies) != 1 {
+		t.Fatalf("%d copies: %v", len(copies), err)
+	}
+	one := copies[0]
+	kek, err := bagKey(t.Context(), one.shrouding, nil, one.derived) // without a password there is nothing to derive from
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := one.openWith(t.Context(), kek)
+	if err != nil || !key.Public.Equal(leaf.PublicKey) {
+		t.Errorf("not opened: %v", err)
+	}
+	kept := one.derived.Key()
+	if one.forget(); one.derived != nil || !bytes.Equal(kept, make([]byte, len(kept))) {
+		t.Error("the key is not forgotten")
+	}
+	again, err := bagKey(t.Context(), one.shrouding, one.password, one.derived)
+	if err != nil || !bytes.Equal(again, kek) {
+		t.Errorf("derived again, it is another key: %v", err)
 	}
 }

@@ -87,6 +87,7 @@ func Restore(ctx context.Context, r RestoreRequest) (*RestoreResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer r.Copy.forget()
 	result, err := r.restore(ctx)
 	var other *otherCertificateError
 	var remains *token.RemainsError

@@ -43,7 +43,7 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *tok
 	var kek []byte
 	if len(r.Copy.ciphertext) > 0 {
 		var err error
-		if kek, err = r.Copy.shrouding.Key(ctx, r.Copy.password.Bytes()); err != nil {
+		if kek, err = bagKey(ctx, r.Copy.shrouding, r.Copy.password, r.Copy.derived); err != nil {
 			return nil, fmt.Errorf("open the file: %w", err)
 		}
 		defer clear(kek)

@@ -46,7 +46,7 @@ func sealWith(t testing.TB, p *pbe, text string, plaintext []byte) []byte {
 // sealFrom encrypts under a password in any encoding.
 func sealFrom(t testing.TB, p *pbe, secret, plaintext []byte) []byte {
 	t.Helper()
-	derived, err := p.derive()(context.Background(), secret)
+	derived, err := p.source.derive(p.keySize())(context.Background(), secret)
 	must(t, err)
 	ciphertext, err := p.seal(derived, plaintext)
 	must(t, err)

@@ -11,15 +11,15 @@ type DecodeOptions struct {
 	// MaxIterations is the highest iteration count of one derivation; 0 stands for the constant MaxIterations. All
 	// derivations of a file together may take 32 times as many.
 	MaxIterations int
-	// KeepShrouded leaves shrouded key bags as they are: Key.Shrouded is set, and no key derived from the password
-	// opens them.
+	// KeepShrouded leaves shrouded key bags as they are: Key.Shrouded is set, and nothing opens them. Nothing is derived for them either;
+	// where they have the key of another part of the file, it is in Key.Derived.
 	KeepShrouded bool
 }
 
 // Decode reads a PFX file (RFC 7292) in DER or BER with password integrity, or with none. The password is UTF-8. Bytes
 // behind the file are left alone and counted in Facts.
 //
-// Limits are checked before any derivation is started. Derivations run at once on all cores, and none of their results
+// Limits are checked before any derivation is started. What several parts of the file derive alike is derived once. Derivations run at once on all cores, and none of their results
 // is used before the MAC is verified. Other programs turned a password into other bytes than the specification says: the
 // MAC decides among the encodings, one after the other, and Facts.Encodings names those that were used.
 //
@@ -119,12 +119,12 @@ func (d *decoder) verify() error {
 	}
 	var made *derivation
 	if d.mac != nil {
-		made = d.start(d.mac.derive(), d.secret.standard(d.mac.source().family()))
+		made = d.startReading(d.mac.source(), d.mac.keySize(), d.secret.standard(d.mac.source().family()))
 	}
 	if d.broken == nil {
 		for _, s := range d.safes {
 			if s.pbe != nil {
-				s.derivation = d.start(s.pbe.derive(), d.secret.standard(s.pbe.source.family()))
+				s.derivation = d.startScheme(s.pbe)
 			}
 			d.deriveKeys(s)
 		}
@@ -185,7 +185,7 @@ func (d *decoder) verifyMAC(one *derivation) error {
 			if d.budget.spend(source.cost()) != nil {
 				break // the file asked for so much that one more try is too much
 			}
-			one = d.start(d.mac.derive(), from)
+			one = d.startReading(source, d.mac.keySize(), from)
 		}
 		key, err := d.wait(one)
 		if err != nil {
@@ -222,7 +222,7 @@ func (d *decoder) openWith(p *pbe, one *derivation, ciphertext []byte, accept fu
 			if d.budget.spend(p.source.cost()) != nil {
 				break
 			}
-			one = d.start(p.derive(), from)
+			one = d.startReading(p.source, p.keySize(), from)
 		}
 		derived, err := d.wait(one)
 		if err != nil {
@@ -291,6 +291,26 @@ func (d *decoder) openSafe(s *safe) error {
 	return err
 }
 
+// derivedFor is the key of a bag that stays shrouded, where the same was derived for a safe of the file; nil where not.
+func (d *decoder) derivedFor(bag *keyBag) *Derived {
+	if bag.pbe.cipher == nil {
+		return nil
+	}
+	params, is := bag.pbe.source.(*pbkdf2Params)
+	if !is {
+		return nil
+	}
+	one := d.find(params, bag.pbe.keySize(), d.secret.standard(familyOctets))
+	if one == nil {
+		return nil
+	}
+	key, err := d.wait(one)
+	if err != nil {
+		return nil
+	}
+	return &Derived{source: params.clone(), key: bytes.Clone(key)}
+}
+
 func (d *decoder) requireKeys(s *safe) error {
 	if d.keepShrouded {
 		return nil
@@ -312,9 +332,14 @@ func (d *decoder) deriveKeys(s *safe) {
 	}
 	for _, bag := range s.bags.keys {
 		if bag.shrouded != nil {
-			bag.derivation = d.start(bag.pbe.derive(), d.secret.standard(bag.pbe.source.family()))
+			bag.derivation = d.startScheme(bag.pbe)
 		}
 	}
+}
+
+// startScheme starts the derivation of a scheme's key from the specification's reading of the password.
+func (d *decoder) startScheme(p *pbe) *derivation {
+	return d.startReading(p.source, p.keySize(), d.secret.standard(p.source.family()))
 }
 
 // startKeys is for the key bags of a safe that was encrypted.
@@ -337,7 +362,7 @@ func (d *decoder) openKey(bag *keyBag) (Key, error) {
 		key.PKCS8 = bytes.Clone(bag.clear)
 		return key, nil
 	case bag.derivation == nil:
-		key.Shrouded = bytes.Clone(bag.shrouded)
+		key.Shrouded, key.Derived = bytes.Clone(bag.shrouded), d.derivedFor(bag)
 		return key, nil
 	}
 	var odd error

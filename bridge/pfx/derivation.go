@@ -25,12 +25,30 @@ type derivations struct {
 
 // derivation is one result that is being made.
 type derivation struct {
-	kdf    kdf       // nil for a pairable one
-	pair   *pairable // nil for one that is made alone
-	secret []byte    // the password's own
+	kdf    kdf           // nil for one that deriveOwn makes
+	pair   *pairable     // nil for one that is made alone
+	pbkdf2 *pbkdf2Params // nil for one that is not found again
+	size   int
+	secret []byte // the password's own
 	done   chan struct{}
 	result []byte
 	err    error
+}
+
+// newWriting is newDerivations for a file that is to be written. Nothing begins before release. The errors are ErrPasswordNotUTF8 and
+// ErrPasswordNotBMP.
+func newWriting(ctx context.Context, text []byte) (*derivations, error) {
+	secret, err := newPassword(text)
+	if err != nil {
+		return nil, err
+	}
+	if secret.notBMP {
+		secret.wipe()
+		return nil, ErrPasswordNotBMP
+	}
+	d := newDerivations(ctx, secret)
+	d.hold()
+	return d, nil
 }
 
 // newDerivations takes ownership of the password.
@@ -44,9 +62,29 @@ func (d *derivations) start(k kdf, from reading) *derivation {
 	return d.add(&derivation{kdf: k, secret: from.secret})
 }
 
-// startReading is start for a key by which something is read.
+// startReading is start for a key by which something is read. What PBKDF2 makes of the same reading and parameters is made once.
 func (d *derivations) startReading(source keySource, size int, from reading) *derivation {
-	return d.start(source.derive(size), from)
+	params, is := source.(*pbkdf2Params)
+	if !is {
+		return d.start(source.derive(size), from)
+	}
+	if one := d.find(params, size, from); one != nil {
+		return one
+	}
+	return d.add(&derivation{kdf: source.derive(size), secret: from.secret, pbkdf2: params.clone(), size: size})
+}
+
+// find is the derivation that startReading has begun before; nil where there is none.
+func (d *derivations) find(params *pbkdf2Params, size int, from reading) *derivation {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := slices.IndexFunc(d.all, func(one *derivation) bool {
+		return one.pbkdf2 != nil && one.size == size && one.pbkdf2.same(params) && bytes.Equal(one.secret, from.secret)
+	})
+	if i < 0 {
+		return nil
+	}
+	return d.all[i]
 }
 
 // startWriting is start for a key by which something is written.
@@ -111,8 +149,8 @@ func (d *derivations) work() {
 			for _, one := range ones {
 				one.err = context.Cause(d.ctx)
 			}
-		case one.pair != nil:
-			deriveOwn(ones)
+		case len(ones) > 1 || one.kdf == nil:
+			deriveOwn(d.ctx, ones)
 		default:
 			one.result, one.err = one.kdf(d.ctx, one.secret)
 		}
@@ -129,7 +167,7 @@ func (d *derivations) next() []*derivation {
 	if one.pair == nil {
 		return []*derivation{one}
 	}
-	i := slices.IndexFunc(d.queue, func(other *derivation) bool { return other.pair != nil && other.pair.iterations == one.pair.iterations })
+	i := slices.IndexFunc(d.queue, func(other *derivation) bool { return other.pair != nil && other.pair.goesWith(one.pair) })
 	if i < 0 {
 		return []*derivation{one}
 	}

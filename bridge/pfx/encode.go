@@ -21,15 +21,18 @@ type Options struct {
 	Profile Profile
 	// Iterations is the count of every derivation; 0 stands for the default of the profile.
 	Iterations int
-	// Certificates is the key for the certificates, of the same password, where it was derived before. It is used where it has the same
-	// iteration count and the profile is not Legacy. It may be nil, and stays the caller's.
-	Certificates *Derived
+	// Derived is what Derive made of the same password. It is used where it is of the same profile and iteration count. It may be nil, and
+	// stays the caller's.
+	Derived *Derived
 }
 
 // Encode writes a PFX file in DER: RFC 7292 with password privacy and password integrity. The AuthenticatedSafe has an
 // encryptedData with all certificates, then a data with a shrouded key bag for each key; either is left out if it would
 // be empty. The password is UTF-8. Salts of 16 bytes and IVs are read from rand in a fixed order and nothing else is
 // random, so that the same rand gives the same file. The derivations run at once on all cores.
+//
+// Under Modern and PBMAC1 certificates and keys are encrypted under one key (AES-256-CBC, random IVs), with one salt: a file costs its
+// writer, and a reader that notices, one derivation for both. The MAC has its own salt. Under Legacy everything has its own.
 //
 // A key in Shrouded form goes in as it is; that it was made with the same password is for the caller to know. Nothing
 // is checked of a key or a certificate but its outermost structure, and nothing is added: give a key and its certificate
@@ -42,17 +45,11 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	secret, err := newPassword(password)
+	d, err := newWriting(ctx, password)
 	if err != nil {
 		return nil, err
 	}
-	if secret.notBMP {
-		secret.wipe()
-		return nil, ErrPasswordNotBMP
-	}
-	d := newDerivations(ctx, secret)
 	defer d.close()
-	d.hold()
 	if err := checkContents(contents); err != nil {
 		return nil, err
 	}
@@ -65,11 +62,10 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.mac()
+	m, macKey, err := r.beginMAC(d)
 	if err != nil {
 		return nil, err
 	}
-	macKey := d.startWriting(m.source(), m.keySize(), secret.standard(m.source().family()))
 	d.release()
 
 	authSafe, err := buildAuthSafe(d, contents, certificates, keys)
@@ -99,7 +95,7 @@ func Encode(ctx context.Context, rand io.Reader, contents Contents, password []b
 // beginAll starts the derivations for the certificates and for every key that is in clear, in this order.
 func (r *recipe) beginAll(d *derivations, contents Contents) (certificates sealing, keys []sealing, err error) {
 	if len(contents.Certificates) > 0 {
-		if certificates, err = r.beginCertificates(d); err != nil {
+		if certificates, err = r.begin(d); err != nil {
 			return certificates, nil, err
 		}
 	}

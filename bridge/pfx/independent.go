@@ -42,8 +42,9 @@ func ReadIndependently(file, password []byte) (pkcs8 []byte, chain [][]byte, err
 }
 
 // ReadEncoded is ReadIndependently for what Encode has just returned, whose iteration counts are known: it saves the
-// derivations of opening the file first. A file that came from anywhere else belongs to ReadIndependently.
-func ReadEncoded(encoded, password []byte) (pkcs8 []byte, chain [][]byte, err error) {
+// derivations of opening the file first. A file that came from anywhere else belongs to ReadIndependently. With what the file was written
+// with, it saves one derivation more; derived may be nil.
+func ReadEncoded(encoded, password []byte, derived *Derived) (pkcs8 []byte, chain [][]byte, err error) {
 	facts, err := Inspect(encoded)
 	if err != nil {
 		return nil, nil, err
@@ -55,7 +56,7 @@ func ReadEncoded(encoded, password []byte) (pkcs8 []byte, chain [][]byte, err er
 		if err := VerifyMAC(encoded, password); err != nil {
 			return nil, nil, err
 		}
-		return ReadVerified(encoded, password)
+		return ReadVerified(encoded, password, derived)
 	}
 	return openIndependently(encoded, password)
 }

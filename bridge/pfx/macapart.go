@@ -47,32 +47,50 @@ func VerifyMAC(encoded, password []byte) (err error) {
 
 // ReadVerified is ReadEncoded for a file whose MAC VerifyMAC verifies. The AuthenticatedSafe is given to go-pkcs12 as it stands in the file, below
 // a MAC of one iteration.
-func ReadVerified(encoded, password []byte) (pkcs8 []byte, chain [][]byte, err error) {
-	under, err := underQuickMAC(encoded, password)
+//
+// With derived, go-pkcs12 derives once where the file says one derivation twice. It opens the key bag as it stands in the file, with what it
+// derives itself. The certificates, which stand under the same algorithm, salt and count, are opened with the key of derived, and given to
+// go-pkcs12 under a count of one. That this key is the one of go-pkcs12 is shown by the key bag: both open it to the same private key.
+func ReadVerified(encoded, password []byte, derived *Derived) (pkcs8 []byte, chain [][]byte, err error) {
+	c, err := readContainer(encoded)
+	defer c.wipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	secret, err := newPassword(password)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer secret.wipe()
+	content := []byte(c.content)
+	shared, is := c.sharing(derived)
+	if is {
+		if content, err = shared.quick(secret); err != nil {
+			return nil, nil, err
+		}
+	}
+	under, err := underQuickMAC(content, secret)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer clear(under)
-	return openIndependently(under, password)
+	if pkcs8, chain, err = openIndependently(under, password); err != nil || !is {
+		return pkcs8, chain, err
+	}
+	if err := shared.confirm(pkcs8); err != nil {
+		clear(pkcs8)
+		return nil, nil, err
+	}
+	return pkcs8, chain, nil
 }
 
-// underQuickMAC is the file with a MAC of one iteration.
-func underQuickMAC(file, password []byte) ([]byte, error) {
-	c, err := readContainer(file)
-	defer c.wipe()
-	if err != nil {
-		return nil, err
-	}
+// underQuickMAC is a file with this AuthenticatedSafe and a MAC of one iteration.
+func underQuickMAC(content []byte, secret *password) ([]byte, error) {
 	salt := make([]byte, 8)
 	if _, err := rand.Read(salt); err != nil {
 		return nil, fmt.Errorf("pfx: make a salt: %w", err)
 	}
 	m := newMAC("SHA-256", salt, 1)
-	secret, err := newPassword(password)
-	if err != nil {
-		return nil, err
-	}
-	defer secret.wipe()
 	key, err := m.derive()(context.Background(), secret.standard(m.source().family()).secret)
 	if err != nil {
 		return nil, err
@@ -81,8 +99,8 @@ func underQuickMAC(file, password []byte) ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(3)
-		addData(b, c.content)
-		m.add(b, key, c.content)
+		addData(b, content)
+		m.add(b, key, content)
 	})
 	under, err := b.Bytes()
 	if err != nil {

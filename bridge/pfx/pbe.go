@@ -33,7 +33,7 @@ func newPBES2(salt, iv []byte, iterations int) *pbe {
 	return &pbe{
 		iterations: iterations,
 		cipher:     findCipher(pbes2Ciphers, "2.16.840.1.101.3.4.1.42"),
-		source:     &pbkdf2Params{salt: salt, iterations: iterations, prf: digestNamed("SHA-256")},
+		source:     newPBKDF2(salt, iterations),
 		iv:         iv,
 	}
 }
@@ -202,9 +202,6 @@ func (p *pbe) require(b *budget, ciphertext []byte) error {
 	}
 	return b.spend(p.source.cost())
 }
-
-// derive is the derivation of the key, followed by the IV where the password gives that too.
-func (p *pbe) derive() kdf { return p.source.derive(p.keySize()) }
 
 // keySize is the size of the key, with the IV behind it where the file does not tell one.
 func (p *pbe) keySize() int {

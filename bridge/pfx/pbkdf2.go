@@ -19,6 +19,11 @@ type pbkdf2Params struct {
 	prfName string
 }
 
+// newPBKDF2 is what is written with.
+func newPBKDF2(salt []byte, iterations int) *pbkdf2Params {
+	return &pbkdf2Params{salt: salt, iterations: iterations, prf: digestNamed("SHA-256")}
+}
+
 func readPBKDF2(parameters cryptobyte.String) (*pbkdf2Params, error) {
 	const where = "PBKDF2 parameters"
 	p := &pbkdf2Params{}
@@ -106,6 +111,18 @@ func (p *pbkdf2Params) add(b *cryptobyte.Builder) {
 			addPlainAlgorithm(b, p.prf.hmacOID)
 		})
 	})
+}
+
+// same reports whether both make the same of a password.
+func (p *pbkdf2Params) same(other *pbkdf2Params) bool {
+	return p.prf == other.prf && p.iterations == other.iterations && bytes.Equal(p.salt, other.salt)
+}
+
+// clone has a salt of its own, since it may outlive the file's.
+func (p *pbkdf2Params) clone() *pbkdf2Params {
+	own := *p
+	own.salt = bytes.Clone(p.salt)
+	return &own
 }
 
 func (p *pbkdf2Params) family() family { return familyOctets }

@@ -55,6 +55,9 @@ type Key struct {
 	PKCS8 []byte
 	// Shrouded is a DER EncryptedPrivateKeyInfo (RFC 5958, section 3) under the file's password.
 	Shrouded []byte
+	// Derived has the key that opens Shrouded, where Decode left it shrouded and derived that key for another part of the file; else it is
+	// nil. Contents.Wipe wipes it, and Encode ignores it.
+	Derived *Derived
 	// Locked means that Decode could not open Shrouded: the key has another password than the file.
 	Locked bool
 	// FriendlyName is the friendlyName (RFC 2985, section 5.5.1), as UTF-8; empty when there is none.
@@ -85,10 +88,11 @@ type Contents struct {
 	Facts Facts
 }
 
-// Wipe overwrites every private key in clear with zeros. Contents that Decode returned share no memory with its input.
+// Wipe overwrites every private key in clear, and every derived key, with zeros. Contents that Decode returned share no memory with its input.
 func (c *Contents) Wipe() {
 	for _, key := range c.Keys {
 		clear(key.PKCS8)
+		key.Derived.Wipe()
 	}
 }
 

@@ -95,6 +95,13 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		password := []byte(bmpPassword().Draw(t, "password"))
 		options := Options{Profile: rapid.SampledFrom(knownProfiles).Draw(t, "profile"), Iterations: rapid.IntRange(1, 20).Draw(t, "iterations")}
 		random := seeded(rapid.Byte().Draw(t, "seed"))
+		if options.Profile != Legacy && rapid.Bool().Draw(t, "derived before") {
+			derived, err := Derive(context.Background(), random, password, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			options.Derived = derived
+		}
 		file, err := Encode(context.Background(), random, contents, password, options)
 		if err != nil {
 			t.Fatal(err)

@@ -8,16 +8,18 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// recipe makes the schemes of one profile.
+// recipe makes the schemes of one profile. All that one file encrypts by PBES2 has one key, and each part an IV of its own.
 type recipe struct {
-	rand         io.Reader
-	profile      Profile
-	iterations   int
-	certificates *Derived // nil where nothing was derived before
+	rand       io.Reader
+	profile    Profile
+	iterations int
+	derived    *Derived      // nil where nothing was derived before
+	source     *pbkdf2Params // of key
+	key        *derivation
 }
 
 func newRecipe(rand io.Reader, options Options) (*recipe, error) {
-	r := &recipe{rand: rand, profile: options.Profile, iterations: options.Iterations, certificates: options.Certificates}
+	r := &recipe{rand: rand, profile: options.Profile, iterations: options.Iterations, derived: options.Derived}
 	if r.profile == "" {
 		r.profile = Modern
 	}
@@ -30,6 +32,9 @@ func newRecipe(rand io.Reader, options Options) (*recipe, error) {
 			r.iterations = LegacyIterations
 		}
 	}
+	if !r.derived.fits(r) {
+		r.derived = nil
+	}
 	return r, checkIterations(r.iterations)
 }
 
@@ -41,51 +46,64 @@ func (r *recipe) random(size int) ([]byte, error) {
 	return random, nil
 }
 
-// beginCertificates is begin for the certificates, whose key may have been derived before.
-func (r *recipe) beginCertificates(d *derivations) (sealing, error) {
-	known := r.certificates
-	if known == nil || r.profile == Legacy || known.iterations != r.iterations {
-		return r.begin(d)
+// begin makes a scheme. The first one of PBES2 starts the derivation of the key. A scheme of RFC 7292, appendix C, has its own salt, since it
+// derives the IV as well.
+func (r *recipe) begin(d *derivations) (sealing, error) {
+	if r.profile == Legacy {
+		salt, err := r.random(saltSize)
+		if err != nil {
+			return sealing{}, err
+		}
+		p := newTripleDES(salt, r.iterations)
+		return sealing{p, d.startWriting(p.source, p.keySize(), d.password.standard(p.source.family()))}, nil
+	}
+	if err := r.beginKey(d); err != nil {
+		return sealing{}, err
 	}
 	iv, err := r.random(ivSize)
 	if err != nil {
 		return sealing{}, err
 	}
-	return sealing{newPBES2(known.salt, iv, r.iterations), d.known(known.key)}, nil
+	return sealing{newPBES2(r.source.salt, iv, r.iterations), r.key}, nil
 }
 
-// begin makes a scheme with its own salt and starts its derivation.
-func (r *recipe) begin(d *derivations) (sealing, error) {
+// beginKey starts the derivation of the one key of PBES2, where it has not begun.
+func (r *recipe) beginKey(d *derivations) error {
+	switch {
+	case r.key != nil:
+		return nil
+	case r.derived != nil:
+		r.source, r.key = r.derived.source, d.known(r.derived.key)
+		return nil
+	}
 	salt, err := r.random(saltSize)
 	if err != nil {
-		return sealing{}, err
+		return err
 	}
-	var p *pbe
-	if r.profile == Legacy {
-		p = newTripleDES(salt, r.iterations)
-	} else {
-		iv, err := r.random(ivSize)
-		if err != nil {
-			return sealing{}, err
-		}
-		p = newPBES2(salt, iv, r.iterations)
-	}
-	return sealing{p, d.startWriting(p.source, p.keySize(), d.password.standard(p.source.family()))}, nil
+	r.source = newPBKDF2(salt, r.iterations)
+	r.key = d.startWriting(r.source, newPBES2(salt, nil, r.iterations).cipher.keySize, d.password.standard(r.source.family()))
+	return nil
 }
 
-func (r *recipe) mac() (*mac, error) {
+// beginMAC makes the MAC and starts its derivation. It has its own salt whatever the profile: no key both encrypts and authenticates.
+func (r *recipe) beginMAC(d *derivations) (*mac, *derivation, error) {
+	if r.derived != nil {
+		return r.derived.mac, d.known(r.derived.macKey), nil
+	}
 	salt, err := r.random(saltSize)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var m *mac
 	switch r.profile {
 	case PBMAC1:
-		return newPBMAC1(salt, r.iterations), nil
+		m = newPBMAC1(salt, r.iterations)
 	case Legacy:
-		return newMAC("SHA-1", salt, r.iterations), nil
+		m = newMAC("SHA-1", salt, r.iterations)
 	default:
-		return newMAC("SHA-256", salt, r.iterations), nil
+		m = newMAC("SHA-256", salt, r.iterations)
 	}
+	return m, d.startWriting(m.source(), m.keySize(), d.password.standard(m.source().family())), nil
 }
 
 // addData writes a ContentInfo of type data (RFC 5652, section 4).

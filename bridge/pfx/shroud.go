@@ -64,58 +64,8 @@ func (s Shrouding) Open(key, ciphertext []byte) (pkcs8 []byte, ok bool) {
 	return nil, false
 }
 
-// Derived is a key for the certificates of a file, derived before the file is written: Options.Certificates takes it.
-type Derived struct {
-	salt       []byte
-	iterations int
-	key        []byte
-}
-
-// Wipe overwrites the key.
-func (d *Derived) Wipe() {
-	if d != nil {
-		clear(d.key)
-	}
-}
-
-// ShroudKeys derives the AES-256 key of a shrouded key bag: PBKDF2-HMAC-SHA-256 (RFC 8018, section 5.2) of a password in
-// UTF-8 and the first salt. A token that wraps a private key under it with CKM_AES_CBC_PAD makes the ciphertext for AssembleShrouded. In
-// the same time it derives, with the second salt, the key for the certificates of that file. The caller wipes both. The errors are
-// ErrPasswordNotUTF8, ErrPasswordNotBMP since no MAC could be made for the file, *LimitError, and the context's own.
-func ShroudKeys(ctx context.Context, password []byte, salts [2][]byte, iterations int) (shrouding []byte, certificates *Derived, err error) {
-	secret, err := newPassword(password)
-	if err != nil {
-		return nil, nil, err
-	}
-	d := newDerivations(ctx, secret)
-	defer d.close()
-	if secret.notBMP {
-		return nil, nil, ErrPasswordNotBMP
-	}
-	if err := checkIterations(iterations); err != nil {
-		return nil, nil, err
-	}
-	d.hold()
-	var keys [2]*derivation
-	for i, salt := range salts {
-		if err := checkSalt(len(salt)); err != nil {
-			return nil, nil, err
-		}
-		p := newPBES2(bytes.Clone(salt), nil, iterations)
-		keys[i] = d.startWriting(p.source, p.cipher.keySize, secret.standard(p.source.family()))
-	}
-	d.release()
-	var results [2][]byte
-	for i, one := range keys {
-		if results[i], err = d.wait(one); err != nil {
-			return nil, nil, err
-		}
-	}
-	return bytes.Clone(results[0]), &Derived{bytes.Clone(salts[1]), iterations, bytes.Clone(results[1])}, nil
-}
-
 // AssembleShrouded returns the DER EncryptedPrivateKeyInfo (RFC 5958, section 3) for a ciphertext that was made under
-// a key of ShroudKeys with AES-256-CBC and PKCS#7 padding: what Key.Shrouded takes. The errors are *DamagedError for an IV that has
+// the key of a Derived with AES-256-CBC and PKCS#7 padding: what Key.Shrouded takes. The errors are *DamagedError for an IV that has
 // not 16 bytes or a ciphertext that has no whole blocks, and *LimitError.
 func AssembleShrouded(salt []byte, iterations int, iv, ciphertext []byte) ([]byte, error) {
 	if err := checkIterations(iterations); err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -23,15 +24,16 @@ func pad(plaintext []byte, block int) []byte {
 func TestShroudedByAToken(t *testing.T) {
 	ctx := context.Background()
 	id := newIdentity(t, "P-384")
-	salt, iv := []byte("0123456789abcdef"), []byte("fedcba9876543210")
+	iv := []byte("fedcba9876543210")
 	for _, password := range []string{"test", "pässwörd €", ""} {
-		key, certificates, err := ShroudKeys(ctx, []byte(password), [2][]byte{salt, []byte("123456789abcdef0")}, 77)
+		derived, err := Derive(ctx, rand.Reader, []byte(password), Options{Iterations: 77})
 		must(t, err)
+		key, salt := derived.Key(), derived.source.salt
 		block, err := aes.NewCipher(key)
 		must(t, err)
 		ciphertext := pad(id.pkcs8, 16)
 		cipher.NewCBCEncrypter(block, iv).CryptBlocks(ciphertext, ciphertext)
-		shrouded, err := AssembleShrouded(salt, 77, iv, ciphertext)
+		shrouded, err := derived.AssembleShrouded(iv, ciphertext)
 		must(t, err)
 
 		contents := id.contents("name")
@@ -50,7 +52,7 @@ func TestShroudedByAToken(t *testing.T) {
 				t.Errorf("%s %q: independently: %v", profile, password, err)
 			}
 		}
-		checkDerivedBeside(t, contents, password, certificates)
+		checkDerivedBefore(t, contents, password, derived)
 		parsed, same, err := ParseShrouded(shrouded)
 		must(t, err)
 		again, err := parsed.Key(ctx, []byte(password))
@@ -62,33 +64,37 @@ func TestShroudedByAToken(t *testing.T) {
 	}
 }
 
-// checkDerivedBeside writes with a key for the certificates that was derived before. It is taken where it fits, and the file is as any other.
-func checkDerivedBeside(t *testing.T, contents Contents, password string, certificates *Derived) {
+// checkDerivedBefore writes with keys that were derived before, under which the key bag stands already. They are taken where they fit, and the
+// file is as any other.
+func checkDerivedBefore(t *testing.T, contents Contents, password string, derived *Derived) {
 	t.Helper()
 	for _, row := range []struct {
 		options Options
 		taken   bool
 	}{
 		{Options{Iterations: 77}, true},
-		{Options{Iterations: 77, Profile: PBMAC1}, true},
+		{Options{Iterations: 77, Profile: Modern}, true},
+		{Options{Iterations: 77, Profile: PBMAC1}, false},
 		{Options{Iterations: 78}, false},
 		{Options{Iterations: 77, Profile: Legacy}, false},
 	} {
-		row.options.Certificates = certificates
+		row.options.Derived = derived
 		file, err := Encode(context.Background(), rand.Reader, contents, []byte(password), row.options)
 		must(t, err)
-		if taken := bytes.Contains(file, certificates.salt); taken != row.taken {
+		inKeyBag := 1
+		if taken := bytes.Count(file, derived.source.salt) > inKeyBag; taken != row.taken || taken != bytes.Contains(file, derived.mac.salt) {
 			t.Errorf("%q, %+v: taken %v", password, row.options, taken)
 		}
 		if got := decode(t, file, password); !bytes.Equal(got.Certificates[0].DER, contents.Certificates[0].DER) {
 			t.Errorf("%q, %+v: another certificate", password, row.options)
 		}
 	}
-	if bytes.Equal(certificates.key, make([]byte, len(certificates.key))) {
-		t.Errorf("%q: a file that is written wipes the key, which is the caller's", password)
+	if bytes.Equal(derived.key, make([]byte, 32)) || bytes.Equal(derived.macKey, make([]byte, 32)) {
+		t.Errorf("%q: a file that is written wipes the keys, which are the caller's", password)
 	}
-	if certificates.Wipe(); !bytes.Equal(certificates.key, make([]byte, 32)) {
-		t.Errorf("%q: Wipe leaves the key", password)
+	own := derived.Clone()
+	if own.Wipe(); !bytes.Equal(own.key, make([]byte, 32)) || !bytes.Equal(own.macKey, make([]byte, 32)) || bytes.Equal(derived.key, own.key) {
+		t.Errorf("%q: Wipe leaves a key, or takes another's", password)
 	}
 }
 
@@ -117,8 +123,8 @@ func assembled(salt []byte, iterations int, iv, ciphertext []byte) error {
 	return err
 }
 
-func shroudKey(password string, salt []byte, iterations int) error {
-	_, _, err := ShroudKeys(context.Background(), []byte(password), [2][]byte{salt, make([]byte, 16)}, iterations)
+func derivedFrom(password string, options Options) error {
+	_, err := Derive(context.Background(), rand.Reader, []byte(password), options)
 	return err
 }
 
@@ -136,7 +142,8 @@ func TestShroudRefuses(t *testing.T) {
 	}
 	over, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
 	defer cancel()
-	_, _, errOver := ShroudKeys(over, nil, [2][]byte{salt, salt}, 1)
+	_, errOver := Derive(over, rand.Reader, nil, Options{Iterations: 1})
+	_, errRandom := Derive(ctx, bytes.NewReader(make([]byte, 31)), nil, Options{Iterations: 1})
 	_, errPRF := Shrouding{Salt: salt, Iterations: 1, KeyLength: 32, PRF: "HMAC-MD4"}.Key(ctx, nil)
 	_, errLength := Shrouding{Salt: salt, Iterations: 1, KeyLength: 0, PRF: "HMAC-SHA-1"}.Key(ctx, nil)
 	otherSize := newPBES2(salt, iv, 1)
@@ -153,11 +160,13 @@ func TestShroudRefuses(t *testing.T) {
 		{"short IV", assembled(salt, 1, iv[:15], text), &broken},
 		{"no ciphertext", assembled(salt, 1, iv, nil), &broken},
 		{"ciphertext of odd length", assembled(salt, 1, iv, text[:31]), &broken},
-		{"password not in the BMP", shroudKey("🔑", salt, 1), ErrPasswordNotBMP},
-		{"password not in UTF-8", shroudKey("\xff", salt, 1), ErrPasswordNotUTF8},
-		{"key with too many iterations", shroudKey("test", salt, MaxIterations+1), &limit},
-		{"key with too much salt", shroudKey("test", make([]byte, maxSalt+1), 1), &limit},
+		{"password not in the BMP", derivedFrom("🔑", Options{Iterations: 1}), ErrPasswordNotBMP},
+		{"password not in UTF-8", derivedFrom("\xff", Options{Iterations: 1}), ErrPasswordNotUTF8},
+		{"key with too many iterations", derivedFrom("test", Options{Iterations: MaxIterations + 1}), &limit},
+		{"legacy", derivedFrom("test", Options{Iterations: 1, Profile: Legacy}), ErrProfile},
+		{"no profile", derivedFrom("test", Options{Iterations: 1, Profile: "best"}), ErrProfile},
 		{"context", errOver, context.DeadlineExceeded},
+		{"random numbers", errRandom, io.ErrUnexpectedEOF},
 		{"PRF", errPRF, &unsupported},
 		{"key length", errLength, &broken},
 		{"parsed: iterations", parse(newPBES2(salt, iv, MaxIterations+1), text), &limit},

@@ -54,11 +54,15 @@ func derivations(ctx context.Context, rounds, count int) (time.Duration, error) 
 	var costs []time.Duration
 	for range rounds {
 		cost, err := cpu(func() error {
-			file, err := pfx.Encode(ctx, rand.Reader, contents, password, pfx.Options{Iterations: count})
+			derived, err := pfx.Derive(ctx, rand.Reader, password, pfx.Options{Iterations: count})
 			if err != nil {
 				return err
 			}
-			_, _, err = pfx.ReadEncoded(file, password)
+			file, err := pfx.Encode(ctx, rand.Reader, contents, password, pfx.Options{Iterations: count, Derived: derived})
+			if err != nil {
+				return err
+			}
+			_, _, err = pfx.ReadEncoded(file, password, derived)
 			return err
 		})
 		if err != nil {
