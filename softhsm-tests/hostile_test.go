@@ -112,7 +112,7 @@ var hostileRows = []hostileRow{
 	{"close:3:99", "export wrap EC", 1, nil},
 	{"changing:0x11", "export attributes", 2, []string{"names several objects"}}, // a key, and a certificate that is another one each time
 	// Of the public half each object tells another story: what a signature shows, counts.
-	{"changing:0x120", "status", 5, []string{"never backed up"}},
+	{"changing:0x120", "status", 5, []string{"no backup recorded"}},
 	{"changing:0x181", "export wrap EC", 2, []string{"names several objects"}},
 	{"another:0x120", "export wrap RSA", 0, nil}, {"longer:0x120", "status", 0, nil}, {"shorter:0x120", "export wrap EC", 0, nil},
 	{"another:0x181", "status", 0, nil}, {"longer:0x181", "status", 0, nil}, {"shorter:0x181", "status", 0, nil},

@@ -169,7 +169,7 @@ var promised = map[string]func(*testing.T, *walk){
 		w.shows(t, "can leave: handed over encrypted")
 	},
 	"renewed": func(t *testing.T, w *walk) {
-		w.shows(t, "renewed since the last backup", "never backed up")
+		w.shows(t, "renewed since the last backup", "no backup recorded")
 		w.states(t, 5, map[string][]string{"alice": {"outdated", "up-to-date"}, "dave": {"never-made", "up-to-date"}, "key alone": {"never-made"}})
 	},
 	"replacement": func(t *testing.T, w *walk) {

@@ -127,12 +127,12 @@ func (a *Archive) Only(shard Shard) *Archive {
 			only.Backups = append(only.Backups, b)
 		}
 	}
-	for _, path := range a.Unrecorded {
-		if shard.HoldsFile(path) {
-			only.Unrecorded = append(only.Unrecorded, path)
-		}
-	}
+	only.Unrecorded = shard.files(a.Unrecorded)
 	return only
+}
+
+func (s Shard) files(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !s.HoldsFile(path) })
 }
 
 func (s Shard) unreadable(records []UnreadableRecord) []UnreadableRecord {

@@ -12,7 +12,8 @@ import (
 // BackupState says how an identity stands with its backup.
 type BackupState string
 
-// The states. A key needs a backup in exactly two cases: it never had one, or its certificate was renewed since.
+// The states. A key needs a backup in exactly two cases: it never had one, or its certificate was renewed since. An archive knows of a
+// backup by its record.
 const (
 	StateUpToDate    BackupState = "up-to-date"
 	StateNever       BackupState = "never-made"
@@ -68,6 +69,7 @@ type BackupStatus struct {
 	Gone       []*Backup   // of keys that are no longer on the token that they came from, nor is their certificate
 	Elsewhere  []*Backup   // of keys from tokens that are not here
 	Unreadable []UnreadableRecord
+	Unrecorded []string           // the paths of PFX files that no record tells of: whose keys they hold is not known
 	Hidden     []*token.Inventory // tokens whose private keys nobody could see, or not all of them: nothing is known of what they need
 }
 
@@ -81,7 +83,7 @@ func (s *BackupStatus) NeedsAttention() bool {
 // Status compares what is on the tokens with the backups. Every identity and every record is in the result. It opens no
 // PFX: that a file is the one that was proven when it was made, its SHA-256 tells.
 func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *BackupStatus {
-	status := &BackupStatus{Unreadable: archive.Unreadable}
+	status := &BackupStatus{Unreadable: archive.Unreadable, Unrecorded: archive.Unrecorded}
 	compared := archive.comparison()
 	used, present, seen := map[*Backup]bool{}, map[string]bool{}, map[RecordToken]bool{}
 	for _, inventory := range inventories {
@@ -230,7 +232,7 @@ func (s *BackupStatus) Only(shard Shard) {
 	for _, backups := range []*[]*Backup{&s.Earlier, &s.Gone, &s.Elsewhere} {
 		*backups = slices.DeleteFunc(*backups, func(b *Backup) bool { return !shard.HoldsBackup(b) })
 	}
-	s.Unreadable = shard.unreadable(s.Unreadable)
+	s.Unreadable, s.Unrecorded = shard.unreadable(s.Unreadable), shard.files(s.Unrecorded)
 }
 
 // Expiring lists the keys whose certificate ends before a time, those that have expired already among them. Of a key that is gone from its

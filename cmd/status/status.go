@@ -39,6 +39,7 @@ type statusView struct {
 	Gone       []statusBackupView      `json:"gone"`
 	Elsewhere  []statusBackupView      `json:"elsewhere"`
 	Unreadable []view.UnreadableRecord `json:"unreadable"`
+	Unrecorded []foreign.Text          `json:"unrecorded"`
 	Counts     map[string]int          `json:"counts"`
 	Expiring   []expiringView          `json:"expiring"` // null where nobody asked
 }
@@ -161,7 +162,10 @@ func viewStatus(o *statusOptions, shard archive.Shard, inventories []*token.Inve
 	shown := statusView{
 		Schema: view.StatusSchema, Created: now.UTC().Format(time.RFC3339), Directory: o.dir, Shard: view.ShardOf(shard), Complete: exitOf(status) == frame.ExitDone, Tokens: []statusTokenView{}, Keys: []keyStatusView{},
 		WithoutKey: []view.Refused{}, Earlier: viewBackups(status.Earlier), Gone: viewBackups(status.Gone), Elsewhere: viewBackups(status.Elsewhere), Unreadable: view.UnreadableOf(status.Unreadable),
-		Counts: map[string]int{},
+		Unrecorded: []foreign.Text{}, Counts: map[string]int{},
+	}
+	for _, path := range status.Unrecorded {
+		shown.Unrecorded = append(shown.Unrecorded, foreign.Text(path))
 	}
 	for _, inventory := range inventories {
 		info := inventory.Token

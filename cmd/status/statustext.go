@@ -58,6 +58,7 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 		fmt.Fprintln(p.Out, colour.Bad(p.Text("status.unreadable", messages.Args{"Record": foreign.Text(record.Path), "Problem": messages.Own(p.Problem(record.Err))})))
 		explained = append(explained, verdict.Reason{Code: verdict.BackupRecordUnreadable})
 	}
+	printUnrecorded(p, shown)
 	for _, t := range shown.Tokens {
 		for _, reason := range t.Reasons {
 			fmt.Fprintln(p.Out, colour.Doubt(p.Text("status.token", messages.Args{"Token": t.Label})+" "+p.ReasonText(reason, "summary"))+p.Mark(reason)+p.Answer(reason))
@@ -73,6 +74,22 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	if len(shown.Expiring) > 0 {
 		p.Line("", nil, "status.expiring.remedy")
 	}
+}
+
+// printUnrecorded names files whose keys nobody knows without their passwords. They may be backups of keys that have none on record.
+func printUnrecorded(p *frame.Printer, shown statusView) {
+	const most = 3
+	if len(shown.Unrecorded) == 0 {
+		return
+	}
+	named := make([]string, 0, most)
+	for _, path := range shown.Unrecorded[:min(most, len(shown.Unrecorded))] {
+		named = append(named, terminal.Printable(string(path)))
+	}
+	if len(shown.Unrecorded) > most {
+		named = append(named, "…")
+	}
+	p.Line("", messages.Args{"Count": messages.Number(len(shown.Unrecorded)), "Files": messages.Own(strings.Join(named, ", ")), "Command": messages.Own(view.CommandLine([]string{"verify", "--dir", shown.Directory}))}, "status.unrecorded")
 }
 
 // attentionFirst gives the places of the keys in the order in which a person is shown them: what needs something, what is up to date, and
