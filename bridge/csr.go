@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
@@ -71,6 +72,7 @@ type CSRResult struct {
 	SHA256     string // of the request in DER, hexadecimal
 	Key        pki.PublicKey
 	PrivateKey *token.Object
+	Verdict    verdict.Verdict // may the key leave: its ways out were tried, where it may by what the token lists
 	SignedBy   token.SignedBy
 	Algorithm  pki.Scheme
 	Uncertain  *archive.SavedError // the file is placed and whole, and not certain to be on disk; nil otherwise
@@ -197,17 +199,27 @@ func (r CSRRequest) certificate() *pki.Certificate {
 	return nil
 }
 
-// Judge says whether the key of the request can leave its token, as of any other key: of the new one that was made, where made is not
-// nil, or that is to be made.
-func (r CSRRequest) Judge(plan *CSRPlan, made *CSRResult) verdict.Verdict {
-	switch {
-	case made != nil:
-		identity := token.Identity{PrivateKey: made.PrivateKey, Public: made.Key}
-		return verdict.JudgeKey(r.Inventory, identity)
-	case plan.NewKey:
+// Judge says whether the key that is planned could leave its token by what the token lists: the new one that is to be made, or the old
+// one. CSRResult.Verdict is the one to promise a backup by.
+func (r CSRRequest) Judge(plan *CSRPlan) verdict.Verdict {
+	if plan.NewKey {
 		return verdict.JudgeNew(r.Inventory, plan.Kind, r.Exportable)
 	}
 	return verdict.JudgeKey(r.Inventory, r.Identity)
+}
+
+// judgeMade judges the key that signed the request as any other. Who reads that a backup will be possible has a certificate issued for
+// the key: so the ways out are tried that the token lists. Where the token fails over that, the request is none the worse.
+func (r CSRRequest) judgeMade(ctx context.Context, made *CSRResult) verdict.Verdict {
+	judged := verdict.JudgeKey(r.Inventory, token.Identity{PrivateKey: made.PrivateKey, Public: made.Key})
+	if judged.Method != verdict.MethodWrap && judged.Method != verdict.MethodShroud {
+		return judged
+	}
+	tried, err := try(ctx, r.Session, r.Inventory, made.PrivateKey, judged, rand.Reader)
+	if err != nil {
+		return judged
+	}
+	return tried
 }
 
 // CouldLeave reports whether a new key in the place of the plan's could leave the token, if it were asked for as one that may.
@@ -349,6 +361,7 @@ func (r CSRRequest) giveOut(ctx context.Context, result *CSRResult) error {
 	digest := sha256.Sum256(der)
 	result.SHA256 = hex.EncodeToString(digest[:])
 	result.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+	result.Verdict = r.judgeMade(ctx, result)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -143,8 +143,8 @@ func TestPlanOfANewKey(t *testing.T) {
 		if !errors.Is(err, row.err) {
 			t.Errorf("%s: %v", row.name, err)
 		}
-		if err == nil && request.Judge(plan, nil).Exportable != row.want {
-			t.Errorf("%s: the verdict is %+v", row.name, request.Judge(plan, nil))
+		if err == nil && request.Judge(plan).Exportable != row.want {
+			t.Errorf("%s: the verdict is %+v", row.name, request.Judge(plan))
 		}
 	}
 }

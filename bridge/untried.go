@@ -28,11 +28,20 @@ func Try(ctx context.Context, tokens []OpenToken, status *archive.BackupStatus, 
 			continue
 		}
 		tried++
-		attempts, err := session.ProbeUntil(ctx, key.Identity.PrivateKey, key.Inventory.Mechanisms, random)
+		judged, err := try(ctx, session, key.Inventory, key.Identity.PrivateKey, key.Verdict, random)
 		if err != nil {
 			return err
 		}
-		key.Tried(verdict.Tried(key.Inventory, key.Identity.PrivateKey, key.Verdict, attempts))
+		key.Tried(judged)
 	}
 	return nil
+}
+
+// try is the verdict on a key after its ways out were tried, as an export takes them. The error comes from the token.
+func try(ctx context.Context, session *token.Session, inventory *token.Inventory, key *token.Object, judged verdict.Verdict, random io.Reader) (verdict.Verdict, error) {
+	attempts, err := session.ProbeUntil(ctx, key, inventory.Mechanisms, judged.Method == verdict.MethodShroud, random)
+	if err != nil {
+		return judged, err
+	}
+	return verdict.Tried(inventory, key, judged, attempts), nil
 }

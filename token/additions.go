@@ -57,7 +57,7 @@ func (e *RemainsError) Unwrap() error { return e.Err }
 // is taken away, and the token is listed once more: C_DestroyObject may answer CKR_OK and do nothing. The error is that of
 // work, or a *RemainsError that wraps it.
 func (s *Session) Adding(ctx context.Context, work func(*Additions) error) error {
-	handles, err := s.find(ctx, "all objects")
+	handles, err := s.everyObject(ctx)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (a *Additions) has(handle pkcs11.ObjectHandle) bool {
 func (a *Additions) lookAfter(function string, wanted []*addition, cause error) error {
 	missing := slices.DeleteFunc(slices.Clone(wanted), func(w *addition) bool { return w.object != nil })
 	found := len(missing) < len(wanted)
-	handles, err := a.clearing().find(context.Background(), "what a failed call has made") // after an interruption, too
+	handles, err := a.clearing().everyObject(context.Background()) // after an interruption, too
 	if err != nil {
 		for _, w := range missing {
 			a.unsure = append(a.unsure, w.asked()...)
@@ -339,7 +339,7 @@ func (a *Additions) undo(cause error) error {
 		vanished[w] = errors.Is(a.takeAway(w), errVanished) // whatever else it answers, the list tells
 	}
 	remains := &RemainsError{Token: a.session.Slot.Token, Unsure: a.unsure, Err: cause}
-	handles, err := a.clearing().find(context.Background(), "objects that were removed")
+	handles, err := a.clearing().everyObject(context.Background())
 	for _, w := range a.made {
 		switch {
 		case err != nil || vanished[w] && !slices.Contains(handles, w.object.handle):

@@ -12,7 +12,7 @@ type ObjectCount struct {
 
 // Count counts the objects that the session shows, by class. The errors are those of C_FindObjectsInit and its kin.
 func (s *Session) Count(ctx context.Context) (ObjectCount, error) {
-	all, err := s.find(ctx, "all objects")
+	all, err := s.everyObject(ctx)
 	if err != nil {
 		return ObjectCount{}, err
 	}

@@ -25,7 +25,7 @@ const (
 
 // Objects reads every object that the session shows, in the order of the module's search.
 //
-// There is one search: each costs many modules a look at every object. Where many certificates are left, a second one says which they are,
+// There is one search, as a rule: each costs many modules a look at every object. Where many certificates are left, a second one says which they are,
 // and each is read by one call in place of two. Where the calls take long, the objects are read over several sessions at once; the result
 // is the same.
 func (s *Session) Objects(ctx context.Context) ([]*Object, error) {
@@ -47,7 +47,7 @@ func (s *Session) objects(ctx context.Context) (objects []*Object, further []*Se
 			further = nil
 		}
 	}()
-	handles, err := s.find(ctx, "all objects")
+	handles, err := s.everyObject(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -223,7 +223,7 @@ func median(took []time.Duration) time.Duration {
 // gone is nil where an object was removed by somebody else since it was found. An object that is still listed could not be read:
 // it is not one that is not there.
 func (s *Session) gone(ctx context.Context, handle pkcs11.ObjectHandle, reading error) error {
-	handles, err := s.find(ctx, "all objects")
+	handles, err := s.everyObject(ctx)
 	switch {
 	case err != nil:
 		return err

@@ -15,10 +15,14 @@ func (s *Session) Probe(ctx context.Context, key *Object, listed []Mechanism, ra
 	return s.probe(ctx, key, listed, random, func(Attempt) bool { return false })
 }
 
-// ProbeUntil is Probe, and ends with the first answer that settles the question.
-func (s *Session) ProbeUntil(ctx context.Context, key *Object, listed []Mechanism, random io.Reader) ([]Attempt, error) {
+// ProbeUntil is Probe, and ends with the first answer that settles the question. An answer to CKM_AES_CBC_PAD settles it only where an
+// export would shroud, and then only if it is CKR_OK: other ways may be open.
+func (s *Session) ProbeUntil(ctx context.Context, key *Object, listed []Mechanism, shrouds bool, random io.Reader) ([]Attempt, error) {
 	return s.probe(ctx, key, listed, random, func(a Attempt) bool {
-		return a.Code == CKROK || a.RefusesKey() && a.Mechanism != CKMAESCBCPad // for shrouding alone, other ways may be open
+		if a.Mechanism == CKMAESCBCPad {
+			return shrouds && a.Code == CKROK
+		}
+		return a.Code == CKROK || a.RefusesKey()
 	})
 }
 

@@ -135,7 +135,7 @@ const ckaDestroyable = Attribute(0x172)
 
 // Remaining lists the objects again and gives those that are still there: C_DestroyObject may answer CKR_OK and do nothing.
 func (s *Session) Remaining(objects []*Object) ([]*Object, error) {
-	handles, err := s.find(context.Background(), "all objects") // after an interruption, too
+	handles, err := s.everyObject(context.Background()) // after an interruption, too
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,9 @@ func Tried(inventory *token.Inventory, key *token.Object, judged Verdict, attemp
 	if judged.Exportable && judged.Method != MethodShroud { // an export would not try it
 		attempts = slices.DeleteFunc(slices.Clone(attempts), func(a token.Attempt) bool { return a.Mechanism == token.CKMAESCBCPad })
 	}
+	if len(attempts) == 0 { // nothing that an export would do
+		return judged
+	}
 	method, mechanism, aboutKey := carriedBy(attempts)
 	sensitive, extractable := attributeFact(key, token.CKASensitive), attributeFact(key, token.CKAExtractable)
 	switch {

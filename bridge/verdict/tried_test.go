@@ -29,6 +29,7 @@ func TestTried(t *testing.T) {
 		{"nothing was tried", tokentest.Wrappable, listsWrap, nil, yesByWrap},
 		{"the listed way works", tokentest.Wrappable, listsWrap, []token.Attempt{wrapped(token.CKMAESCBCPad, unknown), wrapped(token.CKMAESKeyWrapPad, token.CKROK)}, yesByWrap},
 		{"an export takes no way that is not listed where one is", tokentest.Wrappable, listsWrap, []token.Attempt{wrapped(token.CKMAESCBCPad, token.CKROK), wrapped(token.CKMAESKeyWrapPad, token.CKROK)}, yesByWrap},
+		{"what was tried is nothing that an export would do", tokentest.Wrappable, listsWrap, []token.Attempt{wrapped(token.CKMAESCBCPad, token.CKROK)}, yesByWrap},
 		{"a listed shroud is refused, and another way works", tokentest.Wrappable, listsShroud, []token.Attempt{wrapped(token.CKMAESCBCPad, notWrappable), wrapped(token.CKMAESKeyWrapPad, token.CKROK)}, yesByWrap},
 		{"a listed shroud works", tokentest.Wrappable, listsShroud, []token.Attempt{wrapped(token.CKMAESCBCPad, token.CKROK)},
 			`shroud CKM_AES_CBC_PAD: exportable-by-shroud {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_CBC_PAD"}`},

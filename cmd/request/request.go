@@ -11,7 +11,6 @@ import (
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
-	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
@@ -234,10 +233,9 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 	if o.dryRun {
 		return planResult(o, request, plan), request.CheckListed(plan)
 	}
-	judge := func(receipt *bridge.CSRResult) verdict.Verdict { return request.Judge(plan, receipt) }
 	// Without a file the request itself is the result. It is out before the new key is kept for it.
 	request.Deliver = func(receipt *bridge.CSRResult) error {
-		return a.Deliver(frame.Result{JSON: viewRequest(o, info, receipt, judge(receipt)), Text: func(p *frame.Printer) { p.Raw(receipt.PEM) }})
+		return a.Deliver(frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { p.Raw(receipt.PEM) }})
 	}
 	done := frame.Slowly(a, "progress.request")
 	receipt, err := bridge.CreateCSR(ctx, request, plan)
@@ -246,7 +244,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 		return frame.Result{}, err
 	}
 	if o.out != "" {
-		result := frame.Result{JSON: viewRequest(o, info, receipt, judge(receipt)), Text: func(p *frame.Printer) { printRequest(p, o, request, receipt) }}
+		result := frame.Result{JSON: viewRequest(o, info, receipt), Text: func(p *frame.Printer) { printRequest(p, o, request, receipt) }}
 		if receipt.Uncertain != nil {
 			fmt.Fprintln(a.Progress(), a.Text("label.notice", nil)+" "+a.Describe(receipt.Uncertain).Text(a))
 			result.Code = frame.ExitPartly

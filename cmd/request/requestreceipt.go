@@ -52,8 +52,8 @@ func viewRequestPlan(o *requestOptions, plan *bridge.CSRPlan, judged verdict.Ver
 }
 
 // viewRequest is the document of a request. It has the request in it where there is no file.
-func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.CSRResult, judged verdict.Verdict) requestView {
-	shown := viewRequestPlan(o, &receipt.CSRPlan, judged)
+func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.CSRResult) requestView {
+	shown := viewRequestPlan(o, &receipt.CSRPlan, receipt.Verdict)
 	uri, text := info.URI().With(receipt.PrivateKey).String(), string(receipt.PEM)
 	shown.Key = view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}
 	shown.URI, shown.SHA256, shown.Exportable = &uri, &receipt.SHA256, receipt.Exportable()
@@ -66,7 +66,7 @@ func viewRequest(o *requestOptions, info *token.Info, receipt *bridge.CSRResult,
 
 // printRequest says what was made and what comes next.
 func printRequest(p *frame.Printer, o *requestOptions, request bridge.CSRRequest, receipt *bridge.CSRResult) {
-	info, judged := &request.Inventory.Token, request.Judge(&receipt.CSRPlan, receipt)
+	info, judged := &request.Inventory.Token, receipt.Verdict
 	args := requestArgs(o, &receipt.CSRPlan)
 	args["Key"] = messages.Own(view.KeyText(view.Identity{PublicKey: &view.PublicKey{Type: receipt.Key.Algorithm, Bits: receipt.Key.Bits, Curve: receipt.Key.Curve}}))
 	args["ID"], args["URI"] = messages.Own(hex.EncodeToString(receipt.PrivateKey.ID())), messages.Own(info.URI().With(receipt.PrivateKey).String())
@@ -152,10 +152,10 @@ func sendTo(plan *bridge.CSRPlan) string {
 func planResult(o *requestOptions, request bridge.CSRRequest, plan *bridge.CSRPlan) frame.Result {
 	args := requestArgs(o, plan)
 	first, lines := "request.dry-run-new", held("request.held", "request.held-dry-run", request.CouldLeave(plan))
-	judged := request.Judge(plan, nil)
+	judged := request.Judge(plan)
 	switch {
 	case o.exportable && judged.Exportable:
-		lines = []string{"request.exportable"}
+		lines = []string{"request.exportable-listed"}
 	case o.exportable:
 		lines = []string{"request.no-way-out"}
 	}

@@ -37,6 +37,7 @@
  *   overlong:ATTR        CKR_OK and a length beyond the caller's buffer
  *   short-ulong          every CK_ULONG attribute has four bytes
  *   endless[:N]          C_FindObjects gives N handles (default: as many as it may) and never ends
+ *   at-most:N            no search gives more than N objects
  *   longer:C_X[:N]       CKR_OK and a count or length that is N (default: 1) more than the caller's room
  *   grows:C_X            CKR_BUFFER_TOO_SMALL and one more than the caller's room, whatever that is
  *   overrun:C_X          CKR_OK, and writes a byte behind the caller's room
@@ -52,6 +53,7 @@
  *   rsa-aes              only CKM_RSA_AES_KEY_WRAP, made of the real module's parts; its OAEP knows SHA-1 only
  *   nss-dialect          only CKM_AES_KEY_WRAP_PAD, as RFC 3394 over PKCS#7 padding
  *   cbc-pad              CKM_AES_CBC_PAD wraps and unwraps too, made of the real module's parts
+ *   unflagged            no mechanism is said to wrap or unwrap (CKF_WRAP, CKF_UNWRAP), and C_WrapKey works
  *   own-mechanisms       both are as the real module has them
  *   corrupt-unwrap       with cbc-pad, CKR_OK and one bit of what was unwrapped flipped: of an RSA key, in d
  *   corrupt-wrap         CKR_OK and one bit of the wrapped key flipped
@@ -197,9 +199,9 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(UNAVAILABLE, "unavailable", "n") X(UNSUPPORTED, "unsupported", "n") X(EMPTY, "empty", "n") X(GARBAGE, "garbage", "n") \
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
 	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
-	X(REPEATED, "repeated", "") X(SHORT, "short", "f") X(RUBBISH, "rubbish", "f") \
+	X(REPEATED, "repeated", "") X(AT_MOST, "at-most", "n") X(SHORT, "short", "f") X(RUBBISH, "rubbish", "f") \
 	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
-	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(OWN_MECHANISMS, "own-mechanisms", "") X(CORRUPT_UNWRAP, "corrupt-unwrap", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(CERTIFICATE_FIRST, "certificate-first", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
+	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(UNFLAGGED, "unflagged", "") X(OWN_MECHANISMS, "own-mechanisms", "") X(CORRUPT_UNWRAP, "corrupt-unwrap", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(CERTIFICATE_FIRST, "certificate-first", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
 #define KIND_ROW(id, name, arguments) { name, arguments },
 enum kind { KINDS(KIND_NUMBER) KIND_COUNT };
@@ -551,12 +553,25 @@ static CK_RV give(void *out, CK_ULONG *n, const void *list, CK_ULONG have, size_
 
 /* --- objects --- */
 
+static CK_ULONG given; /* objects of the last search */
+
+static CK_RV find_objects_init(S, ATTR(t))
+{
+	given = 0;
+	return real.C_FindObjectsInit(s, t, tn);
+}
+
 static CK_RV find_objects(S, CK_OBJECT *o, CK_ULONG most, CK_ULONG *n)
 {
 	static CK_OBJECT invented = 1;
-	struct fault *endless = on(ENDLESS);
+	struct fault *endless = on(ENDLESS), *limit = on(AT_MOST);
 	if (endless == NULL) {
 		CK_RV rv = real.C_FindObjects(s, o, most, n);
+		if (rv == CKR_OK && limit != NULL) {
+			if (*n > limit->numbers[0] - given)
+				*n = limit->numbers[0] - given;
+			given += *n;
+		}
 		if (rv == CKR_OK && *n > 0 && *n < most && on(REPEATED) != NULL)
 			o[(*n)++] = o[0];
 		if (rv == CKR_OK && *n > 0)
@@ -734,7 +749,7 @@ static CK_RV get_mechanism_info(CK_ULONG slot, CK_ULONG type, CK_MECHANISM_INFO 
 		if (on(CBC_PAD) != NULL)
 			info->flags |= CKF_WRAP | CKF_UNWRAP;
 	}
-	if (rv == CKR_OK && on(NO_WRAP) != NULL)
+	if (rv == CKR_OK && (on(NO_WRAP) != NULL || on(UNFLAGGED) != NULL))
 		info->flags &= ~(CK_ULONG)(CKF_WRAP | CKF_UNWRAP);
 	return rv;
 }
@@ -1036,6 +1051,7 @@ static CK_RV load(void)
 	next.C_Sign = sign;
 	next.C_Login = login;
 	next.C_GetAttributeValue = get_attribute_value;
+	next.C_FindObjectsInit = find_objects_init;
 	next.C_FindObjects = find_objects;
 	next.C_DestroyObject = destroy_object;
 	next.C_WrapKey = wrap_key;
