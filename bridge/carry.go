@@ -51,13 +51,17 @@ func (e *methodFailure) Error() string { return fmt.Sprintf("%s: %v", e.method, 
 func (e *methodFailure) Unwrap() error { return e.err }
 
 // refusal turns the answers of all methods that were tried into one verdict. A failure of the token is no verdict, and neither
-// is a way out that worked and could not be proven, nor the refusal of the one way that was allowed.
+// is a way out that worked and could not be proven, nor one that does not show whose certificate it takes, nor the refusal of the one way that was
+// allowed.
 func (r ExportRequest) refusal(failures []*methodFailure) error {
 	var answers []string
 	var fault error
 	carried := false
 	code := verdict.NoWrappingMechanism
 	for _, failure := range failures {
+		if errors.Is(failure, ErrNoCertificate) {
+			return ErrNoCertificate
+		}
 		answers = append(answers, failure.answers...)
 		if failure.key {
 			code = verdict.WrapRefused

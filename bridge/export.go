@@ -173,6 +173,9 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 	}
 	defer carried.wipe()
 	certificate, err := r.certificateFor(carried)
+	if errors.Is(err, ErrNoCertificate) && carried.key == nil { // a key in clear shows whose it is
+		return nil, &methodFailure{method: method, err: err}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +212,7 @@ func (r ExportRequest) makeProven(ctx context.Context, method verdict.Method) (*
 
 // otherMethod says that the key leaves in another way than the first, and why.
 func otherMethod(failures []*methodFailure) verdict.Reason {
-	var answers []string
+	answers := []string{}
 	for _, failure := range failures {
 		answers = append(answers, failure.answers...)
 	}

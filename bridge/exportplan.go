@@ -127,6 +127,9 @@ func (item *Item) plan(backups *archive.Archive, remake bool) {
 	case identity.Certificate == nil:
 		item.Outcome = WithoutCertificate
 		missing := verdict.Because(verdict.KeyWithoutCertificate, verdict.Fact{Name: "CKA_ID", Value: verdict.HexText(identity.PrivateKey.ID())})
+		if at := slices.IndexFunc(item.Verdict.Reasons, func(r verdict.Reason) bool { return r.Code == verdict.CertificateNotIdentified }); at >= 0 {
+			missing = item.Verdict.Reasons[at]
+		}
 		others := slices.DeleteFunc(slices.Clone(item.Verdict.Reasons), func(r verdict.Reason) bool { return r.Code == missing.Code })
 		item.Verdict.Reasons = append([]verdict.Reason{missing}, others...) // it may leave as before
 	default:

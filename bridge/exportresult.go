@@ -34,6 +34,15 @@ type ExportResult struct {
 // Verified reports whether the key in the file was proven to be the certificate's.
 func (r *ExportResult) Verified() bool { return r.Proof.OfKey() }
 
+// AllNotices are the notices of the verdict on the key, and those of the export. What the proof has settled is no notice any more: whose
+// certificate it is.
+func (r *ExportResult) AllNotices(judged verdict.Verdict) []verdict.Reason {
+	notices := slices.DeleteFunc(judged.Notices(), func(reason verdict.Reason) bool {
+		return r.Verified() && (reason.Code == verdict.KeyLinkedByID || reason.Code == verdict.CertificateNotIdentified)
+	})
+	return append(notices, r.Notices...)
+}
+
 // Settled reports whether nothing about the file is left to be looked after: its key is proven, and it is certain to be on disk
 // under the name that was wanted.
 func (r *ExportResult) Settled() bool {

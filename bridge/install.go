@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,17 +73,22 @@ func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
 		return nil, err
 	}
 	plan := &InstallPlan{After: r.Inventory}
+	var possible *token.Object
 	for _, certificate := range r.Certificates {
 		key, proof, err := r.Session.Holder(ctx, r.Inventory, certificate.PublicKey)
 		if err != nil {
 			return nil, err
 		}
-		if key != nil {
+		if proof != token.LinkedByNone {
 			plan.Certificate, plan.Key, plan.Proof = certificate, key, proof
 			break
 		}
+		possible = cmp.Or(possible, key)
 	}
-	if plan.Key == nil {
+	switch {
+	case plan.Key == nil && possible != nil:
+		return nil, &InstallRefusedError{verdict.NotIdentified(possible)}
+	case plan.Key == nil:
 		return nil, &InstallRefusedError{verdict.Because(verdict.NoKeyForCertificate, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(r.Certificates[0].PublicKey)},
 			verdict.Fact{Name: "certificates", Value: len(r.Certificates)}, verdict.Fact{Name: "private_keys", Value: len(r.privateKeys())}, verdict.Fact{Name: "logged_in", Value: r.Inventory.LoggedIn})}
 	}

@@ -41,11 +41,11 @@ func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
 		return nil, ErrWriteProtected
 	}
 	public := r.Copy.Certificate.PublicKey
-	holder, _, err := r.Session.Holder(ctx, r.Inventory, public)
+	holder, shown, err := r.Session.Holder(ctx, r.Inventory, public)
 	if err != nil {
 		return nil, err
 	}
-	if holder != nil {
+	if shown != token.LinkedByNone {
 		return nil, notRestored(verdict.AlreadyOnToken, verdict.Fact{Name: "uri", Value: r.Inventory.Token.URI().With(holder).String()})
 	}
 	if err := unread(r.Inventory.Objects, r.ids()); err != nil {

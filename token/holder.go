@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -20,7 +21,7 @@ func (o *Object) ruledOut(own, public pki.PublicKey) bool {
 // MayHaveCertificate reports whether a certificate on the token may be that of a private key whose public half nothing tells. An answer to a challenge
 // was held against all of them.
 func (inventory *Inventory) MayHaveCertificate(key *Object) bool {
-	return key.answer == nil && slices.ContainsFunc(inventory.Objects, func(o *Object) bool {
+	return !key.Answered && slices.ContainsFunc(inventory.Objects, func(o *Object) bool {
 		return o.Certificate != nil && !key.ruledOut(pki.PublicKey{}, o.Certificate.PublicKey)
 	})
 }
@@ -37,7 +38,7 @@ func (s *Session) Holds(ctx context.Context, key *Object, public pki.PublicKey) 
 
 // Holder finds the private key of a public key on the token, and says how it was shown to be that: by what the key tells, by
 // a signature over a fresh challenge, or by CKA_ID alone where the key could not be asked. It is LinkedByNone where no private
-// key is the one. Where none was found and a key that it may be could not be asked for the token's sake, the error is what the
+// key is shown to be the one; a key that it may be, and that could not be asked, is given all the same. Where none was found and a key that it may be could not be asked for the token's sake, the error is what the
 // token answered: no key is ruled out by that.
 func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.PublicKey) (*Object, Link, error) {
 	if len(public.SPKI) == 0 {
@@ -64,6 +65,7 @@ func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.P
 		}
 	}
 	var failed error
+	var possible *Object
 	for _, key := range silent {
 		err := s.ask(ctx, key, public)
 		var unable *CannotShowError
@@ -76,7 +78,9 @@ func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.P
 			if key == byID {
 				byID = nil
 			}
-		case !errors.As(err, &unable) && failed == nil:
+		case errors.As(err, &unable):
+			possible = cmp.Or(possible, key)
+		case failed == nil:
 			failed = err
 		}
 	}
@@ -86,7 +90,7 @@ func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.P
 	case byID != nil:
 		return byID, LinkedByID, nil
 	}
-	return nil, LinkedByNone, nil
+	return possible, LinkedByNone, nil
 }
 
 // ask is Prove for a key that is not to ask the person for a PIN; what it answered before stands for it.

@@ -30,6 +30,9 @@ type Identity struct {
 	Copies []*Object
 	// Mismatch is a private key with the certificate's CKA_ID that is shown to be another one's.
 	Mismatch *Object
+	// Possible is, of a certificate or public key alone, a private key that may be its own: nothing tells that key's public half, it could not be
+	// asked, and nothing ties it to another certificate. Of such a private key without a certificate it is a certificate that nothing ties to another key.
+	Possible *Object
 }
 
 // Proven reports whether it is shown, and not only told by a CKA_ID, whose the private key is.

@@ -159,10 +159,14 @@ func couldBe(key *Object, public pki.PublicKey) bool {
 		return public.Algorithm == "RSA" || public.Algorithm == "RSA-PSS"
 	case CKKEC, CKKECEdwards:
 		algorithm, curve, _, err := pki.ECParams(key.Attributes.Bytes(CKAECParams))
-		return err != nil || algorithm == public.Algorithm && curve == public.Curve
+		return err != nil && public.Algorithm != "RSA" && public.Algorithm != "RSA-PSS" || algorithm == public.Algorithm && curve == public.Curve
 	}
-	return true
+	_, ofKnownType := keyTypes[public.Algorithm]
+	return keyType >= ckkVendorDefined || !ofKnownType
 }
+
+// ckkVendorDefined is from where on a key type is a vendor's, and may be anything.
+const ckkVendorDefined KeyType = 0x80000000
 
 // refuted reports whether a signature has shown that the private key is another one's.
 func (o *Object) refuted(public pki.PublicKey) bool {
@@ -252,6 +256,7 @@ func (inventory *Inventory) Identities() []Identity {
 		}
 		add(identity)
 	}
+	findPossible(identities, byID)
 	return identities
 }
 

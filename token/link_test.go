@@ -61,6 +61,8 @@ func refuted(key string) func(*Object) {
 	return func(o *Object) { o.RefutedPublicKeys = [][]byte{pkitest.PublicKey(key).SPKI} }
 }
 
+func hasAnswered(o *Object) { o.Answered = true }
+
 // same makes certificates of one name the same certificate.
 func same(o *Object) { o.Certificate.Fingerprint = "the same" }
 
@@ -76,7 +78,8 @@ const (
 	cert    = CKOCertificate
 )
 
-// summary is an identity in one line: "private+certificate+public link", with "=name" for a copy and "~name" for a mismatch.
+// summary is an identity in one line: "private+certificate+public link", with "=name" for a copy, "~name" for a mismatch
+// and "?name" for a key that it may be.
 func summary(i Identity) string {
 	var names []string
 	for _, o := range i.Objects() {
@@ -88,6 +91,9 @@ func summary(i Identity) string {
 	}
 	if i.Mismatch != nil {
 		text += " ~" + string(i.Mismatch.Label())
+	}
+	if i.Possible != nil {
+		text += " ?" + string(i.Possible.Label())
 	}
 	return text
 }
@@ -103,7 +109,7 @@ var identityRows = []struct {
 	{"the public key proves, whatever the CKA_ID", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "2", "A", nil}, {public, "p", "", "A", nil}}, []string{"k+c+p public-key"}},
 	{"CKA_ID alone", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c id"}},
 	{"CKA_ID and a public key that agrees with the certificate", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+c+p id"}},
-	{"no CKA_ID links nothing", []specimen{{private, "k", "", "", nil}, {cert, "c", "", "A", nil}}, []string{"k none", "c none"}},
+	{"no CKA_ID links nothing", []specimen{{private, "k", "", "", nil}, {cert, "c", "", "A", nil}}, []string{"k none ?c", "c none ?k"}},
 	{"missing certificate", []specimen{{private, "k", "1", "A", nil}, {public, "p", "1", "A", nil}}, []string{"k+p public-key"}},
 	{"missing certificate, linked by CKA_ID", []specimen{{private, "k", "1", "", nil}, {public, "p", "1", "A", nil}}, []string{"k+p id"}},
 	{"missing public key", []specimen{{private, "k", "1", "A", nil}, {cert, "c", "1", "A", nil}}, []string{"k+c public-key"}},
@@ -119,12 +125,21 @@ var identityRows = []struct {
 	{"one CKA_ID, two keys that a signature told", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", proven("B")}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
 		[]string{"k+d signature", "l+c signature"}},
 	{"one CKA_ID, two keys of which nothing is known", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "B", nil}, {cert, "d", "1", "A", nil}},
-		[]string{"k none", "l none", "c none", "d none"}}, // a mismatch is a key that is known to be another
+		[]string{"k none ?c", "l none ?c", "c none ?k", "d none ?k"}}, // a mismatch is a key that is known to be another
 
 	{"one CKA_ID, one key, and certificates of two", []specimen{{private, "k", "1", "", nil}, {cert, "c", "1", "A", nil}, {cert, "d", "1", "B", nil}},
-		[]string{"k none", "c none", "d none"}},
+		[]string{"k none ?c", "c none ?k", "d none ?k"}},
 	{"one CKA_ID and one certificate for two keys", []specimen{{private, "k", "1", "", nil}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
-		[]string{"k none", "l none", "c none"}},
+		[]string{"k none ?c", "l none ?c", "c none ?k"}},
+	{"another CKA_ID, and a key that did not show whose it is", []specimen{{private, "k", "1", "", nil}, {cert, "c", "2", "A", nil}}, []string{"k none ?c", "c none ?k"}},
+	{"another CKA_ID, and a key that answered and is none of these", []specimen{{private, "k", "1", "", hasAnswered}, {cert, "c", "2", "A", nil}}, []string{"k none", "c none"}},
+	{"another CKA_ID, and a key on another curve", []specimen{{private, "k", "1", "", onP384}, {cert, "c", "2", "A", nil}}, []string{"k none", "c none"}},
+	{"another CKA_ID, and a key for another thing", []specimen{{private, "k", "1", "", ofType(2)}, {cert, "c", "2", "A", nil}}, []string{"k none", "c none"}}, // CKK_DH
+	{"another CKA_ID, and a key of a vendor's type", []specimen{{private, "k", "1", "", ofType(0x80000001)}, {cert, "c", "2", "A", nil}}, []string{"k none ?c", "c none ?k"}},
+	{"another CKA_ID, and a key that is another certificate's by CKA_ID", []specimen{{private, "k", "1", "", nil}, {cert, "c", "2", "A", nil}, {cert, "d", "1", "B", nil}}, []string{"k+d id", "c none"}},
+	{"another CKA_ID, and two keys of which one has it", []specimen{{private, "k", "1", "", nil}, {private, "l", "2", "", refuted("B")}, {private, "m", "2", "", nil}, {cert, "c", "2", "A", nil}},
+		[]string{"k none ?c", "l none ?c", "m none ?c", "c none ?l"}},
+	{"a public key, and a key that did not show whose it is", []specimen{{private, "k", "1", "", nil}, {public, "p", "2", "A", nil}}, []string{"k none", "p none ?k"}},
 	{"a signature settles one of two", []specimen{{private, "k", "1", "", proven("A")}, {private, "l", "1", "", nil}, {cert, "c", "1", "A", nil}},
 		[]string{"k+c signature", "l none"}}, // the certificate's key is known: it is not l by its CKA_ID
 	{"a signature settles one of two, whatever the order", []specimen{{cert, "c", "1", "A", nil}, {private, "l", "1", "", nil}, {private, "k", "1", "", proven("A")}},

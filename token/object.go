@@ -80,6 +80,8 @@ type Object struct {
 	ProvenPublicKey []byte `json:"proven_public_key,omitempty"`
 	// RefutedPublicKeys are the SubjectPublicKeyInfos of those with its CKA_ID that did not verify it.
 	RefutedPublicKeys [][]byte `json:"refuted_public_keys,omitempty"`
+	// Answered tells that it answered a challenge, which was held against every certificate and public key on the token.
+	Answered bool `json:"answered_challenge,omitempty"`
 	// NoChallenge is why the key could not be challenged, for example "C_SignInit: CKR_GENERAL_ERROR".
 	NoChallenge string `json:"no_challenge,omitempty"`
 

@@ -40,7 +40,7 @@ func (a *asking) settle(ctx context.Context, l *linker) error {
 			q.key.NoChallenge = q.err.Error()
 			continue
 		}
-		q.key.answer = q.answer
+		q.key.answer, q.key.Answered = q.answer, true
 		if q.hinted.learn(q.key) || (&hints{halves: l.halves}).learn(q.key) { // the hinted first: of the others there may be as many as keys
 			learnt = true
 		} else {

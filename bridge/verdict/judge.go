@@ -40,7 +40,7 @@ func (v Verdict) Has(code Code) bool {
 // Known reports whether it could be found out whether the key can leave: it is not hidden, its object could be read, the token
 // says what decides, and the key is of a kind that is known here. The first reason is the one that the verdict rests on.
 func (v Verdict) Known() bool {
-	return v.Exportable || !v.ListedRefused && !v.Has(KeysHiddenUntilLogin) && !v.first(ObjectUnreadable, AttributesNotTold, KeyTypeUnsupported)
+	return v.Exportable || !v.ListedRefused && !v.Has(KeysHiddenUntilLogin) && !v.first(ObjectUnreadable, AttributesNotTold, KeyTypeUnsupported, KeyNotIdentified)
 }
 
 // KeyAbsent reports whether there is no private key of which anything could be said, whatever else is said of what is there.
@@ -119,6 +119,8 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 	}
 	loggedIn := Fact{"logged_in", inventory.LoggedIn}
 	switch {
+	case identity.Possible != nil && !isIssuer(identity):
+		v.Reasons = append(v.Reasons, NotIdentified(identity.Possible))
 	case identity.Certificate == nil:
 		v.add(PublicKeyAlone, loggedIn)
 	case identity.Mismatch != nil && issuedOthers(inventory, identity.Certificate.Parsed):
@@ -126,11 +128,33 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 	case identity.Mismatch != nil:
 		v.add(CertificateDoesNotMatchKey, Fact{"CKA_ID", HexText(identity.Mismatch.ID())},
 			Fact{"certificate_key", KeyText(identity.Public)}, Fact{"private_key", ObjectKeyText(identity.Mismatch)})
-	case identity.Certificate.Parsed != nil && identity.Certificate.Parsed.IsCA:
+	case isIssuer(identity):
 		v.add(IssuerCertificate, Fact{"is_ca", true})
 	default:
 		v.add(CertificateWithoutKey, loggedIn)
 	}
+}
+
+// isIssuer reports whether the identity's certificate is an authority's, which is on a token for the sake of those that it issued.
+func isIssuer(identity token.Identity) bool {
+	return identity.Certificate != nil && identity.Certificate.Parsed != nil && identity.Certificate.Parsed.IsCA
+}
+
+// NotIdentified says that a private key may be the one that is looked for, and that it could not be asked whose it is.
+func NotIdentified(key *token.Object) Reason {
+	return Because(KeyNotIdentified, append([]Fact{{"CKA_ID", HexText(key.ID())}, {"CKA_LABEL", key.Label()}}, unaskedFacts(key)...)...)
+}
+
+// unaskedFacts say why a key was not asked whose it is, as far as it is known.
+func unaskedFacts(key *token.Object) []Fact {
+	var facts []Fact
+	if key.Attributes.Bool(token.CKAAlwaysAuthenticate) == token.True {
+		facts = append(facts, Fact{"CKA_ALWAYS_AUTHENTICATE", true})
+	}
+	if key.NoChallenge != "" {
+		facts = append(facts, Fact{"answer", key.NoChallenge})
+	}
+	return facts
 }
 
 // issuedOthers reports whether the certificate is an authority's that has issued others on the token: many programs give it the CKA_ID of the key
@@ -148,7 +172,7 @@ func JudgeKey(inventory *token.Inventory, identity token.Identity) Verdict {
 		judgeWithoutKey(&v, inventory, identity)
 		return v
 	}
-	identity.Certificate, identity.LinkedBy = nil, token.LinkedByNone
+	identity.Certificate, identity.Possible, identity.LinkedBy = nil, nil, token.LinkedByNone
 	judgeKey(&v, inventory, identity.PrivateKey, identity)
 	v.Reasons = slices.DeleteFunc(v.Reasons, func(r Reason) bool { return r.Code == KeyWithoutCertificate })
 	return v
@@ -192,17 +216,12 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 	switch fault := inventory.FaultOf(token.CKOCertificate); {
 	case identity.Certificate == nil && fault != nil: // its certificate may be the one that could not be read
 		v.addFault(fault)
+	case identity.Certificate == nil && identity.Possible != nil:
+		v.add(CertificateNotIdentified, append([]Fact{{"CKA_ID", HexText(key.ID())}}, unaskedFacts(key)...)...)
 	case identity.Certificate == nil:
 		v.add(KeyWithoutCertificate, Fact{"CKA_ID", HexText(key.ID())})
 	case identity.LinkedBy == token.LinkedByID:
-		facts := []Fact{{"CKA_ID", HexText(key.ID())}}
-		if key.Attributes.Bool(token.CKAAlwaysAuthenticate) == token.True {
-			facts = append(facts, Fact{"CKA_ALWAYS_AUTHENTICATE", true})
-		}
-		if key.NoChallenge != "" {
-			facts = append(facts, Fact{"answer", key.NoChallenge})
-		}
-		v.add(KeyLinkedByID, facts...)
+		v.add(KeyLinkedByID, append([]Fact{{"CKA_ID", HexText(key.ID())}}, unaskedFacts(key)...)...)
 	}
 }
 

@@ -286,10 +286,23 @@ var loneRows = []judgeRow{
 	{"one CKA_ID, and two keys of which nothing is known", []*token.Object{
 		tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: nil})), tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: nil})), tokentest.CertificateOf("a", nil),
 	}, nil, []string{
-		`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; key-without-certificate {"CKA_ID":"01"}`,
-		`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; key-without-certificate {"CKA_ID":"01"}`,
-		`no: certificate-without-key {"logged_in":true}`,
+		`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; certificate-not-identified {"CKA_ID":"01"}`,
+		`no: attributes-not-told {"CKA_KEY_TYPE":null,"CKA_EXTRACTABLE":true,"CKA_SENSITIVE":true}; certificate-not-identified {"CKA_ID":"01"}`,
+		`no: key-not-identified {"CKA_ID":"01","CKA_LABEL":""}`,
 	}},
+	{"another CKA_ID, and a key that was not asked whose it is", []*token.Object{
+		tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC), token.CKAID: []byte{9}, token.CKAAlwaysAuthenticate: true})), tokentest.CertificateOf("a", nil),
+	}, nil, []string{
+		yesByWrap + `; certificate-not-identified {"CKA_ID":"09","CKA_ALWAYS_AUTHENTICATE":true}`,
+		`no: key-not-identified {"CKA_ID":"09","CKA_LABEL":"","CKA_ALWAYS_AUTHENTICATE":true}`,
+	}},
+	{"an issuer's certificate, and a key that was not asked whose it is", []*token.Object{
+		tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC), token.CKAID: []byte{9}})), tokentest.CertificateOf("a", func(c *pki.Certificate) { c.IsCA = true }),
+	}, nil, []string{yesByWrap + `; certificate-not-identified {"CKA_ID":"09"}`, `no: issuer-certificate {"is_ca":true}`}},
+	{"a public key, and a key that was not asked whose it is", []*token.Object{
+		tokentest.PrivateKey("", tokentest.Wrappable.With(tokentest.Values{token.CKAKeyType: uint(token.CKKEC), token.CKAID: []byte{9}})),
+		{Class: token.CKOPublicKey, Attributes: tokentest.Answers(tokentest.Values{token.CKAKeyType: uint(token.CKKEC), token.CKAPublicKeyInfo: tokentest.PublicKey("a").SPKI})},
+	}, nil, []string{yesByWrap + `; key-without-certificate {"CKA_ID":"09"}`, `no: key-not-identified {"CKA_ID":"09","CKA_LABEL":""}`}},
 	{"an unreadable certificate beside a key with its CKA_ID", []*token.Object{tokentest.PrivateKey("a", tokentest.Wrappable), unreadable}, nil, []string{
 		yesByWrap + `; key-without-certificate {"CKA_ID":"01"}`,
 		`no: certificate-unreadable {"problem":"no DER"}; certificate-without-key {"logged_in":true}`,

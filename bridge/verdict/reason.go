@@ -45,6 +45,7 @@ const (
 	KeyTypeUnsupported    Code = "key-type-unsupported"
 	AttributesNotTold     Code = "attributes-not-told"
 	CertificateWithoutKey Code = "certificate-without-key"
+	KeyNotIdentified      Code = "key-not-identified"
 	PublicKeyAlone        Code = "public-key-alone"
 	CertificateUnreadable Code = "certificate-unreadable"
 	TokenFamilyBackup     Code = "token-family-backup"
@@ -52,6 +53,7 @@ const (
 	CertificateRecent     Code = "certificate-recent"
 
 	KeyWithoutCertificate      Code = "key-without-certificate"
+	CertificateNotIdentified   Code = "certificate-not-identified"
 	KeysHiddenUntilLogin       Code = "keys-hidden-until-login"
 	CertificateDoesNotMatchKey Code = "certificate-does-not-match-key"
 	CertificateExpired         Code = "certificate-expired"
@@ -187,6 +189,7 @@ var table = []Entry{
 	{KeyTypeUnsupported, Refuses, []string{"CKA_KEY_TYPE", "algorithm"}, "PKCS#11 v3.1 §6"},
 	{AttributesNotTold, Refuses, []string{"CKA_EXTRACTABLE", "CKA_SENSITIVE", "CKA_KEY_TYPE"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
 	{CertificateWithoutKey, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.6"},
+	{KeyNotIdentified, Refuses, []string{"CKA_ID", "CKA_LABEL", "CKA_ALWAYS_AUTHENTICATE", "answer"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{PublicKeyAlone, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.8"},
 	{IssuerCertificate, Notices, []string{"is_ca"}, "RFC 5280 §4.2.1.9"},
 	{ObjectUnreadable, Blocks, []string{"object", "attribute", "function", "CKR"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
@@ -195,6 +198,7 @@ var table = []Entry{
 	{TokenFamilyNoBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},
 	{CertificateRecent, Adds, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
 	{KeyWithoutCertificate, Notices, []string{"CKA_ID"}, "PKCS#11 v3.1 §4.6.3"},
+	{CertificateNotIdentified, Notices, []string{"CKA_ID", "CKA_ALWAYS_AUTHENTICATE", "answer"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{KeyLinkedByID, Notices, []string{"CKA_ID", "CKA_ALWAYS_AUTHENTICATE", "answer"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED", "CKF_USER_PIN_INITIALIZED", "family"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},
 	{CertificateDoesNotMatchKey, Refuses, []string{"CKA_ID", "certificate_key", "private_key"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},

@@ -31,6 +31,7 @@ var replaced = []struct {
 	{"keep-token", []Step{"keep-for-decryption"}, "the same, and more"},
 	{"request-when-lost", []Step{"learn-request"}, "the same, where there is a route to a copy as well"},
 	{"export-with-certificate", []Step{"export"}, "the same with what is missing"},
+	{"export-finds-certificate", []Step{"export"}, "the same, and what it is for"},
 	{"export-proves-link", []Step{"verify-link"}, "one proof is enough"},
 	{"keep-this-file", []Step{"keep-file"}, "a weak copy is kept until there is a better one"},
 	{"delete-old", []Step{"keep-this-file"}, "it is kept for as long, and no longer"},
@@ -46,7 +47,7 @@ const nothing Step = "nothing-to-do"
 
 // wayOut are the steps that only a key that can leave its token can take, and wayIn those that are for a key that cannot.
 var (
-	wayOut = []Step{"export", "export-with-certificate", "export-with-chain", "export-proves-link", "choose-password", "keep-file", "backup-after-renewal", "ca-backup", "ca-keep"}
+	wayOut = []Step{"export", "export-with-certificate", "export-finds-certificate", "export-with-chain", "export-proves-link", "choose-password", "keep-file", "backup-after-renewal", "ca-backup", "ca-keep"}
 	wayIn  = []Step{"keep-token", "request-when-lost", "learn-request"}
 )
 

@@ -69,7 +69,7 @@ func viewAll(o *exportOptions, shard archive.Shard, items []*bridge.Item, unread
 		named := names.Name(item.Token.Inventory, item.Identity)
 		switch item.Outcome {
 		case bridge.Exported:
-			reasons := append(item.Verdict.Notices(), item.Result.Notices...)
+			reasons := item.Result.AllNotices(item.Verdict)
 			record := filepath.Join(o.dir, item.Name+".json")
 			shown.Exported = append(shown.Exported, exportedView{named, viewReceipt(item.Result, reasons), record})
 			if item.Err != nil { // written and proven, but the key was not destroyed
@@ -185,6 +185,8 @@ func printRefused(p *frame.Printer, colour terminal.Colours, items []*bridge.Ite
 		if item.Refused() {
 			id := "export-all.refused"
 			switch {
+			case item.Verdict.Exportable && item.Verdict.Has(verdict.CertificateNotIdentified):
+				id = "export-all.export-alone"
 			case item.Verdict.Exportable && item.Outcome == bridge.WithoutCertificate:
 				id = "export-all.without-certificate"
 			case item.Undone(): // nobody knows that it cannot leave

@@ -50,7 +50,7 @@ const exportSchema = "p11bridge.export/1"
 // receiptResult is what is to be told of an export. A file whose key nobody could prove, or which has to be looked after, is done
 // in part.
 func receiptResult(o *exportOptions, receipt *bridge.ExportResult, judged verdict.Verdict) frame.Result {
-	reasons := append(judged.Notices(), receipt.Notices...)
+	reasons := receipt.AllNotices(judged)
 	result := frame.Result{JSON: viewReceipt(receipt, reasons), Text: func(p *frame.Printer) {
 		printReceipt(p, receipt, reasons)
 		noticeReaders(p, o)

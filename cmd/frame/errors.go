@@ -354,6 +354,8 @@ func describeRefused(_ *App, e *bridge.RefusedError) Failure {
 		f.ID, f.Code = "error.unreadable", ExitFailed
 	case e.Verdict.KeyAbsent():
 		f.ID, f.Code = "error.key-absent", ExitRefused
+	case e.Verdict.Has(verdict.KeyNotIdentified):
+		f.ID, f.Code = "error.key-not-identified", ExitFailed
 	case e.Verdict.Unsupported():
 		f.ID, f.Code = "error.unsupported-key", ExitPartly
 	case e.Verdict.ListedRefused:

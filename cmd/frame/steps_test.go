@@ -74,9 +74,13 @@ func identities() []token.Identity {
 	all := []token.Identity{{PublicKey: tokentest.PrivateKey("a", tokentest.Locked)}}
 	for _, certificate := range certificates {
 		if certificate != nil {
-			all = append(all, token.Identity{Certificate: certificate}, token.Identity{Certificate: certificate, Mismatch: tokentest.PrivateKey("b", tokentest.Locked)})
+			all = append(all, token.Identity{Certificate: certificate}, token.Identity{Certificate: certificate, Mismatch: tokentest.PrivateKey("b", tokentest.Locked)},
+				token.Identity{Certificate: certificate, Possible: tokentest.PrivateKey("b", tokentest.Locked)})
 		}
 		for _, key := range keys() {
+			if certificate == nil {
+				all = append(all, token.Identity{PrivateKey: key, LinkedBy: token.LinkedByNone, Possible: tokentest.CertificateOf("a", nil)})
+			}
 			for _, link := range []token.Link{token.LinkedByPublicKey, token.LinkedByID} {
 				all = append(all, token.Identity{PrivateKey: key, Certificate: certificate, LinkedBy: link})
 			}

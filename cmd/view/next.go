@@ -23,7 +23,9 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 	given := n.Given
 	var words []string
 	switch {
-	case identity.Verdict.CanLeave() && identity.Certificate == nil:
+	case identity.Verdict.has(verdict.KeyNotIdentified): // the key may be here, under a name of its own
+		return nil
+	case identity.Verdict.CanLeave() && identity.Certificate == nil && !identity.Verdict.has(verdict.CertificateNotIdentified):
 		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", n.backupName(identity)}
 	case identity.Verdict.CanLeave():
 		words = []string{"export", name, "-o", n.backupName(identity)}
