@@ -47,11 +47,14 @@ func TestReportPageIsWhole(t *testing.T) {
 		for _, want := range []string{
 			catalog.Text("report.answer.some", messages.Args{"Count": messages.Number(9)}),
 			catalog.Text("report.answer.gaps", messages.Args{"NotKnown": messages.Number(0), "Silent": messages.Number(1), "Unread": messages.Number(1)}),
-			catalog.Text("report.now.back-up", nil), catalog.Text("report.rating.silent", nil), catalog.Text("report.rating.unread", nil),
+			catalog.Text("report.now.back-up", nil), catalog.Text("report.rating.silent", messages.Args{"Count": messages.Number(1)}), catalog.Text("report.rating.unread", messages.Args{"Count": messages.Number(1)}),
 		} {
 			if !strings.Contains(said, onOneLine(want)) {
 				t.Errorf("%s: the first screen lacks %q: %s", language, want, said)
 			}
+		}
+		if strings.Contains(page.words(), `\xA0`) { // our own words are made printable by nobody
+			t.Errorf("%s: a blank is written as its code: %s", language, page.words())
 		}
 		if !strings.Contains(person.attribute("class"), "bad") {
 			t.Errorf("%s: the light is %s", language, person.attribute("class"))

@@ -19,7 +19,7 @@ func writeHealthPage(a *frame.App, target archive.Target, shown doctorView) erro
 	general := view.PageSection{Heading: a.Text("page.doctor.surroundings", nil)}
 	general.Reasons, _ = healthReasons(a, shown.Reasons)
 	general.Steps = a.Steps(blocking(shown.Reasons)...)
-	surroundings := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}, true}
+	surroundings := healthText{App: a, out: &strings.Builder{}, explained: map[verdict.Code]bool{}, verbose: true}
 	surroundings.surroundings(shown)
 	general.Facts = lines(surroundings.out.String())
 	modules := view.PageSection{
@@ -74,7 +74,7 @@ func healthSummary(a *frame.App, shown doctorView) view.PageSummary {
 }
 
 func healthCard(a *frame.App, m moduleView) view.PageCard {
-	facts := healthText{a, &strings.Builder{}, false, map[verdict.Code]bool{}, true}
+	facts := healthText{App: a, out: &strings.Builder{}, explained: map[verdict.Code]bool{}, verbose: true}
 	facts.line("", a.Text("doctor.found."+m.Found, messages.Args{"By": foreign.Text(m.FoundBy)}))
 	facts.library(m)
 	reasons := slices.Clone(m.Reasons)

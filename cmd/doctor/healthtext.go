@@ -20,12 +20,14 @@ type healthText struct {
 	colour    terminal.Colours
 	explained map[verdict.Code]bool
 	verbose   bool // with what modules printed
+	brief     bool // something can be used: one line is enough for a module that is no part of it
 }
 
 // printDoctor writes the view: in one line what can be used or why nothing can; then what is broken first, what works last,
 // and what is around it at the end.
 func printDoctor(p *frame.Printer, shown doctorView) {
-	t := healthText{p.App, &strings.Builder{}, p.Colours(), map[verdict.Code]bool{}, p.Verbose}
+	t := healthText{App: p.App, out: &strings.Builder{}, colour: p.Colours(), explained: map[verdict.Code]bool{}, verbose: p.Verbose}
+	t.brief = !p.Verbose && len(shown.Modules) > 1 && len(shown.names(p.App)) > 0
 	t.headline(shown)
 	t.line("", p.Text("doctor.counts", messages.Args{"Modules": messages.Number(len(shown.Modules)), "Usable": messages.Number(shown.Usable)}))
 	if shown.wanted != "" && !shown.healthy(false) {
@@ -36,6 +38,9 @@ func printDoctor(p *frame.Printer, shown doctorView) {
 		t.module(module)
 	}
 	t.surroundings(shown)
+	if t.brief {
+		t.line("", t.Text("doctor.brief", nil))
+	}
 	fmt.Fprint(p.Out, t.out.String())
 }
 
@@ -62,7 +67,7 @@ func (t healthText) line(indent, text string) { fmt.Fprintln(t.out, indent+text)
 func (t healthText) reasons(indent string, reasons []verdict.Reason) {
 	for _, reason := range reasons {
 		entry, known := verdict.Lookup(reason.Code)
-		if known && entry.Kind == verdict.Blocks && !t.explained[reason.Code] {
+		if known && entry.Kind == verdict.Blocks && !t.explained[reason.Code] && !t.brief {
 			t.explained[reason.Code] = true
 			t.line("", frame.IndentLines(strings.TrimSuffix(t.ReasonsText(reason), "\n"), indent))
 			continue
@@ -113,7 +118,7 @@ func (t healthText) module(m moduleView) {
 }
 
 func (t healthText) library(m moduleView) {
-	if m.Library == nil {
+	if m.Library == nil || t.brief {
 		return
 	}
 	t.line("  ", t.Text("doctor.library", messages.Args{
@@ -125,6 +130,7 @@ func (t healthText) library(m moduleView) {
 func (t healthText) slot(s slotView) {
 	place := messages.Args{"Slot": s.Description}
 	switch {
+	case t.brief && (s.State == slotInternal || s.State == slotFree || s.Token == nil):
 	case s.State == slotInternal, s.State == slotFree, s.Token == nil:
 		t.line("  ", t.Text("doctor.slot-"+string(s.State), place))
 	default:
@@ -143,6 +149,7 @@ func (t healthText) token(v slotTokenView) {
 	switch {
 	case !slices.Contains(v.Flags, "CKF_TOKEN_INITIALIZED"):
 		return
+	case t.brief:
 	case v.LoginRequired:
 		t.line("    ", t.Text("doctor.login.required", messages.Args{"Min": messages.Number(v.MinPINLength), "Max": messages.Number(v.MaxPINLength)}))
 	default:
@@ -151,7 +158,7 @@ func (t healthText) token(v slotTokenView) {
 	if v.PINCountLow {
 		t.line("    ", t.colour.Doubt(t.Text("doctor.pin-count-low", nil)))
 	}
-	if v.Objects == nil { // nothing more was asked, or it was not answered
+	if v.Objects == nil || t.brief { // nothing more was asked, or it was not answered
 		return
 	}
 	t.line("    ", t.Text("doctor.objects", messages.Args{
@@ -193,6 +200,9 @@ func (t healthText) surroundings(shown doctorView) {
 		t.line("", t.Text("doctor.softhsm", messages.Args{"File": foreign.Text(s.Configuration), "Directory": foreign.Text(s.TokenDirectory)}))
 	}
 	for _, c := range shown.Configurations {
+		if c.Ignored == "" && !t.verbose { // the module says where it was found
+			continue
+		}
 		what := "read"
 		if c.Ignored != "" {
 			what = string(c.Ignored)

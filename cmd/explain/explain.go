@@ -140,7 +140,7 @@ func printErrors(p *frame.Printer, failures []frame.ErrorCode) {
 		text, _ := p.ErrorText(e)
 		rows = append(rows, []terminal.Cell{{Text: e.Code}, {Text: strings.ReplaceAll(text, "\n", " ")}})
 	}
-	fmt.Fprint(p.Out, terminal.Table("", rows))
+	fmt.Fprint(p.Out, terminal.TableWithin("", rows, p.Width()))
 }
 
 func printError(p *frame.Printer, e frame.ErrorCode) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
@@ -124,7 +125,7 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 	printFailed(p, colour, items)
 	printWritten(p, o, colour, items)
 	printRefused(p, colour, items)
-	printReasons(p, shown.Unread)
+	fmt.Fprint(p.Out, reasonLines(p, shown.Unread))
 	if !o.dryRun && shown.Counts.Exported > 0 {
 		printKeepSafe(p, o, items)
 		noticeReaders(p, o)
@@ -180,24 +181,34 @@ func printWritten(p *frame.Printer, o *exportOptions, colour terminal.Colours, i
 	}
 }
 
+// printRefused names the keys that could not be exported; what several of them have in common is said once, below them.
 func printRefused(p *frame.Printer, colour terminal.Colours, items []*bridge.Item) {
+	var order []string
+	keys := map[string][]string{} // by what is said of them
 	for _, item := range items {
-		if item.Refused() {
-			id := "export-all.refused"
-			switch {
-			case item.Verdict.Exportable && item.Verdict.Has(verdict.CertificateNotIdentified):
-				id = "export-all.export-alone"
-			case item.Verdict.Exportable && item.Outcome == bridge.WithoutCertificate:
-				id = "export-all.without-certificate"
-			case item.Undone(): // nobody knows that it cannot leave
-				id = "export-all.undone"
-			}
-			fmt.Fprintln(p.Out, colour.Bad(p.Text(id, itemArgs(item))))
-			printReasons(p, item.Verdict.Reasons)
-			if item.Untried {
-				p.Line("  ", nil, "export-all.untried")
-			}
+		if !item.Refused() {
+			continue
 		}
+		id := "export-all.refused"
+		switch {
+		case item.Verdict.Exportable && item.Verdict.Has(verdict.CertificateNotIdentified):
+			id = "export-all.export-alone"
+		case item.Verdict.Exportable && item.Outcome == bridge.WithoutCertificate:
+			id = "export-all.without-certificate"
+		case item.Undone(): // nobody knows that it cannot leave
+			id = "export-all.undone"
+		}
+		said := reasonLines(p, item.Verdict.Reasons)
+		if item.Untried {
+			said += frame.IndentLines(p.Text("export-all.untried", nil), "  ") + "\n"
+		}
+		if keys[said] == nil {
+			order = append(order, said)
+		}
+		keys[said] = append(keys[said], colour.Bad(p.Text(id, itemArgs(item))))
+	}
+	for _, said := range order {
+		fmt.Fprint(p.Out, strings.Join(keys[said], "\n")+"\n"+said)
 	}
 }
 
@@ -209,9 +220,11 @@ func itemArgs(item *bridge.Item) messages.Args {
 	return args
 }
 
-// printReasons gives each reason one line.
-func printReasons(p *frame.Printer, reasons []verdict.Reason) {
+// reasonLines gives each reason one line.
+func reasonLines(p *frame.Printer, reasons []verdict.Reason) string {
+	var lines strings.Builder
 	for _, reason := range reasons {
-		fmt.Fprintf(p.Out, "  %s%s%s\n", p.ReasonText(reason, "summary"), p.Mark(reason), p.Answer(reason))
+		fmt.Fprintf(&lines, "  %s%s%s\n", p.ReasonText(reason, "summary"), p.Mark(reason), p.Answer(reason))
 	}
+	return lines.String()
 }

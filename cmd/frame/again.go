@@ -62,7 +62,7 @@ func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
 	runtime.LockOSThread() // Pdeathsig belongs to the thread that starts the command
 	defer runtime.UnlockOSThread()
 	if err := command.Start(); err != nil {
-		return ExitFailed, fmt.Errorf("run a command: %w", err)
+		return ExitFailed, &supervise.StartError{Err: err}
 	}
 	ended := make(chan struct{})
 	go handOn(ctx, command.Process, stops, ended)

@@ -39,6 +39,9 @@ func runErrors() []Description {
 		Is(context.Canceled, ExitFailed, "error.interrupted"),
 		Is(terminal.ErrWrite, ExitFailed, errorWrite),
 		Is(supervise.ErrNoProc, ExitFailed, "error.no-proc"),
+		As(func(a *App, e *supervise.StartError) Failure {
+			return Failure{ID: "error.not-started", Args: messages.Args{"Problem": messages.Own(a.causeWords(e.Err))}, Code: ExitFailed}
+		}),
 		As(describeLoad),
 		As(describeStart),
 		As(describeBlocked),

@@ -17,7 +17,8 @@ import (
 var systemAnswers = map[syscall.Errno]string{
 	syscall.ENOENT: "missing", syscall.EISDIR: "directory", syscall.ENOTDIR: "not-a-directory", syscall.EACCES: "permission", syscall.EPERM: "not-permitted",
 	syscall.ENOSPC: "no-space", syscall.EDQUOT: "quota", syscall.EROFS: "read-only", syscall.EIO: "input-output", syscall.ENAMETOOLONG: "name-too-long",
-	syscall.ELOOP: "links", syscall.EEXIST: "exists", syscall.EFBIG: "too-large", syscall.EPIPE: "pipe", syscall.ENOMEM: "memory", syscall.EBUSY: "busy",
+	syscall.ELOOP: "links", syscall.EEXIST: "exists", syscall.EFBIG: "too-large", syscall.EPIPE: "pipe", syscall.ENOMEM: "memory", syscall.EBUSY: "busy", syscall.EMFILE: "open-files", syscall.ENFILE: "open-files",
+	syscall.EAGAIN: "processes",
 }
 
 // Problem says in the person's language what an error is, to stand within a sentence: the system's answer, what a call of the module

@@ -21,12 +21,12 @@ func (a *App) checkValues(c *cobra.Command) error {
 	first := map[string]string{}
 	var mistake error
 	err := c.Flags().ParseAll(a.arguments, func(f *pflag.Flag, value string) error {
-		before, given := first[f.Name]
+		earlier, given := first[f.Name]
 		first[f.Name] = value
 		if mistake != nil {
 			return nil
 		}
-		if _, list := f.Value.(pflag.SliceValue); given && !list && before != value {
+		if _, list := f.Value.(pflag.SliceValue); given && !list && earlier != value {
 			// Which of them is meant cannot be known. They are not repeated, for the same reason.
 			mistake = Usage("error.flag-twice", messages.Args{"Flag": messages.Own(dashed(f.Name))})
 		} else {

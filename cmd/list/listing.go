@@ -80,7 +80,7 @@ func printByPurpose(p *frame.Printer, o *listOptions, shown listView) {
 // printIdentities writes identities in lines that fit a terminal, or as the wide table.
 func printIdentities(p *frame.Printer, o *listOptions, identities []view.Identity) {
 	if o.wide || p.Verbose {
-		fmt.Fprint(p.Out, terminal.Table("  ", identityRows(p.App, identities, p.Colours())))
+		fmt.Fprint(p.Out, terminal.TableWithin("  ", identityRows(p.App, identities, p.Colours()), p.Width()))
 		return
 	}
 	printLines(p, identities)

@@ -27,7 +27,7 @@ func writePage(a *frame.App, target archive.Target, v *reportView) error {
 	page := view.Page{Title: a.Text("report.page.title", nil), Detail: a.Text("report.detail", nil), BySection: true}
 	for _, part := range v.lists() {
 		title := a.Text("report.part."+part.id, messages.Args{"Count": messages.Number(len(part.rows))})
-		summary.Ratings = append(summary.Ratings, view.PageRating{Rating: ratings[part.id], Count: len(part.rows), Text: a.Text("report.rating."+part.id, nil)})
+		summary.Ratings = append(summary.Ratings, view.PageRating{Rating: ratings[part.id], Count: len(part.rows), Text: rating(a, part.id, len(part.rows))})
 		if len(part.rows) == 0 {
 			continue
 		}
@@ -42,11 +42,16 @@ func writePage(a *frame.App, target archive.Target, v *reportView) error {
 		page.Sections = append(page.Sections, section)
 	}
 	summary.Ratings = append(summary.Ratings,
-		view.PageRating{Rating: view.RatingDoubt, Count: len(v.Silent), Text: a.Text("report.rating.silent", nil)},
-		view.PageRating{Rating: view.RatingDoubt, Count: v.LeftOut, Text: a.Text("report.rating.unread", nil)})
+		view.PageRating{Rating: view.RatingDoubt, Count: len(v.Silent), Text: rating(a, "silent", len(v.Silent))},
+		view.PageRating{Rating: view.RatingDoubt, Count: v.LeftOut, Text: rating(a, "unread", v.LeftOut)})
 	page.Sections = append(page.Sections, restOf(a, v)...)
 	page.Summary = summary
 	return view.WritePage(a, target, page, time.Time{})
+}
+
+// rating is what stands behind the number of a light.
+func rating(a *frame.App, part string, count int) string {
+	return a.Text("report.rating."+part, messages.Args{"Count": messages.Number(count)})
 }
 
 // sentences are three: what needs a backup, what is not known, and what to do now.
@@ -77,12 +82,13 @@ func itemOf(a *frame.App, part string, row rowView) view.PageItem {
 	if strings.HasPrefix(row.URI, token+";") { // which tells it as well
 		token = ""
 	}
+	theirs := func(text string) string { return foreign.Text(text).String() }
 	for _, fact := range []struct{ id, value string }{
-		{"report.column.what", what(a, part, row)}, {"report.column.token", token}, {"report.column.uri", row.URI}, {"report.column.subject", row.Subject},
-		{"report.column.told", a.DateOf(row.Reported)}, {"report.column.source", row.Source},
+		{"report.column.what", what(a, part, row)}, {"report.column.token", theirs(token)}, {"report.column.uri", theirs(row.URI)}, {"report.column.subject", theirs(row.Subject)},
+		{"report.column.told", a.DateOf(row.Reported)}, {"report.column.source", theirs(row.Source)},
 	} {
 		if fact.value != "" {
-			item.Facts = append(item.Facts, view.PageFact{Label: a.Text(fact.id, nil), Value: foreign.Text(fact.value).String()})
+			item.Facts = append(item.Facts, view.PageFact{Label: a.Text(fact.id, nil), Value: fact.value})
 		}
 	}
 	return item

@@ -252,7 +252,7 @@ func printReport(p *frame.Printer, v *reportView) {
 		for _, row := range part.rows[:min(len(part.rows), mostShown)] {
 			rows = append(rows, []terminal.Cell{{Text: terminal.Printable(row.Label)}, {Text: what(p.App, part.id, row)}, {Text: terminal.Printable(row.Token)}})
 		}
-		fmt.Fprint(p.Out, terminal.Table("  ", rows))
+		fmt.Fprint(p.Out, terminal.TableWithin("  ", rows, p.Width()))
 		if more := len(part.rows) - mostShown; more > 0 {
 			p.Line("  ", messages.Args{"Count": messages.Number(more)}, "report.more")
 		}

@@ -36,12 +36,12 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 		if key.Backup != nil {
 			file = terminal.Printable(key.Backup.Path())
 		}
-		rows = append(rows, []terminal.Cell{{Text: terminal.Shorten(terminal.Printable(string(shown.Keys[i].Label)), 32)}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(p.App, key), Paint: paint}, {Text: file}})
+		rows = append(rows, []terminal.Cell{{Text: terminal.Printable(string(shown.Keys[i].Label))}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(p.App, key), Paint: paint}, {Text: file}})
 		if (key.NeedsAttention() || key.State == archive.StateKeyGone) && len(key.Reasons) > 0 {
 			explained = append(explained, key.Reasons[0])
 		}
 	}
-	fmt.Fprint(p.Out, terminal.Table("", rows))
+	fmt.Fprint(p.Out, terminal.TableWithin("", rows, p.Width()))
 	for i, key := range status.Keys {
 		view.PrintAnswer(p, shown.Keys[i].Label, key.Reasons)
 	}

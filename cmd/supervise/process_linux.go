@@ -73,7 +73,7 @@ func startBound(child *exec.Cmd) (done func(), err error) {
 		if _, missing := os.Stat(self); missing != nil {
 			return nil, ErrNoProc
 		}
-		return nil, fmt.Errorf("start the child process: %w", err)
+		return nil, &StartError{err}
 	}
 	return runtime.UnlockOSThread, nil
 }

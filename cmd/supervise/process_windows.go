@@ -86,7 +86,7 @@ func childCommand(page, crash *os.File, e Task) (*exec.Cmd, error) {
 func startBound(child *exec.Cmd) (done func(), err error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
-		return nil, fmt.Errorf("start the child process: %w", err)
+		return nil, &StartError{err}
 	}
 	done = func() { _ = windows.CloseHandle(job) } // this ends whatever is left of the child
 	limits := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{
@@ -98,7 +98,7 @@ func startBound(child *exec.Cmd) (done func(), err error) {
 	}
 	if err != nil {
 		done()
-		return nil, fmt.Errorf("start the child process: %w", err)
+		return nil, &StartError{err}
 	}
 	var assigned error
 	err = child.Process.WithHandle(func(handle uintptr) { assigned = windows.AssignProcessToJobObject(job, windows.Handle(handle)) })

@@ -52,7 +52,7 @@ type Outcome struct {
 func Run(ctx context.Context, e Task) (Outcome, error) {
 	page, pageFile, err := newCallPage()
 	if err != nil {
-		return Outcome{Code: NotReported}, err
+		return Outcome{Code: NotReported}, &StartError{err}
 	}
 	defer pageFile.Close()
 	if err := page.moveVariables(e.Variables); err != nil {
@@ -71,22 +71,31 @@ func Run(ctx context.Context, e Task) (Outcome, error) {
 	}
 }
 
+// StartError means that the child, or what it is watched by, could not be made: nothing has been done.
+type StartError struct{ Err error }
+
+// Error names the cause.
+func (e *StartError) Error() string { return fmt.Sprintf("start the child process: %v", e.Err) }
+
+// Unwrap gives it.
+func (e *StartError) Unwrap() error { return e.Err }
+
 // runChild runs one child to its end.
 func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outcome, error) {
 	end := Outcome{Code: NotReported}
 	printed, err := MemoryFile("p11bridge-module-output")
 	if err != nil {
-		return end, err
+		return end, &StartError{err}
 	}
 	defer printed.Close()
 	crash, err := MemoryFile("p11bridge-crash")
 	if err != nil {
-		return end, err
+		return end, &StartError{err}
 	}
 	defer crash.Close()
 	child, err := childCommand(pageFile, crash, e)
 	if err != nil {
-		return end, err
+		return end, &StartError{err}
 	}
 	child.Stdout, child.Stderr = printed, printed
 	failure, err := watchChild(ctx, e, page, child)

@@ -8,6 +8,13 @@ type Cell struct {
 	Paint func(string) string
 }
 
+func (c Cell) painted() string {
+	if c.Paint == nil {
+		return c.Text
+	}
+	return c.Paint(c.Text)
+}
+
 // Table lays out rows in columns that are as wide as their widest cell, two blanks apart. The texts are printable.
 func Table(indent string, rows [][]Cell) string {
 	var widths []int
@@ -26,16 +33,49 @@ func Table(indent string, rows [][]Cell) string {
 		}
 		out.WriteString(indent)
 		for i, c := range row {
-			text := c.Text
-			if c.Paint != nil {
-				text = c.Paint(text)
-			}
-			out.WriteString(text)
+			out.WriteString(c.painted())
 			if i < len(row)-1 {
 				out.WriteString(strings.Repeat(" ", widths[i]-columns(c.Text)+2))
 			}
 		}
 		out.WriteByte('\n')
+	}
+	return out.String()
+}
+
+// TableWithin is Table where its lines fit a width. Elsewhere each row begins with its first cell, uncut, and the others stand below
+// it, two blanks apart, in as many lines as they need. A width of 0 fits everything.
+func TableWithin(indent string, rows [][]Cell, width int) string {
+	table := Table(indent, rows)
+	widest := 0
+	for line := range strings.Lines(table) {
+		widest = max(widest, shown(strings.TrimSuffix(line, "\n")))
+	}
+	if width <= 0 || widest <= width {
+		return table
+	}
+	var out strings.Builder
+	under := indent + "    "
+	for _, row := range rows {
+		out.WriteString(Hanging(indent, len(under), row[0].painted(), width) + "\n")
+		line := ""
+		for _, c := range row[1:] {
+			switch {
+			case c.Text == "":
+				continue
+			case line == "":
+				line = c.painted()
+				continue
+			case len(under)+shown(line)+2+columns(c.Text) <= width:
+				line += "  " + c.painted()
+				continue
+			}
+			out.WriteString(Hanging(under, len(under), line, width) + "\n")
+			line = c.painted()
+		}
+		if line != "" {
+			out.WriteString(Hanging(under, len(under), line, width) + "\n")
+		}
 	}
 	return out.String()
 }

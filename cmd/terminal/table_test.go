@@ -34,6 +34,23 @@ func TestTableLinesUp(t *testing.T) {
 	}
 }
 
+func TestTableWithin(t *testing.T) {
+	rows := [][]Cell{cells("NAME", "ID", "STATE"), cells("a long name", "01", "up to date"), cells("b", "", "never backed up")}
+	for _, row := range []struct {
+		width int
+		want  string
+	}{
+		{0, Table("", rows)},
+		{32, Table("", rows)},
+		{31, "NAME\n    ID  STATE\na long name\n    01  up to date\nb\n    never backed up\n"},
+		{16, "NAME\n    ID  STATE\na long name\n    01\n    up to date\nb\n    never backed up\n"},
+	} {
+		if got := TableWithin("", rows, row.width); got != row.want {
+			t.Errorf("width %d:\n%s, not\n%s", row.width, got, row.want)
+		}
+	}
+}
+
 func TestShorten(t *testing.T) {
 	for _, row := range []struct {
 		text string

@@ -224,7 +224,7 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 			explained = append(explained, c.Reasons...)
 		}
 	}
-	fmt.Fprint(p.Out, terminal.Table("", rows))
+	fmt.Fprint(p.Out, terminal.TableWithin("", rows, p.Width()))
 	for _, c := range v.copies {
 		if c.Err != nil {
 			p.Line("  ", messages.Args{"File": foreign.Text(v.name(c)), "Problem": messages.Own(p.Describe(c.Err).Text(p.App))}, "check.failed")
