@@ -36,6 +36,12 @@ func newGuided(t *testing.T, language string, plain bool, directory string, envi
 // newGuidedAt is newGuided on a terminal of so many columns.
 func newGuidedAt(t *testing.T, columns uint16, language string, plain bool, directory string, environment []string, args ...string) *guided {
 	t.Helper()
+	return newGuidedBy(t, product(context.Background(), environment, args...), columns, language, plain, directory)
+}
+
+// newGuidedBy is newGuidedAt by a command that ends in the guided mode.
+func newGuidedBy(t *testing.T, command *exec.Cmd, columns uint16, language string, plain bool, directory string) *guided {
+	t.Helper()
 	texts, err := messages.Load(language)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +51,7 @@ func newGuidedAt(t *testing.T, columns uint16, language string, plain bool, dire
 		t.Fatal(err)
 	}
 	name := map[bool]string{false: "TERM=xterm-256color", true: "TERM=dumb"}[plain]
-	command := product(context.Background(), append(environment, name, "LC_ALL="+language+"_XX.UTF-8"), args...)
+	command.Env = append(command.Env, name, "LC_ALL="+language+"_XX.UTF-8")
 	command.Dir = directory
 	g.running = g.run(t, command, true)
 	return g
@@ -123,7 +129,7 @@ func (g *guided) titles(t *testing.T) []string {
 func (g *guided) withoutProposal(seen string) string {
 	seen = strings.TrimSpace(seen)
 	if g.plain {
-		seen = proposal.ReplaceAllString(seen, "")
+		seen = strings.TrimSpace(proposal.ReplaceAllString(seen, ""))
 	}
 	return seen
 }

@@ -37,6 +37,7 @@ const (
 	CKRObjectHandleInvalid        = CKR(pkcs11.CKR_OBJECT_HANDLE_INVALID)
 	CKRKeyHandleInvalid           = CKR(pkcs11.CKR_KEY_HANDLE_INVALID)
 	CKRTokenWriteProtected        = CKR(pkcs11.CKR_TOKEN_WRITE_PROTECTED)
+	CKRDeviceRemoved              = CKR(pkcs11.CKR_DEVICE_REMOVED)
 	CKRTokenNotPresent            = CKR(pkcs11.CKR_TOKEN_NOT_PRESENT)
 	CKRCryptokiAlreadyInitialized = CKR(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)
 )

@@ -24,7 +24,7 @@ const (
 // classes is the one place that knows what the return values speak of.
 var classes = map[CKR]class{
 	pkcs11.CKR_DEVICE_ERROR:             aboutConnection,
-	pkcs11.CKR_DEVICE_REMOVED:           aboutConnection,
+	CKRDeviceRemoved:                    aboutConnection,
 	CKRDeviceMemory:                     aboutConnection,
 	CKRTokenNotPresent:                  aboutConnection,
 	pkcs11.CKR_SESSION_CLOSED:           aboutConnection,

@@ -84,7 +84,7 @@ func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, arg
 	a.JSON = wantsJSON(args)
 	asked := langFlag(args)
 	if asked == "" {
-		asked = a.Getenv(langVariable)
+		asked = a.Getenv(LanguageVariable)
 	}
 	lang, spoken := messages.Choose(asked, a.Getenv)
 	if !spoken {

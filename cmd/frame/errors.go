@@ -108,12 +108,22 @@ func surroundingErrors() []Description {
 			if e.Code == token.CKRNSSCertDBFailed || e.Code == token.CKRNSSKeyDBFailed {
 				return Failure{ID: "error.nss-busy", Args: messages.Args{"Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 			}
-			return Failure{ID: "error.ckr", Args: messages.Args{"Function": messages.Own(e.Function), "Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
+			id := "error.ckr"
+			if gone(e) {
+				id = "error.token-gone"
+			}
+			return Failure{ID: id, Args: messages.Args{"Function": messages.Own(e.Function), "Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 		}),
 		As(func(_ *App, e *token.AnswerError) Failure {
 			return Failure{ID: "error.other", Args: messages.Args{"Problem": messages.Own(OneLine(e))}, Stated: stated(e), Code: ExitFailed}
 		}),
 	}
+}
+
+// gone reports whether a call failed because the token is there no longer: somebody took it out, or its connection broke.
+func gone(err error) bool {
+	code, known := token.CodeOf(err)
+	return known && (code == token.CKRDeviceRemoved || code == token.CKRTokenNotPresent)
 }
 
 // stated is the reason that an error of the token package stands for.

@@ -163,7 +163,7 @@ func (a *App) pin(ctx context.Context, info *token.Info, sourceText string, pres
 	case !present:
 		err = missing
 	default:
-		pin, err = terminal.Ask(ctx, a.Text(pinQuestion(info, optional), messages.Args{"Token": messages.Own(label)})+" ", true)
+		pin, err = a.askHidden(ctx, a.Text(pinQuestion(info, optional), messages.Args{"Token": messages.Own(label)})+" ")
 		if err == nil && pin.Len() == 0 && optional {
 			return nil, true, nil
 		}

@@ -120,27 +120,35 @@ func (a *App) askTwice(ctx context.Context, allowEmpty bool) (*secret.Text, erro
 	}
 	for {
 		password, err := a.askTwiceOnce(ctx, question, allowEmpty)
-		if !errors.Is(err, errPasswordsDiffer) {
+		switch {
+		case errors.Is(err, errPasswordsDiffer):
+			question = a.Text("prompt.new-password.differ", nil) + "\n"
+		case errors.Is(err, errNonePassword):
+			question = ""
+		default:
 			return password, err
 		}
-		question = a.Text("prompt.new-password.differ", nil) + "\n"
 	}
 }
 
-// errPasswordsDiffer means that the password was typed differently the second time.
-var errPasswordsDiffer = errors.New("the two passwords differ")
+// errPasswordsDiffer means that the password was typed differently the second time, and errNonePassword that none was typed and none
+// is to be made.
+var (
+	errPasswordsDiffer = errors.New("the two passwords differ")
+	errNonePassword    = errors.New("no password was typed")
+)
 
 func (a *App) askTwiceOnce(ctx context.Context, question string, allowEmpty bool) (*secret.Text, error) {
-	first, err := terminal.Ask(ctx, question+a.Text("prompt.new-password", nil)+" ", true)
+	first, err := a.askHidden(ctx, question+a.Text("prompt.new-password", nil)+" ")
 	if err != nil {
 		return nil, err
 	}
 	if first.Len() == 0 && !allowEmpty {
-		generated, err := a.offer(ctx, "prompt.generate-for-empty")
+		generated, err := a.offer(ctx, "prompt.generate-for-empty", true)
 		if err != nil || generated != nil {
 			return generated, err
 		}
-		return first, nil
+		return nil, errNonePassword
 	}
 	second, err := terminal.Ask(ctx, a.Text("prompt.new-password.again", nil)+" ", true)
 	if err != nil {
@@ -155,13 +163,31 @@ func (a *App) askTwiceOnce(ctx context.Context, question string, allowEmpty bool
 	return first, nil
 }
 
-// offer asks whether a password shall be made, and makes it. It gives none where the answer is no.
-func (a *App) offer(ctx context.Context, question string) (*secret.Text, error) {
+// askHidden has a secret typed, and once more where what was typed is none: an arrow key leaves characters that nobody means.
+func (a *App) askHidden(ctx context.Context, question string) (*secret.Text, error) {
+	fault := ""
+	for {
+		typed, err := terminal.Ask(ctx, fault+question, true)
+		if err != nil {
+			return nil, err
+		}
+		none := secret.Check(typed.Bytes())
+		if none == nil {
+			return typed, nil
+		}
+		typed.Wipe()
+		fault = a.Text("prompt.typed-fault", messages.Args{"Problem": messages.Own(a.sourceProblem(none))}) + "\n"
+	}
+}
+
+// offer asks whether a password shall be made, and makes it. It gives none where the answer is no. An empty answer is the proposed one.
+func (a *App) offer(ctx context.Context, question string, proposed bool) (*secret.Text, error) {
 	answer, err := terminal.Ask(ctx, a.Text(question, nil)+" ", false)
 	if err != nil {
 		return secret.None, err
 	}
-	if !strings.EqualFold(strings.TrimSpace(answer.Reveal()), a.Text("prompt.yes", nil)) {
+	typed := strings.ToLower(strings.TrimSpace(answer.Reveal()))
+	if yes := strings.HasPrefix(typed, a.Text("prompt.yes", nil)); !yes && (typed != "" || !proposed) {
 		return secret.None, nil
 	}
 	return a.generate()
@@ -196,7 +222,7 @@ func (a *App) replaceWeak(ctx context.Context, s source, password *secret.Text) 
 		return password, nil
 	}
 	a.Notice(weakness, nil)
-	generated, err := a.offer(ctx, "prompt.generate-for-weak")
+	generated, err := a.offer(ctx, "prompt.generate-for-weak", false)
 	if err != nil || generated != nil {
 		password.Wipe()
 		return generated, err

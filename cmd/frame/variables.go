@@ -5,7 +5,7 @@ import (
 )
 
 // variables stand in for flags that are not given. Their values are names and sources, never a secret. ModuleVariable is looked
-// at where modules are sought, and langVariable before the command line is parsed.
+// at where modules are sought, and LanguageVariable before the command line is parsed.
 var variables = []struct{ name, flag string }{
 	{"P11BRIDGE_NSS_DB", "nss-db"},
 	{"P11BRIDGE_TOKEN", "token"},
@@ -13,7 +13,8 @@ var variables = []struct{ name, flag string }{
 	{"P11BRIDGE_PASSWORD_SOURCE", "password-source"},
 }
 
-const langVariable = "P11BRIDGE_LANG"
+// LanguageVariable stands in for --lang.
+const LanguageVariable = "P11BRIDGE_LANG"
 
 // variableNames lists the variables that stand in for flags.
 func variableNames() []string {
@@ -21,7 +22,7 @@ func variableNames() []string {
 	for _, variable := range variables {
 		names = append(names, variable.name)
 	}
-	return append(names, langVariable)
+	return append(names, LanguageVariable)
 }
 
 // The variables that a demo's token is used by.

@@ -98,13 +98,13 @@ func (a *App) work(ctx context.Context, work func(context.Context, *Worker) (Res
 	if err == nil {
 		err = a.finish(result)
 	}
-	code := ExitDone
+	code, left := ExitDone, gone(err)
 	if err != nil {
 		code = a.report(err)
 		err = &ReportedError{Code: code}
 	}
 	a.child.Page.SetTold(code)
-	if closing := w.close(); closing != nil {
+	if closing := w.close(); closing != nil && !(left && gone(closing)) { // that a token which is gone cannot be closed is no news
 		a.note(closing)
 	}
 	return err

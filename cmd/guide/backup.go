@@ -2,14 +2,9 @@ package guide
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"p11bridge/bridge/archive"
-	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
@@ -139,7 +134,7 @@ func (b *backup) chooseReaders(ctx context.Context) (bool, error) {
 func (b *backup) chooseFile(ctx context.Context) (bool, error) {
 	proposed := b.file
 	if proposed == "" {
-		proposed = freeName(view.FileName(string(b.key.Label), b.key.ID), archive.BackupExtension)
+		proposed = newName(view.FileName(string(b.key.Label), b.key.ID), archive.BackupExtension)
 	}
 	path, err := b.newFile(ctx, proposed, func(path string) error {
 		if err := archive.CheckName(path, archive.ContentKey); err != nil || archive.NamedAsBackup(path) {
@@ -151,49 +146,6 @@ func (b *backup) chooseFile(ctx context.Context) (bool, error) {
 		b.file = path
 	}
 	return true, err
-}
-
-// newFile asks for the name of a file that is to be written.
-func (c *conversation) newFile(ctx context.Context, proposed string, check func(string) error) (string, error) {
-	folder, err := os.Getwd()
-	if err != nil {
-		folder = "."
-	}
-	path, err := c.line(ctx, "guide.file.title", "guide.file.description", messages.Args{"Folder": foreign.Text(folder)}, proposed, func(text string) error {
-		path := typedPath(text)
-		if err := check(path); err != nil {
-			return err
-		}
-		return archive.Target{Path: path}.Check()
-	})
-	return typedPath(path), err
-}
-
-// typedPath is a path as a command takes it: one that begins with a dash would be a flag.
-func typedPath(text string) string {
-	path := home(strings.TrimSpace(text))
-	if strings.HasPrefix(path, "-") {
-		return "./" + path
-	}
-	return path
-}
-
-func certificateFile(text string) error {
-	_, err := frame.ReadCertificates(typedPath(text))
-	return err
-}
-
-// freeName is the name with the first number that makes it one of no file.
-func freeName(name, extension string) string {
-	for n := 1; ; n++ {
-		path := name + extension
-		if n > 1 {
-			path = name + "-" + strconv.Itoa(n) + extension
-		}
-		if _, err := os.Lstat(filepath.Clean(path)); err != nil {
-			return path
-		}
-	}
 }
 
 func (b *backup) chooseDeletion(ctx context.Context) (bool, error) {

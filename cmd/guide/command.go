@@ -52,6 +52,7 @@ func (c *conversation) quietly(ctx context.Context, out io.Writer, arguments []s
 
 func (c *conversation) again(ctx context.Context, r frame.Again) (int, error) {
 	r.Arguments = append(slices.Clone(r.Arguments), unnamed(r.Arguments, c.globals())...)
+	r.Environment = append(r.Environment, frame.LanguageVariable+"="+c.Catalog.Language) // a flag would be in the commands that are printed
 	code, err := interruptible(ctx, func(ctx context.Context) (int, error) { return c.RunAgain(ctx, r) })
 	return code, asBack(err)
 }
@@ -65,15 +66,13 @@ func asBack(err error) error {
 	return err
 }
 
-// globals are the flags of every command that the conversation was given, and what it adds: the language, and no pager, since
-// a text is to stay above the next question.
+// globals are the flags of every command that the conversation was given, and what it adds: no pager, since a text is to stay above
+// the next question.
 func (c *conversation) globals() []string {
+	const noPager = "--no-pager"
 	given := c.GivenFlags()
-	for _, added := range []string{"--lang=" + c.Catalog.Language, "--no-pager"} {
-		name, _, _ := strings.Cut(added, "=")
-		if !slices.ContainsFunc(given, func(flag string) bool { return flag == name || strings.HasPrefix(flag, name+"=") }) {
-			given = append(given, added)
-		}
+	if !slices.Contains(given, noPager) {
+		given = append(given, noPager)
 	}
 	return given
 }

@@ -85,6 +85,9 @@ func (b *backup) explained() string {
 	if reason.Code == "" {
 		return ""
 	}
+	if blocked := b.token.blocked(); b.key.hidden() && blocked.Code != "" {
+		return b.ReasonText(blocked, "summary") + " " + b.Plainly(reason)
+	}
 	return b.Plainly(reason)
 }
 
@@ -104,7 +107,7 @@ func (b *backup) report(ctx context.Context) error {
 	ask := func(ctx context.Context) (bool, error) {
 		proposed := path
 		if proposed == "" {
-			proposed = freeName(view.FileName(string(b.key.Label), b.key.ID)+"-report", snapshotExtension)
+			proposed = newName(view.FileName(string(b.key.Label), b.key.ID)+"-report", snapshotExtension)
 		}
 		found, err := b.newFile(ctx, proposed, func(text string) error { return archive.Target{Path: pageBeside(text)}.Check() })
 		if err == nil {
@@ -113,7 +116,7 @@ func (b *backup) report(ctx context.Context) error {
 		return true, err
 	}
 	write := func(ctx context.Context) (bool, error) {
-		if err := b.performOn(ctx, b.token, []string{"snapshot", "-o", path}); err != nil {
+		if err := b.takeSnapshot(ctx, path); err != nil {
 			return true, err
 		}
 		return true, b.perform(ctx, []string{"diagnose", "--from", path, "--html", pageBeside(path)})
@@ -122,4 +125,13 @@ func (b *backup) report(ctx context.Context) error {
 		return err
 	}
 	return b.say("guide.report.done", messages.Args{"File": messages.Own(terminal.Printable(path)), "Page": messages.Own(terminal.Printable(pageBeside(path)))})
+}
+
+// takeSnapshot logs in where anybody can: a token without another attempt at its PIN is shown to support as it is.
+func (b *backup) takeSnapshot(ctx context.Context, path string) error {
+	arguments := []string{"snapshot", "-o", path}
+	if b.token.blocked().Code != "" {
+		return b.perform(ctx, b.token.onToken(append(arguments, "--no-login")...))
+	}
+	return b.performOn(ctx, b.token, arguments)
 }

@@ -95,7 +95,7 @@ func (r *renewal) chooseFile(ctx context.Context) (bool, error) {
 		if r.like != "" {
 			name = strings.TrimSuffix(filepath.Base(r.like), filepath.Ext(r.like))
 		}
-		proposed = freeName(view.FileName(name, r.key.ID), requestExtension)
+		proposed = newName(view.FileName(name, r.key.ID), requestExtension)
 	}
 	path, err := r.newFile(ctx, proposed, func(string) error { return nil })
 	if err == nil {

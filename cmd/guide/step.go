@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"p11bridge/bridge/archive"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
@@ -81,12 +83,22 @@ func (c *conversation) line(ctx context.Context, title, description string, args
 		case errors.As(err, &p):
 			return string(p)
 		}
-		return c.Describe(err).Text(c.App)
+		return c.problemOf(err)
 	}}
 	if description != "" {
 		q.Description = c.Text(description, args)
 	}
 	return interruptible(ctx, func(ctx context.Context) (string, error) { return c.form.Line(ctx, q) })
+}
+
+// problemOf has the words for what is wrong with an answer, and what to answer instead where the remedy says that: others speak of flags.
+func (c *conversation) problemOf(err error) string {
+	words := c.Describe(err)
+	var file *archive.FileError
+	if !errors.As(err, &file) || !slices.Contains([]archive.FileFault{archive.NotWritable, archive.NoDirectory, archive.FileIsDirectory}, file.Fault) {
+		return words.Text(c.App)
+	}
+	return words.Text(c.App) + "\n" + words.Remedy(c.App)
 }
 
 // say writes a text of the catalog.

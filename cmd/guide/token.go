@@ -2,7 +2,6 @@ package guide
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"p11bridge/cmd/frame"
@@ -70,22 +69,15 @@ func (c *conversation) change(ctx context.Context, t heldToken, arguments []stri
 
 // performOn is perform for a command that logs in to a token.
 func (c *conversation) performOn(ctx context.Context, t heldToken, arguments []string, secrets ...frame.GivenSecret) error {
+	allowed, err := c.allowLogin(ctx, t)
+	if err != nil {
+		return err
+	}
 	if err := c.announceLogin(t); err != nil {
 		return err
 	}
-	return c.perform(ctx, t.onToken(arguments...), secrets...)
+	return c.perform(ctx, t.onToken(append(arguments, allowed...)...), secrets...)
 }
-
-// announceLogin says why a person who has logged in before is asked for the PIN again.
-func (c *conversation) announceLogin(t heldToken) error {
-	if !t.LoggedIn || !slices.Contains(t.Flags, "CKF_LOGIN_REQUIRED") || !c.asksForPIN() {
-		return nil
-	}
-	return c.say("guide.pin.again", nil)
-}
-
-// asksForPIN reports whether commands ask the person for the PIN: no other source was given.
-func (c *conversation) asksForPIN() bool { return c.PinSource == "" || c.PinSource == "prompt" }
 
 // withoutToken asks what to do where no token can be used; why, was told. It returns to have another look.
 func (c *conversation) withoutToken(ctx context.Context) error {
@@ -124,35 +116,6 @@ func (c *conversation) findOut(ctx context.Context) error {
 		lines = append(lines, "  "+t.title(c.App))
 	}
 	return c.write(strings.Join(lines, "\n"))
-}
-
-// logIn reads the token once more, with its PIN, which the command asks for. A PIN that was wrong was told: whether there is
-// another attempt is the person's decision.
-func (c *conversation) logIn(ctx context.Context, t *heldToken) error {
-	if c.asksForPIN() {
-		if err := c.say("guide.pin", nil); err != nil {
-			return err
-		}
-	}
-	for {
-		found, ok, err := c.list(ctx, t.onToken()...)
-		if err != nil {
-			return err
-		}
-		if ok {
-			name := t.name
-			*t = found.Tokens[0]
-			t.name = name
-			return nil
-		}
-		i, err := c.pick(ctx, "guide.login.title", "guide.login.description", nil, 1, "guide.login.again", "guide.login.back")
-		if err != nil {
-			return err
-		}
-		if i == 1 {
-			return terminal.ErrBack
-		}
-	}
 }
 
 // failed asks what to do after a command that did not do its work, which it told. It returns to try it again.

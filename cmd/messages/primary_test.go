@@ -19,7 +19,7 @@ var ofCards = []struct{ id, why string }{
 	{`^reason\.(pin-locked|pin-last-attempt|pin-must-change|pinpad-required|protected-login-failed)\.`, "a database locks nothing, and has no keypad"},
 	{`^(notice|problem)\.(pinpad|authenticates|wants-pin)$`, "a database has no keypad, and no key that wants its PIN for each use"},
 	{`^reason\.(key-linked-by-id|backup-key-not-shown)\.why$`, "of a key that wants its PIN for each use"},
-	{`^flag\.allow-last-attempt$`, "a database locks nothing"},
+	{`^(flag\.allow-last-attempt$|guide\.risk\.)`, "a database locks nothing"},
 	{`^family\.(softhsm|opencryptoki)\.`, "of another family"},
 	{`^term\.puk$`, "a database has no PUK"},
 	{`^prompt\.pin(-optional)?$`, "prompt.primary-password asks for a database"},
