@@ -247,3 +247,26 @@ func sealedBag(t *testing.T, derived *Derived, pkcs8 []byte) []byte {
 	must(t, err)
 	return bag
 }
+
+// TestDamagedFileOfOneKey damages every byte of a file. The MAC is looked at apart, so that all of this reaches the reader: it neither panics nor
+// gives a private key of another public half.
+func TestDamagedFileOfOneKey(t *testing.T) {
+	id := newIdentity(t, "RSA")
+	file, derived := written(t, id.contents("name"), Options{Iterations: 1})
+	read := 0
+	for at := range file {
+		damaged := bytes.Clone(file)
+		damaged[at] ^= 0x11
+		pkcs8, chain, err := ReadVerified(damaged, []byte("test"), derived)
+		if err != nil {
+			continue
+		}
+		read++
+		if len(chain) == 0 || !samePKCS8(t, pkcs8, id.pkcs8) {
+			t.Errorf("byte %d: another key", at)
+		}
+	}
+	if read == 0 || read == len(file) {
+		t.Errorf("%d of %d files were read", read, len(file))
+	}
+}
