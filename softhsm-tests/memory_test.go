@@ -213,13 +213,13 @@ func TestShroudedKeyIsNeverInMemoryLong(t *testing.T) {
 		planted := issue(t, db.directory, label, key)
 		db.importPKCS12(t, planted.pkcs12(t))
 		search := newSearch(t, planted.leaf.Signature, secretsOf(t, key))
-		export := func(t *testing.T, program, name string, args ...string) (*guard, *result) {
+		export := func(t *testing.T, program, name string, iterations int, args ...string) (*guard, *result) {
 			t.Helper()
 			return runWatched(t, token, search, program, append([]string{"export", label, "-o", filepath.Join(db.directory, name), "--module", token.module, "--json",
-				"--iterations", strconv.Itoa(slowIterations), "--pin-source", "file:" + db.pin, "--password-source", "file:" + db.password}, args...)...)
+				"--iterations", strconv.Itoa(iterations), "--pin-source", "file:" + db.pin, "--password-source", "file:" + db.password}, args...)...)
 		}
 		t.Run(label+" by shroud", func(t *testing.T) {
-			g, r := export(t, "", label+"-shroud.pfx", "--require-shroud")
+			g, r := export(t, "", label+"-shroud.pfx", slowIterations, "--require-shroud")
 			r.exported(t, "shroud", "token-signature")
 			checkDiscretion(t, token.seen(t))
 			for _, s := range g.sightings {
@@ -233,7 +233,7 @@ func TestShroudedKeyIsNeverInMemoryLong(t *testing.T) {
 		})
 		// A key that was decrypted, used and wiped within a moment would slip between two looks. Here it cannot.
 		t.Run(label+" by shroud, never forgotten", func(t *testing.T) {
-			g, r := export(t, hoarder, label+"-hoarded.pfx", "--require-shroud", "--iterations", "1000")
+			g, r := export(t, hoarder, label+"-hoarded.pfx", 1000, "--require-shroud")
 			r.exported(t, "shroud", "token-signature")
 			for _, s := range g.sightings {
 				t.Errorf("in process %d (working process %d), %s: %v", s.pid, g.child, s.where, s.secrets)
@@ -243,14 +243,14 @@ func TestShroudedKeyIsNeverInMemoryLong(t *testing.T) {
 			}
 		})
 		t.Run(label+" by shroud, proven by the host, never forgotten", func(t *testing.T) {
-			g, r := export(t, hoarder, label+"-host.pfx", "--proof", "host", "--iterations", "1000")
+			g, r := export(t, hoarder, label+"-host.pfx", 1000, "--proof", "host")
 			r.exported(t, "shroud", "independent-reader")
 			if len(g.last["C_WrapKey"].secrets) > 0 || len(g.last["C_Finalize"].secrets) == 0 {
 				t.Errorf("found %v at C_WrapKey and %v at C_Finalize, after the file was decrypted here", g.last["C_WrapKey"].secrets, g.last["C_Finalize"].secrets)
 			}
 		})
 		t.Run(label+" by wrap", func(t *testing.T) {
-			g, r := export(t, "", label+"-wrap.pfx", "--method", "wrap", "--iterations", strconv.Itoa(controlIterations))
+			g, r := export(t, "", label+"-wrap.pfx", controlIterations, "--method", "wrap")
 			r.exported(t, "wrap", "independent-reader")
 			g.checkFound(t)
 		})
