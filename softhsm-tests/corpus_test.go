@@ -134,10 +134,14 @@ func libraryRows(t *testing.T) []corpusRow {
 	return rows
 }
 
-// TestVerifyAndRestoreAgree asks both commands about some of the files in the repository and of those of the builder.
+// TestVerifyAndRestoreAgree asks both commands about some of the files in the repository and of those of the builder, but for those that
+// take a second to open.
 func TestVerifyAndRestoreAgree(t *testing.T) {
 	t.Parallel()
-	agree(t, sampleOf(append(keptRows(t), builtRows(t)...), 10))
+	rows := slices.DeleteFunc(keptRows(t), func(row corpusRow) bool {
+		return strings.Contains(row.name, "-3des") || strings.Contains(row.name, "-rc2-40")
+	})
+	agree(t, sampleOf(append(rows, builtRows(t)...), 10))
 }
 
 // TestVerifyAndRestoreAgreeLong asks both commands about every file that there is.

@@ -192,10 +192,10 @@ func exportAllKilled(t *testing.T, keys, rounds int) (struck, midway int) {
 // and the next run goes on from there.
 func TestExportAllInterrupted(t *testing.T) {
 	t.Parallel()
-	const keys = 16 // files wait for each other at first, and the last are still to come then
+	const keys = 32 // files wait for each other at first, and most are still to come then
 	for _, signal := range sampled(t, 2, []unix.Signal{unix.SIGINT, unix.SIGTERM}) {
 		p := newPlace(t, manyKeys(keys))
-		args := p.exportAll("--iterations", "1500000", "--trace", p.path("trace"))
+		args := p.exportAll("--iterations", "250000", "--trace", p.path("trace"))
 		if signal == unix.SIGTERM {
 			args = append(args, "--json")
 		}
@@ -234,8 +234,16 @@ func TestExportAllInterrupted(t *testing.T) {
 		if err := closed(string(trace)); err != nil {
 			t.Error(err)
 		}
-		p.whole(t)
-		p.completes(t, keys)
+		placed := map[string]string{}
+		for _, file := range files {
+			placed[file] = string(mustRead(t, file))
+		}
+		p.completes(t, keys) // and finds every file whole
+		for file, content := range placed {
+			if string(mustRead(t, file)) != content {
+				t.Errorf("%v: %s was made anew", signal, file)
+			}
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -65,15 +64,6 @@ func certify(t *testing.T, name string, public crypto.PublicKey) (leaf, authorit
 	authority = sign(root, root, issuer.Public())
 	leaf = sign(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, KeyUsage: x509.KeyUsageDigitalSignature}, authority, public)
 	return leaf, authority
-}
-
-func newRSA(t *testing.T) *rsa.PrivateKey {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
 }
 
 func newEC(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {

@@ -17,7 +17,7 @@ func TestKilledBetweenNames(t *testing.T) {
 	t.Parallel()
 	const dead = `; while grep -q '^State:.[^ZX]' /proc/$2/status 2>/dev/null; do sleep 0.02; done` // else the call might be made all the same
 	const worker, everybody = `kill -9 $2` + dead, `kill -9 $(sed -n 's/^PPid:[[:space:]]*//p' /proc/$2/status) $2` + dead
-	for _, moment := range []namingMoment{
+	moments := []namingMoment{
 		{name: "the password", call: "renameat2@1"},
 		{name: "the file", call: "renameat2@2"},
 		{name: "the record", call: "renameat2@3", stands: true},
@@ -26,15 +26,27 @@ func TestKilledBetweenNames(t *testing.T) {
 		{name: "the file in place of an older one", call: "renameat2@3", again: true},
 		{name: "the removal of the older password's copy", call: "unlinkat@1", again: true, stands: true},
 		{name: "the record in place of an older one", call: "renameat2@4", again: true, stands: true},
-	} {
-		for name, deed := range map[string]string{"the worker": worker, "everybody": everybody} {
-			t.Run(name+" before "+moment.name, func(t *testing.T) {
-				t.Parallel()
-				killedNaming(t, moment, deed)
-			})
+	}
+	type strike struct {
+		namingMoment
+		who, deed string
+	}
+	var strikes []strike
+	for who, deed := range []string{worker, everybody} {
+		for _, moment := range moments {
+			strikes = append(strikes, strike{moment, []string{"the worker", "everybody"}[who], deed})
 		}
 	}
+	for _, s := range sampled(t, 5, strikes) {
+		t.Run(s.who+" before "+s.name, func(t *testing.T) {
+			t.Parallel()
+			killedNaming(t, s.namingMoment, s.deed)
+		})
+	}
 }
+
+// TestKilledBetweenNamesLong kills it at the other moments.
+func TestKilledBetweenNamesLong(t *testing.T) { TestKilledBetweenNames(t) }
 
 // namingMoment is when a run is killed.
 type namingMoment struct {
@@ -101,7 +113,8 @@ func killedNaming(t *testing.T, moment namingMoment, deed string) {
 // sealTo makes a recipient.
 func (r *restorable) sealTo(t *testing.T) {
 	t.Helper()
-	_, err := foreign(r.directory, nil, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "officer.key", "-out", "officer.pem", "-days", "30",
+	write(t, r.directory, "officer.key", sharedKey(t, 0))
+	_, err := foreign(r.directory, nil, "openssl", "req", "-x509", "-key", "officer.key", "-out", "officer.pem", "-days", "30",
 		"-subj", "/CN=officer", "-addext", "keyUsage=keyEncipherment")
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package softhsmtests
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
@@ -25,10 +24,7 @@ func (r *restorable) singleRSA(t *testing.T, name string) string {
 // singleRSAFor is singleRSA where the certificate says what the key is for.
 func (r *restorable) singleRSAFor(t *testing.T, name string, usage x509.KeyUsage) string {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := newRSA(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: usage}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

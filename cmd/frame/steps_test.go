@@ -3,6 +3,7 @@ package frame_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,13 +17,23 @@ import (
 	"p11bridge/token/tokentest"
 )
 
-// togetherOf are the reasons that the judge gives together: every verdict on every kind of key, certificate, token and login.
+// togetherOf are the reasons that the judge gives together: every verdict on every kind of key, certificate, token and login. No test
+// changes them.
 func togetherOf(t *testing.T) [][]verdict.Reason {
 	t.Helper()
+	all := allTogether()
+	if len(all) < 200 {
+		t.Fatalf("only %d verdicts", len(all))
+	}
+	return all
+}
+
+var allTogether = sync.OnceValue(func() [][]verdict.Reason {
+	identities := identities()
 	seen := map[string]bool{}
 	var all [][]verdict.Reason
 	for _, inventory := range inventories() {
-		for _, identity := range identities() {
+		for _, identity := range identities {
 			reasons := verdict.Judge(inventory, identity, tokentest.Now).Reasons
 			var codes strings.Builder
 			for _, reason := range reasons {
@@ -34,11 +45,8 @@ func togetherOf(t *testing.T) [][]verdict.Reason {
 			}
 		}
 	}
-	if len(all) < 200 {
-		t.Fatalf("only %d verdicts", len(all))
-	}
 	return all
-}
+})
 
 // inventories are tokens of every family that matters, logged in and not, with every kind of mechanism list.
 func inventories() []*token.Inventory {
