@@ -60,7 +60,7 @@ func (r ExportRequest) refusal(failures []*methodFailure) error {
 	code := verdict.NoWrappingMechanism
 	for _, failure := range failures {
 		if errors.Is(failure, ErrNoCertificate) {
-			return ErrNoCertificate
+			return r.withoutCertificate()
 		}
 		answers = append(answers, failure.answers...)
 		if failure.key {

@@ -107,27 +107,25 @@ func (e *GenerateError) Error() string { return fmt.Sprintf("make a key pair: %v
 // Unwrap gives the token's answer.
 func (e *GenerateError) Unwrap() error { return e.Err }
 
-// CannotSignError means that the token does not sign with the key. Err is its answer; nil where it lists no mechanism for it.
+// CannotSignError means that the token does not sign with the key. Err is its answer.
 type CannotSignError struct{ Err error }
 
 // Error gives the token's answer.
 func (e *CannotSignError) Error() string {
-	if e.Err == nil {
-		return "the token lists no mechanism that signs with the key"
-	}
 	return fmt.Sprintf("the token does not sign with the key: %v", e.Err)
 }
 
 // Unwrap gives the token's answer.
 func (e *CannotSignError) Unwrap() error { return e.Err }
 
-// CheckListed is for a plan that will not be carried out: a *CannotSignError where the token lists no mechanism that the key could
-// sign with. The request itself is tried all the same, since lists are incomplete.
-func (r CSRRequest) CheckListed(plan *CSRPlan) error {
-	if !plan.NewKey && !token.ListsSignature(r.Inventory.Mechanisms, r.sameKey()) {
-		return &CannotSignError{}
+// Try is for a plan that will not be carried out: the key that is to sign the request signs it, and the request is thrown away. No list says
+// what a key signs: it may be restricted (CKA_ALLOWED_MECHANISMS), and its token may know its curve by name alone. The error is one of CreateCSR's.
+func (r CSRRequest) Try(plan *CSRPlan) error {
+	if plan.NewKey {
+		return nil
 	}
-	return nil
+	_, err := r.sign(&CSRResult{CSRPlan: *plan, Key: r.sameKey(), PrivateKey: r.Identity.PrivateKey})
+	return err
 }
 
 // KeyTypes lists what CSRRequest.KeyType takes.

@@ -31,6 +31,20 @@ func (e *RefusedError) Error() string {
 // ErrNoCertificate means that neither the token nor the request has a certificate for the key.
 var ErrNoCertificate = errors.New("no certificate for the key")
 
+// NoCertificateError is ErrNoCertificate of a key. Signs tells that the key can sign a request for one, as far as it is known: it may, and its
+// public half is known.
+type NoCertificateError struct{ Signs bool }
+
+// Error gives the text of ErrNoCertificate.
+func (e *NoCertificateError) Error() string { return ErrNoCertificate.Error() }
+
+// Unwrap gives ErrNoCertificate.
+func (e *NoCertificateError) Unwrap() error { return ErrNoCertificate }
+
+func (r ExportRequest) withoutCertificate() error {
+	return &NoCertificateError{Signs: CSRRequest{Identity: r.Identity}.checkSameKey() == nil}
+}
+
 // Export carries a key out of its token, writes it with its certificate to a PFX file, proves the file as it stands on
 // disk, and only then gives it its name. Whatever fails leaves no file. The methods are tried in the order that exposes
 // the key least; a method that the token will not do, or whose result the token cannot prove, gives way to the next one.
@@ -91,7 +105,7 @@ func (r ExportRequest) Check() error {
 	case without && !r.Verdict.Exportable: // a certificate would not help
 		return &RefusedError{Verdict: r.Verdict}
 	case without:
-		return ErrNoCertificate
+		return r.withoutCertificate()
 	case known && r.Certificate != nil && !r.Certificate.PublicKey.Equal(public):
 		return r.mismatch(r.Certificate.PublicKey, public)
 	}
@@ -243,7 +257,7 @@ func (r ExportRequest) certificateFor(c *carriedKey) (*pki.Certificate, error) {
 	}
 	switch {
 	case given == nil:
-		return nil, ErrNoCertificate
+		return nil, r.withoutCertificate()
 	case len(public.SPKI) > 0 && !given.PublicKey.Equal(public):
 		return nil, r.mismatch(given.PublicKey, public)
 	}

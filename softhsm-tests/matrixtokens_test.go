@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -42,6 +43,9 @@ var matrixPolicies = []struct {
 	}},
 	{"pin", func(o *object) {
 		o.is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKAAlwaysAuthenticate, true)
+	}},
+	{"restricted", func(o *object) { // to CKM_RSA_PKCS_OAEP and CKM_ECDH1_DERIVE: it signs nothing
+		o.is(token.CKASensitive, true).is(token.CKAExtractable, true).bytes(0x40000600, append(binary.NativeEndian.AppendUint64(nil, 9), binary.NativeEndian.AppendUint64(nil, 0x1050)...))
 	}},
 	{"mute", func(o *object) {
 		o.is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKASign, false)

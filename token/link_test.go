@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -283,8 +284,11 @@ func TestEveryNameNamesOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inventory := drawInventory(t)
 		for _, o := range inventory.Objects {
-			label := rapid.SampledFrom([]string{"", "alike", "alike\x00", "\xff", "other"}).Draw(t, "label")
+			label := rapid.SampledFrom([]string{"", "alike", "alike\x00", "\xff", "other", strings.Repeat("long", maxURI)}).Draw(t, "label")
 			o.Attributes.Set(CKALabel, Answer{Value: []byte(label)})
+			if rapid.IntRange(0, 4).Draw(t, "long id") == 0 {
+				o.Attributes.Set(CKAID, Answer{Value: bytes.Repeat([]byte{7}, maxURI)})
+			}
 		}
 		identities := inventory.Identities()
 		for i, text := range inventory.URIs(identities) {

@@ -37,10 +37,17 @@ func nameOf(o *Object) objectName {
 	return name
 }
 
-// wholeNameOf is what withAll says of an object: it leaves out nothing.
+// wholeNameOf is what withAll says of an object: it leaves out nothing but what is too long.
 func wholeNameOf(o *Object) objectName {
 	kind := o.Class.uriType()
-	return objectName{id: string(o.ID()), label: string(o.Attributes.Bytes(CKALabel)), kind: kind, hasID: true, hasLabel: true, hasKind: kind != ""}
+	name := objectName{kind: kind, hasKind: kind != ""}
+	if id := string(o.ID()); sayable(id) {
+		name.id, name.hasID = id, true
+	}
+	if label := string(o.Attributes.Bytes(CKALabel)); sayable(label) {
+		name.label, name.hasLabel = label, true
+	}
+	return name
 }
 
 func newNamer(token *URI, among []Identity) *namer {
@@ -48,8 +55,8 @@ func newNamer(token *URI, among []Identity) *namer {
 	var withoutID, withoutLabel bool
 	for _, identity := range among {
 		for _, o := range identity.named() {
-			withoutID = withoutID || len(o.ID()) == 0
-			withoutLabel = withoutLabel || len(o.Attributes.Bytes(CKALabel)) == 0
+			name := nameOf(o)
+			withoutID, withoutLabel = withoutID || !name.hasID, withoutLabel || !name.hasLabel
 		}
 	}
 	for i, identity := range among {
@@ -65,7 +72,7 @@ func newNamer(token *URI, among []Identity) *namer {
 func (n *namer) add(i int, o *Object, withoutID, withoutLabel bool) {
 	whole := wholeNameOf(o)
 	names := []objectName{whole}
-	if text := string(o.Label()); text != whole.label {
+	if text := string(o.Label()); text != whole.label && whole.hasLabel {
 		other := whole
 		other.label = text
 		names = append(names, other)
@@ -111,7 +118,13 @@ func (n *namer) name(i int, identity Identity) string {
 // withAll is With, where an empty "id" or "object" says that the object has none.
 func (u *URI) withAll(o *Object) *URI {
 	uri := u.With(o)
-	uri.Path["id"], uri.Path["object"] = string(o.ID()), string(o.Attributes.Bytes(CKALabel))
+	name := wholeNameOf(o)
+	if name.hasID {
+		uri.Path["id"] = name.id
+	}
+	if name.hasLabel {
+		uri.Path["object"] = name.label
+	}
 	return uri
 }
 

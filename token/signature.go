@@ -140,13 +140,6 @@ func inOrder(ways []signing, listed []Mechanism) []signing {
 	return append(first, then...)
 }
 
-// ListsSignature reports whether a token that lists these mechanisms may sign with the private half of a public key. One that lists
-// none at all does not tell.
-func ListsSignature(listed []Mechanism, public pki.PublicKey) bool {
-	ways, err := signings(public, nil, listed)
-	return err == nil && (len(listed) == 0 || slices.ContainsFunc(ways, func(way signing) bool { return listsFor(way, listed) }))
-}
-
 func listsFor(way signing, listed []Mechanism) bool {
 	return slices.ContainsFunc(listed, func(m Mechanism) bool { return m.Type == CKM(way.mechanism) && m.Sign })
 }

@@ -52,7 +52,7 @@ func (e *URIError) Error() string {
 
 const uriScheme = "pkcs11:"
 
-// maxURI bounds the length of a URI; the longest that a token can need is well below it.
+// maxURI bounds the length of a URI. What a token can have is longer: URIs that are written leave out what is not sayable.
 const maxURI = 8 << 10
 
 // numberAttribute is an attribute of our own: which of the identities is meant that the rest of the URI names, from 1. It is only
@@ -203,10 +203,10 @@ func (u *URI) With(o *Object) *URI {
 			path[name] = value
 		}
 	}
-	if id := o.ID(); len(id) > 0 {
-		path["id"] = string(id)
+	if id := string(o.ID()); id != "" && sayable(id) {
+		path["id"] = id
 	}
-	if label := string(o.Attributes.Bytes(CKALabel)); label != "" {
+	if label := string(o.Attributes.Bytes(CKALabel)); label != "" && sayable(label) {
 		path["object"] = label
 	}
 	if kind := o.Class.uriType(); kind != "" {
@@ -214,6 +214,9 @@ func (u *URI) With(o *Object) *URI {
 	}
 	return &URI{Path: path}
 }
+
+// sayable reports whether a URI that says the value is short enough to be read again.
+func sayable(value string) bool { return len(value) <= maxURI/8 }
 
 // uriType is a URI's "type" for the class, empty where it has none.
 func (c Class) uriType() string {

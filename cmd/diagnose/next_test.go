@@ -14,6 +14,7 @@ import (
 func TestNextOnATokenThatGeneratesNothing(t *testing.T) {
 	refused := view.VerdictOf(verdict.Verdict{Reasons: []verdict.Reason{verdict.Because(verdict.KeyNotExtractable)}})
 	withKey := view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: refused, PrivateKey: &view.Key{}, Certificate: &view.Certificate{}}
+	withoutCertificate := view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: refused, PrivateKey: &view.Key{}}
 	withoutKey := view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: refused, Certificate: &view.Certificate{}}
 	unknown := view.VerdictOf(verdict.Verdict{Reasons: []verdict.Reason{verdict.Because(verdict.KeyTypeUnsupported)}})
 	unsupported := view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: unknown, PrivateKey: &view.Key{}, Certificate: &view.Certificate{}}
@@ -27,6 +28,7 @@ func TestNextOnATokenThatGeneratesNothing(t *testing.T) {
 		{"it generates keys", []token.Mechanism{signs, generates}, withKey, "p11bridge request pkcs11:object=a -o key-01.csr"},
 		{"it does not tell", nil, withKey, "p11bridge request pkcs11:object=a -o key-01.csr"},
 		{"it generates none", []token.Mechanism{signs}, withKey, "p11bridge request pkcs11:object=a --same-key -o key-01.csr"},
+		{"it generates none, and there is no certificate", []token.Mechanism{signs}, withoutCertificate, ""},
 		{"it generates none, and the key is gone", []token.Mechanism{signs}, withoutKey, ""},
 		{"it generates keys, and another program may carry this one out", []token.Mechanism{signs, generates}, unsupported, ""},
 		{"it generates keys, and the key is gone", []token.Mechanism{signs, generates}, withoutKey, "p11bridge request pkcs11:object=a -o key-01.csr"},

@@ -87,6 +87,13 @@ func surroundingErrors() []Description {
 	return []Description{
 		Is(terminal.ErrNone, ExitFailed, "error.no-terminal"),
 		Is(terminal.ErrGone, ExitFailed, "error.terminal-gone"),
+		As(func(a *App, e *bridge.NoCertificateError) Failure {
+			f := Failure{ID: "error.no-certificate", Code: ExitFailed}
+			if !e.Signs {
+				f.Instead = a.Text("remedy.certificate-by-new-key", nil)
+			}
+			return f
+		}),
 		Is(bridge.ErrNoCertificate, ExitFailed, "error.no-certificate"),
 		Is(archive.ErrNotProven, ExitFailed, "error.not-proven"),
 		As(func(a *App, e *token.CannotShowError) Failure {

@@ -231,7 +231,7 @@ func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bri
 	}
 	info := &request.Inventory.Token
 	if o.dryRun {
-		return planResult(o, request, plan), request.CheckListed(plan)
+		return planResult(o, request, plan), request.Try(plan)
 	}
 	// Without a file the request itself is the result. It is out before the new key is kept for it.
 	request.Deliver = func(receipt *bridge.CSRResult) error {

@@ -193,11 +193,7 @@ func requestErrors() []frame.Description {
 			return frame.Failure{ID: id, Args: messages.Args{"Key": messages.Own(key), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.As(func(a *frame.App, e *bridge.CannotSignError) frame.Failure {
-			problem := a.Text("problem.no-mechanism", nil)
-			if e.Err != nil {
-				problem = a.Problem(e.Err)
-			}
-			return frame.Failure{ID: "error.cannot-sign", Args: messages.Args{"Problem": messages.Own(problem)}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.cannot-sign", Args: messages.Args{"Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.Is(bridge.ErrNoSubject, frame.ExitFailed, "error.no-subject"),
 		frame.Is(bridge.ErrGeneratesNoKeys, frame.ExitFailed, "error.generates-no-keys"),

@@ -38,6 +38,8 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 		return nil
 	case !n.Generates && identity.PrivateKey == nil: // only the issuer can help
 		return nil
+	case !n.Generates && identity.Certificate == nil: // whether the key can sign a request for its first one is not known here
+		return nil
 	case !n.Generates:
 		words = []string{"request", name, "--same-key", "-o", FileNameOf(identity) + ".csr"}
 	case identity.Certificate == nil && identity.PrivateKey != nil: // nothing tells whose the new certificate is to be
