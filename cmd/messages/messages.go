@@ -44,7 +44,7 @@ func load(lang, system string) (*Catalog, error) {
 	if !slices.Contains(Languages(), lang) {
 		return nil, fmt.Errorf("no catalog for language %q", lang)
 	}
-	c := &Catalog{Language: lang, lists: map[string][]string{}, english: map[string]json.RawMessage{}, own: map[string]json.RawMessage{}, plain: map[string]string{}}
+	c := &Catalog{Language: lang, lists: map[string][]string{}, english: make(map[string]json.RawMessage, 1<<9), own: map[string]json.RawMessage{}, plain: map[string]string{}}
 	if system != "" { // its texts take the place of those of the same id
 		if err := c.read(system + "/words.en.json"); err != nil {
 			return nil, err

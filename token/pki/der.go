@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"math/big"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -60,8 +62,21 @@ func oidText(content []byte) (string, bool) {
 	return oid.String(), true
 }
 
+// oidContent is the content of a dotted OBJECT IDENTIFIER. The tables have a hundred of them, which x509.ParseOID would take with numbers of
+// any size at every start.
 func oidContent(dotted string) ([]byte, error) {
-	oid, err := x509.ParseOID(dotted)
+	var arcs []uint64
+	for arc := range strings.SplitSeq(dotted, ".") {
+		number, err := strconv.ParseUint(arc, 10, 32) // x509.OIDFromInts goes wrong near the end of 64
+		if err != nil || strconv.FormatUint(number, 10) != arc {
+			break
+		}
+		arcs = append(arcs, number)
+	}
+	oid, err := x509.OIDFromInts(arcs)
+	if err != nil || len(arcs) != 1+strings.Count(dotted, ".") {
+		oid, err = x509.ParseOID(dotted)
+	}
 	if err != nil {
 		return nil, err
 	}
