@@ -1,6 +1,7 @@
 package softhsmtests
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -66,5 +67,33 @@ func (row peer) isAsDescribed(t *testing.T, p *place) {
 	}
 	if !regexp.MustCompile(fmt.Sprintf(`(?m)^\| [^|]*%s \|.* \| %d \| (none|without the key) \|$`, row.name, row.code)).Match(mustRead(t, readme)) {
 		t.Errorf("%s has no row for %s with exit code %d", readme, row.name, row.code)
+	}
+}
+
+// TestPeerXCALong holds what README.md says of XCA, which uses tokens in its window alone: its command line names none, and the program
+// has the message for a token's key.
+func TestPeerXCALong(t *testing.T) {
+	t.Parallel()
+	command := exec.Command("xca", "--help")
+	command.Env = append(os.Environ(), "XCA_NO_GUI=1", "QT_QPA_PLATFORM=offscreen", "HOME="+t.TempDir())
+	help, err := command.CombinedOutput()
+	if err != nil || !bytes.Contains(help, []byte("--import")) || regexp.MustCompile(`(?i)token|pkcs.?11|smart ?card`).Match(help) {
+		t.Errorf("%v\n%s", err, help)
+	}
+	path, err := exec.LookPath("xca")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const says = "Not possible for a token key"
+	program := mustRead(t, path)
+	inUTF16 := make([]byte, 0, 2*len(says)) // as Qt may keep it
+	for _, c := range []byte(says) {
+		inUTF16 = append(inUTF16, c, 0)
+	}
+	if !bytes.Contains(program, []byte(says)) && !bytes.Contains(program, inUTF16) {
+		t.Errorf("%s does not have %q", path, says)
+	}
+	if !bytes.Contains(mustRead(t, readme), []byte(says)) {
+		t.Errorf("%s has no row with %q", readme, says)
 	}
 }
