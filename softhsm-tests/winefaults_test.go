@@ -34,6 +34,12 @@ __declspec(dllexport) unsigned long C_GetFunctionList(void **out) { (void)out; r
 `
 }
 
+// whenEnded does something when the process ends, for a module that refuses.
+func whenEnded(does string) string {
+	return initializes("") + `BOOL WINAPI DllMain(HINSTANCE self, DWORD why, LPVOID reserved) { (void)self, (void)reserved; if (why == DLL_PROCESS_DETACH) { ` + does + ` } return TRUE; }
+`
+}
+
 // buildDLL builds a library for Windows and gives its path.
 func buildDLL(t *testing.T, directory, name, source string, args ...string) string {
 	t.Helper()
@@ -64,6 +70,8 @@ func TestWindowsModulesThatMisbehave(t *testing.T) {
 		{"it prints", dll("prints.dll", initializes(`printf("noise\n"); fflush(stdout); DWORD n; WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "more\n", 5, &n, NULL);`)), `CKR_GENERAL_ERROR`},
 		{"it crashes when it is loaded", dll("early.dll", whenLoaded("*(volatile int *)0 = 1;")), `does not give its functions`},
 		{"it hangs when it is loaded", dll("late.dll", whenLoaded("Sleep(600000);")), `LoadLibraryExW`},
+		{"it hangs when the process ends", dll("leaves.dll", whenEnded("Sleep(600000);")), `CKR_GENERAL_ERROR`},
+		{"it changes the exit code", dll("changes.dll", whenEnded("ExitProcess(7);")), `CKR_GENERAL_ERROR`},
 		{"it is for 32 bits", narrow, `x86, 32-bit ≠ x64, 64-bit`},
 		{"it lacks a library", needy, `needed\.dll`},
 		{"it is no module", dll("plain.dll", "__declspec(dllexport) int f(void) { return 1; }"), `not a PKCS#11 module`},
@@ -102,6 +110,16 @@ func TestWindowsModulesInLanguages(t *testing.T) {
 		if code != 1 || stdout != "" || !regexp.MustCompile(test.want).MatchString(stderr) || strings.Count(stderr, "p11bridge: ") != 1 {
 			t.Errorf("exit code %d, not one error like %s in\n%s%s", code, test.want, stdout, stderr)
 		}
+	}
+}
+
+// TestWindowsNotStarted has no folder for temporary files, without which the process that does the work cannot be started.
+func TestWindowsNotStarted(t *testing.T) {
+	w := newWine(t)
+	command := w.command("wine", "cmd", "/c", `set TEMP=C:\none\deep&set TMP=C:\none\deep&`+w.program+" list --lang es")
+	out, err := command.CombinedOutput()
+	if err == nil || command.ProcessState.ExitCode() != 1 || !regexp.MustCompile(`no ha podido iniciar el proceso que hace el trabajo: C:\\none\\deep: no existe\. No se ha hecho nada\.\r?\n  Cierre .*%TEMP%`).Match(out) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -107,8 +107,11 @@ func TestWindowsPaths(t *testing.T) {
 	p.says(t, 0, "valid copy", "verify", filepath.Join(deep, "deep.pfx"))
 	p.says(t, 0, "valid copy", "verify", `.\dave.pfx`)
 	p.says(t, 1, "exists", "export", "dave", "-o", short)
+	p.says(t, 1, `cannot be read: no such file or directory\.`, "verify", `none\dave.pfx`)
+	p.says(t, 1, `is a file, and a directory is wanted here\.`, "demo", "--dir", `dave.pfx\deep`)
+	p.says(t, 0, `The token stays in Z:`, "demo", "--dir", `demo\deep`, "--keep")
 	p.says(t, 1, `\\\\server\\none`, "verify", `\\server\none\dave.pfx`)
-	p.left(t, p.files, "dave.pfx", long, long+".pfx", "unc.pfx")
+	p.left(t, p.files, "dave.pfx", "demo", long, long+".pfx", "unc.pfx")
 	p.left(t, filepath.Join(p.files, deep), "deep.pfx")
 }
 

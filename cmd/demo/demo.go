@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +70,7 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 		return frame.Result{}, fmt.Errorf("make a directory: %w", err)
 	}
 	there, err := os.ReadDir(dir)
-	if errors.Is(err, syscall.ENOTDIR) {
+	if isFile(dir) {
 		return frame.Result{}, &archive.FileError{Path: o.dir, Fault: archive.NotADirectory}
 	}
 	ours := errors.Is(err, os.ErrNotExist) || err == nil && len(there) == 0
@@ -99,6 +98,15 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	return frame.Result{}, showMainJob(ctx, a, place)
+}
+
+// isFile reports whether a file stands where a directory is wanted, or above it. Windows answers the same where nothing is there.
+func isFile(dir string) bool {
+	info, err := os.Stat(dir)
+	if above := filepath.Dir(dir); err != nil && above != dir {
+		return isFile(above)
+	}
+	return err == nil && !info.IsDir()
 }
 
 // removeUnfinished takes away what a token that was not made to the end has left in a directory that was empty before, and nothing else.

@@ -72,7 +72,7 @@ func Main(commands func(*App) []*cobra.Command) int {
 		code = a.report(err)
 	}
 	if worker != nil {
-		worker.Page.Finish()
+		worker.Finish(code)
 	}
 	return code
 }

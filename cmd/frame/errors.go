@@ -39,9 +39,7 @@ func runErrors() []Description {
 		Is(context.Canceled, ExitFailed, "error.interrupted"),
 		Is(terminal.ErrWrite, ExitFailed, errorWrite),
 		Is(supervise.ErrNoProc, ExitFailed, "error.no-proc"),
-		As(func(a *App, e *supervise.StartError) Failure {
-			return Failure{ID: "error.not-started", Args: messages.Args{"Problem": messages.Own(a.causeWords(e.Err))}, Code: ExitFailed}
-		}),
+		As(describeNotStarted),
 		As(describeLoad),
 		As(describeStart),
 		As(describeBlocked),
@@ -181,6 +179,15 @@ func describeUsage(a *App, e *usageError) Failure {
 	}
 	more = append(a.known(e.there), more...)
 	return Failure{ID: e.id, Args: e.args, More: strings.Join(more, "\n"), Candidates: append(e.near, e.there...), Code: exitUsage}
+}
+
+func describeNotStarted(a *App, e *supervise.StartError) Failure {
+	problem := strings.TrimSuffix(a.causeWords(withoutPath(e.Err)), ".")
+	var at *fs.PathError
+	if errors.As(e.Err, &at) {
+		problem = terminal.Printable(at.Path) + ": " + problem
+	}
+	return Failure{ID: "error.not-started", Args: messages.Args{"Problem": messages.Own(problem)}, Code: ExitFailed}
 }
 
 // moduleFailures are the texts for the causes of a module's failure.

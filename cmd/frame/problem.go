@@ -58,10 +58,10 @@ func (a *App) causeWords(err error) string {
 		return a.Text("problem.call", messages.Args{"Function": messages.Own(answer.Function), "Code": messages.Own(answer.Code.String())})
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return a.Text("problem.cut-off", nil)
-	case errors.As(err, &system) && systemAnswers[system] != "":
-		return a.Text("system."+systemAnswers[system], nil)
 	case errors.As(err, &system) && ownAnswers[system] != "":
 		return a.Text("system."+ownAnswers[system], nil)
+	case errors.As(err, &system) && systemAnswers[system] != "":
+		return a.Text("system."+systemAnswers[system], nil)
 	}
 	return OneLine(err)
 }

@@ -99,8 +99,8 @@ func (p *Page) names(i int) (module, function string) {
 	return names[1], names[0]
 }
 
-// Finish notes that the child ends in its own words. Without it an exit is the module's doing.
-func (p *Page) Finish() { atomic.OrUint32(p.half(0), 1) }
+// finish notes that the child ends in its own words. Without it an exit is the module's doing.
+func (p *Page) finish() { atomic.OrUint32(p.half(0), 1) }
 
 func (p *Page) finished() bool { return atomic.LoadUint32(p.half(0))&1 != 0 }
 

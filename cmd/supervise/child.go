@@ -74,6 +74,12 @@ func boundMemory() {
 	}
 }
 
+// Finish notes that the child ends in its own words, with this exit code. No module does anything after it.
+func (c *Child) Finish(code int) {
+	c.Page.finish()
+	leave(code)
+}
+
 // EndUnheeded ends this process where a signal was not heeded: the module may not return, and the parent, who would end
 // it, may be gone.
 func EndUnheeded(ctx context.Context) {

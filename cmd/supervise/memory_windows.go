@@ -46,7 +46,7 @@ func MemoryFile(name string) (*os.File, error) {
 	handle, err := windows.CreateFile(path, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.DELETE, 0, nil, windows.CREATE_NEW,
 		windows.FILE_ATTRIBUTE_TEMPORARY|windows.FILE_FLAG_DELETE_ON_CLOSE, 0)
 	if err != nil {
-		return nil, fmt.Errorf("make a file in memory: %w", err)
+		return nil, fmt.Errorf("make a file in memory: %w", &os.PathError{Op: "create a file in", Path: os.TempDir(), Err: err})
 	}
 	return os.NewFile(uintptr(handle), name), nil
 }

@@ -105,7 +105,7 @@ func startBound(child *exec.Cmd) (done func(), err error) {
 	if err = errors.Join(err, assigned); err != nil {
 		err = errors.Join(fmt.Errorf("bind the child process to this one: %w", err), child.Process.Kill(), child.Wait())
 		done()
-		return nil, err
+		return nil, &StartError{err}
 	}
 	return done, nil
 }
@@ -138,7 +138,11 @@ func parentGone(int) bool { return false }
 func childStopped(*os.Process) bool { return true }
 
 // endAtOnce ends this process without another word.
-func endAtOnce() { _ = windows.TerminateProcess(windows.CurrentProcess(), 1) }
+func endAtOnce() { leave(1) }
+
+// leave ends this process. ExitProcess, which os.Exit calls, would have each module do something once more (DLL_PROCESS_DETACH), while
+// its other threads are gone, and maybe with what they had locked: it could hang there, or end with an exit code of its own.
+func leave(code int) { _ = windows.TerminateProcess(windows.CurrentProcess(), uint32(code)) }
 
 // ForbidCoreDumps keeps PINs and keys out of the reports that Windows makes of a crash, and its boxes off the screen: nobody sits
 // there to close them.
