@@ -43,9 +43,34 @@ func TestWindowsFinds(t *testing.T) {
 			t.Errorf("doctor does not say %q:\n%s", want, found)
 		}
 	}
-	p.says(t, 0, `Token "Firefox, profile default-release"`, "list", "--no-login")
+	listed := p.says(t, 0, `Token "Firefox, profile default-release"`, "list", "--no-login")
+	if !regexp.MustCompile(`"test" is shown by two modules\. .*vendor\.dll is used, .*softhsm2-x64\.dll is not`).MatchString(listed) {
+		t.Errorf("that one token is shown by two modules is not in\n%s", listed)
+	}
 	p.says(t, 0, "valid copy", "export", "fox", "--token", "Firefox, profile default-release", "-o", "fox.pfx", "--pin-source", p.password, "--iterations", "1000")
 	mustForeign(t, p.files, "openssl", "pkcs12", "-in", "fox.pfx", "-passin", p.password, "-nodes", "-noout")
+}
+
+// TestWindowsSoftHSMElsewhere has SoftHSM2 in a folder of its user's choice, to which SOFTHSM2_CONF leads.
+func TestWindowsSoftHSMElsewhere(t *testing.T) {
+	p := newWindowsPlace(t)
+	library, err := os.ReadFile(p.w.driveC("SoftHSM2", "lib", "softhsm2-x64.dll"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"lib", "etc"} {
+		if err := os.MkdirAll(filepath.Join(p.files, "chosen", folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, p.files, "chosen/lib/softhsm2-x64.dll", library)
+	own, err := os.ReadFile(strings.TrimPrefix(p.place.environment[0], "SOFTHSM2_CONF="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	configuration := `Z:` + strings.ReplaceAll(write(t, p.files, "chosen/etc/softhsm2.conf", own), "/", `\`)
+	p.environment = append(p.environment, "P11BRIDGE_MODULE=", "SOFTHSM2_CONF="+configuration)
+	p.says(t, 0, `chosen\\lib\\softhsm2-x64\.dll \(found in a usual place\)`, "doctor")
 }
 
 // userFolder is the folder of the person who runs wine, by its name on Linux.

@@ -29,6 +29,15 @@ const (
 	softHSMDirectory         = "/var/lib/softhsm/tokens"
 )
 
+// ownSoftHSMConfiguration is the person's own; empty where nobody is known.
+func ownSoftHSMConfiguration() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".config/softhsm2/softhsm2.conf")
+}
+
 // libraryRoots are the directories under which Linux distributions keep libraries.
 var libraryRoots = []string{
 	"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib64", "/usr/local/lib",

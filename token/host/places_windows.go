@@ -61,11 +61,29 @@ const (
 	librarySuffix  = ".dll"
 )
 
-// softHSMConfigurationFile and softHSMDirectory are where SoftHSM's installer for Windows puts its own.
+// softHSMConfigurationFile is the configuration that SoftHSM2 for Windows reads where no other one is named, and softHSMDirectory where it keeps
+// tokens where that names no place: both in the current folder (its README, and config.h of its build).
 const (
-	softHSMConfigurationFile = `C:\SoftHSM2\etc\softhsm2.conf`
-	softHSMDirectory         = `C:\SoftHSM2\var\softhsm2\tokens`
+	softHSMConfigurationFile = "softhsm2.conf"
+	softHSMDirectory         = "tokens"
 )
+
+// ownSoftHSMConfiguration is the person's own, which SoftHSM2 for Windows reads before that of the current folder.
+func ownSoftHSMConfiguration() string {
+	return os.Getenv("HOMEDRIVE") + os.Getenv("HOMEPATH") + `\softhsm2.conf`
+}
+
+// softHSMPlaces are where the installer of SoftHSM2 for Windows puts the library. Its user may choose another folder, on any drive; it sets
+// SOFTHSM2_CONF to the configuration there.
+func softHSMPlaces() []place {
+	const source = "SoftHSM2 for Windows: the sources of disig's installer name the folder and the file"
+	usual := place{`C:\SoftHSM2\lib\softhsm2-x64.dll`, source, false}
+	folder := filepath.Dir(os.Getenv("SOFTHSM2_CONF"))
+	if !filepath.IsAbs(folder) || !strings.EqualFold(filepath.Base(folder), "etc") {
+		return []place{usual}
+	}
+	return []place{{filepath.Join(filepath.Dir(folder), `lib\softhsm2-x64.dll`), source, false}, usual}
+}
 
 // libraryRoots are the folders in which installers put libraries: the system's own, those of programs of 64 bits, for everybody and
 // for one person. One that the environment does not name is none: what is joined to it would be looked for in the current folder, where
@@ -90,8 +108,7 @@ var narrowRoots = slices.DeleteFunc([]string{
 
 // usualPlaces are where installers put their modules, each with where its place was read: in the sources of the vendor's own installer or in
 // the vendor's documents where they could be had, else in what others write who load it. None was compared with installed software.
-var usualPlaces = []place{
-	{`C:\SoftHSM2\lib\softhsm2-x64.dll`, "SoftHSM2 for Windows: the sources of disig's installer name the folder and the file; its user may choose another drive", false},
+var usualPlaces = append(softHSMPlaces(), []place{
 	{`OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll`, "OpenSC: the sources of its installer, and its guide for Firefox", true},
 	{`opensc-pkcs11.dll`, "OpenSC before 0.17: signing programs look for it in System32, too", true},
 	{`Yubico\Yubico PIV Tool\bin\libykcs11.dll`, "Yubico, yubico-piv-tool: the sources of its installer name the folder, code examples the file", true},
@@ -138,7 +155,7 @@ var usualPlaces = []place{
 	{`SafeNet\LunaClient\cryptoki.dll`, "Thales, Luna client: code examples and guides of programs that use it", false},
 	{`Utimaco\CryptoServer\Lib\cs_pkcs11_R3.dll`, "Utimaco, CryptoServer: documents of programs that use it", false},
 	{`Utimaco\SecurityServer\Lib\cs_pkcs11_R3.dll`, "Utimaco, SecurityServer: the folder of its documents for Java; its PKCS#11 example names the file in Lib", false},
-}
+}...)
 
 // pcscAlone are modules that reach their readers through PC/SC and stand in no usual place.
 var pcscAlone = []string{"onepin-opensc-pkcs11"}

@@ -36,8 +36,7 @@ func FindSoftHSMConfiguration() SoftHSMConfiguration {
 	c := SoftHSMConfiguration{Variable: os.Getenv("SOFTHSM2_CONF"), File: softHSMConfigurationFile}
 	if c.Variable != "" {
 		c.File = c.Variable
-	} else if home, err := os.UserHomeDir(); err == nil {
-		own := filepath.Join(home, ".config/softhsm2/softhsm2.conf")
+	} else if own := ownSoftHSMConfiguration(); own != "" {
 		if _, err := os.Stat(own); err == nil {
 			c.File = own
 		}
