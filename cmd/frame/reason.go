@@ -265,11 +265,15 @@ func EvidenceText(evidence verdict.Evidence) string {
 	return strings.Join(parts, ", ")
 }
 
-// valueText is a value of evidence as JSON writes it, a string without its quotation marks.
+// valueText is a value of evidence as JSON writes it, but for a string, which is itself: a path of Windows has one backslash at a time.
 func valueText(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return "?"
 	}
-	return strings.Trim(string(text), `"`)
+	itself := string(text)
+	if strings.HasPrefix(itself, `"`) {
+		_ = json.Unmarshal(text, &itself) // what it has just written
+	}
+	return itself
 }
