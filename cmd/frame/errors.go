@@ -223,11 +223,15 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	return f
 }
 
-func describeLoad(_ *App, e *token.LoadError) Failure {
-	return Failure{
+func describeLoad(a *App, e *token.LoadError) Failure {
+	f := Failure{
 		ID: "error.load." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Text": foreign.Text(e.Text)},
 		Stated: []verdict.Reason{verdict.JudgeFailure(e.Path, *token.FailureOf(e))}, Code: ExitFailed,
 	}
+	if _, err := os.Lstat(e.Path); err == nil && e.Fault == token.FaultMissing { // the loader looks for a bare name elsewhere
+		f.Instead = a.Text("remedy.module-here", messages.Args{"Path": messages.Own(quoted("." + string(filepath.Separator) + e.Path))})
+	}
+	return f
 }
 
 // describeLogin is for a login that no command looks into: the one that a key with CKA_ALWAYS_AUTHENTICATE wants for each use.
