@@ -96,7 +96,7 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 		}
 		return environmentResult(place), nil
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, supervise.RemoveAll(dir)) }()
 	return frame.Result{}, showMainJob(ctx, a, place)
 }
 
@@ -113,7 +113,7 @@ func isFile(dir string) bool {
 func removeUnfinished(dir string) error {
 	var problems []error
 	for _, name := range []string{"pin.txt", "softhsm2.conf", "tokens"} {
-		problems = append(problems, os.RemoveAll(filepath.Join(dir, name)))
+		problems = append(problems, supervise.RemoveAll(filepath.Join(dir, name)))
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		problems = append(problems, err)

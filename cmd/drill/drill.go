@@ -16,6 +16,7 @@ import (
 	"p11bridge/bridge/demo"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/view"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
@@ -101,7 +102,7 @@ func makeTokens(ctx context.Context, w *frame.Worker, n int) ([]*demo.BlankToken
 	directory := filepath.Join(demo.MemoryDirectory(), name+"-"+strconv.Itoa(os.Getpid()))
 	w.Scratch(directory)
 	w.Opened(func() error {
-		if err := os.RemoveAll(directory); err != nil {
+		if err := supervise.RemoveAll(directory); err != nil {
 			return fmt.Errorf("destroy the throw-away tokens: %w", err)
 		}
 		w.Scratch("")

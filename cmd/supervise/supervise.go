@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -173,33 +172,6 @@ func (e Task) endUnfinished(path string) error {
 		}
 	}
 	return removeUnfinished(path)
-}
-
-// removeUnfinished removes the files whose paths begin with the one given: a single file, or all unfinished files of a run.
-func removeUnfinished(path string) error {
-	directory, name := filepath.Split(path)
-	if directory == "" {
-		directory = "."
-	}
-	entries, err := os.ReadDir(directory)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	for _, entry := range entries {
-		remove := os.Remove
-		switch {
-		case !strings.HasPrefix(entry.Name(), name):
-			continue
-		case entry.IsDir():
-			remove = os.RemoveAll
-		case !entry.Type().IsRegular():
-			continue
-		}
-		if removed := remove(filepath.Join(directory, entry.Name())); removed != nil && !errors.Is(removed, os.ErrNotExist) {
-			err = errors.Join(err, removed)
-		}
-	}
-	return err
 }
 
 // startOf reads the first of what was written to a file in memory.
