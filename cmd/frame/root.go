@@ -52,6 +52,7 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(commands(a)...)
 	root.CompletionOptions.DisableDefaultCmd = true // there is our own
+	cobra.MousetrapHelpText = ""                    // else a double-click in Windows' Explorer is sent away, and the guided mode is what it wants
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) {
 		a.DescribeHelp()
