@@ -83,8 +83,9 @@ func startWindows() (w *wine, err error) {
 	}
 	in := func(name string) string { return filepath.Join(directory, name) }
 	w = &wine{directory, prefix, in("p11bridge.exe"), "C:/SoftHSM2/lib/softhsm2-x64.dll", in("faulty.dll"), in("hostile.dll"), in("apart")}
+	made := w // which is nil where something fails
 	atEnd = append(atEnd, func() error {
-		return errors.Join(w.command("wineserver", "--kill").Run(), os.RemoveAll(prefix))
+		return errors.Join(made.command("wineserver", "--kill").Run(), os.RemoveAll(prefix))
 	})
 	if err := w.build(); err != nil {
 		return nil, err

@@ -17,17 +17,14 @@ import (
 
 // Why a script is about Linux, or about what wine does not show.
 const (
-	buildsModules     = "it builds modules for Linux that misbehave; TestWindowsModulesThatMisbehave has their like"
-	namesModules      = "its modules are named by p11-kit's configuration, which is not on Windows; TestWindowsFinds has the registry"
-	namesProfiles     = "its profiles are in the places of Linux; TestWindowsFinds has Firefox's"
-	mountsLinux       = "it mounts a file system, which wine's server does not see; TestWindowsFullDisk has a Windows of its own there"
-	configuresSoftHSM = "it changes SoftHSM2's configuration, which the client does not read: the server has read its own"
-	actsMeanwhile     = "another program, of Linux, destroys a key in the middle of a call"
-	typesAhead        = "its answers are typed before they are asked for, and the guided mode loses them on wine's console"
-	shellsOfLinux     = "it pastes commands into a shell of Linux, or is about what such a shell completes"
-	namespaces        = "it runs the program in a root of its own"
-	removesFolders    = "wine 8 does not know how Go removes a folder that is not empty (FileDispositionInformationEx)"
-	sharesDirectory   = "it holds a worker by a FIFO; TestWindowsShares has workers in one directory"
+	buildsModules   = "it builds modules for Linux that misbehave; TestWindowsModulesThatMisbehave has their like"
+	namesModules    = "its modules are named by p11-kit's configuration, which is not on Windows; TestWindowsFinds has the registry"
+	namesProfiles   = "its profiles are in the places of Linux; TestWindowsFinds has Firefox's"
+	mountsLinux     = "it mounts a file system, which wine's server does not see; TestWindowsFullDisk has a Windows of its own there"
+	typesAhead      = "its answers are typed before they are asked for, which the guided mode loses on wine's console; TestWindowsGuide types each when it is asked for"
+	shellsOfLinux   = "it pastes commands into a shell of Linux, or is about what such a shell completes"
+	namespaces      = "it runs the program in a root of its own"
+	sharesDirectory = "it holds a worker by a FIFO; TestWindowsShares has workers in one directory"
 )
 
 // leftToLinux are the scripts that do not run on the program for Windows, each with the reason.
@@ -39,17 +36,13 @@ var leftToLinux = map[string]string{
 	"demo_keep_long":         shellsOfLinux,
 	"demo_missing":           mountsLinux,
 	"demo_repeat_long":       shellsOfLinux,
-	"demo_shows":             removesFolders,
 	"doctor_discovery":       namesModules,
 	"doctor_library":         buildsModules,
 	"doctor_nothing":         namespaces,
-	"doctor_softhsm":         configuresSoftHSM,
 	"export_all_shards_long": sharesDirectory,
-	"export_delete_gone":     actsMeanwhile,
 	"export_full":            mountsLinux,
 	"export_readonly":        mountsLinux,
 	"guide_plain":            typesAhead,
-	"list_causes":            configuresSoftHSM,
 	"list_discovery":         namesModules,
 	"list_leftout":           namesModules,
 	"list_misbehaving":       buildsModules,
