@@ -12,7 +12,7 @@ func TestThirdPartyIsWhole(t *testing.T) {
 	modules := map[string]bool{}
 	for _, system := range []string{"linux", "windows"} {
 		list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}", "./cmd/p11bridge")
-		list.Dir, list.Env = "..", append(os.Environ(), "GOOS="+system)
+		list.Dir, list.Env = "..", append(os.Environ(), "GOOS="+system, "CGO_ENABLED=1")
 		output, err := list.Output()
 		if err != nil {
 			t.Fatal(err)
