@@ -45,7 +45,7 @@ func (s *Session) probe(ctx context.Context, key *Object, listed []Mechanism, ra
 		oneTime.wipe()
 		if err != nil {
 			code, known := CodeOf(err)
-			if !known || connectionLost(code) {
+			if !known || connectionLost(code) && !s.stands() {
 				return nil, err
 			}
 			attempt.Function, attempt.Code = functionOf(err), code

@@ -124,6 +124,12 @@ func (s *Session) ofUser() (bool, error) {
 	return err == nil && (state == pkcs11.CKS_RO_USER_FUNCTIONS || state == pkcs11.CKS_RW_USER_FUNCTIONS), err
 }
 
+// stands reports whether the session still answers: softokn says CKR_DEVICE_ERROR of a key that it does not wrap, and the others are as before.
+func (s *Session) stands() bool {
+	_, err := s.ofUser()
+	return err == nil
+}
+
 // loginFailure is a *LoginError with the token's flags as they are after it.
 func (s *Session) loginFailure(err error) error {
 	failure := &LoginError{Err: err, Flags: s.Slot.Token.Flags, Manufacturer: s.Slot.Token.Manufacturer}
