@@ -10,6 +10,7 @@ import (
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
 	"p11bridge/token/host"
@@ -174,7 +175,7 @@ func (v doctorView) usable() []slotView {
 func (v doctorView) names(a *frame.App) []string {
 	var names []string
 	for _, slot := range v.usable() {
-		names = append(names, `"`+a.TokenName(slot.Token.Label).String()+`"`)
+		names = append(names, a.Text("label.quoted", messages.Args{"Name": a.TokenName(slot.Token.Label)}))
 	}
 	return names
 }

@@ -20,7 +20,7 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	colour := p.Colours()
 	fmt.Fprintln(p.Out, colour.Bold(p.Text(conclusion(status, shown), messages.Args{
 		"UpToDate": messages.Number(shown.Counts[string(archive.StateUpToDate)]), "CannotLeave": messages.Number(shown.Counts[string(archive.StateCannotLeave)]), "Keys": messages.Number(len(shown.Keys)),
-		"Tokens": messages.Own(hiddenTokens(status)),
+		"Tokens": messages.Own(hiddenTokens(p.App, status)),
 	})))
 	view.PrintShard(p, shown.Shard)
 	paints := map[archive.BackupState]func(string) string{archive.StateUpToDate: colour.Good, archive.StateCannotLeave: colour.Doubt, archive.StateKeyGone: colour.Doubt, archive.StateUnknown: colour.Doubt}
@@ -125,10 +125,10 @@ func conclusion(status *archive.BackupStatus, shown statusView) string {
 	return "status.complete"
 }
 
-func hiddenTokens(status *archive.BackupStatus) string {
+func hiddenTokens(a *frame.App, status *archive.BackupStatus) string {
 	names := make([]string, len(status.Hidden))
 	for i, inventory := range status.Hidden {
-		names[i] = `"` + inventory.Token.Label.String() + `"`
+		names[i] = a.Text("label.quoted", messages.Args{"Name": inventory.Token.Label})
 	}
 	return strings.Join(names, ", ")
 }
