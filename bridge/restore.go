@@ -11,6 +11,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/token"
 	"p11bridge/token/pki"
+	"p11bridge/token/secret"
 )
 
 // RestoreMethod is a way for a key to get onto a token.
@@ -100,6 +101,45 @@ func Restore(ctx context.Context, r RestoreRequest) (*RestoreResult, error) {
 		err = errors.Join(notRestored(verdict.TokenFull, verdict.Fact{Name: "CKR", Value: token.CKRDeviceMemory.String()}), err)
 	}
 	return result, err
+}
+
+// Rehearse is Plan for a run in which nothing is done: a key that Restore would open here is opened, and judged as there. A key that the
+// token is to open itself stays shrouded; one that was open has been judged. The error is one of Plan's, an *InvalidCopyError or an *UnjudgedError.
+func (r RestoreRequest) Rehearse(ctx context.Context) (*RestorePlan, error) {
+	plan, err := r.Plan(ctx)
+	if err != nil || plan.Method == RestoreByUnwrap || len(r.Copy.ciphertext) == 0 {
+		return plan, err
+	}
+	secret.Forget(func() { err = r.look(ctx) })
+	if !r.later {
+		secret.Erase()
+	}
+	var other *otherCertificateError
+	if !errors.As(err, &other) {
+		return plan, err
+	}
+	if err := r.Copy.settle(other.certificate); err != nil {
+		return nil, err
+	}
+	return r.Plan(ctx)
+}
+
+// look opens the key and looks whose it is. The key is in clear here, and wiped.
+func (r RestoreRequest) look(ctx context.Context) error {
+	kek, err := bagKey(ctx, r.Copy.shrouding, r.Copy.password, r.Copy.derived)
+	if err != nil {
+		return fmt.Errorf("open the file: %w", err)
+	}
+	defer clear(kek)
+	key, err := r.Copy.openWith(ctx, kek)
+	if err != nil {
+		return err
+	}
+	defer key.Wipe()
+	if !key.Public.Equal(r.Copy.Certificate.PublicKey) {
+		return r.otherCertificate(func(public pki.PublicKey) bool { return key.Public.Equal(public) })
+	}
+	return nil
 }
 
 // full reports whether the token answered that it has no memory for an object. A token may lack it for a computation, too.

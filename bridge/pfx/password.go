@@ -29,7 +29,8 @@ const (
 	// EncodingLatin1 and EncodingWindows are one byte a character, where PBES2 wants UTF-8.
 	EncodingLatin1  Encoding = "Latin-1"
 	EncodingWindows Encoding = "Windows-1252"
-	// EncodingLowBytes is the lower byte of each unit of UTF-16: node-forge, under PBES2.
+	// EncodingLowBytes is the lower byte of each unit of UTF-16: node-forge, under PBES2. Its hash reads four units as one number, so that a
+	// higher byte falls on the byte before it.
 	EncodingLowBytes Encoding = "lower bytes of UTF-16"
 	// EncodingUTF16LE is UTF-16 with the lower byte first.
 	EncodingUTF16LE Encoding = "UTF-16, little-endian"
@@ -140,11 +141,14 @@ func widened(text []byte) []byte {
 	return append(encoded, 0, 0)
 }
 
-// lowBytes leaves the second byte of each pair.
+// lowBytes leaves the second byte of each pair, and has the first one fall on the byte before it, but at the beginning of four.
 func lowBytes(encoded []byte) []byte {
 	out := make([]byte, 0, len(encoded)/2)
-	for i := 1; i < len(encoded); i += 2 {
-		out = append(out, encoded[i])
+	for i := 0; i+1 < len(encoded); i += 2 {
+		if at := len(out); at%4 != 0 {
+			out[at-1] ^= encoded[i]
+		}
+		out = append(out, encoded[i+1])
 	}
 	return out
 }

@@ -147,9 +147,9 @@ func recordBeside(a *frame.App, file string) (*archive.Record, error) {
 
 func restore(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.RestoreRequest) (frame.Result, error) {
 	if o.dryRun {
-		plan, err := r.Plan(ctx)
+		plan, err := r.Rehearse(ctx)
 		if err != nil {
-			return frame.Result{}, err
+			return frame.Result{}, view.InvalidCopy(o.file, err)
 		}
 		return planResult(o, r, plan), nil
 	}

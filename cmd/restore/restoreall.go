@@ -9,6 +9,7 @@ import (
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 )
 
@@ -73,9 +74,9 @@ func oneOfAll(ctx context.Context, a *frame.App, o *restoreOptions, r *bridge.Re
 		return nil, err
 	}
 	if o.dryRun {
-		plan, err := r.Plan(ctx)
+		plan, err := r.Rehearse(ctx)
 		if err != nil {
-			return nil, err
+			return nil, view.InvalidCopy(o.file, err)
 		}
 		shown := viewPlan(o, *r, plan)
 		return &shown, atOnce(a, planResult(o, *r, plan))
