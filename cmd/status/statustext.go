@@ -36,14 +36,14 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 		if key.Backup != nil {
 			file = terminal.Printable(key.Backup.Path())
 		}
-		rows = append(rows, []terminal.Cell{{Text: terminal.Printable(string(shown.Keys[i].Label))}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(p.App, key), Paint: paint}, {Text: file}})
+		rows = append(rows, []terminal.Cell{{Text: nameOf(shown.Keys[i])}, {Text: terminal.Shorten(shown.Keys[i].ID, 16)}, {Text: stateText(p.App, key), Paint: paint}, {Text: file}})
 		if (key.NeedsAttention() || key.State == archive.StateKeyGone) && len(key.Reasons) > 0 {
 			explained = append(explained, key.Reasons[0])
 		}
 	}
 	fmt.Fprint(p.Out, terminal.TableWithin("", rows, p.Width()))
 	for i, key := range status.Keys {
-		view.PrintAnswer(p, shown.Keys[i].Label, key.Reasons)
+		view.PrintAnswer(p, nameOf(shown.Keys[i]), key.Reasons)
 	}
 	for _, certificate := range shown.Expiring {
 		fmt.Fprintln(p.Out, colour.Bad(expiryText(p, certificate)))
@@ -172,3 +172,6 @@ func expiryText(p *frame.Printer, c expiringView) string {
 	}
 	return p.Text("status.expiring", args)
 }
+
+// nameOf is what a key is called: by its label, or by its CKA_ID.
+func nameOf(key keyStatusView) string { return view.Name(view.Identity{Label: key.Label, ID: key.ID}) }

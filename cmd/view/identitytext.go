@@ -68,15 +68,15 @@ func noticeCodes(a *frame.App, shown Verdict) string {
 // PrintAnswers says what a call answered, of identities of which less is known for it.
 func PrintAnswers(p *frame.Printer, identities []Identity) {
 	for _, identity := range identities {
-		PrintAnswer(p, identity.Label, identity.Verdict.Reasons)
+		PrintAnswer(p, Name(identity), identity.Verdict.Reasons)
 	}
 }
 
 // PrintAnswer is PrintAnswers for what is known of one object. An object that could not be read stands with its token.
-func PrintAnswer(p *frame.Printer, label foreign.Text, reasons []verdict.Reason) {
+func PrintAnswer(p *frame.Printer, name string, reasons []verdict.Reason) {
 	for _, reason := range reasons {
 		if reason.Code != verdict.ObjectUnreadable && reason.NamesFailedCall() {
-			fmt.Fprintln(p.Out, "  "+p.Because(label.String(), reason)+p.Answer(reason))
+			fmt.Fprintln(p.Out, "  "+p.Because(name, reason)+p.Answer(reason))
 		}
 	}
 }
