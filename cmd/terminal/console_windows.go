@@ -54,8 +54,15 @@ func (c *console) Write(text []byte) (int, error) { return c.out.Write(text) }
 // Close closes both ends.
 func (c *console) Close() error { return errors.Join(c.in.Close(), c.out.Close()) }
 
-// files are the ends that a form reads and draws on.
-func (c *console) files() (in, out *os.File) { return c.in, c.out }
+// files are the ends that a form reads and draws on. Of standard input the form asks for key after key, and stops when it ends. Of any other
+// handle it would have a read that nobody ends, which takes the first key that is meant for the next question.
+func (c *console) files() (in, out *os.File) {
+	var mode uint32
+	if windows.GetConsoleMode(windows.Handle(os.Stdin.Fd()), &mode) == nil {
+		return os.Stdin, c.out
+	}
+	return c.in, c.out
+}
 
 func (c *console) width() int {
 	width, _ := size(c.out)
