@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"p11bridge/bridge"
@@ -205,6 +206,10 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	default: // between two calls: no module's doing
 		id, function = "error.child-ended", "–"
 	}
+	died := e.Signal
+	if died == "" {
+		died = a.Text("label.exit-code", messages.Args{"Code": messages.Own(strconv.Itoa(e.Code))})
+	}
 	something := len(e.Saved)+len(e.Unfinished) > 0
 	switch { // the texts that do not say that nothing was left behind
 	case something && id == "error.child-ended":
@@ -214,7 +219,7 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	}
 	f := Failure{
 		ID:   id,
-		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(token.WithCalls(function)), "Signal": messages.Own(e.Signal), "After": messages.Own(e.After.String())},
+		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(token.WithCalls(function)), "Signal": messages.Own(died), "After": messages.Own(e.After.String())},
 		More: strings.TrimSpace(a.saved(e.Saved) + "\n" + a.unfinished(e.Unfinished)), Code: ExitFailed,
 	}
 	if e.Cause != supervise.Interrupted {

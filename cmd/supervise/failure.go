@@ -26,6 +26,7 @@ type ModuleFailure struct {
 	Function string        // the C_* call it was in; empty where it was in none
 	After    time.Duration // how long it was in that call, or for TooSlow in all calls
 	Signal   string        // the signal that it died of, for Crashed
+	Code     int           // the exit code, for Exited
 	// Unfinished are the names of what the child was putting on a token.
 	Unfinished []string
 	// Placed are the files that the child gave their final names.
@@ -59,7 +60,7 @@ const descriptorsGone = "netpoll failed"
 
 // failureOf finds how a child ended that could not say so itself.
 func failureOf(page *Page, state *os.ProcessState, said string) *ModuleFailure {
-	failure := &ModuleFailure{Cause: Exited}
+	failure := &ModuleFailure{Cause: Exited, Code: state.ExitCode()}
 	failure.Module, failure.Function, _ = page.longest()
 	if failure.Signal = deathSignal(state, said); failure.Signal != "" {
 		failure.Cause = Crashed
