@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
+
 	"p11bridge/cmd/messages"
 	"p11bridge/token/foreign"
 )
@@ -39,9 +41,15 @@ var (
 		"help":     {"ayuda", "ajuda", "aide"},
 		"version":  {"versión", "versió"},
 	}
-	meantFlags = map[string]string{
-		"output": "out", "outfile": "out", "overwrite": "force", "slot": "token", "library": "module", "lib": "module", "language": "lang", "silent": "quiet", "directory": "dir", "folder": "dir", "debug": "verbose", "cn": "subject", "no-pin": "no-login", "to": "token", "all": "wide", "long": "wide", "details": "verbose", "no-color": "color", "no-colour": "color", "legacy": "profile",
-		"?": "help", "usage": "help",
+	// meantFlags are the flags that may be meant by others: the first that the command has.
+	meantFlags = map[string][]string{
+		"output": {"out", "html", "json"}, "file": {"out"}, "output-file": {"out"}, "outfile": {"out"}, "pfx": {"out"}, "p12": {"out"}, "report": {"html"}, "pdf": {"html"}, "overwrite": {"force"},
+		"slot": {"token"}, "slot-index": {"token"}, "reader": {"token"}, "to": {"token"}, "library": {"module"}, "lib": {"module"}, "provider": {"module"}, "pkcs11-module": {"module"},
+		"firefox": {"nss-db"}, "profile": {"nss-db"}, "db": {"nss-db"}, "database": {"nss-db"}, "directory": {"dir"}, "folder": {"dir"}, "legacy": {"profile"},
+		"password-file": {"password-source", "pin-source"}, "passfile": {"password-source", "pin-source"}, "pin-file": {"pin-source"}, "no-pin": {"no-login"},
+		"cn": {"subject"}, "dns": {"san"}, "email": {"san"}, "rsa": {"key-type"}, "bits": {"key-type"}, "key-size": {"key-type"}, "key": {"against"},
+		"language": {"lang"}, "silent": {"quiet"}, "debug": {"verbose"}, "details": {"verbose"}, "all": {"wide"}, "long": {"wide"}, "csv": {"json"}, "format": {"json"},
+		"no-color": {"color"}, "no-colour": {"color"}, "?": {"help"}, "usage": {"help"}, "ayuda": {"help"}, "ajuda": {"help"}, "aide": {"help"},
 	}
 	meantLanguages = map[string]string{
 		"english": "en", "inglés": "en", "anglès": "en", "anglais": "en", "español": "es", "espanol": "es", "castellano": "es", "spanish": "es", "castellà": "es", "espagnol": "es",
@@ -62,8 +70,24 @@ func meantCommand(word string) string {
 	return ""
 }
 
-// inputFlags are what other programs call the flag of the file that they read. Here it is an argument.
-var inputFlags = []string{"i", "in", "input", "infile", "file"}
+// argumentFlags are what other programs call the flag of what is an argument here.
+var argumentFlags = map[string][]string{
+	"FILE":   {"i", "in", "input", "infile", "file", "pfx", "p12"},
+	"CERT":   {"i", "in", "input", "infile", "file", "cert", "certificate"},
+	"OBJECT": {"id", "label", "name", "object", "key", "alias", "cert", "certificate"},
+}
+
+// asArgument is the command with its argument, where that is meant by a flag that it does not have; empty elsewhere.
+func asArgument(c *cobra.Command, name string) []string {
+	words := strings.Fields(c.Use)
+	if len(words) < 2 {
+		return nil
+	}
+	if argument := strings.Trim(words[1], "([…])"); slices.Contains(argumentFlags[argument], name) {
+		return []string{words[0] + " " + argument}
+	}
+	return nil
+}
 
 // nearFlags are the flags that may have been meant by a name, or by letters behind a single dash, as they are typed. One that takes a
 // protection away is offered to nobody who typed another word.
@@ -77,9 +101,10 @@ func nearFlags(name, letters string, known []string) []string {
 		near = slices.DeleteFunc(slices.Clone(known), func(flag string) bool { return !strings.HasPrefix(flag, strings.ToLower(name)) })
 		near = near[:min(len(near), mostNear)]
 	}
-	for _, meant := range []string{meantFlags[name], letters} {
+	for _, meant := range append(meantFlags[name], letters) {
 		if slices.Contains(known, meant) {
 			near = []string{meant}
+			break
 		}
 	}
 	for i := range near {

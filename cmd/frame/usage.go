@@ -125,10 +125,8 @@ func (a *App) unknownFlag(c *cobra.Command, name, letters string) error {
 			}
 		}
 	}
-	for _, argument := range []string{"FILE", "CERT"} {
-		if slices.Contains(inputFlags, name) && strings.Contains(c.Use, argument) && len(near) == 0 {
-			near = []string{c.Name() + " " + argument}
-		}
+	if argument := asArgument(c, name); argument != nil && (len(near) == 0 || len(name) == 1) {
+		near = argument
 	}
 	return &usageError{id: "error.flag-unknown", args: messages.Args{"Flag": messages.Own(dashed(name))}, near: near}
 }
