@@ -223,6 +223,7 @@ func TestGuideRenews(t *testing.T) {
 		g.pick(t, "guide.request.title", "guide.request.backup")
 		g.accept(t, "guide.file.title")
 		g.secret(t, "prompt.pin", testPIN)
+		g.wait(t, g.word("guide.command"), g.texts.Text("guide.request.send", messages.Args{"File": messages.Own("dave.csr")}))
 		command := g.command(t)
 		if want := "p11bridge request dave -o dave.csr --exportable"; command != want {
 			t.Errorf("the command is %q", command)

@@ -154,9 +154,10 @@ func (a *App) factsText(reason verdict.Reason) string {
 	}
 	var facts []string
 	for _, fact := range reason.Evidence {
-		value, own := a.factValue(fact.Value), "fact."+string(reason.Code)+"."+fact.Name
+		value, shown := a.factValue(fact.Value)
+		own := "fact." + string(reason.Code) + "." + fact.Name
 		for _, id := range []string{own + "." + value, own, "fact." + fact.Name} {
-			if words := a.optional(id, messages.Args{"Value": foreign.Text(value)}); words != "" && fact.Value != nil {
+			if words := a.optional(id, messages.Args{"Value": shown}); words != "" && fact.Value != nil {
 				facts = append(facts, words)
 				break
 			}
@@ -165,16 +166,15 @@ func (a *App) factsText(reason verdict.Reason) string {
 	return strings.Join(facts, "; ")
 }
 
-// factValue is a value for people, a number as their language writes it.
-func (a *App) factValue(value any) string {
-	text := valueText(value)
-	if _, is := value.(string); is {
-		return text
+// factValue is a value for people: a number as their language writes it, and anything else as it is, for a text that is safe to print.
+func (a *App) factValue(value any) (text string, shown messages.Value) {
+	text = valueText(value)
+	if _, is := value.(string); !is {
+		if n, err := strconv.Atoi(text); err == nil {
+			return a.Catalog.Number(n), messages.Number(n)
+		}
 	}
-	if n, err := strconv.Atoi(text); err == nil {
-		return a.Catalog.Number(n)
-	}
-	return text
+	return text, foreign.Text(text)
 }
 
 // Mark is the code of a reason in brackets, to stand behind its words with --verbose; empty without.

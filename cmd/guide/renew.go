@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
 )
@@ -123,7 +124,8 @@ func (r *renewal) make(ctx context.Context) (bool, error) {
 	if err := perform(); err != nil {
 		return true, err
 	}
-	return true, r.say("guide.request.later", nil)
+	sent := r.Text("guide.request.send", messages.Args{"File": messages.Own(terminal.Printable(r.file))})
+	return true, r.write(sent + "\n" + r.Text("guide.request.later", nil))
 }
 
 // certificateExtensions are those of files that may hold an issued certificate.
