@@ -192,3 +192,32 @@ func TestGuideMakesPassword(t *testing.T) {
 
 // TestGuideMakesPasswordLong speaks the other languages.
 func TestGuideMakesPasswordLong(t *testing.T) { TestGuideMakesPassword(t) }
+
+// TestGuideFailsProof has a token that gives another key than it should, and one that gives rubbish: there is no copy, what to do next is said in
+// the person's language, and support can be told.
+func TestGuideFailsProof(t *testing.T) {
+	speakers(t, func(t *testing.T, language string, plain bool) {
+		for fault, id := range map[string]string{"cbc-pad,corrupt-unwrap": "error.not-proven", "rubbish:C_WrapKey": "error.answer"} {
+			p := newPlace(t, `label="dave" id=05 key=rsa2048 policy=wrappable certificate=valid`)
+			g := newGuided(t, language, plain, p.directory, append(p.environment, "P11BRIDGE_MODULE="+faultyModule(t), "P11FAULT="+fault))
+			g.toExport(t)
+			g.secret(t, "prompt.pin", testPIN)
+			g.newPassword(t)
+			g.wait(t, g.word(id), g.texts.Text(id+".remedy", nil))
+			g.pick(t, "guide.failed.title", "guide.cannot.report")
+			g.line(t, g.word("guide.file.title"))
+			g.typed(t, map[bool]string{false: "\x1b", true: "0\n"}[plain])
+			g.pick(t, "guide.failed.title", "guide.cannot.report")
+			g.accept(t, "guide.file.title")
+			g.secret(t, "prompt.pin-optional", testPIN)
+			g.wait(t, g.word("guide.report.done"))
+			g.further(t)
+			g.leave(t)
+			g.kept(t)
+			p.absent(t, "*.pfx")
+		}
+	})
+}
+
+// TestGuideFailsProofLong speaks the other languages.
+func TestGuideFailsProofLong(t *testing.T) { TestGuideFailsProof(t) }

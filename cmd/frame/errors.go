@@ -94,7 +94,7 @@ func surroundingErrors() []Description {
 			return f
 		}),
 		Is(bridge.ErrNoCertificate, ExitFailed, "error.no-certificate"),
-		Is(archive.ErrNotProven, ExitFailed, "error.not-proven"),
+		describeNotProven,
 		As(func(a *App, e *token.CannotShowError) Failure {
 			return Failure{ID: "error.cannot-show", Args: messages.Args{"Problem": messages.Own(a.cannotShow(e))}, Code: ExitPartly}
 		}),
@@ -121,9 +121,21 @@ func surroundingErrors() []Description {
 			return Failure{ID: id, Args: messages.Args{"Function": messages.Own(e.Function), "Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 		}),
 		As(func(_ *App, e *token.AnswerError) Failure {
-			return Failure{ID: "error.other", Args: messages.Args{"Problem": messages.Own(OneLine(e))}, Stated: stated(e), Code: ExitFailed}
+			return Failure{ID: "error.answer", Args: messages.Args{"Function": messages.Own(e.Function), "Problem": messages.Own(OneLine(e))}, Stated: stated(e), Code: ExitFailed}
 		}),
 	}
+}
+
+// describeNotProven has the words for a file that is not the copy that was meant. What was found instead is for support.
+func describeNotProven(_ *App, err error) (Failure, bool) {
+	if !errors.Is(err, archive.ErrNotProven) {
+		return Failure{}, false
+	}
+	found := OneLine(err)
+	if _, inner, is := strings.Cut(found, archive.ErrNotProven.Error()+": "); is {
+		found = inner
+	}
+	return Failure{ID: "error.not-proven", Args: messages.Args{"Problem": messages.Own(found)}, Code: ExitFailed}, true
 }
 
 // gone reports whether a call failed because the token is there no longer: somebody took it out, or its connection broke.

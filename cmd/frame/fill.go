@@ -98,7 +98,10 @@ func (n names) command(pattern string) string {
 		value := map[string]string{"OBJECT": n.object, "FILE": n.file, "DIR": n.directory}[word]
 		switch {
 		case word == "FILE" && words[i-1] == "-o":
-			value = n.backup
+			value = ""
+			if words[1] == "export" { // what another command writes is no backup
+				value = n.backup
+			}
 		case word == "OBJECT" && words[1] == "export":
 			value = n.leaving
 		}

@@ -16,8 +16,9 @@ func TestCommandsInTextsAreFilled(t *testing.T) {
 		{all, "`p11bridge verify COPY.pfx --against OBJECT`", "`p11bridge verify COPY.pfx --against 'key alone'" + flags + "`"},
 		{all, "`p11bridge export --all --dir DIR --token other`", "`p11bridge export --all --dir backups --token other --pin-source 'file:p.txt'`"},
 		{all, "`p11bridge list` or `p11bridge restore FILE`", "`p11bridge list` or `p11bridge restore a.pfx" + flags + "`"},
-		{all, "`tail -c BYTES FILE` and OBJECT, p11bridge export OBJECT", "`tail -c BYTES FILE` and OBJECT, p11bridge export OBJECT"}, // no command of ours between marks
-		{names{object: "bob"}, "`p11bridge export OBJECT -o NEW.pfx`", "`p11bridge export OBJECT -o NEW.pfx`"},                        // nobody said that it can leave
+		{all, "`tail -c BYTES FILE` and OBJECT, p11bridge export OBJECT", "`tail -c BYTES FILE` and OBJECT, p11bridge export OBJECT"},                                         // no command of ours between marks
+		{all, "`p11bridge snapshot -o FILE` and `p11bridge request OBJECT -o FILE`", "`p11bridge snapshot -o FILE` and `p11bridge request 'key alone' -o FILE" + flags + "`"}, // which is no backup
+		{names{object: "bob"}, "`p11bridge export OBJECT -o NEW.pfx`", "`p11bridge export OBJECT -o NEW.pfx`"},                                                                // nobody said that it can leave
 		{names{file: "a\x1b.pfx"}, "`p11bridge verify FILE`", "`p11bridge verify FILE`"},
 		{names{file: "a`b"}, "`p11bridge verify FILE`", "`p11bridge verify FILE`"},
 		{names{}, "`p11bridge export OBJECT -o FILE` isn't 'p11bridge list", "`p11bridge export OBJECT -o FILE` isn't 'p11bridge list"},

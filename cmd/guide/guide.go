@@ -53,6 +53,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 type conversation struct {
 	*frame.App
 	form terminal.Form
+	used *heldToken // what the last command of this task logged in to; nil where none has
 }
 
 // converse leads through one task after the other until the person leaves.
@@ -121,6 +122,7 @@ func (c *conversation) tasks(ctx context.Context) error {
 	chosen := 0
 	for {
 		var err error
+		c.used = nil
 		if chosen, err = c.choose(ctx, terminal.Choice{Title: c.Text("guide.menu.title", nil), Answers: texts, Proposed: chosen}); err == nil {
 			err = list[chosen].do(ctx)
 		} else if errors.Is(err, terminal.ErrBack) { // there is nothing to go back to

@@ -74,7 +74,9 @@ func (b *backup) ways() []way {
 	return append(ways,
 		way{"guide.cannot.original", b.checkCopy},
 		way{"guide.cannot.request", func(ctx context.Context) error { return b.request(ctx, b) }},
-		way{"guide.cannot.report", b.report},
+		way{"guide.cannot.report", func(ctx context.Context) error {
+			return b.report(ctx, b.token, view.FileName(string(b.key.Label), b.key.ID))
+		}},
 		way{"guide.cannot.other", always(errOtherKey)},
 	)
 }
@@ -102,36 +104,36 @@ func pageBeside(snapshot string) string {
 }
 
 // report saves what support needs: a snapshot of the token, and the page that explains it.
-func (b *backup) report(ctx context.Context) error {
+func (c *conversation) report(ctx context.Context, t heldToken, name string) error {
 	var path string
 	ask := func(ctx context.Context) (bool, error) {
 		proposed := path
 		if proposed == "" {
-			proposed = newName(view.FileName(string(b.key.Label), b.key.ID)+"-report", snapshotExtension)
+			proposed = newName(name+"-report", snapshotExtension)
 		}
-		found, err := b.newFile(ctx, proposed, func(text string) error { return archive.Target{Path: pageBeside(text)}.Check() })
+		found, err := c.newFile(ctx, proposed, func(text string) error { return archive.Target{Path: pageBeside(text)}.Check() })
 		if err == nil {
 			path = found
 		}
 		return true, err
 	}
 	write := func(ctx context.Context) (bool, error) {
-		if err := b.takeSnapshot(ctx, path); err != nil {
+		if err := c.takeSnapshot(ctx, t, path); err != nil {
 			return true, err
 		}
-		return true, b.perform(ctx, []string{"diagnose", "--from", path, "--html", pageBeside(path)})
+		return true, c.perform(ctx, []string{"diagnose", "--from", path, "--html", pageBeside(path)})
 	}
 	if err := walk(ctx, ask, write); err != nil {
 		return err
 	}
-	return b.say("guide.report.done", messages.Args{"File": messages.Own(terminal.Printable(path)), "Page": messages.Own(terminal.Printable(pageBeside(path)))})
+	return c.say("guide.report.done", messages.Args{"File": messages.Own(terminal.Printable(path)), "Page": messages.Own(terminal.Printable(pageBeside(path)))})
 }
 
 // takeSnapshot logs in where anybody can: a token without another attempt at its PIN is shown to support as it is.
-func (b *backup) takeSnapshot(ctx context.Context, path string) error {
+func (c *conversation) takeSnapshot(ctx context.Context, t heldToken, path string) error {
 	arguments := []string{"snapshot", "-o", path}
-	if b.token.blocked().Code != "" {
-		return b.perform(ctx, b.token.onToken(append(arguments, "--no-login")...))
+	if t.blocked().Code != "" {
+		return c.perform(ctx, t.onToken(append(arguments, "--no-login")...))
 	}
-	return b.performOn(ctx, b.token, arguments)
+	return c.performOn(ctx, t, arguments)
 }

@@ -1,12 +1,15 @@
 package guide
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strings"
 
 	"p11bridge/cmd/frame"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
+	"p11bridge/cmd/view"
 	"p11bridge/token/foreign"
 	"p11bridge/token/host"
 )
@@ -54,6 +57,7 @@ func (c *conversation) look(ctx context.Context) (listing, bool, error) {
 // change is a command that changes what is on the token. A browser's database that was found by itself is only read: it is
 // named by its folder, and the browser has to be closed.
 func (c *conversation) change(ctx context.Context, t heldToken, arguments []string, secrets ...frame.GivenSecret) error {
+	c.used = &t
 	profile, found := host.ProfileOf(string(t.Label))
 	if !found || c.Module != "" || c.NSSDB != "" || !t.asksForPassword() {
 		return c.performOn(ctx, t, arguments, secrets...)
@@ -69,6 +73,7 @@ func (c *conversation) change(ctx context.Context, t heldToken, arguments []stri
 
 // performOn is perform for a command that logs in to a token.
 func (c *conversation) performOn(ctx context.Context, t heldToken, arguments []string, secrets ...frame.GivenSecret) error {
+	c.used = &t
 	allowed, err := c.allowLogin(ctx, t)
 	if err != nil {
 		return err
@@ -118,16 +123,29 @@ func (c *conversation) findOut(ctx context.Context) error {
 	return c.write(strings.Join(lines, "\n"))
 }
 
-// failed asks what to do after a command that did not do its work, which it told. It returns to try it again.
+// failed asks what to do after a command that did not do its work, which it told. It returns to try it again. Where a token had a part in
+// it, support can be told.
 func (c *conversation) failed(ctx context.Context) error {
-	i, err := c.pick(ctx, "guide.failed.title", "", nil, 0, "guide.failed.back", "guide.failed.again", "guide.to-menu")
-	switch {
-	case err != nil:
-		return err
-	case i == 0:
-		return terminal.ErrBack
-	case i == 2:
-		return errToMenu
+	answers := []string{"guide.failed.back", "guide.failed.again", "guide.to-menu"}
+	if c.used != nil {
+		answers = append(answers, "guide.cannot.report")
 	}
-	return nil
+	proposed := 0
+	for {
+		i, err := c.pick(ctx, "guide.failed.title", "", nil, proposed, answers...)
+		switch {
+		case err != nil:
+			return err
+		case i == 0:
+			return terminal.ErrBack
+		case i == 1:
+			return nil
+		case i == 2:
+			return errToMenu
+		}
+		if err := c.report(ctx, *c.used, view.FileName(string(c.used.Label), string(c.used.Serial))); !errors.Is(err, terminal.ErrBack) {
+			return cmp.Or(err, errDone)
+		}
+		proposed = i
+	}
 }
