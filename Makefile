@@ -27,8 +27,8 @@ TEST_PACKAGES := softhsm2 opensc opensc-pkcs11 libnss3-tools gnutls-bin openssl 
 	zsh fish swtpm tpm2-abrmd tpm2-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools dbus-daemon \
 	libtss2-tcti-swtpm0|libtss2-tcti-swtpm0t64 libtss2-tcti-tabrmd0 \
 	opencryptoki mount openssh-client
-# A browser and pdftotext look at the HTML pages; Slurm runs several workers; gnome-keyring has tokens of its own; from gpgsm on, programs that take PFX files; xca is compared with; the last line is for arm64.
-LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils xca slurm-wlm munge gnome-keyring gnome-keyring-pkcs11 \
+# A browser and pdftotext look at the HTML pages; Slurm and GNU parallel run several workers; gnome-keyring has tokens of its own; from gpgsm on, programs that take PFX files; xca is compared with; the last line is for arm64.
+LONG_PACKAGES := $(TEST_PACKAGES) chromium poppler-utils xca slurm-wlm munge parallel gnome-keyring gnome-keyring-pkcs11 \
 	gpgsm gpg-agent curl openvpn strongswan-pki libstrongswan-standard-plugins nginx python3-cryptography \
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user debian-archive-keyring
 # What builds the program for Windows, and runs it.
