@@ -89,7 +89,7 @@ func printUnrecorded(p *frame.Printer, shown statusView) {
 	if len(shown.Unrecorded) > most {
 		named = append(named, "…")
 	}
-	p.Line("", messages.Args{"Count": messages.Number(len(shown.Unrecorded)), "Files": messages.Own(strings.Join(named, ", ")), "Command": messages.Own(view.CommandLine([]string{"verify", "--dir", shown.Directory}))}, "status.unrecorded")
+	p.Line("", messages.Args{"Count": messages.Number(len(shown.Unrecorded)), "Files": messages.Own(strings.Join(named, ", "))}, "status.unrecorded")
 }
 
 // attentionFirst gives the places of the keys in the order in which a person is shown them: what needs something, what is up to date, and
