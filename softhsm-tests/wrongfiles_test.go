@@ -17,7 +17,7 @@ var wrongFiles = []wrongInput{
 	{"export alice -o FILE/good.pfx $P $W", 1, `exists already and is left as it is`, `--force`},
 	{"export alice -o FILE/link.pfx $P $W", 1, `symbolic link`, `path of the file itself`},
 	{"export alice -o /proc/n.pfx $P $W", 1, `/proc/n\.pfx cannot be written`, `Choose a directory`},
-	{"export paul -o FILE/n.pfx $P $W", 1, `no certificate for this key`, `p11bridge request paul --same-key`},
+	{"export paul -o FILE/n.pfx $P $W", 1, `No certificate is known to be this key`, `p11bridge request paul --same-key`},
 	{"export alone -o FILE/n.pfx $P $W", 3, `certificate, but not its private key`, `1\. Look for the private key`},
 	{"export alice -o FILE/n.pfx --iterations 0 $P $W", 2, `--iterations is a number from 1`, seeHelp},
 	{"export alice -o FILE/n.pfx --chain FILE/text.txt $P $W", 1, `text\.txt cannot be read: there is no certificate`, `certificates in PEM or DER`},
