@@ -220,9 +220,10 @@ func TestKilled(t *testing.T) {
 	})
 }
 
+// hasEnded reports whether all threads of a process have ended: the first one may be a zombie while others still hold its files open.
 func hasEnded(pid int) bool {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return err != nil || strings.Contains(string(status), "State:\tZ")
+	return err != nil || strings.Contains(string(status), "State:\tZ") && strings.Contains(string(status), "Threads:\t1\n")
 }
 
 // TestProcessKeepsSecrets looks at the processes while they wait for a secret, as another user of the machine could: at
