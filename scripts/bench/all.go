@@ -80,7 +80,7 @@ const (
 
 // benchAll exports all keys of a token: by one run, again where all is up to date, and by workers with shares.
 func benchAll(ctx context.Context, t tools) error {
-	place, err := newToken(ctx, filepath.Join(t.scratch, "all"), t.files-1)
+	place, err := newToken(ctx, filepath.Join(t.tokenFiles, "all"), t.files-1)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func benchAll(ctx context.Context, t tools) error {
 func (t tools) benchShards(ctx context.Context) error {
 	const more, count = 4, 150_000
 	keys := more * t.files
-	place, err := newToken(ctx, filepath.Join(t.scratch, "shards"), keys-1)
+	place, err := newToken(ctx, filepath.Join(t.tokenFiles, "shards"), keys-1)
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func benchLatency(ctx context.Context, t tools) error {
 	if out, err := exec.CommandContext(ctx, "gcc", "-shared", "-fPIC", "-o", module, filepath.Join("softhsm-tests", "testdata", "slow.c")).CombinedOutput(); err != nil {
 		return fmt.Errorf("gcc: %w: %s", err, out)
 	}
-	place, err := newToken(ctx, filepath.Join(t.scratch, "far"), 99)
+	place, err := newToken(ctx, filepath.Join(t.tokenFiles, "far"), 99)
 	if err != nil {
 		return err
 	}

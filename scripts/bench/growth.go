@@ -16,7 +16,7 @@ const clockTick = 0.01
 // benchGrowth has commands work on a tenth of the large token's identities, and on all of them. What grows as n·log n does meets the aim.
 func benchGrowth(ctx context.Context, t tools) error {
 	few := t.identities / 10
-	tenth, err := newToken(ctx, filepath.Join(t.scratch, "tenth"), few)
+	tenth, err := newToken(ctx, filepath.Join(t.tokenFiles, "tenth"), few)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,8 @@ func fixture(ctx context.Context, directory, count string) error {
 // tools are the programs and files that a bench works with.
 type tools struct {
 	p11bridge, library, spy string
-	scratch                 string
+	scratch                 string // where commands write
+	tokenFiles              string
 	large, small            demo.Place
 	extent
 }
@@ -108,6 +109,10 @@ func bench(ctx context.Context, p11bridge string, much extent) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	t := tools{scratch: scratch, extent: much}
+	if t.tokenFiles, err = os.MkdirTemp(inMemory(), "p11bridge-bench-tokens-"); err != nil {
+		return fmt.Errorf("make a directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(t.tokenFiles)) }()
 	if t.p11bridge, err = filepath.Abs(p11bridge); err != nil {
 		return fmt.Errorf("find p11bridge: %w", err)
 	}
@@ -115,10 +120,10 @@ func bench(ctx context.Context, p11bridge string, much extent) (err error) {
 		return err
 	}
 	fmt.Printf("Making a token of %d identities and a small one …\n", t.identities+2)
-	if t.large, err = newToken(ctx, filepath.Join(scratch, "large"), t.identities); err != nil {
+	if t.large, err = newToken(ctx, filepath.Join(t.tokenFiles, "large"), t.identities); err != nil {
 		return err
 	}
-	if t.small, err = newToken(ctx, filepath.Join(scratch, "small"), 0); err != nil {
+	if t.small, err = newToken(ctx, filepath.Join(t.tokenFiles, "small"), 0); err != nil {
 		return err
 	}
 	t.library = t.large.Library.Path
@@ -138,6 +143,15 @@ func bench(ctx context.Context, p11bridge string, much extent) (err error) {
 	}
 	fmt.Printf("\nLoad at the end: %s\n", load())
 	return nil
+}
+
+// inMemory is a directory in memory, where there is one: SoftHSM2 waits for a disk at every object that it makes, for minutes in all.
+func inMemory() string {
+	const memory = "/dev/shm"
+	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
+		return ""
+	}
+	return memory
 }
 
 func newToken(ctx context.Context, directory string, count int) (demo.Place, error) {

@@ -69,7 +69,7 @@ func benchFile(ctx context.Context, t tools) error {
 	printTable("p11bridge verify", ours, "openssl pkcs12 -in", peers, verifyAim)
 	var restored, opened []cost
 	for round := range t.runs {
-		place, err := newToken(ctx, filepath.Join(t.scratch, "empty"+strconv.Itoa(round)), noIdentity)
+		place, err := newToken(ctx, filepath.Join(t.tokenFiles, "empty"+strconv.Itoa(round)), noIdentity)
 		if err != nil {
 			return err
 		}
