@@ -3,6 +3,8 @@ package token
 import (
 	"context"
 	"slices"
+
+	"p11bridge/token/foreign"
 )
 
 // Inventory is everything that a token tells without giving up a secret: plain values, good without the token.
@@ -33,6 +35,16 @@ func (inventory *Inventory) ShowsPrivate() bool {
 		return inventory.linker.private
 	}
 	return slices.ContainsFunc(inventory.Objects, (*Object).private)
+}
+
+// IssuesHere reports whether another certificate has the name for its issuer.
+func (inventory *Inventory) IssuesHere(name foreign.Text) bool {
+	if inventory.linker != nil {
+		return inventory.linker.issuers[name]
+	}
+	return slices.ContainsFunc(inventory.Objects, func(o *Object) bool {
+		return o.Certificate != nil && o.Certificate.Issuer == name && o.Certificate.Subject != name
+	})
 }
 
 func (o *Object) private() bool { return o.Attributes.Bool(CKAPrivate) == True }

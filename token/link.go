@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
 
@@ -21,6 +22,7 @@ type linker struct {
 	keysByID map[string][]*Object            // private keys of which one may show that a certificate is another one's
 	sameAs   map[*Certificate][]*Certificate // of those that are the same more than once, with the first the others
 	again    map[*Certificate]bool           // these others
+	issuers  map[foreign.Text]bool           // the names that certificates have for their issuers, but for their own
 }
 
 // holders are the objects with one public key.
@@ -38,7 +40,7 @@ type hints struct {
 func newLinker(objects []*Object) *linker {
 	l := &linker{
 		certificates: certificates(objects), faults: map[Class]*Fault{}, holders: map[string]*holders{}, hints: map[string]*hints{},
-		sameAs: map[*Certificate][]*Certificate{}, again: map[*Certificate]bool{},
+		sameAs: map[*Certificate][]*Certificate{}, again: map[*Certificate]bool{}, issuers: map[foreign.Text]bool{},
 	}
 	hinted := map[hint]bool{}
 	for _, o := range objects {
@@ -60,6 +62,9 @@ func newLinker(objects []*Object) *linker {
 	}
 	l.findSame()
 	for _, c := range l.certificates {
+		if c.Parsed != nil && c.Parsed.Issuer != c.Parsed.Subject {
+			l.issuers[c.Parsed.Issuer] = true
+		}
 		if c.Parsed != nil && len(c.Parsed.PublicKey.SPKI) > 0 {
 			h := l.hold(c.Parsed.PublicKey)
 			h.certificates = append(h.certificates, c)

@@ -119,25 +119,31 @@ func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Iden
 	}
 	loggedIn := Fact{"logged_in", inventory.LoggedIn}
 	switch {
-	case identity.Possible != nil && !isIssuer(identity):
+	case identity.Possible != nil && !isIssuer(inventory, identity):
 		v.Reasons = append(v.Reasons, NotIdentified(identity.Possible))
 	case identity.Certificate == nil:
 		v.add(PublicKeyAlone, loggedIn)
-	case identity.Mismatch != nil && issuedOthers(inventory, identity.Certificate.Parsed):
-		v.add(IssuerCertificate, Fact{"is_ca", true})
+	case identity.Mismatch != nil && isIssuer(inventory, identity) && inventory.IssuesHere(identity.Certificate.Parsed.Subject):
+		v.add(IssuerCertificate, Fact{"is_ca", identity.Certificate.Parsed.IsCA}) // many programs give it the CKA_ID of the key that they belong to
 	case identity.Mismatch != nil:
 		v.add(CertificateDoesNotMatchKey, Fact{"CKA_ID", HexText(identity.Mismatch.ID())},
 			Fact{"certificate_key", KeyText(identity.Public)}, Fact{"private_key", ObjectKeyText(identity.Mismatch)})
-	case isIssuer(identity):
-		v.add(IssuerCertificate, Fact{"is_ca", true})
+	case isIssuer(inventory, identity):
+		v.add(IssuerCertificate, Fact{"is_ca", identity.Certificate.Parsed.IsCA})
 	default:
 		v.add(CertificateWithoutKey, loggedIn)
 	}
 }
 
-// isIssuer reports whether the identity's certificate is an authority's, which is on a token for the sake of those that it issued.
-func isIssuer(identity token.Identity) bool {
-	return identity.Certificate != nil && identity.Certificate.Parsed != nil && identity.Certificate.Parsed.IsCA
+// isIssuer reports whether the identity's certificate is an authority's, which is on a token for the sake of those that it issued. Old roots
+// have no extension that says so: by keyUsage, or as the issuer of another certificate, they are known all the same.
+func isIssuer(inventory *token.Inventory, identity token.Identity) bool {
+	if identity.Certificate == nil || identity.Certificate.Parsed == nil {
+		return false
+	}
+	c := identity.Certificate.Parsed
+	bare := len(c.KeyUsage) == 0 && !c.HasEKU && c.Issuer == c.Subject
+	return c.IsCA || slices.Contains(c.KeyUsage, "keyCertSign") || bare && inventory.IssuesHere(c.Subject)
 }
 
 // NotIdentified says that a private key may be the one that is looked for, and that it could not be asked whose it is.
@@ -155,14 +161,6 @@ func unaskedFacts(key *token.Object) []Fact {
 		facts = append(facts, Fact{"answer", key.NoChallenge})
 	}
 	return facts
-}
-
-// issuedOthers reports whether the certificate is an authority's that has issued others on the token: many programs give it the CKA_ID of the key
-// that they belong to.
-func issuedOthers(inventory *token.Inventory, certificate *pki.Certificate) bool {
-	return certificate != nil && certificate.IsCA && slices.ContainsFunc(inventory.Objects, func(o *token.Object) bool {
-		return o.Certificate != nil && o.Certificate.Issuer == certificate.Subject && o.Certificate.Subject != certificate.Subject
-	})
 }
 
 // JudgeKey is Judge for a key alone, whatever its certificate.

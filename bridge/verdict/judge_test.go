@@ -258,6 +258,9 @@ var loneRows = []judgeRow{
 	{"a key without certificate or CKA_ID", []*token.Object{tokentest.PrivateKey("a", tokentest.Locked.With(tokentest.Values{token.CKAID: nil}))}, nil,
 		[]string{bornHere + `; key-without-certificate {"CKA_ID":""}`}},
 	{"an issuer's certificate", []*token.Object{tokentest.CertificateOf("a", func(c *pki.Certificate) { c.IsCA, c.NotBefore = true, tokentest.Now.Add(-day) })}, nil, []string{`no: issuer-certificate {"is_ca":true}`}},
+	{"an issuer's certificate by its key usage", []*token.Object{tokentest.CertificateOf("a", func(c *pki.Certificate) { c.KeyUsage, c.NotBefore = []string{"keyCertSign"}, tokentest.Now.Add(-day) })}, nil, []string{`no: issuer-certificate {"is_ca":false}`}},
+	{"a root without extensions beside what it has issued", append(pair(tokentest.Wrappable), tokentest.CertificateOf("b", func(c *pki.Certificate) { c.Subject, c.Issuer = "CN=issuer", "CN=issuer" })), nil, []string{yesByWrap, `no: issuer-certificate {"is_ca":false}`}},
+	{"a self-signed certificate that has issued none", []*token.Object{tokentest.CertificateOf("a", func(c *pki.Certificate) { c.Subject, c.Issuer = "CN=own", "CN=own" })}, nil, []string{`no: certificate-without-key {"logged_in":true}`}},
 	{"a certificate beside a key that could not be read", []*token.Object{tokentest.CertificateOf("a", nil), tokentest.PrivateKey("b", tokentest.Locked.With(tokentest.Values{token.CKAID: token.CKRGeneralError}))}, nil, []string{
 		`no: object-unreadable {"attribute":"CKA_ID","function":"C_GetAttributeValue","CKR":"CKR_GENERAL_ERROR"}`,
 		`no: object-unreadable {"attribute":"CKA_ID","function":"C_GetAttributeValue","CKR":"CKR_GENERAL_ERROR"}`,
