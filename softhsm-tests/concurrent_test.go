@@ -3,7 +3,6 @@ package softhsmtests
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"testing"
 )
@@ -67,7 +66,7 @@ func TestSeveralSessions(t *testing.T) {
 	if r := p11bridge(t, append(environment, "P11SLOW_ACTIVE=1"), list...); r.stdout != want {
 		t.Errorf("a module that does not end its signatures: another output\n%s\n%s", r.stdout, want)
 	}
-	r := p11bridge(t, append(environment, "P11SLOW_ONE=1"), p.exportAll("--iterations", "1", "--dir", filepath.Join(p.directory, "one"))...)
+	r := p11bridge(t, append(environment, "P11SLOW_ONE=1"), "export", "--all", "--dir", p.path("one"), "--iterations", "1", "--pin-source", p.pin, "--password-source", p.password)
 	if _, most := threads(r); most != 1 {
 		t.Errorf("export --all called a module for one thread by %d", most)
 	}

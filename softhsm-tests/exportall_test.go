@@ -234,12 +234,12 @@ func TestExportAllInterrupted(t *testing.T) {
 		if err := closed(string(trace)); err != nil {
 			t.Error(err)
 		}
-		placed := map[string]string{}
+		earlier := map[string]string{}
 		for _, file := range files {
-			placed[file] = string(mustRead(t, file))
+			earlier[file] = string(mustRead(t, file))
 		}
 		p.completes(t, keys) // and finds every file whole
-		for file, content := range placed {
+		for file, content := range earlier {
 			if string(mustRead(t, file)) != content {
 				t.Errorf("%v: %s was made anew", signal, file)
 			}

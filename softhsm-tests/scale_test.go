@@ -15,18 +15,8 @@ import (
 func TestScaleDocumentLong(t *testing.T) {
 	t.Parallel()
 	const keys, shares = 6, 16
-	scale := string(mustRead(t, "../docs/scale.md"))
 	p := newPlace(t, manyKeys(keys))
-	here := strings.NewReplacer("--dir /shared/backups", "--dir '"+p.path("backups")+"'", "--dir /backups", "--dir '"+p.path("backups")+"'",
-		"file:pin.txt", p.pin, "file:password.txt", p.password, `file:"$HOME/pin.txt"`, p.pin, `file:"$HOME/password.txt"`, p.password, "file:/secrets/pin", p.pin, "file:/secrets/password", p.password,
-		"--module /usr/lib/your-hsm/libpkcs11.so", "--module "+softHSM(t), "--token production", "--token test")
-	taken := func(what, pattern string) string {
-		found := regexp.MustCompile(pattern).FindStringSubmatch(scale)
-		if found == nil {
-			t.Fatalf("docs/scale.md has no %s", what)
-		}
-		return here.Replace(found[1])
-	}
+	taken := func(what, pattern string) string { return scaleExample(t, p, what, pattern) }
 	shell := func(line string, more ...string) bool {
 		command := exec.CommandContext(t.Context(), "sh", "-c", line)
 		command.Env = append(append(os.Environ(), p.environment...), more...)
@@ -77,4 +67,17 @@ func TestScaleDocumentLong(t *testing.T) {
 			return err == nil && len(outputs) == shares && len(files) == keys
 		})
 	})
+}
+
+// scaleExample is what docs/scale.md shows, for the token and the folder of the test.
+func scaleExample(t *testing.T, p *place, what, pattern string) string {
+	t.Helper()
+	here := strings.NewReplacer("--dir /shared/backups", "--dir '"+p.path("backups")+"'", "--dir /backups", "--dir '"+p.path("backups")+"'",
+		"file:pin.txt", p.pin, "file:password.txt", p.password, `file:"$HOME/pin.txt"`, p.pin, `file:"$HOME/password.txt"`, p.password, "file:/secrets/pin", p.pin, "file:/secrets/password", p.password,
+		"--module /usr/lib/your-hsm/libpkcs11.so", "--module "+softHSM(t), "--token production", "--token test")
+	found := regexp.MustCompile(pattern).FindStringSubmatch(string(mustRead(t, "../docs/scale.md")))
+	if found == nil {
+		t.Fatalf("docs/scale.md has no %s", what)
+	}
+	return here.Replace(found[1])
 }

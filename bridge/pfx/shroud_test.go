@@ -52,7 +52,7 @@ func TestShroudedByAToken(t *testing.T) {
 				t.Errorf("%s %q: independently: %v", profile, password, err)
 			}
 		}
-		checkDerivedBefore(t, contents, password, derived)
+		checkDerivedKeys(t, contents, password, derived)
 		parsed, same, err := ParseShrouded(shrouded)
 		must(t, err)
 		again, err := parsed.Key(ctx, []byte(password))
@@ -64,9 +64,9 @@ func TestShroudedByAToken(t *testing.T) {
 	}
 }
 
-// checkDerivedBefore writes with keys that were derived before, under which the key bag stands already. They are taken where they fit, and the
+// checkDerivedKeys writes with keys that were derived before, under which the key bag stands already. They are taken where they fit, and the
 // file is as any other.
-func checkDerivedBefore(t *testing.T, contents Contents, password string, derived *Derived) {
+func checkDerivedKeys(t *testing.T, contents Contents, password string, derived *Derived) {
 	t.Helper()
 	for _, row := range []struct {
 		options Options
