@@ -154,7 +154,7 @@ func TestRemoteTokenIsLost(t *testing.T) {
 			defer read.Close()
 			ctx, cancel := context.WithDeadline(t.Context(), lastMoment())
 			defer cancel()
-			command := product(ctx, r.environment(), append(r.exportArgs(c.label, "--timeout", "3s"), "--password-source", "fd:3")...)
+			command := product(ctx, r.environment(), r.args("export", c.label, "-o", r.file(c.label+".pfx"), "--password-source", "fd:3", "--iterations", "1000", "--timeout", "3s")...)
 			command.ExtraFiles = []*os.File{read}
 			var stdout, stderr bytes.Buffer
 			command.Stdout, command.Stderr = &stdout, &stderr
