@@ -148,19 +148,26 @@ func (p *Page) scratch() string {
 	return string(p.memory[scratchAt : scratchAt+n])
 }
 
+// exitWithoutDescriptors is the exit code of a child whose module has closed its descriptors. The parent tells it as the module's doing.
+const exitWithoutDescriptors = 1
+
 // Observer is what the token package tells of every call: it keeps the page, and the trace where one is wanted.
 type Observer struct {
 	Page  *Page
 	Trace *Trace
 
-	mutex sync.Mutex
-	busy  [slotCount]bool
+	mutex    sync.Mutex
+	busy     [slotCount]bool
+	sentinel *sentinel // nil before the first call
 }
 
 // Begin implements token.Observer.
 func (o *Observer) Begin(module, function string) int {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
+	if o.sentinel == nil {
+		o.sentinel = newSentinel()
+	}
 	for i := range o.busy {
 		if !o.busy[i] {
 			o.busy[i] = true
@@ -171,8 +178,12 @@ func (o *Observer) Begin(module, function string) int {
 	return -1 // more calls at once than the page holds: this one goes unwatched
 }
 
-// End implements token.Observer.
+// End implements token.Observer. A call that has closed descriptors which are not the module's own ends the process: those of ours may be
+// of other files now, and nothing may be read or written through them.
 func (o *Observer) End(slot int, function, detail string, err error, took time.Duration) {
+	if o.sentinel.gone() {
+		os.Exit(exitWithoutDescriptors)
+	}
 	if o.Trace != nil {
 		o.Trace.write(function, detail, err, took)
 	}

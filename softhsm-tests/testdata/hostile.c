@@ -115,15 +115,13 @@ static CK_RV login(CK_ULONG session, CK_ULONG user, CK_BYTE *pin, CK_ULONG n)
 	return is("login") ? CKR_OK : real->functions[LOGIN](session, user, pin, n);
 }
 
-/* another_object finds an object of the same class that is not this one and has the attribute: that with the smallest CKA_ID, because the
-   order in which a token finds its objects is chance. Where the object is 0, it is a private key. */
-static CK_ULONG another_object(CK_ULONG session, CK_ULONG object, CK_ULONG attribute)
+/* another_object finds an object of the class that is not this one and has the attribute: that with the smallest CKA_ID, because the
+   order in which a token finds its objects is chance. Where there is none, it is this one. */
+static CK_ULONG another_object(CK_ULONG session, CK_ULONG object, CK_ULONG class, CK_ULONG attribute)
 {
-	CK_ULONG class = CKO_PRIVATE_KEY, found[64], n = 0, chosen = object, least = 0;
+	CK_ULONG found[64], n = 0, chosen = object, least = 0;
 	CK_BYTE yes = 1, ids[2][256], value[MOST];
 	CK_ATTRIBUTE t[] = { { CKA_CLASS, &class, sizeof class }, { CKA_TOKEN, &yes, 1 } };
-	if (object != 0 && real->functions[GET_ATTRIBUTE_VALUE](session, object, t, 1UL) != CKR_OK)
-		return object;
 	if (real->functions[FIND_OBJECTS_INIT](session, t, 2UL) != CKR_OK)
 		return object;
 	if (real->functions[FIND_OBJECTS](session, found, 64UL, &n) != CKR_OK)
@@ -159,8 +157,10 @@ static CK_RV get_attribute_value(CK_ULONG session, CK_ULONG object, CK_ATTRIBUTE
 			a->length--;
 		if (is("another")) {
 			CK_BYTE value[MOST];
-			CK_ATTRIBUTE other = { a->type, value, MOST };
-			if (real->functions[GET_ATTRIBUTE_VALUE](session, another_object(session, object, first), &other, 1UL) == CKR_OK && other.length <= a->length) {
+			CK_ULONG class;
+			CK_ATTRIBUTE its = { CKA_CLASS, &class, sizeof class }, other = { a->type, value, MOST };
+			if (real->functions[GET_ATTRIBUTE_VALUE](session, object, &its, 1UL) == CKR_OK &&
+			    real->functions[GET_ATTRIBUTE_VALUE](session, another_object(session, object, class, first), &other, 1UL) == CKR_OK && other.length <= a->length) {
 				memcpy(a->value, value, other.length);
 				a->length = other.length;
 			}
@@ -185,9 +185,8 @@ static CK_RV find_objects(CK_ULONG session, CK_ULONG *objects, CK_ULONG most, CK
 /* mislead gives the handle of a key that was there before. */
 static CK_RV mislead(const char *wanted, CK_ULONG session, CK_ULONG *object, CK_RV rv)
 {
-	CK_ULONG other;
-	if (rv == CKR_OK && is("other") && of(wanted) && (other = another_object(session, 0, CKA_CLASS)) != 0)
-		*object = other;
+	if (rv == CKR_OK && is("other") && of(wanted))
+		*object = another_object(session, *object, CKO_PRIVATE_KEY, CKA_CLASS);
 	return rv;
 }
 
