@@ -3,6 +3,7 @@ package softhsmtests
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -280,6 +281,9 @@ label="twins" id=10 key=p256 policy=wrappable certificate=valid
 	}
 }
 
+// loggingIn is held by the one row that logs in: SoftHSM writes its token.object anew then, and does not read it well meanwhile.
+var loggingIn sync.Mutex
+
 // run types the command line and looks at the answer.
 func (row wrongInput) run(t *testing.T, p *place) *result {
 	t.Helper()
@@ -293,6 +297,10 @@ func (row wrongInput) run(t *testing.T, p *place) *result {
 		default:
 			args = append(args, strings.ReplaceAll(strings.Trim(word, "'"), "FILE/", p.directory+"/"))
 		}
+	}
+	if strings.Contains(row.args, "$P") {
+		loggingIn.Lock()
+		defer loggingIn.Unlock()
 	}
 	r := p11bridge(t, p.environment, args...)
 	if r.code != row.exit {

@@ -14,8 +14,8 @@ import (
 // Page is a page of memory that the supervising parent and the working child share. The child leaves there which C_*
 // call it is in, so that the parent can name it when the child dies in it or stays in it.
 //
-//	offset 0     1 once the child has ended in its own words, and 2 more once a document of --json is out; from offset 4
-//	             (32 bits) its exit code and 1, once the result has been told
+//	offset 0     1 once the child has ended in its own words, 2 more once a document of --json is out, and 4 more before it ends because
+//	             the module closed its descriptors; from offset 4 (32 bits) its exit code and 1, once the result has been told
 //	offset 8     the length of the scratch path, 0 for none; from offset 16 the path, of one unfinished file or the
 //	             beginning of those of all that the run has
 //	offset 1024  slots of 512 bytes, one for each call under way:
@@ -109,6 +109,11 @@ func (p *Page) setDocumented() { atomic.OrUint32(p.half(0), 2) }
 
 func (p *Page) documented() bool { return atomic.LoadUint32(p.half(0))&2 != 0 }
 
+// setWithoutDescriptors notes that the child ends because the module has closed its descriptors.
+func (p *Page) setWithoutDescriptors() { atomic.OrUint32(p.half(0), 4) }
+
+func (p *Page) withoutDescriptors() bool { return atomic.LoadUint32(p.half(0))&4 != 0 }
+
 // SetTold notes that the result is out, with the exit code that goes with it: what the module does while it is being
 // closed can no longer change it.
 func (p *Page) SetTold(code int) { atomic.StoreUint32(p.half(4), uint32(code)+1) }
@@ -148,9 +153,6 @@ func (p *Page) scratch() string {
 	return string(p.memory[scratchAt : scratchAt+n])
 }
 
-// exitWithoutDescriptors is the exit code of a child whose module has closed its descriptors. The parent tells it as the module's doing.
-const exitWithoutDescriptors = 1
-
 // Observer is what the token package tells of every call: it keeps the page, and the trace where one is wanted.
 type Observer struct {
 	Page  *Page
@@ -182,7 +184,8 @@ func (o *Observer) Begin(module, function string) int {
 // of other files now, and nothing may be read or written through them.
 func (o *Observer) End(slot int, function, detail string, err error, took time.Duration) {
 	if o.sentinel.gone() {
-		os.Exit(exitWithoutDescriptors)
+		o.Page.setWithoutDescriptors()
+		endAtOnce()
 	}
 	if o.Trace != nil {
 		o.Trace.write(function, detail, err, took)

@@ -62,6 +62,9 @@ const descriptorsGone = "netpoll failed"
 func failureOf(page *Page, state *os.ProcessState, said string) *ModuleFailure {
 	failure := &ModuleFailure{Cause: Exited, Code: state.ExitCode()}
 	failure.Module, failure.Function, _ = page.longest()
+	if page.withoutDescriptors() { // the signal was the child's own
+		return failure
+	}
 	if failure.Signal = deathSignal(state, said); failure.Signal != "" {
 		failure.Cause = Crashed
 	}
