@@ -41,9 +41,16 @@ func softHSMCommand(fault host.SoftHSMFault, path string, ofVariable bool) strin
 		return "sudo apt install softhsm2"
 	case host.SoftHSMDirectoryMissing:
 		return "mkdir -p -m 700 " + path + " && softhsm2-util --init-token --free --label NAME"
+	case host.SoftHSMFileNoFile:
+		if ofVariable {
+			return "unset SOFTHSM2_CONF"
+		}
 	case host.SoftHSMFileUnreadable, host.SoftHSMDirectoryUnreadable, host.SoftHSMTokenUnreadable:
 		if system {
 			return `sudo adduser "$USER" softhsm`
+		}
+		if fault == host.SoftHSMFileUnreadable {
+			return "chmod u+r " + path
 		}
 		return "chmod -R u+rX " + path
 	}

@@ -27,7 +27,7 @@ func CommandFor(cause verdict.Reason) string {
 // softHSMCommand mends SoftHSM's set-up.
 func softHSMCommand(fault host.SoftHSMFault, path string, ofVariable bool) string {
 	switch fault {
-	case host.SoftHSMFileMissing:
+	case host.SoftHSMFileMissing, host.SoftHSMFileNoFile:
 		if ofVariable {
 			return "set SOFTHSM2_CONF="
 		}

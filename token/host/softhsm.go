@@ -26,6 +26,7 @@ type SoftHSMFault string
 const (
 	SoftHSMFileMissing         SoftHSMFault = "configuration-missing"
 	SoftHSMFileUnreadable      SoftHSMFault = "configuration-unreadable"
+	SoftHSMFileNoFile          SoftHSMFault = "configuration-no-file" // a directory, for example
 	SoftHSMDirectoryMissing    SoftHSMFault = "token-directory-missing"
 	SoftHSMDirectoryUnreadable SoftHSMFault = "token-directory-unreadable"
 	SoftHSMTokenUnreadable     SoftHSMFault = "token-unreadable" // SoftHSM then passes over the token in silence
@@ -67,8 +68,11 @@ func FindSoftHSMConfiguration() SoftHSMConfiguration {
 }
 
 func faultOf(err error, missing, unreadable SoftHSMFault) SoftHSMFault {
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return missing
+	case errors.Is(err, errNotRegular):
+		return SoftHSMFileNoFile
 	}
 	return unreadable
 }
