@@ -25,6 +25,15 @@ type guided struct {
 	plain bool
 	at    int    // how much of what was shown has been answered
 	last  string // the question that was answered last
+	ended time.Time
+}
+
+// over reports whether the program ended so long ago that nothing more will show.
+func (g *guided) over() bool {
+	if g.ended.IsZero() && hasEnded(g.Process.Pid) {
+		g.ended = time.Now()
+	}
+	return !g.ended.IsZero() && time.Since(g.ended) > 30*time.Second || time.Now().After(lastMoment())
 }
 
 // newGuided starts the guided mode in a directory.
@@ -80,7 +89,7 @@ func (g *guided) wait(t *testing.T, texts ...string) {
 		if title := g.unexpected(t, seen); title != "" {
 			t.Fatalf("the terminal asks %q, and does not show %q:\n%s", title, texts, seen)
 		}
-		if time.Now().After(lastMoment()) {
+		if g.over() {
 			t.Fatalf("the terminal never shows %q, but:\n%s", texts, seen)
 		}
 	}
@@ -207,7 +216,7 @@ func (g *guided) question(t *testing.T, title, end string) string {
 		if other := g.unexpected(t, seen); other != "" {
 			t.Fatalf("the terminal asks %q and not %q:\n%s", other, title, seen)
 		}
-		if time.Now().After(lastMoment()) {
+		if g.over() {
 			t.Fatalf("the terminal never asks %q, but shows:\n%s", title, seen)
 		}
 	}
