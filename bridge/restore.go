@@ -106,6 +106,7 @@ func Restore(ctx context.Context, r RestoreRequest) (*RestoreResult, error) {
 // Rehearse is Plan for a run in which nothing is done: a key that Restore would open here is opened, and judged as there. A key that the
 // token is to open itself stays shrouded; one that was open has been judged. The error is one of Plan's, an *InvalidCopyError or an *UnjudgedError.
 func (r RestoreRequest) Rehearse(ctx context.Context) (*RestorePlan, error) {
+	defer r.Copy.forget()
 	plan, err := r.Plan(ctx)
 	if err != nil || plan.Method == RestoreByUnwrap || len(r.Copy.ciphertext) == 0 {
 		return plan, err
@@ -131,15 +132,25 @@ func (r RestoreRequest) look(ctx context.Context) error {
 		return fmt.Errorf("open the file: %w", err)
 	}
 	defer clear(kek)
-	key, err := r.Copy.openWith(ctx, kek)
+	key, err := r.openKey(ctx, kek)
 	if err != nil {
 		return err
 	}
-	defer key.Wipe()
-	if !key.Public.Equal(r.Copy.Certificate.PublicKey) {
-		return r.otherCertificate(func(public pki.PublicKey) bool { return key.Public.Equal(public) })
-	}
+	key.Wipe()
 	return nil
+}
+
+// openKey opens the key bag, and looks whether the key in it is the certificate's. The key is in clear, and the caller wipes it.
+func (r RestoreRequest) openKey(ctx context.Context, kek []byte) (*pki.PrivateKey, error) {
+	key, err := r.Copy.openWith(ctx, kek)
+	if err != nil {
+		return nil, err
+	}
+	if !key.Public.Equal(r.Copy.Certificate.PublicKey) {
+		defer key.Wipe()
+		return nil, r.otherCertificate(func(public pki.PublicKey) bool { return key.Public.Equal(public) })
+	}
+	return key, nil
 }
 
 // full reports whether the token answered that it has no memory for an object. A token may lack it for a computation, too.

@@ -75,14 +75,11 @@ func (r RestoreRequest) enter(ctx context.Context, plan *RestorePlan, added *tok
 
 // enterOpened is the one function in which the key is in clear. It is wiped when it ends.
 func (r RestoreRequest) enterOpened(ctx context.Context, in *entered, added *token.Additions, kek []byte, answers []string) error {
-	key, err := r.Copy.openWith(ctx, kek)
+	key, err := r.openKey(ctx, kek)
 	if err != nil {
 		return err
 	}
 	defer key.Wipe()
-	if !key.Public.Equal(r.Copy.Certificate.PublicKey) {
-		return r.otherCertificate(func(public pki.PublicKey) bool { return key.Public.Equal(public) })
-	}
 	in.method = RestoreByRewrap
 	for _, rewrapping := range token.Rewrappings(r.Inventory.Mechanisms) {
 		if ctx.Err() != nil {

@@ -137,7 +137,7 @@ func TestExportAllKilledLong(t *testing.T) {
 func exportAllKilled(t *testing.T, keys, rounds int) (struck, midway int) {
 	t.Helper()
 	p := newPlace(t, manyKeys(keys))
-	args := p.exportAll("--iterations", "60000", "--force")
+	args := p.exportAll("--iterations", "250000", "--force")
 	begun := time.Now()
 	if r := p11bridge(t, p.environment, args...); r.code != 0 {
 		t.Fatalf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
@@ -152,15 +152,7 @@ func exportAllKilled(t *testing.T, keys, rounds int) (struck, midway int) {
 			}
 		}
 		r := start(t, product(context.Background(), p.environment, args...))
-		child := r.child(t)
-		time.Sleep(time.Duration(rand.Int64N(int64(length))))
-		for _, pid := range [][]int{{child}, {r.Process.Pid}, {child, r.Process.Pid}}[round%3] {
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
-				t.Fatal(err)
-			}
-		}
-		code := r.ends(t)
-		until(t, "the child has ended too", func() bool { return hasEnded(child) })
+		code := r.endsKilled(t, round%3, time.Duration(rand.Int64N(int64(length))))
 		mend(t)
 		p.whole(t)
 		files, _, drafts := p.backups(t)
@@ -186,6 +178,24 @@ func exportAllKilled(t *testing.T, keys, rounds int) (struck, midway int) {
 	}
 	t.Logf("%d of %d runs were struck, %d with files placed, %d drafts were left by both", struck, rounds, midway, drafted)
 	return struck, midway
+}
+
+// endsKilled kills the worker, the parent, or both after a while, as far as they still run, and waits for both.
+func (r *running) endsKilled(t *testing.T, which int, after time.Duration) int {
+	t.Helper()
+	child := r.childUnlessEnded(t)
+	if child == 0 {
+		return r.ends(t)
+	}
+	time.Sleep(after)
+	for _, pid := range [][]int{{child}, {r.Process.Pid}, {child, r.Process.Pid}}[which] {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			t.Fatal(err)
+		}
+	}
+	code := r.ends(t)
+	until(t, "the child has ended too", func() bool { return hasEnded(child) })
+	return code
 }
 
 // TestExportAllInterrupted strikes a run over all keys as the terminal does at Ctrl-C: what was done is whole, is counted and named,

@@ -78,13 +78,24 @@ var lastMoment = sync.OnceValue(func() time.Time {
 })
 
 // child is the process id of the working half.
-func (r *running) child(t *testing.T) (pid int) {
+// child is the process that works.
+func (r *running) child(t *testing.T) int {
+	t.Helper()
+	pid := r.childUnlessEnded(t)
+	if pid == 0 {
+		t.Fatal("the run ended before it was seen to have a child process")
+	}
+	return pid
+}
+
+// childUnlessEnded is child; 0 where the run ended before it was seen to have one.
+func (r *running) childUnlessEnded(t *testing.T) (pid int) {
 	t.Helper()
 	until(t, "there is a child process", func() bool {
 		first := childOf(r.Process.Pid) // os/exec tries the kernel out with a child that ends at once
 		time.Sleep(50 * time.Millisecond)
 		pid = childOf(r.Process.Pid)
-		return pid != 0 && pid == first
+		return pid != 0 && pid == first || pid == 0 && hasEnded(r.Process.Pid)
 	})
 	return pid
 }
