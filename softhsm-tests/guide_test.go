@@ -23,9 +23,7 @@ func TestGuideBacksUp(t *testing.T) {
 			g := newGuided(t, language, plain, p.directory, p.environment)
 			g.pick(t, "guide.menu.title", "guide.menu.backup")
 			g.secret(t, "prompt.pin-optional", testPIN)
-			g.choose(t, g.word("guide.key.title"), "dave – "+g.word("guide.key.can"))
-			g.pick(t, "guide.chain.title", "guide.chain.token")
-			g.pick(t, "guide.readers.title", "guide.readers.modern")
+			g.toFile(t, "dave – "+g.word("guide.key.can"))
 			g.answer(t, "guide.file.title", "dave.zip")
 			g.wait(t, g.texts.Text("guide.file.ending", messages.Args{"Proposed": messages.Own("dave.pfx")}))
 			g.typed(t, map[bool]string{false: "\x15\r", true: "\n"}[plain]) // an empty answer is the proposal
@@ -318,9 +316,7 @@ func TestGuideOnEmptyMachineLong(t *testing.T) { TestGuideOnEmptyMachine(t) }
 func (g *guided) toExport(t *testing.T) {
 	t.Helper()
 	g.toKeys(t)
-	g.choose(t, g.word("guide.key.title"), "dave")
-	g.pick(t, "guide.chain.title", "guide.chain.token")
-	g.pick(t, "guide.readers.title", "guide.readers.modern")
+	g.toFile(t, "dave")
 	g.accept(t, "guide.file.title")
 	g.pick(t, "guide.delete.title", "guide.delete.no")
 }

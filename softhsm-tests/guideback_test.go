@@ -183,9 +183,7 @@ func TestGuideLeavesClipboardAlone(t *testing.T) {
 	}
 	g := newGuided(t, "en", false, p.directory, append(p.environment, "WAYLAND_DISPLAY=", "PATH="+p.directory+":"+os.Getenv("PATH")))
 	g.toKeys(t)
-	g.choose(t, g.word("guide.key.title"), "dave")
-	g.pick(t, "guide.chain.title", "guide.chain.token")
-	g.pick(t, "guide.readers.title", "guide.readers.modern")
+	g.toFile(t, "dave")
 	g.line(t, g.word("guide.file.title"))
 	g.typed(t, "\x01\x16\x16x") // Ctrl-A: at the beginning of what is proposed
 	g.wait(t, "x")

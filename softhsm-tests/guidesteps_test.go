@@ -6,6 +6,14 @@ import (
 	"p11bridge/cmd/messages"
 )
 
+// toFile goes on from the keys to the name of the file: this key, the certificates of its path from the token, and readers of today.
+func (g *guided) toFile(t *testing.T, key string) {
+	t.Helper()
+	g.choose(t, g.word("guide.key.title"), key)
+	g.pick(t, "guide.chain.title", "guide.chain.token")
+	g.pick(t, "guide.readers.title", "guide.readers.modern")
+}
+
 // backsUp answers what is asked once the key is chosen: its copy is for these readers, under the proposed name, and the key stays on the
 // token, whose PIN this is.
 func (g *guided) backsUp(t *testing.T, readers, prompt, pin string) {

@@ -204,7 +204,7 @@ var wrongInputs = []wrongInput{
 	{"list --pin-source␣47467850", 2, `non-breaking space`, `ordinary spaces`},
 	{"list --pin-source=“47467850”", 2, `--pin-source stands in curly quotes`, seeHelp},
 	{"export alice -o “a.pfx” $P $W", 2, `--out stands in curly quotes`, `Did you mean: --out a\.pfx\?`},
-	{"list --token «demo»", 2, `--token stands in curly quotes`, `Did you mean: --token demo\?`},
+	{"list --token «demo»", 1, `The token «demo» was not found`, `Did you mean: demo\?`}, // there could be one
 	{"export alice -o https://example.org/a.pfx $P $W", 2, `is an address on the web`, `path of a file or a directory`},
 	{"verify https://example.org/a.pfx $W", 1, `cannot be read`, `download the file first`},
 	{"export alice -o C:\\Users\\a.pfx $P $W", 2, `is a path of Windows`, `separated by /`},

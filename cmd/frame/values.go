@@ -48,7 +48,9 @@ const curlyQuotes = "“”„‟«»‘’‚‹›"
 func misread(flag, value string) error {
 	takes, name := placeholders[flag], dashed(flag)
 	args := messages.Args{"Flag": messages.Own(name), "Given": foreign.Text(value)}
-	if plain := strings.Trim(value, curlyQuotes); plain != value && strings.ContainsRune(curlyQuotes, []rune(value)[0]) {
+	// The name of a token or a key may have any quotes.
+	theirs := takes == "LABEL" || takes == "OBJECT"
+	if plain := strings.Trim(value, curlyQuotes); !theirs && plain != value && strings.ContainsRune(curlyQuotes, []rune(value)[0]) {
 		if takes == "SRC" {
 			return Usage("error.curly-quotes", args)
 		}
