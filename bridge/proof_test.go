@@ -15,6 +15,7 @@ import (
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/pfx"
+	"p11bridge/token"
 	"p11bridge/token/pki"
 	"p11bridge/token/secret"
 )
@@ -165,17 +166,7 @@ func TestProofBelievesNoKey(t *testing.T) {
 // TestCopyKeepsTheKeyOfItsBag: a file that was opened for restoring has the key of the bag, which the reader derived for the certificates. It
 // is not derived again, and forgotten once the copy is restored.
 func TestCopyKeepsTheKeyOfItsBag(t *testing.T) {
-	pkcs8, leaf, _ := issuedPair(t)
-	contents := pfx.Contents{Keys: []pfx.Key{{PKCS8: pkcs8, LocalKeyID: []byte{1}}}, Certificates: []pfx.Certificate{{DER: leaf.Raw, LocalKeyID: []byte{1}}}}
-	file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte("test"), pfx.Options{Iterations: 1000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	copies, err := OpenCopies(t.Context(), VerifyRequest{File: file, Password: func() (*secret.Text, error) { return secret.New([]byte("test")), nil }})
-	if err != nil || len(copies) != 1 {
-		t.Fatalf("%d copies: %v", len(copies), err)
-	}
-	one := copies[0]
+	one, leaf := copyOf(t)
 	kek, err := bagKey(t.Context(), one.shrouding, nil, one.derived) // without a password there is nothing to derive from
 	if err != nil {
 		t.Fatal(err)
@@ -192,4 +183,41 @@ func TestCopyKeepsTheKeyOfItsBag(t *testing.T) {
 	if err != nil || !bytes.Equal(again, kek) {
 		t.Errorf("derived again, it is another key: %v", err)
 	}
+}
+
+// TestRestoreForgetsTheKeyOfTheBag: a restore that ends early, and the rehearsal of one, wipe it too.
+func TestRestoreForgetsTheKeyOfTheBag(t *testing.T) {
+	locked := &token.Inventory{Token: token.Info{Flags: token.CKFWriteProtected}}
+	for name, act := range map[string]func(RestoreRequest) error{
+		"restore":   func(r RestoreRequest) error { _, err := Restore(t.Context(), r); return err },
+		"rehearsal": func(r RestoreRequest) error { _, err := r.Rehearse(t.Context()); return err },
+	} {
+		one, _ := copyOf(t)
+		kept := one.derived.Key()
+		if err := act(RestoreRequest{Session: &token.Session{}, Inventory: locked, Copy: one}); !errors.Is(err, ErrWriteProtected) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if one.derived != nil || !bytes.Equal(kept, make([]byte, len(kept))) {
+			t.Errorf("%s: the key is not forgotten", name)
+		}
+		if err := act(RestoreRequest{}); !errors.Is(err, ErrRequest) {
+			t.Errorf("%s of nothing: %v", name, err)
+		}
+	}
+}
+
+// copyOf is a copy that was opened, and its certificate.
+func copyOf(t *testing.T) (*Copy, *pki.Certificate) {
+	t.Helper()
+	pkcs8, leaf, _ := issuedPair(t)
+	contents := pfx.Contents{Keys: []pfx.Key{{PKCS8: pkcs8, LocalKeyID: []byte{1}}}, Certificates: []pfx.Certificate{{DER: leaf.Raw, LocalKeyID: []byte{1}}}}
+	file, err := pfx.Encode(t.Context(), rand.Reader, contents, []byte("test"), pfx.Options{Iterations: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copies, err := OpenCopies(t.Context(), VerifyRequest{File: file, Password: func() (*secret.Text, error) { return secret.New([]byte("test")), nil }})
+	if err != nil || len(copies) != 1 {
+		t.Fatalf("%d copies: %v", len(copies), err)
+	}
+	return copies[0], leaf
 }

@@ -106,6 +106,10 @@ func Restore(ctx context.Context, r RestoreRequest) (*RestoreResult, error) {
 // Rehearse is Plan for a run in which nothing is done: a key that Restore would open here is opened, and judged as there. A key that the
 // token is to open itself stays shrouded; one that was open has been judged. The error is one of Plan's, an *InvalidCopyError or an *UnjudgedError.
 func (r RestoreRequest) Rehearse(ctx context.Context) (*RestorePlan, error) {
+	r, err := r.validate()
+	if err != nil {
+		return nil, err
+	}
 	defer r.Copy.forget()
 	plan, err := r.Plan(ctx)
 	if err != nil || plan.Method == RestoreByUnwrap || len(r.Copy.ciphertext) == 0 {
