@@ -42,7 +42,6 @@ func (a *App) namesIn(c *cobra.Command, args []string) names {
 		n.file = n.backup
 	case "verify":
 		n.object = value("against")
-		n.leaving = n.object
 	case "delete":
 		n.file = value("copy")
 	case "request", "diagnose": // what they print is about another key than the one that was named, or about several
@@ -50,6 +49,9 @@ func (a *App) namesIn(c *cobra.Command, args []string) names {
 	}
 	return n
 }
+
+// KeyLeaves notes that the key which the command line names is to leave its token: what comes next can be an export of it.
+func (a *App) KeyLeaves() { a.names.leaving = a.names.object }
 
 // AboutNext is the app as it speaks of the object that the next command is for: what its texts print carries the same names.
 func (a *App) AboutNext(next []string) *App {

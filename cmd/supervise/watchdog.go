@@ -83,13 +83,18 @@ func (w *watchdog) run(ctx context.Context) {
 
 // look judges what the page shows. It gives the failure for which the child is to be ended.
 func (w *watchdog) look(now time.Time) *ModuleFailure {
+	module, function, since := w.page.longest()
+	return w.judge(now, module, function, since)
+}
+
+// judge judges the call that has been under way for the longest time; function is empty where there is none.
+func (w *watchdog) judge(now time.Time, module, function string, since time.Duration) *ModuleFailure {
 	const stopped = 20 * tick // nobody looks for so long, unless the process was stopped (Ctrl-Z), and the child with it
 	passed := now.Sub(w.looked)
 	w.looked = now
 	if passed > stopped {
 		w.resumed, passed = now, tick
 	}
-	module, function, since := w.page.longest()
 	if function == "" {
 		return nil
 	}

@@ -24,7 +24,11 @@ func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *brid
 	}
 	uri := frame.IdentityURI(found.Inventory, found.Identity)
 	v.TurnTo(found.Identity.Public)
-	if err := v.Against(ctx, found.Session, found.Identity, verdict.Judge(found.Inventory, found.Identity, w.Now()), uri); err != nil {
+	judged := verdict.Judge(found.Inventory, found.Identity, w.Now())
+	if judged.Exportable {
+		w.KeyLeaves()
+	}
+	if err := v.Against(ctx, found.Session, found.Identity, judged, uri); err != nil {
 		return frame.Result{}, err
 	}
 	return verification(o.files[0], v, &againstView{uri, v.Valid, v.ShownBy}), nil
