@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"p11bridge/bridge/verdict"
@@ -134,7 +133,7 @@ func (r InstallRequest) leftOut(plan *InstallPlan) int {
 // place finds a certificate on the token. Without a label it is named after its subject.
 func (r InstallRequest) place(certificate *pki.Certificate, name token.Name) NamedCertificate {
 	if name.Label == "" {
-		name.Label = plainName(strings.TrimSpace(pki.CommonName(certificate.RawSubject)))
+		name.Label = LabelOf(certificate)
 	}
 	named := NamedCertificate{Certificate: certificate, Name: name}
 	for _, o := range r.Inventory.Objects {

@@ -235,7 +235,7 @@ func (r RestoreRequest) addPublicObjects(ctx context.Context, plan *RestorePlan,
 		}
 		name := plan.Name
 		if certificate != r.Copy.Certificate {
-			name = token.Name{Label: shortLabel(string(certificate.Subject)), ID: certificate.PublicKey.KeyID()}
+			name = token.Name{Label: LabelOf(certificate), ID: certificate.PublicKey.KeyID()}
 		}
 		if _, err := added.StoreCertificate(name, certificate); err != nil {
 			return err

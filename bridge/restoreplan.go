@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
@@ -102,7 +100,7 @@ func (r RestoreRequest) record() *archive.Record {
 }
 
 // name chooses CKA_ID and CKA_LABEL: those of the certificate or public key that are on the token, so that the key joins them;
-// else the record's; else the file's. An identifier that another key on the token has would tie the two together, so it is
+// else the record's; else the file's; a label is at last that of the certificate's subject. An identifier that another key on the token has would tie the two together, so it is
 // passed over; the digest of the public key (RFC 5280 section 4.2.1.2, method 1) is nobody else's.
 func (r RestoreRequest) name(plan *RestorePlan) token.Name {
 	var ids [][]byte
@@ -119,7 +117,7 @@ func (r RestoreRequest) name(plan *RestorePlan) token.Name {
 			break
 		}
 	}
-	for _, label := range append(labels, string(r.record().Label), r.Copy.Name, string(r.Copy.Certificate.Subject)) {
+	for _, label := range append(labels, string(r.record().Label), r.Copy.Name, LabelOf(r.Copy.Certificate)) {
 		if name.Label = shortLabel(label); name.Label != "" {
 			break
 		}
@@ -154,16 +152,6 @@ func (r RestoreRequest) taken(id []byte) bool {
 		}
 		return false
 	})
-}
-
-// shortLabel makes a text a CKA_LABEL: without control characters, and not longer than tokens take.
-func shortLabel(text string) string {
-	text = plainName(strings.ToValidUTF8(text, string(utf8.RuneError)))
-	for len(text) > maxLabel {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
-	}
-	return text
 }
 
 // signingUsages are the bits of keyUsage for which a key signs (RFC 5280 section 4.2.1.3).

@@ -192,7 +192,7 @@ func readModel(ctx context.Context, a *frame.App, o *requestOptions) (*bridge.Mo
 		return nil, err
 	}
 	if certificates, err := frame.ReadCertificates(o.like); err == nil {
-		return &bridge.Model{Certificate: certificates[0], Label: nameOf(certificates[0])}, nil
+		return &bridge.Model{Certificate: certificates[0], Label: bridge.LabelOf(certificates[0])}, nil
 	}
 	if record, err := archive.ReadRecord(o.like); err == nil {
 		subject, err := pki.ParseNameText(string(record.Certificate.Subject))
@@ -211,17 +211,9 @@ func readModel(ctx context.Context, a *frame.App, o *requestOptions) (*bridge.Mo
 	}
 	label := string(v.FriendlyName)
 	if label == "" {
-		label = nameOf(v.Certificate)
+		label = bridge.LabelOf(v.Certificate)
 	}
 	return &bridge.Model{Certificate: v.Certificate, Label: label}, nil
-}
-
-// nameOf is the label of a key that is made after a certificate: the common name of its subject.
-func nameOf(certificate *pki.Certificate) string {
-	if name := pki.CommonName(certificate.RawSubject); name != "" {
-		return name
-	}
-	return string(certificate.Subject)
 }
 
 func createCSR(ctx context.Context, a *frame.App, o *requestOptions, request bridge.CSRRequest) (frame.Result, error) {

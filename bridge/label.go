@@ -1,0 +1,26 @@
+package bridge
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"p11bridge/token/pki"
+)
+
+// LabelOf is the CKA_LABEL of what is named after its certificate: the common name of the subject, or the whole subject where that has none.
+func LabelOf(certificate *pki.Certificate) string {
+	if name := shortLabel(pki.CommonName(certificate.RawSubject)); name != "" {
+		return name
+	}
+	return shortLabel(string(certificate.Subject))
+}
+
+// shortLabel makes a text a CKA_LABEL: without control characters, and not longer than tokens take.
+func shortLabel(text string) string {
+	text = plainName(strings.ToValidUTF8(strings.TrimSpace(text), string(utf8.RuneError)))
+	for len(text) > maxLabel {
+		_, size := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-size]
+	}
+	return text
+}
