@@ -240,7 +240,7 @@ func TestRestoreMismatch(t *testing.T) {
 			if got.code != 0 || !got.document.Verified {
 				t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 			}
-			if listed := r.objects(t); !strings.Contains(listed, "alice") || strings.Contains(listed, "mallory") {
+			if listed := r.objects(t); !strings.Contains(listed, "CN=alice") || strings.Contains(listed, "mallory") {
 				t.Errorf("on the token is %s", listed)
 			}
 		})
@@ -359,7 +359,7 @@ func TestRestoreSharedID(t *testing.T) {
 		t.Errorf("CKA_ID %s", document.ID)
 	}
 	listed := r.run(t, "", "list", "--json")
-	for label, subject := range map[string]string{"alice": "alice", "bob": "CN=bob"} {
+	for label, subject := range map[string]string{"alice": "CN=alice", "bob": "CN=bob"} {
 		if identity := listed.identity(t, label); identity.PrivateKey == nil || !strings.Contains(listed.stdout, subject) {
 			t.Errorf("%s has no key any more", label)
 		}
