@@ -149,8 +149,11 @@ static CK_RV get_attribute_value(CK_ULONG session, CK_ULONG object, CK_ATTRIBUTE
 		CK_ATTRIBUTE *a = &t[i];
 		if (a->type != first || a->value == NULL || a->length > MOST)
 			continue;
-		if (is("changing"))
+		if (is("changing")) {
 			rubbish(a->value, a->length);
+			if (a->type == CKA_CLASS && a->length >= 4)
+				((CK_BYTE *)a->value)[3] &= 0x7f; /* where a CK_ULONG has four bytes, it could be a vendor's class */
+		}
 		if (is("longer"))
 			a->length++;
 		if (is("shorter") && a->length > 0)
