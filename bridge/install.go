@@ -19,6 +19,7 @@ type InstallRequest struct {
 	Session      *token.Session
 	Inventory    *token.Inventory
 	Certificates []*pki.Certificate // as they stand in the file
+	Key          *token.Object      // the one that the certificate is said to be of; nil: the one that is found by the public key
 	WithChain    bool
 	Now          time.Time // zero: the time of the call
 }
@@ -55,8 +56,15 @@ func (p *InstallPlan) OtherID() bool {
 	return p.There != nil && !bytes.Equal(p.There.ID(), p.Key.ID())
 }
 
-// InstallRefusedError means that no certificate of the file belongs to a key on the token.
-type InstallRefusedError struct{ Reason verdict.Reason }
+// InstallRefusedError means that no certificate of the file is shown to belong to a key on the token.
+type InstallRefusedError struct {
+	Reason verdict.Reason
+	// Possible is the shortest name of a key that may be the certificate's, for InstallRequest.Key; empty where there is none.
+	Possible string
+}
+
+// ErrNotItsKey means that no certificate of the file is of the key that was named, or that no private key was named.
+var ErrNotItsKey = errors.New("the certificate is of another key than the one that was named")
 
 // Error gives the reason's code.
 func (e *InstallRefusedError) Error() string { return "not installed: " + string(e.Reason.Code) }
@@ -65,31 +73,19 @@ func (e *InstallRefusedError) Error() string { return "not installed: " + string
 var ErrNotStored = errors.New("the token stored something else")
 
 // Plan finds the key of the first certificate that has one on the token. The others are its chain as far as they are its
-// issuers. The error is an *InstallRefusedError, ErrWriteProtected, or comes from the token or the context.
+// issuers. The error is an *InstallRefusedError, ErrNotItsKey, ErrWriteProtected, or comes from the token or the context.
 func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
 	r, err := r.validate()
 	if err != nil {
 		return nil, err
 	}
 	plan := &InstallPlan{After: r.Inventory}
-	var possible *token.Object
-	for _, certificate := range r.Certificates {
-		key, proof, err := r.Session.Holder(ctx, r.Inventory, certificate.PublicKey)
-		if err != nil {
-			return nil, err
-		}
-		if proof != token.LinkedByNone {
-			plan.Certificate, plan.Key, plan.Proof = certificate, key, proof
-			break
-		}
-		possible = cmp.Or(possible, key)
+	find := r.findKey
+	if r.Key != nil {
+		find = r.confirmKey
 	}
-	switch {
-	case plan.Key == nil && possible != nil:
-		return nil, &InstallRefusedError{verdict.NotIdentified(possible)}
-	case plan.Key == nil:
-		return nil, &InstallRefusedError{verdict.Because(verdict.NoKeyForCertificate, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(r.Certificates[0].PublicKey)},
-			verdict.Fact{Name: "certificates", Value: len(r.Certificates)}, verdict.Fact{Name: "private_keys", Value: len(r.privateKeys())}, verdict.Fact{Name: "logged_in", Value: r.Inventory.LoggedIn})}
+	if err := find(ctx, plan); err != nil {
+		return nil, err
 	}
 	if err := unread(r.Inventory.Objects, [][]byte{plan.Key.ID()}); err != nil {
 		return nil, err
@@ -102,11 +98,62 @@ func (r InstallRequest) Plan(ctx context.Context) (*InstallPlan, error) {
 		}
 	}
 	plan.LeftOut = r.leftOut(plan)
-	plan.Notices = verdict.Validity(plan.Certificate, r.Now)
+	plan.Notices = append(plan.Notices, verdict.Validity(plan.Certificate, r.Now)...)
 	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) && plan.Missing() {
 		return nil, ErrWriteProtected
 	}
 	return plan, nil
+}
+
+// findKey looks for the key of each certificate in turn, until one has its own.
+func (r InstallRequest) findKey(ctx context.Context, plan *InstallPlan) error {
+	var possible *token.Object
+	for _, certificate := range r.Certificates {
+		key, proof, err := r.Session.Holder(ctx, r.Inventory, certificate.PublicKey)
+		if err != nil {
+			return err
+		}
+		if proof != token.LinkedByNone {
+			plan.Certificate, plan.Key, plan.Proof = certificate, key, proof
+			return nil
+		}
+		possible = cmp.Or(possible, key)
+	}
+	if possible != nil {
+		return &InstallRefusedError{verdict.NotIdentified(possible), r.nameOf(possible)}
+	}
+	return &InstallRefusedError{Reason: verdict.Because(verdict.NoKeyForCertificate, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(r.Certificates[0].PublicKey)},
+		verdict.Fact{Name: "certificates", Value: len(r.Certificates)}, verdict.Fact{Name: "private_keys", Value: len(r.privateKeys())}, verdict.Fact{Name: "logged_in", Value: r.Inventory.LoggedIn})}
+}
+
+// confirmKey finds the certificate of the key that was named. One that could not be asked is taken at the person's word, where the file has one
+// certificate alone that may be its own: nobody but the person knows, and storing a certificate destroys nothing.
+func (r InstallRequest) confirmKey(ctx context.Context, plan *InstallPlan) error {
+	possible := map[string]*pki.Certificate{}
+	for _, certificate := range r.Certificates {
+		proof, err := r.Session.HeldBy(ctx, r.Key, certificate.PublicKey)
+		switch {
+		case errors.Is(err, token.ErrOtherKey):
+		case err != nil:
+			return err
+		case proof != token.LinkedByNone:
+			plan.Certificate, plan.Key, plan.Proof = certificate, r.Key, proof
+			return nil
+		case !certificate.IsCA || len(r.Certificates) == 1:
+			possible[certificate.SHA256()] = certificate
+		}
+	}
+	if len(possible) == 0 {
+		return ErrNotItsKey
+	}
+	if len(possible) > 1 {
+		return &InstallRefusedError{Reason: verdict.NotIdentified(r.Key)}
+	}
+	for _, certificate := range possible {
+		plan.Certificate, plan.Key, plan.Proof = certificate, r.Key, token.LinkedByNone
+	}
+	plan.Notices = append(plan.Notices, verdict.UnshownCertificate(r.Key))
+	return nil
 }
 
 // Missing reports whether anything is to be stored.
@@ -145,6 +192,16 @@ func (r InstallRequest) place(certificate *pki.Certificate, name token.Name) Nam
 		}
 	}
 	return named
+}
+
+// nameOf is the shortest name of a key on the token.
+func (r InstallRequest) nameOf(key *token.Object) string {
+	identities := r.Inventory.Identities()
+	at := slices.IndexFunc(identities, func(i token.Identity) bool { return i.PrivateKey == key })
+	if at < 0 {
+		return ""
+	}
+	return r.Inventory.ShortNames(identities)[at]
 }
 
 func (r InstallRequest) privateKeys() []*token.Object {

@@ -93,6 +93,24 @@ func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.P
 	return possible, LinkedByNone, nil
 }
 
+// HeldBy finds out whether a private key that a person named is the one of a public key: by what it tells, else by a signature over a fresh challenge,
+// for which a key may ask for a PIN (Session.Authenticate). It is LinkedByNone where the key could not be asked, and may be the one. The error is
+// ErrOtherKey where it is another one, or comes from the token or the context.
+func (s *Session) HeldBy(ctx context.Context, key *Object, public pki.PublicKey) (Link, error) {
+	if own, known := PublicKeyOf(key); known && own.Equal(public) {
+		return key.linkOfOwn(), nil
+	}
+	err := s.Holds(ctx, key, public)
+	var unable *CannotShowError
+	switch {
+	case err == nil:
+		return LinkedBySignature, nil
+	case errors.As(err, &unable):
+		return LinkedByNone, nil
+	}
+	return LinkedByNone, err
+}
+
 // ask is Prove for a key that is not to ask the person for a PIN; what it answered before stands for it.
 func (s *Session) ask(ctx context.Context, key *Object, public pki.PublicKey) error {
 	switch {

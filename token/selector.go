@@ -86,10 +86,30 @@ func (s *Selector) names(identity Identity) bool {
 	if s.URI != nil {
 		return s.URI.names(identity)
 	}
-	for _, o := range identity.named() {
-		if string(o.Label()) == s.label || len(s.id) > 0 && string(o.ID()) == string(s.id) {
-			return true
+	return slices.ContainsFunc(identity.named(), s.calls)
+}
+
+// calls reports whether a label or a CKA_ID is an object's.
+func (s *Selector) calls(o *Object) bool {
+	return string(o.Label()) == s.label || len(s.id) > 0 && string(o.ID()) == string(s.id)
+}
+
+// PrivateKey gives the private key of an identity that the name fits: of a key that is on the token several times, the one that it names. It is nil where
+// the identity has none.
+func (s *Selector) PrivateKey(identity Identity) *Object {
+	for _, o := range identity.Copies {
+		if s.fingerprint == "" && s.only == nil && o.Class == CKOPrivateKey && s.meansAlone(o, identity.PrivateKey) {
+			return o
 		}
 	}
-	return false
+	return identity.PrivateKey
+}
+
+// meansAlone reports whether the name fits the object, and not the other one.
+func (s *Selector) meansAlone(o, other *Object) bool {
+	fits := s.calls
+	if s.URI != nil {
+		fits = s.URI.MatchesObject
+	}
+	return fits(o) && !fits(other)
 }

@@ -151,6 +151,11 @@ func NotIdentified(key *token.Object) Reason {
 	return Because(KeyNotIdentified, append([]Fact{{"CKA_ID", HexText(key.ID())}, {"CKA_LABEL", key.Label()}}, unaskedFacts(key)...)...)
 }
 
+// UnshownCertificate says that a certificate may be a private key's, which could not be asked whose it is.
+func UnshownCertificate(key *token.Object) Reason {
+	return Because(CertificateNotIdentified, append([]Fact{{"CKA_ID", HexText(key.ID())}}, unaskedFacts(key)...)...)
+}
+
 // unaskedFacts say why a key was not asked whose it is, as far as it is known.
 func unaskedFacts(key *token.Object) []Fact {
 	var facts []Fact
@@ -215,7 +220,7 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 	case identity.Certificate == nil && fault != nil: // its certificate may be the one that could not be read
 		v.addFault(fault)
 	case identity.Certificate == nil && identity.Possible != nil:
-		v.add(CertificateNotIdentified, append([]Fact{{"CKA_ID", HexText(key.ID())}}, unaskedFacts(key)...)...)
+		v.Reasons = append(v.Reasons, UnshownCertificate(key))
 	case identity.Certificate == nil:
 		v.add(KeyWithoutCertificate, Fact{"CKA_ID", HexText(key.ID())})
 	case identity.LinkedBy == token.LinkedByID:

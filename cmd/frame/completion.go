@@ -67,6 +67,9 @@ func (a *App) complete(c *cobra.Command) {
 	}
 	a.completeFlag(c, "token", func() []string { return a.namesThere(true) })
 	a.completeFlag(c, "against", func() []string { return a.namesThere(false) })
+	if c.Name() == "install" { // restore's is a key in a file
+		a.completeFlag(c, "key", func() []string { return a.namesThere(false) })
+	}
 	arguments := func(words func() []string) {
 		c.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {

@@ -42,6 +42,8 @@ func (a *App) namesIn(c *cobra.Command, args []string) names {
 		n.file = n.backup
 	case "verify":
 		n.object = value("against")
+	case "install":
+		n.object = value("key")
 	case "delete":
 		n.file = value("copy")
 	case "request", "diagnose": // what they print is about another key than the one that was named, or about several

@@ -277,10 +277,19 @@ func (w *Worker) Identity(ctx context.Context, name string, optionalLogin bool) 
 	if err != nil {
 		return Identity{}, err
 	}
+	identity, err := w.ChooseToUse(session, inventory, selector, name, pin)
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{bridge.OpenToken{Session: session, Inventory: inventory}, identity}, nil
+}
+
+// ChooseToUse is ChooseNear for an object whose key is to be used: the PIN is kept for a key that wants it for each use, and wiped for every other one.
+func (w *Worker) ChooseToUse(session *token.Session, inventory *token.Inventory, selector *token.Selector, name string, pin *secret.Text) (token.Identity, error) {
 	w.Opened(func() error { pin.Wipe(); return nil })
 	identity, err := w.ChooseNear(inventory, selector, name)
 	if err != nil {
-		return Identity{}, err
+		return identity, err
 	}
 	if key := identity.PrivateKey; key == nil || key.Attributes.Bool(token.CKAAlwaysAuthenticate) != token.True {
 		pin.Wipe()
@@ -290,7 +299,7 @@ func (w *Worker) Identity(ctx context.Context, name string, optionalLogin bool) 
 			return pin, nil
 		}
 	}
-	return Identity{bridge.OpenToken{Session: session, Inventory: inventory}, identity}, nil
+	return identity, nil
 }
 
 // Observer is told of every C_* call: it keeps the call page, and the trace where one is wanted.

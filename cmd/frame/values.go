@@ -49,7 +49,7 @@ func misread(flag, value string) error {
 	takes, name := placeholders[flag], dashed(flag)
 	args := messages.Args{"Flag": messages.Own(name), "Given": foreign.Text(value)}
 	// The name of a token or a key may have any quotes.
-	theirs := takes == "LABEL" || takes == "OBJECT"
+	theirs := takes == "LABEL" || takes == "OBJECT" || flag == "key"
 	if plain := strings.Trim(value, curlyQuotes); !theirs && plain != value && strings.ContainsRune(curlyQuotes, []rune(value)[0]) {
 		if takes == "SRC" {
 			return Usage("error.curly-quotes", args)

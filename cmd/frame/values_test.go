@@ -8,7 +8,7 @@ func TestNamesOnTokensHaveAnyQuotes(t *testing.T) {
 		flag, value string
 		mistake     bool
 	}{
-		{"token", "«Firma»", false}, {"against", "“alice”", false}, {"label", "«Firma»", false},
+		{"token", "«Firma»", false}, {"against", "“alice”", false}, {"key", "“alice”", false}, {"label", "«Firma»", false},
 		{"out", "“a.pfx”", true}, {"dir", "«backups»", true}, {"pin-source", "“file:pin.txt”", true}, {"subject", "“CN=x”", true}, {"out", "it’s.pfx", false}, {"out", "", false},
 	} {
 		if err := misread(row.flag, row.value); (err != nil) != row.mistake {
