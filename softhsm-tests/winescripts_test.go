@@ -43,6 +43,7 @@ var leftToLinux = map[string]string{
 	"export_full":            mountsLinux,
 	"export_readonly":        mountsLinux,
 	"guide_plain":            typesAhead,
+	"list_configured":        namesModules,
 	"list_discovery":         namesModules,
 	"list_leftout":           namesModules,
 	"list_misbehaving":       buildsModules,

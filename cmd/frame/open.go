@@ -62,7 +62,7 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 		}
 		for _, slot := range found {
 			if missing.counts(library, slot) && w.Meant(module.Info, slot, uri) {
-				shown = append(shown, shownSlot{slot, module.Info})
+				shown = append(shown, shownSlot{slot, module.Info, library.InitString})
 			}
 		}
 	}

@@ -13,12 +13,15 @@ import (
 // shownSlot is a slot with the module that shows it.
 type shownSlot struct {
 	token.Slot
-	module token.ModuleInfo
+	module     token.ModuleInfo
+	initString string // that the module was started with
 }
 
-// sameToken reports whether two modules show one token.
+// sameToken reports whether two modules show one token. Modules that were each told which database to open show two, whatever
+// they call them: every database of NSS has the same serial number.
 func sameToken(one, other shownSlot) bool {
-	return one.module.Path != other.module.Path && one.Token.Same(other.Token)
+	told := one.initString != "" && other.initString != "" && one.initString != other.initString
+	return one.module.Path != other.module.Path && !told && one.Token.Same(other.Token)
 }
 
 // eachOnce leaves one slot of every token that several modules show, that of the module that can do more with it, and says so. The

@@ -19,7 +19,7 @@ import (
 
 // Discover lists the PKCS#11 libraries that p11-kit's configuration, Windows' registry and the usual places name, each once, in that order.
 // Modules that hold only trust anchors, and those that p11-kit reaches by a command, are left out. The certificate databases
-// of browser profiles come last, in one library. Nothing is loaded.
+// of browser profiles come last, in one library, together with those that p11-kit names for the same library. Nothing is loaded.
 func Discover() []token.Library {
 	var found []token.Library
 	seen := map[string]bool{}
@@ -33,8 +33,9 @@ func Discover() []token.Library {
 			found = append(found, library)
 		}
 	}
+	profiles, there := Together(ProfileLibraries())
 	for _, configuration := range Configurations() {
-		if configuration.Ignored == "" {
+		if configuration.Ignored == "" && !(there && namesSoftokn(configuration.Library)) { // its database is among the profiles
 			add(configuration.Library)
 		}
 	}
@@ -46,8 +47,8 @@ func Discover() []token.Library {
 			add(token.Library{Path: path})
 		}
 	}
-	if library, there := Together(ProfileLibraries()); there {
-		add(library)
+	if there {
+		add(profiles)
 	}
 	return found
 }

@@ -30,9 +30,16 @@ const (
 	deepestBelowFolder = 2 // ~/.mozilla/firefox/PROFILE
 )
 
-// FindProfiles lists the profiles of browsers and mail programs in their usual places, each once. It names only folders in
-// which both files of a database stand, and opens neither.
+// FindProfiles lists the profiles of browsers and mail programs in their usual places, and after them the databases that p11-kit names
+// for softokn where they share it (configuredDatabases), each once. It names only folders in which both files of a database stand, and
+// opens neither.
 func FindProfiles() []Profile {
+	browsers := browserProfiles()
+	return distinctProfiles(append(browsers, configuredDatabases(len(browsers) > 0)...))
+}
+
+// browserProfiles are those of browsers and mail programs.
+func browserProfiles() []Profile {
 	home, err := profileHome()
 	if err != nil {
 		return nil
@@ -185,6 +192,7 @@ func searchProfiles(folder string, deepest int) []Profile {
 	return found
 }
 
+// sameFolder reports whether two names lead to one folder, or to one file.
 func sameFolder(one, other string) bool {
 	first, err := os.Stat(one)
 	if err != nil {
