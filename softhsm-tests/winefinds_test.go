@@ -70,7 +70,14 @@ func TestWindowsSoftHSMElsewhere(t *testing.T) {
 	}
 	configuration := `Z:` + strings.ReplaceAll(write(t, p.files, "chosen/etc/softhsm2.conf", own), "/", `\`)
 	p.environment = append(p.environment, "P11BRIDGE_MODULE=", "SOFTHSM2_CONF="+configuration)
-	p.says(t, 0, `chosen\\lib\\softhsm2-x64\.dll \(found in a usual place\)`, "doctor")
+	if found := p.says(t, 0, `chosen\\lib\\softhsm2-x64\.dll \(found in a usual place\)`, "doctor"); strings.Contains(found, `C:\SoftHSM2`) {
+		t.Errorf("another library than the one that SOFTHSM2_CONF leads to is loaded:\n%s", found)
+	}
+	// Who set no SOFTHSM2_CONF has not installed SoftHSM2: what stands in the root of the drive may be anybody's.
+	p.environment = append(p.environment, "SOFTHSM2_CONF=")
+	if found, _, _ := p.w.run(t, p.files, p.environment, "doctor"); !strings.Contains(found, "Modules asked: 0.") {
+		t.Errorf("a library of nobody knows whom is loaded:\n%s", found)
+	}
 }
 
 // userFolder is the folder of the person who runs wine, by its name on Linux.

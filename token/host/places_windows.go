@@ -73,16 +73,21 @@ func ownSoftHSMConfiguration() string {
 	return os.Getenv("HOMEDRIVE") + os.Getenv("HOMEPATH") + `\softhsm2.conf`
 }
 
-// softHSMPlaces are where the installer of SoftHSM2 for Windows puts the library. Its user may choose another folder, on any drive; it sets
-// SOFTHSM2_CONF to the configuration there.
+// softHSMPlaces are where the installer of SoftHSM2 for Windows puts the library, and nowhere where SOFTHSM2_CONF is not set, as the installer
+// sets it to the configuration in the folder of its user's choice: in the root of a drive anybody may make a folder, so that a library
+// which is found there alone may be anybody's.
 func softHSMPlaces() []place {
 	const source = "SoftHSM2 for Windows: the sources of disig's installer name the folder and the file"
-	usual := place{`C:\SoftHSM2\lib\softhsm2-x64.dll`, source, false}
-	folder := filepath.Dir(os.Getenv("SOFTHSM2_CONF"))
-	if !filepath.IsAbs(folder) || !strings.EqualFold(filepath.Base(folder), "etc") {
-		return []place{usual}
+	configuration := os.Getenv("SOFTHSM2_CONF")
+	folder := filepath.Dir(configuration)
+	switch {
+	case configuration == "":
+		return nil
+	case filepath.IsAbs(folder) && strings.EqualFold(filepath.Base(folder), "etc"):
+		return []place{{filepath.Join(filepath.Dir(folder), `lib\softhsm2-x64.dll`), source, false}}
+	default: // a configuration of the person's own
+		return []place{{`C:\SoftHSM2\lib\softhsm2-x64.dll`, source, false}}
 	}
-	return []place{{filepath.Join(filepath.Dir(folder), `lib\softhsm2-x64.dll`), source, false}, usual}
 }
 
 // libraryRoots are the folders in which installers put libraries: the system's own, those of programs of 64 bits, for everybody and
