@@ -91,8 +91,8 @@ func Choose(copies []*Copy, wanted string) (*Copy, error) {
 	return nil, several
 }
 
-// OpenCopies opens a file for restoring: a copy for every key that has its certificate, each key once. The error is an
-// *InvalidCopyError or an *UnjudgedError where Verify finds the file so, with the same reasons; a *NotRestoredError where no
+// OpenCopies opens a file for restoring: a copy for every key that has its certificate, each key once. A key that is alone in its file
+// stays shrouded where a token could open it. The error is an *InvalidCopyError or an *UnjudgedError where Verify finds the file so, with the same reasons; a *NotRestoredError where no
 // key of the file is one that a token takes; or what kept us from finding out. Whether a key that stays shrouded is the
 // certificate's shows only when it is used.
 func OpenCopies(ctx context.Context, r VerifyRequest) (copies []*Copy, err error) {
@@ -130,11 +130,15 @@ func openCopies(ctx context.Context, r VerifyRequest) ([]*Copy, error) {
 }
 
 // enough reports whether a key can stay as it is: open, or shrouded in a bag that a token may unwrap, beside a certificate that
-// the file calls its own and a token can prove.
+// the file calls its own and a token can prove. Of several keys none stays shrouded: a localKeyID may be that of two of them, or stand on
+// another's certificate, and then one key would be taken for another, or for the same one twice.
 func (x *examination) enough(k *FileKey) bool {
 	shrouded := x.contents.Keys[k.index].Shrouded
 	if shrouded == nil {
 		return true
+	}
+	if len(x.Keys) > 1 {
+		return false
 	}
 	_, _, unwrappable := unwrapping(shrouded)
 	return unwrappable && k.Certificate != nil && notForTokens(k.Certificate.PublicKey) == ""

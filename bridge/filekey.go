@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -39,11 +40,27 @@ func fileKeys(contents *pfx.Contents) []*FileKey {
 			key.pair.Certificate, key.pair.LinkedBy = 0, pfx.LinkedByLocalKeyID
 		}
 		if key.pair.Certificate >= 0 && (key.Proven || held.PKCS8 == nil && !held.Locked) {
-			key.Certificate, key.unreadable = pki.ParseCertificate(contents.Certificates[key.pair.Certificate].DER)
+			key.choose(contents.Certificates)
 		}
 		keys = append(keys, key)
 	}
 	return keys
+}
+
+// choose takes the key's own certificate. Of several of the same key, as they remain after a renewal, it is the one that is valid longest, among those
+// that the file names as it names the first.
+func (k *FileKey) choose(certificates []pfx.Certificate) {
+	first := certificates[k.pair.Certificate]
+	k.Certificate, k.unreadable = pki.ParseCertificate(first.DER)
+	for _, i := range k.pair.Also {
+		if bytes.Equal(certificates[i].LocalKeyID, k.LocalKeyID) != bytes.Equal(first.LocalKeyID, k.LocalKeyID) {
+			continue
+		}
+		other, err := pki.ParseCertificate(certificates[i].DER)
+		if err == nil && (k.Certificate == nil || other.PublicKey.Equal(k.Certificate.PublicKey) && other.NotAfter.After(k.Certificate.NotAfter)) {
+			k.Certificate, k.unreadable = other, nil
+		}
+	}
 }
 
 // complete reports whether the key has its certificate, as far as was found out.

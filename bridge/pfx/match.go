@@ -31,7 +31,8 @@ type Pair struct {
 	// Key is an index into Contents.Keys, Certificate one into Contents.Certificates, or -1.
 	Key, Certificate int
 	LinkedBy         LinkedBy
-	// Also are further certificates of the same public key, as they remain after a renewal.
+	// Also are further certificates of the same public key, as they remain after a renewal. Where the public key was not compared, they are the
+	// further ones of the same localKeyID.
 	Also []int
 	// Err says why the public key does not prove the link: ErrMismatch, or why it could not be told. It is nil where
 	// it does, and for a shrouded key, whose public key nobody can tell.
@@ -95,12 +96,15 @@ func match(certificates []Certificate, index int, key Key, comparer Comparer) Pa
 		pair.Err = ErrNotCompared
 	}
 	for i, c := range certificates {
-		if named(c) {
+		switch {
+		case !named(c):
+		case pair.Certificate >= 0:
+			pair.Also = append(pair.Also, i)
+		default:
 			pair.Certificate, pair.LinkedBy = i, LinkedByLocalKeyID
 			if relations[i] == Unrelated && pair.Err == nil {
 				pair.Err = ErrMismatch
 			}
-			return pair
 		}
 	}
 	return pair
