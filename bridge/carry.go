@@ -200,7 +200,7 @@ func (r ExportRequest) shroudInto(carried *carriedKey) error {
 		return r.notCarried(verdict.MethodShroud, err)
 	}
 	if carried.shrouded, err = carried.derived.AssembleShrouded(iv, ciphertext); err != nil {
-		return &token.AnswerError{Function: "C_WrapKey", Err: err}
+		return &token.AnswerError{Function: "C_WrapKey", Fault: token.AnswerWrapped, Err: err}
 	}
 	return nil
 }

@@ -155,7 +155,7 @@ func (d *Deletion) Delete(ctx context.Context) (err error) {
 		return err
 	}
 	if !reread.SameAs(key) {
-		return errors.New("the object is no longer the key that was named")
+		return CauseOtherObject
 	}
 	one := ExportRequest{Session: session, Inventory: r.Inventory, Identity: r.Identity}
 	search, err := session.SearchFor(ctx, key)

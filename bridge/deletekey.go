@@ -37,9 +37,6 @@ type DeletionError struct {
 // Error says what is known.
 func (e *DeletionError) Error() string { return fmt.Sprintf("delete the key: %s: %v", e.State, e.Err) }
 
-// errOtherObject means that a key's handle stands for something else by now.
-var errOtherObject = errors.New("the object is no longer the key that was exported")
-
 // deleteKey destroys the exported private key, and nothing else. The file has its final name and is on disk by then; it is
 // read again by that name and proven anew, because from here on it may be the only copy. Another session is opened for
 // the deletion alone, since exporting needs none that writes. All that takes time, in which others may touch the file: so it is
@@ -48,7 +45,7 @@ var errOtherObject = errors.New("the object is no longer the key that was export
 // nothing: no other method is to be tried for a key that has left.
 func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
 	state, err := r.destroyKey(ctx, made)
-	if state == KeyKept && (token.Vanished(err) || errors.Is(err, errOtherObject)) { // somebody else was there
+	if state == KeyKept && (token.Vanished(err) || errors.Is(err, CauseOtherObject)) { // somebody else was there
 		state = KeyNotFound
 	}
 	if err != nil {
@@ -60,7 +57,7 @@ func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
 
 func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state KeyState, err error) {
 	if twins(r.Identity) > 0 {
-		return KeyKept, errors.New("the same private key is on the token once more, and would stay")
+		return KeyKept, CauseThereTwice
 	}
 	for _, copied := range made.onlyCopies() {
 		if err := copied.saved.Check(); err != nil {
@@ -102,7 +99,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 		return KeyKept, err
 	}
 	if !reread.SameAs(key) {
-		return KeyKept, errOtherObject
+		return KeyKept, CauseOtherObject // its handle stands for something else by now
 	}
 	if err := r.provenOf(ctx, session, made.result.Certificate.PublicKey); err != nil {
 		return KeyKept, err
@@ -154,7 +151,7 @@ func listAgain(ctx context.Context, session *token.Session, search *token.KeySea
 	case gone:
 		return "", nil
 	case destroyed == nil:
-		destroyed = errors.New("C_DestroyObject: CKR_OK, and the key is listed")
+		destroyed = CauseStillListed
 	}
 	return KeyStillThere, destroyed
 }

@@ -309,7 +309,7 @@ func (item *Item) end(ctx context.Context, err error) {
 		item.Verdict.Reasons = append([]verdict.Reason{restricted.Reason}, item.Verdict.Reasons...)
 	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))):
 	case errors.As(err, &came) && came.Fault == archive.FileExists && !errors.As(err, new(*archive.SavedError)):
-		item.Outcome, item.Err = Failed, notOwn(came.Path, errors.New("nobody has looked at what is in it"))
+		item.Outcome, item.Err = Failed, notOwn(came.Path, CauseNotLookedAt)
 	default:
 		item.Outcome, item.Err = Failed, err
 	}

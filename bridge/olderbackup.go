@@ -47,7 +47,7 @@ func (r ExportAllRequest) olderOf(ctx context.Context, turn *turn[*token.Session
 		if ctx.Err() != nil {
 			return older, context.Cause(ctx)
 		}
-		return older, notOwn(path, errors.New("no record tells of its contents, and no password that was given opens it as a copy of this key"))
+		return older, notOwn(path, CauseUnknownContents)
 	}
 	if older.file, err = archive.Remember(path, contents); err != nil {
 		return olderBackup{}, notOwn(path, err)
@@ -78,7 +78,7 @@ func standing(target archive.Target, certificate *pki.Certificate) (*standingFil
 	case errors.Is(err, archive.RecordOfNothing):
 		return nil, notOwn(archive.RecordPath(path), archive.RecordOfNothing)
 	case err == nil && record.Certificate.SHA256 != certificate.SHA256():
-		return nil, notOwn(archive.RecordPath(path), errors.New("the record is of another certificate"))
+		return nil, notOwn(archive.RecordPath(path), CauseOfAnother)
 	}
 	contents, err := archive.ReadRegular(path, MaxFileSize)
 	switch {
@@ -149,7 +149,7 @@ func (r ExportAllRequest) olderPassword(older *olderBackup, path string, recorde
 		password := r.unsealed(path)
 		defer password.Wipe()
 		if password == nil || !opens(password) {
-			return notOwn(path, errors.New("no record tells of its contents, and it does not open the file beside it"))
+			return notOwn(path, CausePasswordOfNobody)
 		}
 	}
 	if older.password, err = archive.Remember(path, contents); err != nil {

@@ -29,7 +29,7 @@ func unread(objects []*token.Object, ids [][]byte) error {
 		answer, _ := o.Attributes.Answer(contents)
 		switch {
 		case answer.Code == token.CKROK && o.Class == token.CKOCertificate && len(answer.Value) > 0:
-			return &token.AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%s with CKA_ID %x: %s", o.Class, id.Value, o.CertificateProblem)}
+			return &token.AnswerError{Function: "C_GetAttributeValue", Fault: token.AnswerData, Err: fmt.Errorf("%s with CKA_ID %x: %s", o.Class, id.Value, o.CertificateProblem)}
 		case answer.Code != token.CKROK && (o.Class == token.CKOCertificate || answer.Code != token.CKRAttributeTypeInvalid):
 			return &token.Error{Function: "C_GetAttributeValue", Code: answer.Code}
 		}

@@ -164,7 +164,7 @@ func TestHandleOfAnotherKey(t *testing.T) {
 	}
 	file := r.path("alice.pfx")
 	got := r.run(t, "swapped:C_OpenSession@2", "export", "alice", "-o", file, "--iterations", "1000", "--delete-key", "--allow-volatile", "--yes", "--json")
-	if got.code != 1 || !strings.Contains(got.stderr, "Nothing was done to the key") || !strings.Contains(got.stderr, "the object is no longer the key that was exported") {
+	if got.code != 1 || !strings.Contains(got.stderr, "Nothing was done to the key") || !strings.Contains(got.stderr, "the object is no longer the key that was meant") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	listed := r.run(t, "", "list", "--json")

@@ -146,14 +146,14 @@ func (a *Additions) makeOne(function, detail string, w *addition, call func() (p
 func (a *Additions) accept(function string, wanted []*addition, handles []pkcs11.ObjectHandle) error {
 	for i, w := range wanted {
 		if a.previous[handles[i]] || a.has(handles[i]) {
-			return &AnswerError{Function: function, Err: fmt.Errorf("handle %d is that of an object which was there before", handles[i])}
+			return &AnswerError{Function: function, Fault: AnswerHandle, Err: fmt.Errorf("handle %d is that of an object which was there before", handles[i])}
 		}
 		object, err := a.session.readObject(handles[i])
 		if err != nil {
 			return err
 		}
 		if object.Class != w.class {
-			return &AnswerError{Function: function, Err: fmt.Errorf("the new object is %s, and %s was asked for", object.Class, w.class)}
+			return &AnswerError{Function: function, Fault: AnswerOtherObject, Err: fmt.Errorf("the new object is %s, and %s was asked for", object.Class, w.class)}
 		}
 		w.object = object
 		a.made = append(a.made, w)
@@ -174,7 +174,7 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 		for _, w := range missing {
 			a.unsure = append(a.unsure, w.asked()...)
 		}
-		return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and what it has made could not be found out: " + err.Error())}
+		return &AnswerError{Function: function, Fault: AnswerUnknown, Err: errors.New(answered(cause) + ", and what it has made could not be found out: " + err.Error())}
 	}
 	for _, handle := range handles {
 		if a.previous[handle] || a.has(handle) {
@@ -182,7 +182,7 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 		}
 		claimed, err := a.claim(handle, missing)
 		if err != nil {
-			return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and what it has made could not be found out: " + err.Error())}
+			return &AnswerError{Function: function, Fault: AnswerUnknown, Err: errors.New(answered(cause) + ", and what it has made could not be found out: " + err.Error())}
 		}
 		found = found || claimed
 	}
@@ -190,7 +190,7 @@ func (a *Additions) lookAfter(function string, wanted []*addition, cause error) 
 	if !found || errors.As(cause, &answer) {
 		return cause
 	}
-	return &AnswerError{Function: function, Err: errors.New(answered(cause) + ", and it was carried out all the same")}
+	return &AnswerError{Function: function, Fault: AnswerDone, Err: errors.New(answered(cause) + ", and it was carried out all the same")}
 }
 
 // mayBeThere notes the objects that a call has made, as it says, and that nobody finds: a token that could not write one to its end may hide it
@@ -203,7 +203,7 @@ func (a *Additions) mayBeThere(function string, wanted []*addition, cause error)
 	if len(hidden) == 0 || errors.As(cause, new(*AnswerError)) {
 		return cause
 	}
-	return &AnswerError{Function: function, Err: errors.New("CKR_OK, and " + answered(cause) + " for what it has made")}
+	return &AnswerError{Function: function, Fault: AnswerNotDone, Err: errors.New("CKR_OK, and " + answered(cause) + " for what it has made")}
 }
 
 // answered is an error as part of an *AnswerError, which does not wrap it: what was answered is not what was done.
@@ -316,7 +316,7 @@ func (a *Additions) Retract(o *Object) error {
 		return err
 	}
 	if len(left) > 0 {
-		return &AnswerError{Function: "C_DestroyObject", Err: errors.New("CKR_OK, and the object is still there")}
+		return &AnswerError{Function: "C_DestroyObject", Fault: AnswerNotDone, Err: errors.New("CKR_OK, and the object is still there")}
 	}
 	a.made = slices.Delete(a.made, i, i+1)
 	return nil

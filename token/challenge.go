@@ -61,7 +61,7 @@ func (s *Session) Prove(ctx context.Context, key *Object, public pki.PublicKey) 
 // contradicted makes a failure of the token of an answer that speaks against what it told: the key's own public key is this one.
 func contradicted(key *Object, public pki.PublicKey, err error) error {
 	if own, known := PublicKeyOf(key); known && own.Equal(public) && errors.Is(err, ErrOtherKey) {
-		return &AnswerError{Function: "C_Sign", Err: errors.New("a signature that the key's own public key does not verify")}
+		return &AnswerError{Function: "C_Sign", Fault: AnswerSignature, Err: errors.New("a signature that the key's own public key does not verify")}
 	}
 	return err
 }

@@ -78,7 +78,8 @@ func (e *Error) Error() string { return e.Function + ": " + e.Code.String() }
 // AnswerError is a C_* function that returned CKR_OK and an answer that cannot be used.
 type AnswerError struct {
 	Function string
-	Err      error
+	Fault    AnswerFault
+	Err      error // what was answered, for whoever looks for the cause
 }
 
 // Error names the function and what is wrong with the answer.

@@ -83,7 +83,7 @@ func noKey(err error) error {
 	if errors.As(err, &unsupported) {
 		return err
 	}
-	return &AnswerError{Function: "C_GetAttributeValue", Err: err}
+	return &AnswerError{Function: "C_GetAttributeValue", Fault: AnswerData, Err: err}
 }
 
 func (s *Session) readPart(key *Object, a Attribute) ([]byte, error) {

@@ -2,7 +2,6 @@ package token
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/miekg/pkcs11"
 )
@@ -40,7 +39,7 @@ func (s *Session) everyObject(ctx context.Context) ([]pkcs11.ObjectHandle, error
 		}
 	}
 	if full && !more && len(all) > limit {
-		return nil, &AnswerError{Function: "C_FindObjects", Err: fmt.Errorf("no search gives more than %d objects, and there are more", limit)}
+		return nil, &AnswerError{Function: "C_FindObjects", Fault: AnswerLimit, Err: &SearchLimitError{limit}}
 	}
 	return all, nil
 }

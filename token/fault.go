@@ -18,7 +18,7 @@ func (f *Fault) Err() error {
 	if f.Code != CKROK {
 		return fmt.Errorf("%s: %w", f.Attribute, &Error{Function: "C_GetAttributeValue", Code: f.Code})
 	}
-	return &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%s: %s", f.Attribute, f.Problem)}
+	return &AnswerError{Function: "C_GetAttributeValue", Fault: AnswerData, Err: fmt.Errorf("%s: %s", f.Attribute, f.Problem)}
 }
 
 // deciding are the attributes that a verdict or a link rests on, by class.

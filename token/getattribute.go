@@ -63,7 +63,7 @@ func (s *Session) getInto(handle pkcs11.ObjectHandle, wanted []Attribute, room [
 	for i := range given {
 		values[i] = given[i].Value
 		if err == nil && given[i].Value == nil && given[i].Length != unavailable {
-			err = &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d bytes of %s, where there was room for %d", given[i].Length, wanted[i], room[i])}
+			err = &AnswerError{Function: "C_GetAttributeValue", Fault: AnswerUnusable, Err: fmt.Errorf("%d bytes of %s, where there was room for %d", given[i].Length, wanted[i], room[i])}
 		}
 	}
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *Session) getSizes(handle pkcs11.ObjectHandle, wanted []Attribute, room 
 		case answer.Length == unavailable:
 			room[i] = 0
 		case answer.Length > roomAtMost:
-			return &AnswerError{Function: "C_GetAttributeValue", Err: errAbsurd}
+			return &AnswerError{Function: "C_GetAttributeValue", Fault: AnswerUnusable, Err: errAbsurd}
 		default:
 			room[i] = int(answer.Length)
 		}

@@ -196,7 +196,7 @@ func (h *pairHalves) read(s *Session) (*KeyPair, error) {
 func (h *pairHalves) pair() (*KeyPair, error) {
 	key, known := PublicKeyOf(h.public.object)
 	if !known {
-		return nil, errors.New("the token does not tell the public key that it generated")
+		return nil, &AnswerError{Function: "C_GenerateKeyPair", Fault: AnswerData, Err: errors.New("the token does not tell the public key that it generated")}
 	}
 	return &KeyPair{Private: h.private.object, Public: h.public.object, Key: key}, nil
 }
@@ -227,7 +227,7 @@ func (h *pairHalves) rename(a *Additions, pair *KeyPair) (*KeyPair, error) {
 		}
 		return pair, nil
 	}
-	return nil, errors.New("the token gives the halves of a key pair different CKA_IDs")
+	return nil, &AnswerError{Function: "C_GenerateKeyPair", Fault: AnswerData, Err: errors.New("the halves of the key pair have different CKA_IDs")}
 }
 
 func (s *Session) setID(o *Object, id []byte) error {

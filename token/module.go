@@ -148,7 +148,7 @@ func asError(function string, err error) error {
 	case errors.As(err, &code):
 		return &Error{Function: function, Code: CKR(code)}
 	}
-	return &AnswerError{Function: function, Err: err}
+	return &AnswerError{Function: function, Fault: AnswerUnusable, Err: err}
 }
 
 func (m *Module) watch(function, detail string, f func() error) error {

@@ -73,7 +73,7 @@ func (s *Session) objects(ctx context.Context) (objects []*Object, further []*Se
 	}
 	objects = slices.DeleteFunc(r.objects, func(o *Object) bool { return o == nil })
 	if len(objects) > 0 && !slices.ContainsFunc(objects, func(o *Object) bool { return o.Class.known() }) {
-		return nil, further, &AnswerError{Function: "C_GetAttributeValue", Err: fmt.Errorf("%d objects, and none of a CKA_CLASS that is known", len(objects))}
+		return nil, further, &AnswerError{Function: "C_GetAttributeValue", Fault: AnswerData, Err: fmt.Errorf("%d objects, and none of a CKA_CLASS that is known", len(objects))}
 	}
 	return objects, further, nil
 }

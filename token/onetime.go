@@ -25,7 +25,7 @@ func (s *Session) makeForSession(function, detail string, class Class, call func
 	}
 	is, classKnown := o.Attributes.Ulong(CKAClass)
 	if classKnown && Class(is) != class || o.Attributes.Bool(CKAToken) == True {
-		return nil, &AnswerError{Function: function, Err: fmt.Errorf("handle %d is not that of the new session object", o.handle)}
+		return nil, &AnswerError{Function: function, Fault: AnswerHandle, Err: fmt.Errorf("handle %d is not that of the new session object", o.handle)}
 	}
 	if !classKnown {
 		o.Attributes.Set(CKAToken, Answer{Code: CKRAttributeTypeInvalid})

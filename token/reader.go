@@ -146,7 +146,7 @@ func (r *objectReader) read(handle pkcs11.ObjectHandle) (*Object, error) {
 	}
 	n, known := ulongOf(class.Value)
 	if !known {
-		return nil, &AnswerError{Function: "C_GetAttributeValue", Err: errors.New("CKA_CLASS is no number")}
+		return nil, &AnswerError{Function: "C_GetAttributeValue", Fault: AnswerData, Err: errors.New("CKA_CLASS is no number")}
 	}
 	k.class = Class(n)
 	if k.class == CKOPrivateKey || k.class == CKOPublicKey || k.class == CKOSecretKey {

@@ -112,7 +112,7 @@ func (s *Session) checkLogin() error {
 	case known && code == CKRFunctionNotSupported:
 		return nil
 	case err == nil && !user:
-		return &AnswerError{Function: "C_Login", Err: errNobody}
+		return &AnswerError{Function: "C_Login", Fault: AnswerNotDone, Err: errNobody}
 	}
 	return err
 }
@@ -179,12 +179,12 @@ func (s *Session) find(ctx context.Context, detail string, template ...*pkcs11.A
 		}
 		for _, handle := range handles {
 			if seen[handle] {
-				return nil, &AnswerError{Function: "C_FindObjects", Err: fmt.Errorf("handle %d came twice in one search", handle)}
+				return nil, &AnswerError{Function: "C_FindObjects", Fault: AnswerHandle, Err: fmt.Errorf("handle %d came twice in one search", handle)}
 			}
 			seen[handle] = true
 		}
 		if found = append(found, handles...); len(found) > mostObjects || short > mostShort {
-			return nil, &AnswerError{Function: "C_FindObjects", Err: fmt.Errorf("no end after %d objects", len(found))}
+			return nil, &AnswerError{Function: "C_FindObjects", Fault: AnswerEndless, Err: fmt.Errorf("no end after %d objects", len(found))}
 		}
 	}
 }

@@ -17,7 +17,7 @@ func (s *Session) Shroud(key *Object, kek, iv []byte) ([]byte, error) {
 	shroud := &oneTimeAES{CKMAESCBCPad, kek}
 	wrapped, err := s.wrapWith(shroud.template(), []cryptoki.Mechanism{{Type: uint(CKMAESCBCPad), Parameter: iv}}, key)
 	if err == nil && len(wrapped)%aes.BlockSize != 0 {
-		err = &AnswerError{Function: "C_WrapKey", Err: fmt.Errorf("CKR_OK with %s, and %d bytes are no ciphertext", CKMAESCBCPad, len(wrapped))}
+		err = &AnswerError{Function: "C_WrapKey", Fault: AnswerWrapped, Err: fmt.Errorf("CKR_OK with %s, and %d bytes are no ciphertext", CKMAESCBCPad, len(wrapped))}
 	}
 	if err == nil {
 		return wrapped, nil

@@ -242,7 +242,7 @@ type crypto11Signer struct {
 func (c *crypto11Signer) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) (signature []byte, err error) {
 	err = c.module.crypto11Call("crypto11 Sign", opts.HashFunc().String(), func() (err error) {
 		if signature, err = c.Signer.Sign(random, digest, opts); err == nil && len(signature) > c.most {
-			err = &AnswerError{Function: "C_Sign", Err: fmt.Errorf("%d bytes are no signature of this key, which has %d at the most", len(signature), c.most)}
+			err = &AnswerError{Function: "C_Sign", Fault: AnswerSignature, Err: fmt.Errorf("%d bytes are no signature of this key, which has %d at the most", len(signature), c.most)}
 		}
 		return err
 	})

@@ -67,7 +67,7 @@ func (e *WrapError) Error() string {
 func (e *WrapError) Fault() error {
 	for _, attempt := range e.Attempts {
 		if attempt.Problem != "" {
-			return &AnswerError{Function: attempt.Function, Err: fmt.Errorf("CKR_OK with %s, and no wrapped key: %s", attempt.Mechanism, attempt.Problem)}
+			return &AnswerError{Function: attempt.Function, Fault: AnswerWrapped, Err: fmt.Errorf("CKR_OK with %s, and no wrapped key: %s", attempt.Mechanism, attempt.Problem)}
 		}
 		if answer := (&Error{Function: attempt.Function, Code: attempt.Code}); attempt.Code != CKROK && !answer.Judges() {
 			return answer

@@ -119,9 +119,7 @@ func surroundingErrors() []Description {
 			}
 			return Failure{ID: id, Args: messages.Args{"Function": messages.Own(e.Function), "Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 		}),
-		As(func(_ *App, e *token.AnswerError) Failure {
-			return Failure{ID: "error.answer", Args: messages.Args{"Function": messages.Own(e.Function), "Problem": messages.Own(OneLine(e))}, Stated: stated(e), Code: ExitFailed}
-		}),
+		As(describeAnswer),
 	}
 }
 

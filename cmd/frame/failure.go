@@ -2,11 +2,13 @@ package frame
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/token"
 )
 
@@ -88,6 +90,13 @@ func (a *App) describe(err error) Failure {
 		if f, is := known(a, err); is {
 			return f
 		}
+	}
+	if words := a.causeWords(err); words != OneLine(err) { // the system's answer has words, whoever it was given to
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			words = terminal.Printable(at.Path) + ": " + words
+		}
+		return Failure{ID: "error.failed", Args: messages.Args{"Problem": messages.Own(words)}, Code: ExitFailed}
 	}
 	return Failure{ID: "error.other", Args: messages.Args{"Problem": messages.Own(OneLine(err))}, Code: ExitFailed}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
 	"p11bridge/cmd/messages"
 	"p11bridge/token"
@@ -34,10 +35,11 @@ func (a *App) Problem(err error) string {
 	if words := a.causeWords(err); words != OneLine(err) {
 		return words
 	}
-	if f := a.describe(err); f.ID != "error.other" {
+	if f := a.describe(err); f.ID != "error.other" && f.ID != "error.failed" {
 		return strings.TrimSuffix(f.Text(a), ".")
 	}
-	return strings.TrimSuffix(OneLine(withoutPath(err)), ".") // Windows' own answers are sentences
+	rest := strings.TrimSuffix(OneLine(withoutPath(err)), ".") // Windows' own answers are sentences
+	return a.Text("problem.own-words", messages.Args{"Problem": messages.Own(rest)})
 }
 
 // causeWords are the words for the causes that need no description of their own; the error's own, where there are none.
@@ -46,6 +48,8 @@ func (a *App) causeWords(err error) string {
 	var name *pki.NameError
 	var record archive.RecordFault
 	var answer *token.Error
+	var unusable *token.AnswerError
+	var cause bridge.Cause
 	var system syscall.Errno
 	switch {
 	case errors.As(err, &uri):
@@ -54,6 +58,10 @@ func (a *App) causeWords(err error) string {
 		return a.Text("name.fault."+string(name.Fault), messages.Args{"Part": foreign.Text(name.Part)})
 	case errors.As(err, &record):
 		return a.Text("record.fault."+string(record), nil)
+	case errors.As(err, &cause):
+		return a.Text("cause."+string(cause), nil)
+	case errors.As(err, &unusable):
+		return a.Text("problem.answer", a.answerArgs(unusable))
 	case errors.As(err, &answer):
 		return a.Text("problem.call", messages.Args{"Function": messages.Own(answer.Function), "Code": messages.Own(answer.Code.String())})
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

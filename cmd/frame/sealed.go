@@ -326,7 +326,7 @@ func describeSealed(a *App, e *bridge.SealedError) Failure {
 	}
 	f := Failure{ID: "error.sealed." + string(open.Fault), Args: args, Code: ExitFailed}
 	if open.Err != nil {
-		args["Problem"] = messages.Own(OneLine(open.Err))
+		args["Problem"] = messages.Own(a.Problem(open.Err))
 	}
 	var names []string
 	for _, address := range open.Recipients {

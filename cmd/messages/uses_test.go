@@ -259,6 +259,8 @@ func families(t *testing.T) map[string][]string {
 		"term.":             {"pfx", "token", "shroud", "wrap", "attributes", "profile", "cka-id", "puk", "chain"},
 		"export.proof.":     constantsOf(t, "../../bridge/archive", "Proof"),
 		"error.load.":       both(constantsOf(t, "../../token", "LoadFault")),
+		"answer.fault.":     constantsOf(t, "../../token", "AnswerFault"),
+		"cause.":            constantsOf(t, "../../bridge", "Cause"),
 		"error.file.":       both(constantsOf(t, "../../bridge/archive", "FileFault")),
 		"error.trace.":      constantsOf(t, "../supervise", "TraceFault"),
 		"source.fault.":     constantsOf(t, "../../token/secret", "Fault"),
