@@ -24,6 +24,7 @@ const (
 	typesAhead      = "its answers are typed before they are asked for, which the guided mode loses on wine's console; TestWindowsGuide types each when it is asked for"
 	shellsOfLinux   = "it pastes commands into a shell of Linux, or is about what such a shell completes"
 	namespaces      = "it runs the program in a root of its own"
+	ownsFiles       = "a file of it belongs to a user whom the program's namespace does not know"
 	sharesDirectory = "it holds a worker by a FIFO; TestWindowsShares has workers in one directory"
 )
 
@@ -48,6 +49,7 @@ var leftToLinux = map[string]string{
 	"list_leftout":           namesModules,
 	"list_misbehaving":       buildsModules,
 	"list_module":            buildsModules,
+	"list_passedover":        ownsFiles,
 	"list_profiles":          namesProfiles,
 	"list_proxy":             namesModules,
 	"list_twice":             namesModules,

@@ -16,6 +16,10 @@ type Inventory struct {
 	Mechanisms []Mechanism `json:"mechanisms"`
 	Objects    []*Object   `json:"objects"`
 
+	// PassedOver is a file of the token that the module passes over in silence, because this user may not read it: objects may be missing.
+	// Nothing but what the machine shows tells, so that it is not in a snapshot.
+	PassedOver string `json:"-"`
+
 	linker *linker // of the objects, once they are complete
 }
 

@@ -87,7 +87,7 @@ func Status(inventories []*token.Inventory, archive *Archive, now time.Time) *Ba
 	compared := archive.comparison()
 	used, present, seen := map[*Backup]bool{}, map[string]bool{}, map[RecordToken]bool{}
 	for _, inventory := range inventories {
-		if verdict.Hides(inventory) || len(inventory.Unread()) > 0 {
+		if verdict.Hides(inventory) || inventory.PassedOver != "" || len(inventory.Unread()) > 0 {
 			status.Hidden = append(status.Hidden, inventory)
 		} else {
 			seen[RecordTokenOf(inventory)] = true
@@ -153,7 +153,7 @@ func (s *KeyStatus) Tried(tried verdict.Verdict) {
 
 func (s *KeyStatus) find(archive *comparison) (BackupState, []verdict.Fact) {
 	hidden := s.Identity.PrivateKey == nil && verdict.Hides(s.Inventory)
-	if s.Verdict.Has(verdict.ObjectUnreadable) {
+	if s.Verdict.Has(verdict.ObjectUnreadable) || s.Verdict.Has(verdict.TokenFileUnreadable) {
 		return StateUnknown, nil
 	}
 	if s.Backup != nil {

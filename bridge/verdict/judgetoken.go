@@ -36,10 +36,18 @@ func JudgeInventory(inventory *token.Inventory) []Reason {
 	if isBrowser(inventory.Token.Manufacturer) && !inventory.Token.Flags.Has(token.CKFLoginRequired) {
 		reasons = append(reasons, Because(PrimaryPasswordNotSet, ofBrowser(inventory.Token.Manufacturer, Fact{"CKF_LOGIN_REQUIRED", false})...))
 	}
+	if inventory.PassedOver != "" {
+		reasons = append(reasons, PassedOverReason(inventory))
+	}
 	for _, o := range inventory.Unread() {
 		reasons = append(reasons, UnreadReason(inventory, o))
 	}
 	return append(reasons, JudgeToken(&inventory.Token)...)
+}
+
+// PassedOverReason says that the module shows the token without what is in a file of it.
+func PassedOverReason(inventory *token.Inventory) Reason {
+	return Because(TokenFileUnreadable, Fact{"path", inventory.PassedOver})
 }
 
 // UnreadReason says which object the token failed to tell of, and what it answered.

@@ -31,6 +31,7 @@ const (
 	KeyGeneratedOnToken   Code = "key-generated-on-token"
 	OriginUnknown         Code = "origin-unknown"
 	ObjectUnreadable      Code = "object-unreadable"
+	TokenFileUnreadable   Code = "token-file-unreadable"
 	IssuerCertificate     Code = "issuer-certificate"
 	KeyLinkedByID         Code = "key-linked-by-id"
 	TokenCouldNotProve    Code = "token-could-not-prove"
@@ -193,6 +194,7 @@ var table = []Entry{
 	{PublicKeyAlone, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.8"},
 	{IssuerCertificate, Notices, []string{"is_ca"}, "RFC 5280 §4.2.1.9"},
 	{ObjectUnreadable, Blocks, []string{"object", "attribute", "function", "CKR"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
+	{TokenFileUnreadable, Blocks, []string{"path"}, "SoftHSM2, OSToken.cpp: an object file that cannot be opened is left out"},
 	{CertificateUnreadable, Refuses, []string{"problem"}, "RFC 5280 §4.1"},
 	{TokenFamilyBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},
 	{TokenFamilyNoBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},

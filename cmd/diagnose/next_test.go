@@ -18,6 +18,9 @@ func TestNextOnATokenThatGeneratesNothing(t *testing.T) {
 	withoutKey := view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: refused, Certificate: &view.Certificate{}}
 	unknown := view.VerdictOf(verdict.Verdict{Reasons: []verdict.Reason{verdict.Because(verdict.KeyTypeUnsupported)}})
 	unsupported := view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: unknown, PrivateKey: &view.Key{}, Certificate: &view.Certificate{}}
+	unread := func(code verdict.Code) view.Identity {
+		return view.Identity{URI: "pkcs11:object=a", ID: "01", Verdict: view.VerdictOf(verdict.Verdict{Reasons: []verdict.Reason{verdict.Because(code)}}), Certificate: &view.Certificate{}}
+	}
 	signs, generates := token.Mechanism{Type: 1, Sign: true}, token.Mechanism{Type: 0}
 	for _, row := range []struct {
 		name     string
@@ -31,6 +34,8 @@ func TestNextOnATokenThatGeneratesNothing(t *testing.T) {
 		{"it generates none, and there is no certificate", []token.Mechanism{signs}, withoutCertificate, ""},
 		{"it generates none, and the key is gone", []token.Mechanism{signs}, withoutKey, ""},
 		{"it generates keys, and another program may carry this one out", []token.Mechanism{signs, generates}, unsupported, ""},
+		{"the key may be in an object that could not be read", []token.Mechanism{signs, generates}, unread(verdict.ObjectUnreadable), ""},
+		{"the key may be in a file that could not be read", []token.Mechanism{signs, generates}, unread(verdict.TokenFileUnreadable), ""},
 		{"it generates keys, and the key is gone", []token.Mechanism{signs, generates}, withoutKey, "p11bridge request pkcs11:object=a -o key-01.csr"},
 	} {
 		got := view.NextCommands{Generates: token.GeneratesAny(row.listed)}.Of(row.identity, row.identity.URI)

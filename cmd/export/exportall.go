@@ -19,6 +19,9 @@ import (
 func unreadOf(tokens []bridge.OpenToken) []verdict.Reason {
 	unread := []verdict.Reason{}
 	for _, t := range tokens {
+		if t.Inventory.PassedOver != "" {
+			unread = append(unread, verdict.PassedOverReason(t.Inventory))
+		}
 		for _, object := range t.Inventory.Unread() {
 			unread = append(unread, verdict.UnreadReason(t.Inventory, object))
 		}

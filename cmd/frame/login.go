@@ -53,10 +53,10 @@ func (w *Worker) Read(ctx context.Context, s *token.Session, uri *token.URI, opt
 	if err != nil {
 		return nil, nil, err
 	}
-	inventory, err := s.Inventory(ctx)
+	inventory, err := inventoryOf(ctx, s)
 	if err == nil && !s.LoggedIn && !s.Slot.Token.Flags.Has(token.CKFLoginRequired) && verdict.Hides(inventory) {
 		if pin, err = w.loginAnyway(ctx, s, uri, optional); err == nil && s.LoggedIn {
-			inventory, err = s.Inventory(ctx)
+			inventory, err = inventoryOf(ctx, s)
 		}
 	}
 	if err != nil {

@@ -215,12 +215,21 @@ func (w *Worker) read(ctx context.Context, slot token.Slot, uri *token.URI, logi
 		inventory, pin, err = w.Read(ctx, session, uri, optional)
 		pin.Wipe()
 	} else {
-		inventory, err = session.Inventory(ctx)
+		inventory, err = inventoryOf(ctx, session)
 	}
 	if err == nil && w.RequireLogin && verdict.Hides(inventory) {
 		err = &BlockedError{Reasons: []verdict.Reason{verdict.PINMissingReason(&inventory.Token)}}
 	}
 	return bridge.OpenToken{Session: session, Inventory: inventory}, err
+}
+
+// inventoryOf reads a token, and what this machine shows of what its module does not.
+func inventoryOf(ctx context.Context, session *token.Session) (*token.Inventory, error) {
+	inventory, err := session.Inventory(ctx)
+	if err == nil {
+		inventory.PassedOver = host.SoftHSMPassesOver(&inventory.Token)
+	}
+	return inventory, err
 }
 
 // Token gives the slot of the one token that is meant.

@@ -41,7 +41,7 @@ var alone = map[verdict.Code]string{
 	verdict.SealedNotOpened: "there is no password", verdict.SealedPasswordUnused: "it is of another file", verdict.SealedPasswordMissing: "there is no password", verdict.ProtectedLoginFailed: "the login failed",
 	verdict.PINIncorrect: "the login failed", verdict.PINLength: "no login was tried", verdict.PINMissing: "no login was tried",
 	verdict.ModulePrinted:         "it is a notice of a module's own",
-	verdict.PrimaryPasswordNotSet: "it is said of a token, not of a key", verdict.ObjectUnreadable: "no verdict rests on what could not be read",
+	verdict.PrimaryPasswordNotSet: "it is said of a token, not of a key", verdict.ObjectUnreadable: "no verdict rests on what could not be read", verdict.TokenFileUnreadable: "no verdict rests on what could not be read",
 	verdict.AlreadyOnToken: "nothing was restored", verdict.TokenFull: "nothing was restored", verdict.RestoreRefused: "nothing was restored",
 	verdict.NoKeyForCertificate: "nothing was installed", verdict.MethodRefused: "the one method that was allowed was refused",
 }

@@ -242,7 +242,7 @@ func (r *reader) takeStatus(path string, document json.RawMessage) fault {
 }
 
 // hiding are the reasons for which a token may have more private keys than those that are named.
-var hiding = []verdict.Code{verdict.KeysHiddenUntilLogin, verdict.ObjectUnreadable}
+var hiding = []verdict.Code{verdict.KeysHiddenUntilLogin, verdict.ObjectUnreadable, verdict.TokenFileUnreadable}
 
 // directory is what a status tells of the files that belong to no key on its tokens: of many of those the file is the only copy.
 func (s *status) directory(first *fleet.Statement) *fleet.Statement {

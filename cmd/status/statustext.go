@@ -135,7 +135,7 @@ func hiddenTokens(a *frame.App, status *archive.BackupStatus) string {
 
 func stateText(a *frame.App, key archive.KeyStatus) string {
 	text := a.Text("status.state."+string(key.State), nil)
-	if key.Verdict.Has(verdict.ObjectUnreadable) {
+	if key.Verdict.Has(verdict.ObjectUnreadable) || key.Verdict.Has(verdict.TokenFileUnreadable) {
 		text = a.Text("status.state.unread", nil)
 	} else if key.State == archive.StateUnknown && key.Verdict.Has(verdict.AttributesNotTold) {
 		text = a.Text("status.state.untold", nil)

@@ -136,7 +136,9 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 // CodeOf is the exit code of what is told of tokens: where an object could not be read, nobody could find out what it is.
 func CodeOf(tokens []Token) int {
 	for _, t := range tokens {
-		if slices.ContainsFunc(t.Reasons, func(r verdict.Reason) bool { return r.Code == verdict.ObjectUnreadable }) {
+		if slices.ContainsFunc(t.Reasons, func(r verdict.Reason) bool {
+			return r.Code == verdict.ObjectUnreadable || r.Code == verdict.TokenFileUnreadable
+		}) {
 			return frame.ExitFailed
 		}
 	}

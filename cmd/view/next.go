@@ -25,6 +25,8 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 	switch {
 	case identity.Verdict.has(verdict.KeyNotIdentified): // the key may be here, under a name of its own
 		return nil
+	case identity.Verdict.has(verdict.ObjectUnreadable) || identity.Verdict.has(verdict.TokenFileUnreadable): // so it may
+		return nil
 	case identity.Verdict.CanLeave() && identity.Certificate == nil && !identity.Verdict.has(verdict.CertificateNotIdentified):
 		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", n.backupName(identity)}
 	case identity.Verdict.CanLeave():
