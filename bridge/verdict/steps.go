@@ -25,7 +25,7 @@ var replaced = []struct {
 	{"no-original", []Step{"search-original-if-imported", "search-original", "check-original"}, "the token says that it made the key"},
 	{"search-original", []Step{"search-original-if-imported"}, "the same with the places to look at"},
 	{"find-vendor-backup", []Step{"ask-vendor-backup"}, "the family has such a route"},
-	{"learn-request", []Step{"ask-vendor-backup"}, "the family has no such route"},
+	{"learn-request", []Step{"ask-vendor-backup", "try-vendor-library"}, "the family has no such route, and its own library is the one that says so"},
 	{"request-now", []Step{"request-when-lost", "learn-request", "keep-token"}, "there is nothing left to lose"},
 	{"renew", []Step{"request-when-lost", "request-now", "request-no-copy", "learn-request"}, "a certificate that expired is of no use"},
 	{"keep-token", []Step{"keep-for-decryption"}, "the same, and more"},
@@ -51,6 +51,15 @@ var (
 	wayIn  = []Step{"keep-token", "request-when-lost", "learn-request"}
 )
 
+// asking are the steps that ask the key whose it is. A key that was asked and could not answer will not do so for another command.
+var asking = []Step{"check-original", "verify-link"}
+
+// keyDidNotAnswer reports whether the reason tells that the key was challenged, and what came of it.
+func (r Reason) keyDidNotAnswer() bool {
+	return slices.Contains([]Code{KeyLinkedByID, CertificateNotIdentified, KeyNotIdentified}, r.Code) &&
+		slices.ContainsFunc(r.Evidence, func(f Fact) bool { return f.Name == "answer" })
+}
+
 // Steps merges the steps of reasons that stand together into one list: each step once, none that another one contradicts, none that
 // the verdict rules out. of gives the steps of one reason.
 func Steps(reasons []Reason, of func(Reason) []Step) []Step {
@@ -69,8 +78,9 @@ func Steps(reasons []Reason, of func(Reason) []Step) []Step {
 		steps = slices.DeleteFunc(steps, func(step Step) bool { return step == nothing })
 	}
 	all := slices.Clone(steps)
+	mute := slices.ContainsFunc(reasons, Reason.keyDidNotAnswer)
 	steps = slices.DeleteFunc(steps, func(step Step) bool {
-		return refused && slices.Contains(wayOut, step) || permitted && slices.Contains(wayIn, step) || isReplaced(step, all)
+		return mute && slices.Contains(asking, step) || refused && slices.Contains(wayOut, step) || permitted && slices.Contains(wayIn, step) || isReplaced(step, all)
 	})
 	slices.SortStableFunc(steps, func(a, b Step) int { return place(a) - place(b) })
 	return steps

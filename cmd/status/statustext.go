@@ -141,6 +141,8 @@ func stateText(a *frame.App, key archive.KeyStatus) string {
 		text = a.Text("status.state.untold", nil)
 	} else if key.State == archive.StateUnknown && key.Verdict.Unsupported() {
 		text = a.Text("status.state.unsupported", nil)
+	} else if key.State == archive.StateUnknown && !verdict.Hides(key.Inventory) {
+		text = a.Text("status.state.undecided", nil)
 	}
 	if reasons := key.Verdict.Reasons; len(reasons) > 0 && (key.State == archive.StateCannotLeave || key.State == archive.StateUnknown) {
 		text = a.Because(text, reasons[0])
