@@ -2,8 +2,11 @@ package pfx
 
 import (
 	"bytes"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Encoding names the bytes that a program made of a password before it derived a key from them. Programs disagree as soon
@@ -34,6 +37,14 @@ const (
 	EncodingLowBytes Encoding = "lower bytes of UTF-16"
 	// EncodingUTF16LE is UTF-16 with the lower byte first.
 	EncodingUTF16LE Encoding = "UTF-16, little-endian"
+	// EncodingComposed and EncodingDecomposed are the specification's, of the same characters in another form of Unicode: one code point for a
+	// letter with its accent, or two. macOS decomposes what goes through a file name.
+	EncodingComposed   Encoding = "composed (NFC)"
+	EncodingDecomposed Encoding = "decomposed (NFD)"
+	// EncodingSpaces is EncodingComposed with every space an ASCII one (RFC 8265, section 4.2.2): GnuTLS, for the bags.
+	EncodingSpaces Encoding = "composed (NFC), with ASCII spaces"
+	// EncodingCut is EncodingUTF16 of what was typed, cut off where it would end if it were composed: GnuTLS up to 3.8, for the MAC.
+	EncodingCut Encoding = "UTF-16, cut off to the length of NFC"
 )
 
 // reading is a password in one encoding. It is wiped with its password.
@@ -99,7 +110,35 @@ func newPassword(text []byte) (*password, error) {
 		p.add(familyOctets, EncodingUTF16, bytes.Clone(closed)) // HMAC pads with zero bytes: the end makes no difference
 		p.add(familyOctets, EncodingUTF16LE, swapped(open))
 	}
+	if !p.ascii {
+		p.addForms(text)
+	}
 	return p, nil
+}
+
+// addForms adds the readings of the same characters in other forms of Unicode.
+func (p *password) addForms(text []byte) {
+	spaces := bytes.Map(func(r rune) rune {
+		if unicode.Is(unicode.Zs, r) {
+			return ' '
+		}
+		return r
+	}, text)
+	defer clear(spaces)
+	for _, form := range []struct {
+		encoding Encoding
+		of       norm.Form
+		text     []byte
+	}{{EncodingComposed, norm.NFC, text}, {EncodingSpaces, norm.NFC, spaces}, {EncodingDecomposed, norm.NFD, text}} {
+		same := form.of.Append(nil, form.text...)
+		closed := append(encodeBMP(string(same)), 0, 0)
+		if form.encoding == EncodingComposed {
+			typed := encodeBMP(string(text))
+			p.add(familyBMP, EncodingCut, append(typed[:min(len(typed), len(closed)-2)], 0, 0))
+		}
+		p.add(familyBMP, form.encoding, closed)
+		p.add(familyOctets, form.encoding, same)
+	}
 }
 
 // add leaves out a reading that is the same as an earlier one.
