@@ -46,6 +46,8 @@ type bags struct {
 // bagCount counts what a file may not have too many of.
 type bagCount struct {
 	bags, attributes int
+	// damage is what looks like damage in a certificate: only the MAC, or that there is none, shows whether it is.
+	damage error
 }
 
 func (t *bagCount) add(bags, attributes int) error {
@@ -123,11 +125,8 @@ func (b *bags) readValue(oid string, value cryptobyte.String, a attributes, dept
 		if !content.ReadASN1(&der, asn1.OCTET_STRING) || !content.Empty() {
 			return damaged("certBag")
 		}
-		if !oneSequence(der) {
-			return damaged("certificate")
-		}
 		b.certificates = append(b.certificates, Certificate{
-			DER: bytes.Clone(der), FriendlyName: a.friendlyName, LocalKeyID: a.localKeyID, Attributes: a.others,
+			DER: b.certificate(der), FriendlyName: a.friendlyName, LocalKeyID: a.localKeyID, Attributes: a.others,
 		})
 	case oidSafeContentsBag:
 		return b.read(value, depth+1)
@@ -140,10 +139,31 @@ func (b *bags) readValue(oid string, value cryptobyte.String, a attributes, dept
 	return nil
 }
 
+// certificate is the DER of what a certBag holds: BER is turned into DER, and what stands behind the certificate is left away. What is no SEQUENCE at
+// all stays as it is. It keeps nobody from the rest, but where nothing else shows damage, it does.
+func (b *bags) certificate(value cryptobyte.String) []byte {
+	if oneSequence(value) {
+		return bytes.Clone(value)
+	}
+	der, _, _, err := toDER(value, "certificate")
+	if err != nil || !oneSequence(der) {
+		b.count.damage = damaged("certificate")
+		return bytes.Clone(value)
+	}
+	return der
+}
+
 // oneSequence reports whether der is exactly one SEQUENCE.
 func oneSequence(der cryptobyte.String) bool {
 	var sequence cryptobyte.String
 	return der.ReadASN1(&sequence, asn1.SEQUENCE) && der.Empty()
+}
+
+// wholeSequence reports whether der is one SEQUENCE, or begins with a PrivateKeyInfo.
+func wholeSequence(der cryptobyte.String) bool {
+	var element cryptobyte.String
+	rest := der
+	return rest.ReadASN1Element(&element, asn1.SEQUENCE) && (rest.Empty() || checkPrivateKeyInfo(element) == nil)
 }
 
 // checkPrivateKeyInfo checks the frame of RFC 5958, section 2: a version, an algorithm and a key of whatever kind.
@@ -159,16 +179,27 @@ func checkPrivateKeyInfo(der cryptobyte.String) error {
 	return nil
 }
 
-// trimPrivateKeyInfo returns the PrivateKeyInfo that plaintext begins with, in plaintext's memory, if nothing but zero
-// bytes follows. Some tokens pad what they wrap.
+// trimPrivateKeyInfo returns the PrivateKeyInfo that plaintext begins with, in DER, if nothing but zero bytes follows. Some tokens pad what they
+// wrap. It is in plaintext's memory, or in its own where it was in BER; plaintext is wiped then.
 func trimPrivateKeyInfo(plaintext []byte) ([]byte, error) {
-	rest := cryptobyte.String(plaintext)
-	var element cryptobyte.String
-	if !rest.ReadASN1Element(&element, asn1.SEQUENCE) || len(bytes.Trim(rest, "\x00")) > 0 {
-		return nil, damaged("PrivateKeyInfo")
+	der, end, wasDER, err := toDER(plaintext, "PrivateKeyInfo")
+	if err != nil {
+		return nil, err
 	}
-	return element, checkPrivateKeyInfo(element)
+	if !onlyZeros(plaintext[end:]) {
+		clear(der)
+		return nil, damaged("PrivateKeyInfo: trailing data")
+	}
+	err = checkPrivateKeyInfo(der)
+	if err == nil && !wasDER {
+		clear(plaintext)
+		return der, nil
+	}
+	clear(der)
+	return plaintext[:end], err
 }
+
+func onlyZeros(rest []byte) bool { return len(bytes.Trim(rest, "\x00")) == 0 }
 
 // readShrouded takes an EncryptedPrivateKeyInfo apart (RFC 5958, section 3).
 func readShrouded(der cryptobyte.String) (*pbe, []byte, error) {

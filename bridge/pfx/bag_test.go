@@ -271,7 +271,6 @@ func TestDamagedInside(t *testing.T) {
 	id := newIdentity(t, "P-256")
 	followed, err := buildShrouded(testPBE(), sealWith(t, testPBE(), "test", append(bytes.Clone(id.pkcs8), 0, 1)))
 	must(t, err)
-	noCertificate := info(t, func(b *cryptobyte.Builder) { addCertBag(b, Certificate{DER: []byte{0x02, 1, 0}}) })
 	shortCiphertext, err := buildShrouded(testPBE(), []byte{1, 2, 3})
 	must(t, err)
 	for name, safe := range map[string][]byte{
@@ -280,7 +279,6 @@ func TestDamagedInside(t *testing.T) {
 		"shrouded key":         value(oidShroudedKeyBag, shroudedJunk...),
 		"shrouded key, length": value(oidShroudedKeyBag, shortCiphertext...),
 		"shrouded key, junk":   value(oidShroudedKeyBag, followed...),
-		"certificate":          noCertificate,
 		"cert bag":             value(oidCertBag, 0x30, 0),
 		"nested safe":          value(oidSafeContentsBag, 0x02, 1, 0),
 		"SafeContents":         sealedJunk(0x30, 2, 5, 0),

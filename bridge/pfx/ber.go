@@ -1,9 +1,10 @@
 package pfx
 
 // RFC 7292 allows BER, and NSS and some Java versions write it. Everything is turned into the subset of DER that
-// cryptobyte reads: definite and minimal lengths, string types in one piece. The order of sets is left alone.
+// cryptobyte reads: definite and minimal lengths, minimal integers, string types in one piece. The order of sets is left alone.
 
 const (
+	tagInteger      = 0x02
 	tagOctetString  = 0x04
 	maskConstructed = 0x20
 	maskClass       = 0xc0
@@ -119,9 +120,14 @@ func (t *transcoder) element(end, depth int, where string) error {
 		if h.length == indefinite {
 			return damaged(where + ": indefinite length of a primitive element")
 		}
+		content := t.source[t.at : t.at+h.length]
+		if first == tagInteger {
+			content = minimal(content)
+			t.changed = t.changed || len(content) < h.length
+		}
 		t.der = append(t.der, h.tag...)
-		t.der = appendLength(t.der, h.length)
-		t.der = append(t.der, t.source[t.at:t.at+h.length]...)
+		t.der = appendLength(t.der, len(content))
+		t.der = append(t.der, content...)
 		t.at += h.length
 		return nil
 	}
@@ -143,6 +149,14 @@ func (t *transcoder) element(end, depth int, where string) error {
 	}
 	t.insertLength(content)
 	return nil
+}
+
+// minimal drops the octets in front of an INTEGER that say nothing (X.690, section 8.3.2). Java reads them.
+func minimal(content []byte) []byte {
+	for len(content) > 1 && (content[0] == 0 && content[1] < 0x80 || content[0] == 0xff && content[1] >= 0x80) {
+		content = content[1:]
+	}
+	return content
 }
 
 // children transcodes what a constructed element holds: elements, or pieces of a string if stringType is not zero.

@@ -65,10 +65,10 @@ func (c *container) toDER(source []byte, where string) (der cryptobyte.String, r
 	return copied, len(source) - end, nil
 }
 
-// wholeDER is toDER for an element that fills source.
+// wholeDER is toDER for an element that fills source, but for zero bytes behind it: some programs pad.
 func (c *container) wholeDER(source []byte, where string) (cryptobyte.String, error) {
 	der, rest, err := c.toDER(source, where)
-	if err == nil && rest > 0 {
+	if err == nil && !onlyZeros(source[len(source)-rest:]) {
 		return nil, damaged(where + ": trailing data")
 	}
 	return der, err

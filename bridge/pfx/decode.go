@@ -101,8 +101,12 @@ func (d *decoder) decode() (*Contents, error) {
 			contents.Keys = append(contents.Keys, key)
 		}
 	}
-	if locked != nil && !open {
+	switch {
+	case locked != nil && !open:
 		return nil, locked
+	case d.mac == nil && d.count.damage != nil:
+		contents.Wipe()
+		return nil, d.count.damage
 	}
 	contents.Facts = d.facts()
 	contents.Facts.Encodings = d.encodings
@@ -135,6 +139,8 @@ func (d *decoder) verify() error {
 	switch err := d.verifyMAC(made); {
 	case errors.Is(err, ErrPassword) && errors.As(d.broken, new(*DamagedError)):
 		return d.broken
+	case errors.Is(err, ErrPassword) && d.count.damage != nil:
+		return d.count.damage
 	case err != nil:
 		return err
 	}
@@ -269,14 +275,17 @@ func (d *decoder) odd(err error) error {
 }
 
 func (d *decoder) openSafe(s *safe) error {
+	var odd error
 	err := d.openWith(s.pbe, s.derivation, s.ciphertext, func(plaintext []byte) (bool, error) {
 		defer clear(plaintext)
 		if len(plaintext) == 0 || plaintext[0] != 0x30 { // of a SEQUENCE; padding fits by chance
 			return false, nil
 		}
 		der, err := d.wholeDER(plaintext, "SafeContents")
-		var broken *DamagedError
-		if errors.As(err, &broken) {
+		if errors.As(err, new(*DamagedError)) {
+			if d.mac != nil { // padding and the tag of a SEQUENCE fit by chance once in 65,536 times
+				odd = d.odd(err)
+			}
 			return false, nil
 		}
 		if err != nil {
@@ -285,7 +294,10 @@ func (d *decoder) openSafe(s *safe) error {
 		s.opened = true
 		return true, d.odd(s.bags.read(der, 1))
 	})
-	if errors.Is(err, ErrPassword) {
+	switch {
+	case errors.Is(err, ErrPassword) && odd != nil:
+		return odd
+	case errors.Is(err, ErrPassword):
 		return d.doesNotOpen(PartSafe)
 	}
 	return err
@@ -371,8 +383,8 @@ func (d *decoder) openKey(bag *keyBag) (Key, error) {
 		if key.PKCS8, err = trimPrivateKeyInfo(plaintext); err == nil {
 			return true, nil
 		}
-		// Padding fits by chance once in 256 times, a SEQUENCE on top of it hardly ever.
-		if len(plaintext) > 0 && plaintext[0] == 0x30 && d.mac != nil {
+		// Padding fits by chance once in 256 times, a SEQUENCE on top of it hardly ever, and a whole one never.
+		if len(plaintext) > 0 && plaintext[0] == 0x30 && (d.mac != nil || wholeSequence(plaintext)) {
 			odd = d.odd(err)
 		}
 		key.PKCS8 = nil

@@ -68,6 +68,7 @@ func readMAC(s *cryptobyte.String) (*mac, error) {
 		if m.iterations, err = readIterations(&sequence, where); err != nil {
 			return nil, err
 		}
+		m.iterations = max(1, m.iterations) // OpenSSL reads 0 so
 	}
 	if !sequence.Empty() {
 		return nil, damaged(where)

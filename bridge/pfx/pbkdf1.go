@@ -42,7 +42,7 @@ func readSaltAndCount(parameters cryptobyte.String, where string) (salt []byte, 
 	if !sequence.Empty() {
 		return nil, 0, damaged(where)
 	}
-	return content, iterations, nil
+	return content, max(1, iterations), nil // the hash is taken once before anything is counted
 }
 
 func (p *pbkdf1Params) family() family { return familyOctets }

@@ -48,6 +48,9 @@ func readPBKDF2(parameters cryptobyte.String) (*pbkdf2Params, error) {
 	if p.iterations, err = readIterations(&sequence, where); err != nil {
 		return nil, err
 	}
+	if p.iterations == 0 {
+		return nil, damaged(where + ": iteration count")
+	}
 	if sequence.PeekASN1Tag(asn1.INTEGER) {
 		var length int64
 		if !sequence.ReadASN1Integer(&length) || length < 1 || length > math.MaxInt32 {
@@ -75,7 +78,7 @@ func readPBKDF2(parameters cryptobyte.String) (*pbkdf2Params, error) {
 	return p, nil
 }
 
-// readIterations reads an iteration count, which RFC 8018 lets begin at 1. Counts that no int32 holds are far beyond
+// readIterations reads an iteration count, which RFC 8018 lets begin at 1. A count of 0 is met; what it stands for depends on the derivation. Counts that no int32 holds are far beyond
 // any limit, so that they are refused here already.
 func readIterations(s *cryptobyte.String, where string) (int, error) {
 	var element cryptobyte.String
@@ -89,7 +92,7 @@ func readIterations(s *cryptobyte.String, where string) (int, error) {
 		}
 		return 0, damaged(where)
 	}
-	if count < 1 {
+	if count < 0 {
 		return 0, damaged(where + ": iteration count")
 	}
 	if count > math.MaxInt32 {

@@ -1,0 +1,77 @@
+package softhsmtests
+
+import (
+	"bytes"
+	"crypto/des"
+	"crypto/hmac"
+	"crypto/sha1"
+	"testing"
+)
+
+// inBER is a DER element whose length is indefinite.
+func inBER(der []byte) []byte {
+	header := 2
+	if der[1] > 0x80 {
+		header += int(der[1] & 0x7f)
+	}
+	return ber(der[0], der[header:])
+}
+
+// padding is what some programs leave behind an element.
+func padding(element []byte, rest string) []byte { return append(bytes.Clone(element), rest...) }
+
+// oddRows are files that are not as RFC 7292 has it, and that other programs read: what holds the key is to be read, what spoils it to be named, and a right
+// password never to be called wrong.
+func oddRows(t *testing.T) []corpusRow {
+	t.Helper()
+	id, bmp, raw := plainIdentity(t, "odd"), standardBMP("pw"), []byte("pw")
+	mac, wrong := macSHA256(bmp), macSHA256(standardBMP("other"))
+	key, certificate := shroudedBag(underAES(raw), id.pkcs8), certBagOf(id.certificate)
+	both := sequenceOf(key, certificate)
+	content := padding(sequenceOf(clearData(both)), "\x00\x00")
+	strayed := sequenceOf(number(0), number(1))
+	none := certBagOf([]byte("no certificate"))
+	wide := func(content []byte) []byte { // an iteration count with a zero byte before it, as no DER has it
+		plain := mac(content)
+		return sequenceOf(plain[2:len(plain)-3], []byte{0x02, 0x02, 0x00, lowCount})
+	}
+	uncounted := scheme{sequenceOf(objectID("1.2.840.113549.1.12.1.3"), sequenceOf(octets([]byte("saltsalt")), number(0))), underTripleDESOnce(bmp)}
+	return []corpusRow{
+		{"a key in BER", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), inBER(id.pkcs8)), certificate)), "valid"},
+		{"a key in BER, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), inBER(id.pkcs8)), certificate)), "valid integrity-not-protected"},
+		{"a key that is another SEQUENCE", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), strayed), certificate)), "unjudged format-unsupported"},
+		{"a key that is another SEQUENCE, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), strayed), certificate)), "invalid file-damaged"},
+		{"more behind the key, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), padding(id.pkcs8, "\n")), certificate)), "invalid file-damaged"},
+		{"zero bytes behind the AuthenticatedSafe", "", sequenceOf(number(3), clearData(content), mac(content)), "valid"},
+		{"zero bytes behind a safe in clear", "", pfxOf(mac, clearData(padding(both, "\x00"))), "valid"},
+		{"zero bytes behind an encrypted safe", "", pfxOf(mac, sealedContent(underAES(raw), padding(both, "\x00\x00"))), "valid"},
+		{"more behind an encrypted safe", "", pfxOf(mac, sealedContent(underAES(raw), padding(both, "\n"))), "unjudged format-unsupported"},
+		{"a certificate in BER", "", pfxOf(mac, inClear(key, certBagOf(inBER(id.certificate)))), "valid"},
+		{"an end of line behind the certificate", "", pfxOf(mac, inClear(key, certBagOf(padding(id.certificate, "\n")))), "valid"},
+		{"no certificate in a certificate bag", "", pfxOf(mac, inClear(key, certificate, none, certBagOf(nil))), "valid"},
+		{"no certificate in the only certificate bag", "", pfxOf(mac, inClear(key, none)), "unjudged format-unsupported"},
+		{"no certificate in a certificate bag, no MAC", "", pfxOf(nil, inClear(key, certificate, none)), "invalid file-damaged"},
+		{"no certificate in a certificate bag, another MAC", "", pfxOf(wrong, inClear(key, certificate, none)), "invalid file-damaged"},
+		{"an iteration count in two octets", "", pfxOf(wide, inClear(key, certificate)), "valid"},
+		{"a MAC of no iterations", "", pfxOf(uncountedMAC(bmp), inClear(key, certificate)), "valid"},
+		{"3DES of no iterations", "", pfxOf(mac, inClear(shroudedBag(uncounted, id.pkcs8), certificate)), "valid"},
+	}
+}
+
+// underTripleDESOnce is underTripleDES with one iteration.
+func underTripleDESOnce(secret []byte) func([]byte) []byte {
+	salt := []byte("saltsalt")
+	return func(plaintext []byte) []byte {
+		key, iv := pkcs12Derive(sha1.New, 64, 1, secret, salt, 1, 24), pkcs12Derive(sha1.New, 64, 2, secret, salt, 1, 8)
+		return padded(mustBlock(des.NewTripleDESCipher(key)), iv, plaintext)
+	}
+}
+
+// uncountedMAC is a MAC of one iteration whose count says 0.
+func uncountedMAC(secret []byte) integrity {
+	return func(content []byte) []byte {
+		sum := hmac.New(sha1.New, pkcs12Derive(sha1.New, 64, 3, secret, []byte("saltsalt"), 1, sha1.Size))
+		sum.Write(content)
+		return sequenceOf(sequenceOf(sequenceOf(objectID("1.3.14.3.2.26"), []byte{5, 0}), octets(sum.Sum(nil))), octets([]byte("saltsalt")), number(0))
+	}
+}
