@@ -1,10 +1,9 @@
 package host
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"p11bridge/token"
@@ -25,19 +24,23 @@ func SoftHSMPassesOver(info *token.Info) string {
 		if !strings.HasSuffix(strings.ReplaceAll(entry.Name(), "-", ""), string(info.Serial)) {
 			continue
 		}
-		objects, err := filepath.Glob(filepath.Join(directory, entry.Name(), "*.object"))
-		if err != nil {
-			return ""
-		}
-		for _, path := range objects {
-			file, err := openRegular(path)
-			if errors.Is(err, fs.ErrPermission) {
-				return path
-			}
-			if err == nil {
-				_ = file.Close()
-			}
+		if names := unreadable(filepath.Join(directory, entry.Name())); len(names) > 0 {
+			return filepath.Join(directory, entry.Name(), slices.Min(names))
 		}
 	}
 	return ""
+}
+
+// unreadable are the names of the object files of a directory that this user may not read. Nothing is opened: a token may have many.
+func unreadable(path string) []string {
+	directory, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer directory.Close()
+	names, err := directory.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return filepath.Ext(name) != ".object" || mayRead(directory, name) })
 }
