@@ -53,6 +53,7 @@ type noTokenError struct {
 	Present        []string // names of the tokens that are there
 	Slots          int
 	Unread         []error // of the slots whose token could not be read
+	unread         []unreadSlot
 	ModuleProblems []string
 	present        []token.Slot
 	runs           []verdict.ModuleRun // what the modules showed

@@ -69,7 +69,27 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 	if len(shown) == 0 {
 		return w.noneMeant(missing, uri)
 	}
+	if uri == nil && w.TokenLabel == "" {
+		w.noticeUnread(missing)
+	}
 	return w.eachOnce(shown)
+}
+
+// unreadSlot is a slot in which something is that its module could not read.
+type unreadSlot struct {
+	slot   token.Slot
+	module string
+}
+
+// noticeUnread says what is not shown because its module could not read it. A reader whose card another module reads is left out: no module
+// knows every card.
+func (w *Worker) noticeUnread(missing *noTokenError) {
+	for _, unread := range missing.unread {
+		if slices.ContainsFunc(missing.present, func(slot token.Slot) bool { return slot.Description == unread.slot.Description }) {
+			continue
+		}
+		w.Notice("notice.slot-unread", messages.Args{"Slot": unread.slot.Description, "Module": foreign.Text(unread.module), "Problem": messages.Own(OneLine(unread.slot.Err))})
+	}
 }
 
 // noneMeant is what becomes of a command where no token is the one that was named: one is taken whose label is near enough.
@@ -143,6 +163,7 @@ func (e *noTokenError) counts(library token.Library, slot token.Slot) bool {
 	switch {
 	case slot.Err != nil:
 		e.Unread = append(e.Unread, slot.Err)
+		e.unread = append(e.unread, unreadSlot{slot, library.Path})
 		e.ModuleProblems = append(e.ModuleProblems, library.Path+": "+slot.Err.Error())
 	case slot.Absent != nil:
 		e.Unread = append(e.Unread, slot.Absent)
