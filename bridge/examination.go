@@ -19,6 +19,7 @@ type examination struct {
 	der []byte
 	// contents is nil where the file is no PFX, or does not open. They may hold keys in clear.
 	contents *pfx.Contents
+	clearKey bool // a private key stands in it that nothing protects
 }
 
 func (x *examination) wipe() {
@@ -34,11 +35,15 @@ func examine(ctx context.Context, r VerifyRequest, options pfx.DecodeOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	if x.contents != nil {
+	switch {
+	case x.contents != nil:
 		x.judgeContents(x.contents, r.Now, r.Sealed)
 		if empty && x.contents.Facts.Protected() {
 			x.add(verdict.PasswordEmpty)
 		}
+	case x.clearKey: // that is true whatever keeps the file from being read
+		x.HasPrivateKey = true
+		x.add(verdict.KeyNotProtected)
 	}
 	x.VerifyResult.settle()
 	return x, nil
@@ -58,9 +63,11 @@ func (x *examination) open(ctx context.Context, file []byte, password func() (*s
 	}
 	x.Format, x.der = FormatPFX, der
 	if err != nil {
+		x.clearKey = pfx.HasClearKey(der)
 		x.readingFailed(err)
 		return false, nil
 	}
+	x.clearKey = facts.ClearKey
 	x.Profile, x.Iterations = string(facts.Profile), facts.Iterations
 	if tooMany, is := beyondLimit(facts); is {
 		x.add(verdict.IterationCountTooLarge, verdict.Fact{Name: "iterations", Value: tooMany}, verdict.Fact{Name: "limit", Value: pfx.MaxIterations})

@@ -69,6 +69,8 @@ func (f *foreignFiles) schemes() {
 			args := []string{"-keypbe", cipher, "-certpbe", cipher, "-provider", "legacy", "-provider", "default"}
 			want := "valid"
 			switch {
+			case cipher == "NONE" && (mac == "sm3" || mac == "ripemd160"):
+				want = "unjudged format-unsupported key-not-protected"
 			case mac == "sm3" || mac == "ripemd160" || i >= len(readable):
 				want = "unjudged format-unsupported"
 			case cipher == "NONE":
@@ -218,6 +220,8 @@ func (f *foreignFiles) certtool() {
 		f.run("certtool", append(args, "--password", "pw", "--outder", "--pkcs-cipher", cipher)...)
 		f.add("certtool: "+cipher, "pw", "gnutls.p12", "valid")
 	}
+	f.run("certtool", append(args, "--password", "pw", "--outder", "--pkcs-cipher", "none")...)
+	f.add("certtool: no cipher", "pw", "gnutls.p12", "unjudged format-unsupported key-not-protected")
 	f.run("certtool", append(args, "--password", "pw")...)
 	f.add("certtool: PEM", "pw", "gnutls.p12", "valid file-as-text")
 	// GnuTLS composes a password for the bags, and makes spaces of all that look so. For the MAC it only takes the length of what is composed.

@@ -2,6 +2,7 @@ package pfx
 
 import (
 	"bytes"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -39,8 +40,14 @@ type bags struct {
 	certificates []Certificate
 	others       int // of other types than these, secrets among them
 	secrets      int
+	unshrouded   bool // a bag for an encrypted private key holds one that is not encrypted
 	// count is the whole file's.
 	count *bagCount
+}
+
+// exposed reports whether a private key is among them that is not encrypted itself.
+func (b *bags) exposed() bool {
+	return b.unshrouded || slices.ContainsFunc(b.keys, func(k *keyBag) bool { return k.shrouded == nil })
 }
 
 // bagCount counts what a file may not have too many of.
@@ -105,6 +112,10 @@ func (b *bags) readValue(oid string, value cryptobyte.String, a attributes, dept
 		b.keys = append(b.keys, &keyBag{attributes: a, clear: value})
 	case oidShroudedKeyBag:
 		p, ciphertext, err := readShrouded(value)
+		if err != nil && checkPrivateKeyInfo(value) == nil { // GnuTLS writes such a bag where it is told to encrypt nothing
+			b.unshrouded = true
+			return damaged("EncryptedPrivateKeyInfo")
+		}
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,8 @@ type container struct {
 	count   bagCount
 	// broken is what is wrong with the content that the MAC is made over: only the MAC reports whether it is damage.
 	broken error
+	// exposed means that a private key stands in clear, in what is not encrypted.
+	exposed bool
 	// copies hold everything that the structures above point into. They may hold a key in clear.
 	copies [][]byte
 }
@@ -144,6 +146,7 @@ func (c *container) readSafes() error {
 			return damaged(where)
 		}
 		s, err := c.readSafe(info)
+		c.exposed = c.exposed || s != nil && s.bags.exposed() // nothing is decrypted yet
 		if err != nil {
 			return err
 		}

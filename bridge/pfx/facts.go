@@ -38,7 +38,8 @@ type Facts struct {
 	OtherBags int
 	// Secrets counts the secret bags among them, which keytool writes for a secret key.
 	Secrets int
-	// ClearKey means that a private key stands in clear: in a keyBag of a safe that is not encrypted.
+	// ClearKey means that a private key stands in clear: in a safe that is not encrypted, in a keyBag, or in a bag for an encrypted key that
+	// holds one which is not.
 	ClearKey bool
 	// Iterations is the lowest count of all derivations seen, 0 where there is none.
 	Iterations int
@@ -69,9 +70,16 @@ func Inspect(file []byte) (*Facts, error) {
 	return &facts, nil
 }
 
+// HasClearKey reports whether a private key stands in clear in a file, as far as it can be read: Facts.ClearKey for one that Inspect has an error for.
+func HasClearKey(file []byte) bool {
+	c, _ := readContainer(file) // what was read before the error is in it
+	defer c.wipe()
+	return c.exposed
+}
+
 // facts describes the container as far as it is open.
 func (c *container) facts() Facts {
-	f := Facts{MAC: NoMAC, Counted: c.broken == nil, BER: !c.wasDER, Trailing: c.trailing, Another: c.another, Broken: c.broken != nil}
+	f := Facts{MAC: NoMAC, Counted: c.broken == nil, ClearKey: c.exposed, BER: !c.wasDER, Trailing: c.trailing, Another: c.another, Broken: c.broken != nil}
 	if c.mac != nil {
 		f.MAC, f.MACIterations = c.mac.name, c.mac.iterations
 		f.lower(c.mac.iterations)
@@ -87,9 +95,6 @@ func (c *container) facts() Facts {
 			inside := k.protection()
 			f.KeyBags = append(f.KeyBags, inside)
 			f.lower(inside.Iterations)
-			if inside.Algorithm == Clear && protection.Algorithm == Clear {
-				f.ClearKey = true
-			}
 		}
 		f.Keys += len(s.bags.keys)
 		f.Certificates += len(s.bags.certificates)
