@@ -151,7 +151,7 @@ func appIn(t *testing.T, language string) *frame.App {
 		t.Fatal(err)
 	}
 	app := &frame.App{Getenv: os.Getenv, Now: time.Now, Err: terminal.File{File: os.Stderr}, Catalog: catalog}
-	app.Root(commands)
+	app.Root(commands())
 	return app
 }
 

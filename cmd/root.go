@@ -2,8 +2,6 @@
 package cmd
 
 import (
-	"github.com/spf13/cobra"
-
 	"p11bridge/cmd/completion"
 	"p11bridge/cmd/delete"
 	"p11bridge/cmd/demo"
@@ -27,34 +25,34 @@ import (
 )
 
 // Main runs the command line and gives the exit code.
-func Main() int { return frame.Main(commands) }
+func Main() int { return frame.Main(commands()) }
 
 // Manual writes the man pages in a language, by file name.
 func Manual(language string) (map[string][]byte, error) {
-	return frame.Manual(commands, language)
+	return frame.Manual(commands(), language)
 }
 
 // commands are all of them, in the order of the help.
-func commands(a *frame.App) []*cobra.Command {
-	return []*cobra.Command{
-		guide.NewCommand(a),
-		list.NewCommand(a),
-		diagnose.NewCommand(a),
-		snapshot.NewCommand(a),
-		export.NewCommand(a),
-		verify.NewCommand(a),
-		drill.NewCommand(a),
-		restore.NewCommand(a),
-		reseal.NewCommand(a),
-		delete.NewCommand(a),
-		status.NewCommand(a),
-		report.NewCommand(a),
-		doctor.NewCommand(a),
-		request.NewCommand(a),
-		install.NewCommand(a),
-		explain.NewCommand(a),
-		demo.NewCommand(a),
-		completion.NewCommand(a),
-		version.NewCommand(a),
+func commands() []frame.Command {
+	return []frame.Command{
+		{Name: "guide", New: guide.NewCommand},
+		{Name: "list", New: list.NewCommand},
+		{Name: "diagnose", New: diagnose.NewCommand},
+		{Name: "snapshot", New: snapshot.NewCommand},
+		{Name: "export", New: export.NewCommand},
+		{Name: "verify", New: verify.NewCommand},
+		{Name: "drill", New: drill.NewCommand},
+		{Name: "restore", New: restore.NewCommand},
+		{Name: "reseal", New: reseal.NewCommand},
+		{Name: "delete", New: delete.NewCommand},
+		{Name: "status", New: status.NewCommand},
+		{Name: "report", New: report.NewCommand},
+		{Name: "doctor", New: doctor.NewCommand},
+		{Name: "request", New: request.NewCommand},
+		{Name: "install", New: install.NewCommand},
+		{Name: "explain", New: explain.NewCommand},
+		{Name: "demo", New: demo.NewCommand},
+		{Name: "completion", New: completion.NewCommand},
+		{Name: "version", New: version.NewCommand},
 	}
 }

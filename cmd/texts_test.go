@@ -26,9 +26,18 @@ func tree(t *testing.T, language string) *cobra.Command {
 		t.Fatal(err)
 	}
 	app := &frame.App{Getenv: os.Getenv, Now: time.Now, Err: terminal.File{File: os.Stderr}, Catalog: catalog}
-	root := app.Root(commands)
+	root := app.Root(commands())
 	app.DescribeHelp()
 	return root
+}
+
+// TestCommandsAreCalledByTheirNames: a run makes the command alone whose name is its first argument.
+func TestCommandsAreCalledByTheirNames(t *testing.T) {
+	for _, c := range commands() {
+		if made := c.New(&frame.App{}); made.Name() != c.Name || len(made.Aliases) > 0 {
+			t.Errorf("%s makes %s, with the other names %q", c.Name, made.Name(), made.Aliases)
+		}
+	}
 }
 
 // namesOf lists the commands and, for each, its flags; "" has the flags of all.

@@ -7,12 +7,15 @@ package token
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef M_ARENA_MAX
+// glibc's heap of a thread grows by a page a call, and a module is called by any thread: they all share one, which has to be said before
+// there is a second thread, since a thread keeps the heap that it began with.
+__attribute__((constructor)) static void p11b_one_heap(void) { mallopt(M_ARENA_MAX, 1); }
+#endif
+
 // p11b_open loads the library and finds C_GetFunctionList. It gives 0, or 1 where the loader refused and 2 where there is
 // no such function; text says why. The library stays loaded.
 static int p11b_open(const char *path, void **get, const char **text) {
-#ifdef M_ARENA_MAX
-	mallopt(M_ARENA_MAX, 1); // glibc's heap of a thread grows by a page a call, and a module is called by any thread
-#endif
 	void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
 	if (handle == NULL) {
 		*text = dlerror();

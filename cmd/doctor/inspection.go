@@ -2,7 +2,7 @@ package doctor
 
 import (
 	"context"
-	"encoding/gob"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -15,8 +15,11 @@ import (
 // Between doctor and its children: on standard input the library to ask, on standard output what is known of it, again and
 // again as more is known, since the next call may be the module's last. Both ends are this very program.
 
-func writeOrder(order *os.File, library token.Library) error {
-	if err := gob.NewEncoder(order).Encode(library); err != nil {
+// orderedLibrary is a token.Library whose texts need not be UTF-8, as the names of files need not.
+type orderedLibrary struct{ Path, InitString, Name, NamedBy []byte }
+
+func writeOrder(order *os.File, l token.Library) error {
+	if err := json.NewEncoder(order).Encode(orderedLibrary{[]byte(l.Path), []byte(l.InitString), []byte(l.Name), []byte(l.NamedBy)}); err != nil {
 		return fmt.Errorf("tell the child process what to do: %w", err)
 	}
 	if _, err := order.Seek(0, io.SeekStart); err != nil {
@@ -25,28 +28,39 @@ func writeOrder(order *os.File, library token.Library) error {
 	return nil
 }
 
+func readOrder(order io.Reader) (token.Library, error) {
+	var l orderedLibrary
+	if err := json.NewDecoder(order).Decode(&l); err != nil {
+		return token.Library{}, fmt.Errorf("read what to do: %w", err)
+	}
+	return token.Library{Path: string(l.Path), InitString: string(l.InitString), Name: string(l.Name), NamedBy: string(l.NamedBy)}, nil
+}
+
 // inspectForParent is the child's half.
 func inspectForParent(ctx context.Context, w *frame.Worker) (frame.Result, error) {
-	var library token.Library
-	if err := gob.NewDecoder(os.Stdin).Decode(&library); err != nil {
-		return frame.Result{}, fmt.Errorf("read what to do: %w", err)
+	library, err := readOrder(os.Stdin)
+	if err != nil {
+		return frame.Result{}, err
 	}
 	observer, err := w.ObserverOf(library.Path)
 	if err != nil {
 		return frame.Result{}, err
 	}
-	encoder := gob.NewEncoder(w.ToParent())
-	_, err = host.Inspect(ctx, library, observer, func(known *host.Inspection) error { return encoder.Encode(known) })
+	_, err = host.Inspect(ctx, library, observer, func(known *host.Inspection) error { return writeInspection(w.ToParent(), known) })
 	if ctx.Err() != nil { // the parent says so
 		return frame.Result{}, &frame.ReportedError{Code: frame.ExitFailed}
 	}
 	return frame.Result{}, err
 }
 
+func writeInspection(to io.Writer, known *host.Inspection) error {
+	return json.NewEncoder(to).Encode(known)
+}
+
 // lastInspection is the last that the child told whole, nil for nothing.
 func lastInspection(answer *os.File) *host.Inspection {
 	const most = 64 << 20
-	decoder := gob.NewDecoder(io.NewSectionReader(answer, 0, most))
+	decoder := json.NewDecoder(io.NewSectionReader(answer, 0, most))
 	var last *host.Inspection
 	for {
 		known := &host.Inspection{}

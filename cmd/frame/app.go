@@ -43,6 +43,7 @@ type App struct {
 	documented bool
 	alone      func(*cobra.Command, []string) error
 	root       *cobra.Command
+	addOthers  func()         // adds the commands that this run did not name; nil where all are there
 	inWords    bool           // the help is in the person's language
 	command    *cobra.Command // the one that was named, nil where none was
 	arguments  []string       // of the command line
@@ -51,7 +52,7 @@ type App struct {
 }
 
 // Main runs the command line that consists of the commands and gives the exit code.
-func Main(commands func(*App) []*cobra.Command) int {
+func Main(commands []Command) int {
 	// First of all, and until the process ends: at SIGQUIT, Go's runtime would print registers.
 	ctx, _ := supervise.Interruptible(context.Background())
 	given := supervise.FindDescriptors() // before anything is opened
@@ -77,7 +78,7 @@ func Main(commands func(*App) []*cobra.Command) int {
 	return code
 }
 
-func (a *App) run(ctx context.Context, commands func(*App) []*cobra.Command, args []string) (int, error) {
+func (a *App) run(ctx context.Context, commands []Command, args []string) (int, error) {
 	if a.child != nil {
 		go supervise.EndUnheeded(ctx)
 	}

@@ -86,6 +86,9 @@ func (a *App) describe(err error) Failure {
 	if errors.As(err, &remains) {
 		return describeRemains(a, remains)
 	}
+	if a.addOthers != nil { // an error that one command describes may be met in another
+		a.addOthers()
+	}
 	for _, known := range slices.Concat(a.described, frameErrors()) {
 		if f, is := known(a, err); is {
 			return f

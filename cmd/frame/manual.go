@@ -16,7 +16,7 @@ import (
 )
 
 // Manual writes the man pages of a command line in a language, one a command: by file name, in the language of man(7).
-func Manual(commands func(*App) []*cobra.Command, language string) (map[string][]byte, error) {
+func Manual(commands []Command, language string) (map[string][]byte, error) {
 	catalog, err := messages.Load(language)
 	if err != nil {
 		return nil, err

@@ -51,12 +51,12 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		missing.runs = append(missing.runs, runOf(library, found, err))
 		missing.Slots += len(found)
 		if err != nil && named {
-			return nil, w.startFailure(missing.runs[0], err)
+			return nil, w.startFailure(runOf(library, found, err), err)
 		}
 		if err != nil {
+			missing.runs = append(missing.runs, runOf(library, found, err))
 			missing.ModuleProblems = append(missing.ModuleProblems, library.Path+": "+err.Error())
 			continue
 		}
@@ -64,6 +64,9 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 			if missing.counts(library, slot) && w.Meant(module.Info, slot, uri) {
 				shown = append(shown, shownSlot{slot, module.Info, library.InitString})
 			}
+		}
+		if len(shown) == 0 { // else nobody asks what is missing
+			missing.runs = append(missing.runs, runOf(library, found, nil))
 		}
 	}
 	if len(shown) == 0 {

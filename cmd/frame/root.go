@@ -3,6 +3,7 @@ package frame
 import (
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,8 +12,30 @@ import (
 	"p11bridge/cmd/terminal"
 )
 
+// Command is one command of the command line.
+type Command struct {
+	Name string // by which it is called
+	New  func(*App) *cobra.Command
+}
+
+// addCommands makes the commands. Where the first argument is the name of one, the others are made when one of their errors is met.
+func (a *App) addCommands(root *cobra.Command, commands []Command) {
+	add := func(commands []Command) {
+		for _, c := range commands {
+			root.AddCommand(c.New(a))
+		}
+	}
+	named := slices.IndexFunc(commands, func(c Command) bool { return len(a.arguments) > 0 && c.Name == a.arguments[0] })
+	if named < 0 {
+		add(commands)
+		return
+	}
+	add(commands[named : named+1])
+	a.addOthers = sync.OnceFunc(func() { add(slices.Concat(commands[:named], commands[named+1:])) })
+}
+
 // Root is the command line: the flags of every command, and the commands.
-func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
+func (a *App) Root(commands []Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "p11bridge",
 		Short:         "command.root.short",
@@ -50,7 +73,7 @@ func (a *App) Root(commands func(*App) []*cobra.Command) *cobra.Command {
 	a.root = root
 	root.SetFlagErrorFunc(a.flagError)
 	root.SetHelpCommand(a.helpCommand())
-	root.AddCommand(commands(a)...)
+	a.addCommands(root, commands)
 	root.CompletionOptions.DisableDefaultCmd = true // there is our own
 	cobra.MousetrapHelpText = ""                    // else a double-click in Windows' Explorer is sent away, and the guided mode is what it wants
 	help := root.HelpFunc()

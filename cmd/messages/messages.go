@@ -20,14 +20,16 @@ func Languages() []string { return []string{"en", "es", "ca", "fr"} }
 // Args are a message's named arguments.
 type Args map[string]Value
 
-// Catalog gives the texts of one language. A file is read and a text is parsed when it is asked for: a run needs few of them. It may be used by
-// several goroutines.
+// Catalog gives the texts of one language. A text is looked for in the files, and parsed, when it is asked for: a run needs few of them. It may
+// be used by several goroutines.
 type Catalog struct {
 	Language string
-	unread   []string // files of English; nil before the first is needed
+	files    []string          // of English; nil before the first is needed
+	raw      map[string][]byte // the files that were looked into
+	missing  map[string]bool   // ids that stand in none
 	lists    map[string][]string
-	// As they stand in the files that were read: the texts of English, and of the language where it is another one. One that the bundle has
-	// is nil here.
+	// As they stand in the files: the texts of English that were asked for, and of the language where it is another one. One that the bundle
+	// has is nil here.
 	english, own map[string]json.RawMessage
 	plain        map[string]string // those without plural forms, once they were asked for
 
@@ -44,7 +46,10 @@ func load(lang, system string) (*Catalog, error) {
 	if !slices.Contains(Languages(), lang) {
 		return nil, fmt.Errorf("no catalog for language %q", lang)
 	}
-	c := &Catalog{Language: lang, lists: map[string][]string{}, english: make(map[string]json.RawMessage, 1<<9), own: map[string]json.RawMessage{}, plain: map[string]string{}}
+	c := &Catalog{
+		Language: lang, raw: map[string][]byte{}, missing: map[string]bool{}, lists: map[string][]string{},
+		english: map[string]json.RawMessage{}, own: map[string]json.RawMessage{}, plain: map[string]string{},
+	}
 	if system != "" { // its texts take the place of those of the same id
 		if err := c.read(system + "/words.en.json"); err != nil {
 			return nil, err

@@ -38,3 +38,19 @@ func scan(raw []byte, depth int, member func(id string, value json.RawMessage)) 
 	}
 	return nil
 }
+
+// member is the value of one member of an object that is in none, as scan gives it; nil where there is no such member.
+func member(raw []byte, id string) json.RawMessage {
+	const begins = "\n" + indent + `"`
+	_, rest, found := bytes.Cut(raw, []byte(begins+id+`": `))
+	if !found {
+		return nil
+	}
+	value, _, more := bytes.Cut(rest, []byte(begins))
+	if more {
+		value, _ = bytes.CutSuffix(value, []byte(","))
+	} else {
+		value, _ = bytes.CutSuffix(bytes.TrimSpace(value), []byte("\n}"))
+	}
+	return value[:len(value):len(value)]
+}

@@ -8,7 +8,7 @@ import (
 	"text/template"
 )
 
-// TestScan: what scan finds in every catalog is what a parser of JSON finds.
+// TestScan: what scan and member find in every catalog is what a parser of JSON finds.
 func TestScan(t *testing.T) {
 	for _, name := range append(Files(), onWindows+"/words.en.json", onWindows+"/words.es.json", onWindows+"/words.ca.json", onWindows+"/words.fr.json") {
 		raw, err := Read(name)
@@ -24,6 +24,14 @@ func TestScan(t *testing.T) {
 		}
 		if len(want) == 0 || !maps.EqualFunc(want, got, func(x, y json.RawMessage) bool { return string(x) == string(y) }) {
 			t.Errorf("%s: scan gives %d members, and JSON has %d, or others", name, len(got), len(want))
+		}
+		for id, value := range want {
+			if one := member(raw, id); string(one) != string(value) {
+				t.Errorf("%s: member gives %q for %s, which is %q", name, one, id, value)
+			}
+		}
+		if one := member(raw, "no"); one != nil {
+			t.Errorf("%s: member gives %q for an id that is not there", name, one)
 		}
 	}
 }

@@ -37,6 +37,7 @@ func TestWindowsSpeaksOfWindows(t *testing.T) {
 			if _, counts := args["Count"]; counts {
 				args["Count"] = messages.Number(2)
 			}
+			catalog.Text(id+".none", nil) // what is looked for below it brings no other text for it
 			text := catalog.Text(id, args)
 			if list := id[:max(0, strings.LastIndexByte(id, '.'))]; catalog.List(list) != nil && !slices.Contains(catalog.List(list), id) {
 				continue // Windows' list is shorter

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -32,12 +33,13 @@ func (p *Page) discovering() bool { return atomic.LoadUint32(p.half(leftOutAt)) 
 // LeftOut lists the modules that are not to be loaded.
 func (p *Page) LeftOut() []string {
 	var paths []string
-	for path := range strings.SplitSeq(string(p.memory[pathsAt:pathsEnd]), "\x00") {
-		if path != "" {
-			paths = append(paths, path)
+	for list := p.memory[pathsAt:pathsEnd]; ; {
+		path, rest, _ := bytes.Cut(list, []byte{0})
+		if len(path) == 0 {
+			return paths
 		}
+		paths, list = append(paths, string(path)), rest
 	}
-	return paths
 }
 
 // leaveOut readies the page for another child that does without the module. It is false where that was tried before.

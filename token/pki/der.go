@@ -15,41 +15,38 @@ import (
 // maxOID bounds an OBJECT IDENTIFIER's encoded length: turning long arcs into decimal text takes quadratic time.
 const maxOID = 128
 
-// knownOIDs are the object identifiers of this package's tables in both of their forms: most of those that are met are among them.
-var knownOIDs = sync.OnceValue(func() (known struct{ text, content map[string]string }) {
-	known.text, known.content = map[string]string{}, map[string]string{}
-	add := func(dotted string) {
-		if content, err := oidContent(dotted); err == nil {
-			known.text[string(content)], known.content[dotted] = dotted, string(content)
-		}
+// met remembers what was made of object identifiers: the same few stand in every certificate.
+type met struct {
+	mu   sync.RWMutex
+	made map[string]string
+}
+
+var textsMet, contentsMet met
+
+func (m *met) find(key string) (string, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	made, known := m.made[key]
+	return made, known
+}
+
+// keep has a bound: whoever writes certificates can invent as many as he likes.
+func (m *met) keep(key, made string) {
+	const most = 256
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.made == nil {
+		m.made = map[string]string{}
 	}
-	for _, table := range []map[string]string{attributeNames, purposeNames, algorithmNames} {
-		for dotted := range table {
-			add(dotted)
-		}
+	if len(m.made) < most {
+		m.made[key] = made
 	}
-	for dotted := range signatureHashes {
-		add(dotted)
-	}
-	for _, dotted := range hashOIDs {
-		add(dotted)
-	}
-	for _, d := range domains {
-		add(d.oid)
-	}
-	for _, e := range edwardsTable {
-		add(e.oid)
-	}
-	for _, dotted := range []string{oidRSA, oidRSAPSS, oidDSA, oidEC, oidSubjectAltName, oidKeyUsage, oidExtKeyUsage, oidExtensionRequest,
-		"2.5.29.14", "2.5.29.19", "2.5.29.31", "2.5.29.32", "2.5.29.35", "1.3.6.1.5.5.7.1.1"} {
-		add(dotted)
-	}
-	return known
-})
+}
 
 // oidText is the dotted form of an OBJECT IDENTIFIER's content bytes, with arcs of any size (2.25 carries UUIDs).
 func oidText(content []byte) (string, bool) {
-	if text, known := knownOIDs().text[string(content)]; known {
+	key := string(content)
+	if text, known := textsMet.find(key); known {
 		return text, true
 	}
 	if len(content) > maxOID {
@@ -59,11 +56,13 @@ func oidText(content []byte) (string, bool) {
 	if err := oid.UnmarshalBinary(content); err != nil {
 		return "", false
 	}
-	return oid.String(), true
+	text := oid.String()
+	textsMet.keep(key, text)
+	return text, true
 }
 
-// oidContent is the content of a dotted OBJECT IDENTIFIER. The tables have a hundred of them, which x509.ParseOID would take with numbers of
-// any size at every start.
+// oidContent is the content of a dotted OBJECT IDENTIFIER. x509.ParseOID would take it with numbers of any
+// size.
 func oidContent(dotted string) ([]byte, error) {
 	var arcs []uint64
 	for arc := range strings.SplitSeq(dotted, ".") {
@@ -94,7 +93,7 @@ func readOID(s *cryptobyte.String) (string, bool) {
 
 // addOID writes a dotted OID of one of our own tables.
 func addOID(b *cryptobyte.Builder, dotted string) {
-	content, known := knownOIDs().content[dotted]
+	content, known := contentsMet.find(dotted)
 	if !known {
 		made, err := oidContent(dotted)
 		if err != nil {
@@ -102,6 +101,7 @@ func addOID(b *cryptobyte.Builder, dotted string) {
 			return
 		}
 		content = string(made)
+		contentsMet.keep(dotted, content)
 	}
 	b.AddASN1(cbasn1.OBJECT_IDENTIFIER, func(c *cryptobyte.Builder) { c.AddBytes([]byte(content)) })
 }

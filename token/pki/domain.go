@@ -16,19 +16,30 @@ type domain struct {
 	p, a, b, gx, gy, n string
 }
 
-// curves is the table with its numbers parsed, once.
-var curves = sync.OnceValue(func() []*curve {
-	parsed := make([]*curve, 0, len(domains))
+// parsedDomains has a curve for each row of the table, whose numbers are parsed when it is asked for.
+var parsedDomains = sync.OnceValue(func() (parsed []func() *curve) {
 	for _, d := range domains {
-		c := &curve{
-			name: d.name, oid: d.oid, aliases: d.aliases, std: d.std,
-			p: hexInt(d.p), a: hexInt(d.a), b: hexInt(d.b), gx: hexInt(d.gx), gy: hexInt(d.gy), n: hexInt(d.n),
-		}
-		c.bits = c.p.BitLen()
-		parsed = append(parsed, c)
+		parsed = append(parsed, sync.OnceValue(d.parse))
 	}
 	return parsed
 })
+
+func (d domain) parse() *curve {
+	c := &curve{
+		name: d.name, oid: d.oid, aliases: d.aliases, std: d.std,
+		p: hexInt(d.p), a: hexInt(d.a), b: hexInt(d.b), gx: hexInt(d.gx), gy: hexInt(d.gy), n: hexInt(d.n),
+	}
+	c.bits = c.p.BitLen()
+	return c
+}
+
+// curves are all of them.
+func curves() (all []*curve) {
+	for _, parsed := range parsedDomains() {
+		all = append(all, parsed())
+	}
+	return all
+}
 
 // hexInt reads a number of the table; the table's test catches a misprint, which reads as zero.
 func hexInt(digits string) *big.Int {
@@ -40,20 +51,20 @@ func hexInt(digits string) *big.Int {
 }
 
 func curveByOID(oid string) *curve {
-	return findCurve(func(c *curve) bool { return c.oid == oid })
+	return curveOf(func(d domain) bool { return d.oid == oid })
 }
 
 func curveByName(name string) *curve {
-	return findCurve(func(c *curve) bool { return c.name == name || slices.Contains(c.aliases, name) })
+	return curveOf(func(d domain) bool { return d.name == name || slices.Contains(d.aliases, name) })
 }
 
-// findCurve returns the first match, or nil.
-func findCurve(match func(*curve) bool) *curve {
-	i := slices.IndexFunc(curves(), match)
+// curveOf is the curve of the first row that matches, or nil.
+func curveOf(match func(domain) bool) *curve {
+	i := slices.IndexFunc(domains, match)
 	if i < 0 {
 		return nil
 	}
-	return curves()[i]
+	return parsedDomains()[i]()
 }
 
 var domains = []domain{

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -85,13 +86,15 @@ func matchExplicit(s cryptobyte.String) (*curve, error) {
 	if !coefficients.ReadASN1(&a, cbasn1.OCTET_STRING) || !coefficients.ReadASN1(&b, cbasn1.OCTET_STRING) {
 		return nil, malformed("EC parameters", "no coefficients")
 	}
-	found := findCurve(func(c *curve) bool {
+	known := curves()
+	at := slices.IndexFunc(known, func(c *curve) bool {
 		return c.p.Cmp(&p) == 0 && c.n.Cmp(&n) == 0 &&
 			new(big.Int).SetBytes(a).Cmp(c.a) == 0 && new(big.Int).SetBytes(b).Cmp(c.b) == 0
 	})
-	if found == nil || h.Sign() != 0 && h.Cmp(one) != 0 {
+	if at < 0 || h.Sign() != 0 && h.Cmp(one) != 0 {
 		return nil, unknown
 	}
+	found := known[at]
 	x, y, err := found.decode(base)
 	if err != nil || x.Cmp(found.gx) != 0 || y.Cmp(found.gy) != 0 {
 		return nil, unknown
