@@ -26,6 +26,7 @@ type FileKey struct {
 	index      int // in the contents
 	pair       pfx.Pair
 	locked     bool
+	intact     bool  // the MAC shows that the file is as its maker wrote it
 	unreadable error // of the certificate that is the key's
 }
 
@@ -34,7 +35,7 @@ func fileKeys(contents *pfx.Contents) []*FileKey {
 	var keys []*FileKey
 	for _, pair := range pfx.Match(contents, compareKey) {
 		held := contents.Keys[pair.Key]
-		key := &FileKey{Name: plainName(held.FriendlyName), LocalKeyID: held.LocalKeyID, index: pair.Key, pair: pair, locked: held.Locked}
+		key := &FileKey{Name: plainName(held.FriendlyName), LocalKeyID: held.LocalKeyID, index: pair.Key, pair: pair, locked: held.Locked, intact: contents.Facts.MAC != pfx.NoMAC}
 		key.Proven = pair.LinkedBy == pfx.LinkedByPublicKey
 		if pair.Certificate < 0 && held.Shrouded != nil && !held.Locked && len(contents.Keys) == 1 && len(contents.Certificates) == 1 {
 			key.pair.Certificate, key.pair.LinkedBy = 0, pfx.LinkedByLocalKeyID
@@ -83,6 +84,7 @@ func (k *FileKey) Title() string {
 // reason says why a key that is not complete is not.
 func (k *FileKey) reason() verdict.Reason {
 	var unsupported *pki.UnsupportedError
+	var malformed *pki.MalformedError
 	switch err := k.pair.Err; {
 	case k.locked:
 		return verdict.Because(verdict.InnerPasswordDiffers, verdict.Fact{Name: "part", Value: string(pfx.PartKey)})
@@ -90,6 +92,8 @@ func (k *FileKey) reason() verdict.Reason {
 		return verdict.Because(verdict.FormatUnsupported, verdict.Fact{Name: "algorithm", Value: unsupported.Algorithm})
 	case errors.Is(err, pfx.ErrNotCompared):
 		return verdict.Because(verdict.FormatUnsupported, verdict.Fact{Name: "structure", Value: "SubjectPublicKeyInfo"})
+	case k.intact && errors.As(err, &malformed) && !malformed.Contradicts: // another program wrote it so, and may read it
+		return verdict.Because(verdict.FormatUnsupported, verdict.Fact{Name: "structure", Value: malformed.What})
 	case err != nil && !errors.Is(err, pfx.ErrMismatch):
 		return verdict.Because(verdict.KeyNotSound, verdict.Fact{Name: "problem", Value: err.Error()})
 	}

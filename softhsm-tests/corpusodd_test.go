@@ -5,6 +5,7 @@ import (
 	"crypto/des"
 	"crypto/hmac"
 	"crypto/sha1"
+	"math/big"
 	"testing"
 )
 
@@ -30,6 +31,7 @@ func oddRows(t *testing.T) []corpusRow {
 	both := sequenceOf(key, certificate)
 	content := padding(sequenceOf(clearData(both)), "\x00\x00")
 	strayed := sequenceOf(number(0), number(1))
+	bareSeed := sequenceOf(number(0), sequenceOf(objectID("1.3.101.112")), octets(make([]byte, 32)))
 	none := certBagOf([]byte("no certificate"))
 	wide := func(content []byte) []byte { // an iteration count with a zero byte before it, as no DER has it
 		plain := mac(content)
@@ -42,6 +44,11 @@ func oddRows(t *testing.T) []corpusRow {
 		{"a key that is another SEQUENCE", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), strayed), certificate)), "unjudged format-unsupported"},
 		{"a key that is another SEQUENCE, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), strayed), certificate)), "invalid file-damaged"},
 		{"more behind the key, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), padding(id.pkcs8, "\n")), certificate)), "invalid file-damaged"},
+		{"an Ed25519 seed without its OCTET STRING", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), bareSeed), certificate)), "unjudged format-unsupported"},
+		{"an Ed25519 seed without its OCTET STRING, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), bareSeed), certificate)), "invalid key-not-sound integrity-not-protected"},
+		{"an RSA modulus of 16,385 bits", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(16385, 17)), certificate)), "unjudged format-unsupported"},
+		{"an RSA exponent of 257 bits", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(2048, 257)), certificate)), "unjudged format-unsupported"},
+		{"RSA numbers that do not belong together", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(2048, 17)), certificate)), "invalid key-not-sound"},
 		{"zero bytes behind the AuthenticatedSafe", "", sequenceOf(number(3), clearData(content), mac(content)), "valid"},
 		{"zero bytes behind a safe in clear", "", pfxOf(mac, clearData(padding(both, "\x00"))), "valid"},
 		{"zero bytes behind an encrypted safe", "", pfxOf(mac, sealedContent(underAES(raw), padding(both, "\x00\x00"))), "valid"},
@@ -56,6 +63,19 @@ func oddRows(t *testing.T) []corpusRow {
 		{"a MAC of no iterations", "", pfxOf(uncountedMAC(bmp), inClear(key, certificate)), "valid"},
 		{"3DES of no iterations", "", pfxOf(mac, inClear(shroudedBag(uncounted, id.pkcs8), certificate)), "valid"},
 	}
+}
+
+// oddRSA is a PrivateKeyInfo of RSA with a modulus and an exponent of so many bits. It is nobody's key.
+func oddRSA(modulus, exponent uint) []byte {
+	integer := func(bits uint) []byte {
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		return tlv(0x02, append([]byte{0}, n.SetBit(n, 0, 1).Bytes()...))
+	}
+	numbers := [][]byte{number(0), integer(modulus), integer(exponent)}
+	for range 6 {
+		numbers = append(numbers, integer(modulus/2))
+	}
+	return sequenceOf(number(0), sequenceOf(objectID("1.2.840.113549.1.1.1"), []byte{5, 0}), octets(sequenceOf(numbers...)))
 }
 
 // underTripleDESOnce is underTripleDES with one iteration.

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"errors"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -98,7 +99,7 @@ func privateCurve(algorithm algorithmIdentifier, inner []byte, hasInner bool) (*
 	if hasInner && !bytes.Equal(inner, params) {
 		again, err := readECParams(inner)
 		if err != nil || again.curve != c {
-			return nil, malformed("EC private key", "two different curves")
+			return nil, contradicts("EC private key", errors.New("two different curves"))
 		}
 	}
 	return c, nil
@@ -115,7 +116,7 @@ func (c *curve) private(value []byte) (*PrivateKey, error) {
 	copy(scalar[len(scalar)-len(trimmed):], trimmed)
 	point, err := c.publicPoint(scalar)
 	if err != nil {
-		return nil, &MalformedError{What: "EC private key", Err: err}
+		return nil, contradicts("EC private key", err)
 	}
 	public, err := c.public(point)
 	if err != nil {

@@ -13,6 +13,8 @@ var ErrSignature = errors.New("signature does not verify")
 type MalformedError struct {
 	What string // the structure or field at fault, e.g. "certificate" or "RSA private key"
 	Err  error
+	// Contradicts means that the form is right, and that the numbers of a private key do not belong together.
+	Contradicts bool
 }
 
 // Error implements error.
@@ -35,6 +37,11 @@ type UnsupportedError struct {
 // Error implements error. The name may come from a token, so it is quoted.
 func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("unsupported algorithm %q", e.Algorithm)
+}
+
+// contradicts builds a *MalformedError of numbers that do not belong together.
+func contradicts(what string, err error) error {
+	return &MalformedError{What: what, Err: err, Contradicts: true}
 }
 
 // malformed builds a *MalformedError from a format like fmt.Errorf's.

@@ -49,8 +49,11 @@ func parseMultiPrime(name string, content cryptobyte.String, algorithm func(*cry
 			return nil, &UnsupportedError{Algorithm: "RSA of more than five primes"}
 		}
 	}
+	if err := rsaWithinBounds(n, e); err != nil {
+		return nil, err
+	}
 	if err := checkMultiPrime(n, e, d, primes); err != nil {
-		return nil, &MalformedError{What: "RSA private key", Err: err}
+		return nil, contradicts("RSA private key", err)
 	}
 	public, err := rsaPublicKey(name, n, e)
 	if err != nil {

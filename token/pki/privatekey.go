@@ -52,7 +52,8 @@ const privateKeyInfo = "PrivateKeyInfo"
 // computed, but not where there are more than two primes. EC works on every curve of the table, Ed25519 and X25519 as in RFC 8410. A public key that the file carries and
 // that is another one than the private part's means damage, and is an error.
 //
-// Errors: *MalformedError; *UnsupportedError for Ed448, X448, DSA, unknown curves and the rest.
+// Errors: *MalformedError, which says whether the form or the numbers are at fault; *UnsupportedError for Ed448, X448, DSA, unknown curves, RSA of
+// sizes that are not computed with here, and the rest.
 func ParsePrivateKey(der []byte) (*PrivateKey, error) {
 	whole, rest, ok := outerElement(der)
 	if !ok {
@@ -119,7 +120,7 @@ func parsePrivate(algorithm algorithmIdentifier, value, stated []byte) (*Private
 }
 
 func errOtherPublic(algorithm string) error {
-	return malformed(algorithm+" private key", "its public key is that of another private key")
+	return contradicts(algorithm+" private key", errors.New("its public key is that of another private key"))
 }
 
 // PrivateKeyFromEdwards builds a key from CKA_EC_PARAMS and CKA_VALUE of a CKK_EC_EDWARDS or CKK_EC_MONTGOMERY key: the seed of

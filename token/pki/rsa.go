@@ -2,6 +2,7 @@ package pki
 
 import (
 	"errors"
+	"fmt"
 	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -50,6 +51,17 @@ func checkRSAPublic(n, e *big.Int) error {
 		return malformed("RSA public key", "an exponent of %d bits", e.BitLen())
 	case n.Bit(0) == 0 || e.Bit(0) == 0:
 		return malformed("RSA public key", "an even number")
+	}
+	return nil
+}
+
+// rsaWithinBounds tells a private key of a size that is not computed with here from one that is broken.
+func rsaWithinBounds(n, e *big.Int) error {
+	switch {
+	case n.BitLen() > maxModulusBits:
+		return &UnsupportedError{Algorithm: fmt.Sprintf("RSA with a modulus of %d bits", n.BitLen())}
+	case e.BitLen() > maxExponentBits:
+		return &UnsupportedError{Algorithm: fmt.Sprintf("RSA with an exponent of %d bits", e.BitLen())}
 	}
 	return nil
 }

@@ -59,8 +59,11 @@ func parseRSAPrivateKey(name string, value []byte, algorithm func(*cryptobyte.Bu
 }
 
 func rsaPrivateKey(name string, parts *rsaParts, algorithm func(*cryptobyte.Builder)) (*PrivateKey, error) {
+	if err := rsaWithinBounds(parts.n, parts.e); err != nil {
+		return nil, err
+	}
 	if err := parts.complete(); err != nil {
-		return nil, &MalformedError{What: "RSA private key", Err: err}
+		return nil, contradicts("RSA private key", err)
 	}
 	public, err := rsaPublicKey(name, parts.n, parts.e)
 	if err != nil {
