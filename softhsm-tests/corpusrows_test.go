@@ -331,6 +331,7 @@ func formRows(t *testing.T) []corpusRow {
 		{"PEM", "", block("PKCS12", good), "valid file-as-text"},
 		{"PEM with the label of a certificate", "", block("CERTIFICATE", good), "valid file-as-text"},
 		{"Base64", "", plain64, "valid file-as-text"},
+		{"Base64 in quotes", "", []byte(`p12: "` + string(plain64) + `"`), "valid file-as-text"},
 		{"Base64 twice", "", []byte(base64.StdEncoding.EncodeToString(plain64)), "valid file-as-text"},
 		{"Base64 in UTF-16", "", append([]byte{0xff, 0xfe}, swappedBytes(utf16Of(string(plain64)))...), "valid file-as-text"},
 		{"PEM, cut off", "", block("PKCS12", good)[:700], "invalid file-damaged"},

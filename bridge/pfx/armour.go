@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Armour names how a PFX file stands as text.
@@ -15,13 +16,15 @@ const (
 	NoArmour     Armour = ""
 	ArmourPEM    Armour = "PEM"
 	ArmourBase64 Armour = "Base64"
+	ArmourText   Armour = "Base64 in other text"
 )
 
 // maxArmours bounds how many armours lie around one another: a secret of Kubernetes has two.
 const maxArmours = 3
 
 // RemoveArmour gives the PFX file that a text holds: in PEM of whatever label (certtool writes PKCS12, certutil of Windows
-// CERTIFICATE), or in Base64 without a frame, in UTF-8 or UTF-16. A file that holds none is returned as it is, with NoArmour.
+// CERTIFICATE), in Base64 without a frame, or in Base64 within other text, in UTF-8 or UTF-16. A file that holds none is returned as it is, with
+// NoArmour.
 // What is returned may be a part of file's memory.
 func RemoveArmour(file []byte) ([]byte, Armour) {
 	armour := NoArmour
@@ -33,7 +36,13 @@ func RemoveArmour(file []byte) ([]byte, Armour) {
 		text := plainText(inner)
 		decoded, found := removePEM(text)
 		if found == NoArmour {
-			if decoded, found = removeBase64(text); found == NoArmour {
+			if decoded, found = removeBase64(text); found == NoArmour || !armoured(decoded) {
+				inText, is := findBase64(text)
+				if is {
+					decoded, found = inText, ArmourText
+				}
+			}
+			if found == NoArmour {
 				return file, NoArmour
 			}
 		}
@@ -46,6 +55,11 @@ func RemoveArmour(file []byte) ([]byte, Armour) {
 		return inner, armour
 	}
 	return file, NoArmour
+}
+
+// armoured reports whether there may be a PFX in what was decoded: it is one, or text once more.
+func armoured(decoded []byte) bool {
+	return LooksLikePFX(decoded) || utf8.Valid(decoded) || bytes.HasPrefix(decoded, []byte{0xff, 0xfe}) || bytes.HasPrefix(decoded, []byte{0xfe, 0xff})
 }
 
 // LooksLikePFX reports whether a file begins as a PFX does (RFC 7292, section 4): a SEQUENCE whose first members are the version
