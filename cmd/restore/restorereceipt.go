@@ -70,7 +70,7 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 		"ID": messages.Own(hex.EncodeToString(done.Key.ID())), "Until": messages.Own(p.Until(done.Certificate.NotAfter)),
 	}
 	colour := p.Colours()
-	lines := []string{policyText(done.Key)}
+	lines := []string{policyText(r.Inventory, done)}
 	if done.Verified() {
 		fmt.Fprintln(p.Out, colour.Good(p.Text("restore.done", args)))
 		lines = append(lines, "restore.proven")
@@ -97,10 +97,14 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 	}
 }
 
-// policyText is the text that says whether the key can leave again, by what the token tells now.
-func policyText(key *token.Object) string {
-	switch key.Attributes.Bool(token.CKAExtractable) {
+// policyText is the text that says whether the key can leave again, by what the token tells now and lists.
+func policyText(inventory *token.Inventory, done *bridge.RestoreResult) string {
+	judged := verdict.JudgeKey(inventory, token.Identity{PrivateKey: done.Key, Public: done.Public})
+	switch done.Key.Attributes.Bool(token.CKAExtractable) {
 	case token.True:
+		if !judged.Exportable {
+			return "restore.no-way-out"
+		}
 		return "restore.exportable"
 	case token.False:
 		return "restore.locked"
