@@ -87,6 +87,7 @@ func (r *CSRResult) Exportable() *bool {
 var (
 	ErrNoSubject        = errors.New("no certificate and no subject")
 	ErrGeneratesNoKeys  = errors.New("the token generates no keys of this kind")
+	ErrGeneratesNothing = errors.New("the token generates no keys")
 	ErrKeyTypeNeeded    = errors.New("no new key can be made after the old one: its type is unknown, or none that is made here")
 	ErrNoKeyToSign      = errors.New("there is no private key to sign with")
 	ErrMayNotSign       = errors.New("the key may not sign")
@@ -179,6 +180,9 @@ func (r CSRRequest) Plan() (*CSRPlan, error) {
 	}
 	if err := r.planKey(plan, certificate); err != nil {
 		return nil, err
+	}
+	if !token.GeneratesAny(r.Inventory.Mechanisms) {
+		return nil, ErrGeneratesNothing
 	}
 	if !token.Generates(r.Inventory.Mechanisms, plan.Kind) {
 		return nil, ErrGeneratesNoKeys

@@ -134,7 +134,8 @@ func TestPlanOfANewKey(t *testing.T) {
 		{"it generates and wraps", []token.Mechanism{generates, wraps}, true, nil, true},
 		{"the key is to stay", []token.Mechanism{generates, wraps}, false, nil, false},
 		{"it wraps nothing", []token.Mechanism{generates}, true, nil, false},
-		{"it generates nothing", []token.Mechanism{wraps}, true, ErrGeneratesNoKeys, false},
+		{"it generates nothing", []token.Mechanism{wraps}, true, ErrGeneratesNothing, false},
+		{"it generates keys of another kind", []token.Mechanism{wraps, {Type: 0x1040}}, true, ErrGeneratesNoKeys, false},
 	} {
 		inventory := tokentest.InventoryOf()
 		inventory.Mechanisms = row.listed

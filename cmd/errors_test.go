@@ -46,7 +46,7 @@ func samples() map[string]error {
 		"bridge.SeveralKeysError": &bridge.SeveralKeysError{}, "bridge.InstallRefusedError": &bridge.InstallRefusedError{Reason: reason},
 		"bridge.NoKeyError": &bridge.NoKeyError{}, "bridge.Cause": &bridge.DeletionError{File: "x.pfx", State: bridge.KeyKept, Err: bridge.CauseThereTwice}, "bridge.InterruptedError": &bridge.InterruptedError{}, "bridge.SealedError": &bridge.SealedError{Path: "x", Err: &seal.OpenError{Fault: seal.Damaged, Err: foreignWords}},
 		"bridge.RefusedError": &bridge.RefusedError{Verdict: verdict.Verdict{Reasons: []verdict.Reason{reason}}}, "bridge.NoCertificateError": &bridge.NoCertificateError{},
-		"bridge.ErrPasswordEmpty": bridge.ErrPasswordEmpty, "bridge.ErrPasswordEncoding": bridge.ErrPasswordEncoding, "bridge.ErrNoSubject": bridge.ErrNoSubject, "bridge.ErrGeneratesNoKeys": bridge.ErrGeneratesNoKeys,
+		"bridge.ErrPasswordEmpty": bridge.ErrPasswordEmpty, "bridge.ErrPasswordEncoding": bridge.ErrPasswordEncoding, "bridge.ErrNoSubject": bridge.ErrNoSubject, "bridge.ErrGeneratesNoKeys": bridge.ErrGeneratesNoKeys, "bridge.ErrGeneratesNothing": bridge.ErrGeneratesNothing,
 		"bridge.ErrKeyTypeNeeded": bridge.ErrKeyTypeNeeded, "bridge.ErrNoKeyToSign": bridge.ErrNoKeyToSign, "bridge.ErrMayNotSign": bridge.ErrMayNotSign, "bridge.ErrWriteProtected": bridge.ErrWriteProtected,
 		"bridge.ErrRequestNotProven": bridge.ErrRequestNotProven, "bridge.ErrNotItsKey": bridge.ErrNotItsKey, "bridge.ErrNotStored": bridge.ErrNotStored, "bridge.ErrNoCertificate": bridge.ErrNoCertificate,
 		"bridge.ErrNotOpened": bridge.ErrNotOpened, "demo.ErrNoSoftHSM": demo.ErrNoSoftHSM, "demo.ErrDirectoryNotEmpty": demo.ErrDirectoryNotEmpty,

@@ -123,6 +123,14 @@ func installErrors(o *installOptions) []frame.Description {
 		func(_ *frame.App, err error) (frame.Failure, bool) {
 			return frame.Failure{ID: "error.not-its-key", Args: messages.Args{"Name": foreign.Text(o.key)}, Code: frame.ExitFailed}, errors.Is(err, bridge.ErrNotItsKey)
 		},
+		func(_ *frame.App, err error) (frame.Failure, bool) {
+			var answer *token.Error
+			refused := errors.As(err, &answer) && answer.Function == "C_CreateObject" && answer.Judges()
+			if !refused {
+				return frame.Failure{}, false
+			}
+			return frame.Failure{ID: "error.certificate-refused", Args: messages.Args{"Code": messages.Own(answer.Code.String())}, Code: frame.ExitFailed}, true
+		},
 		frame.Is(bridge.ErrNotStored, frame.ExitFailed, "error.not-stored"),
 	}
 }

@@ -196,6 +196,7 @@ func requestErrors() []frame.Description {
 			return frame.Failure{ID: "error.cannot-sign", Args: messages.Args{"Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.Is(bridge.ErrNoSubject, frame.ExitFailed, "error.no-subject"),
+		frame.Is(bridge.ErrGeneratesNothing, frame.ExitFailed, "error.generates-nothing"),
 		frame.Is(bridge.ErrGeneratesNoKeys, frame.ExitFailed, "error.generates-no-keys"),
 		frame.Is(bridge.ErrKeyTypeNeeded, frame.ExitFailed, "error.key-type-needed"),
 		frame.Is(bridge.ErrNoKeyToSign, frame.ExitFailed, "error.no-key-to-sign"),
