@@ -93,7 +93,7 @@ func TestEveryKeyIsRestored(t *testing.T) {
 				t.Errorf("verify shows %s, not %s", got, row.want)
 			}
 			var restored struct {
-				Restored []struct{ Label string } // the certificate's subject, since the files name no key
+				Restored []struct{ Label string } // the name in the certificate, since the files name no key
 			}
 			r := p11bridge(t, environment, "restore", file, "--all", "--password-source", "env:PFXPASSWORD", "--json", "--module", softHSM(t), "--token", "test", "--pin-source", "file:"+filepath.Join(place, "pin.txt"))
 			if err := json.Unmarshal([]byte(r.stdout), &restored); r.code != 0 || err != nil {
@@ -101,7 +101,7 @@ func TestEveryKeyIsRestored(t *testing.T) {
 			}
 			var subjects []string
 			for _, key := range restored.Restored {
-				subjects = append(subjects, key.Label)
+				subjects = append(subjects, "CN="+key.Label)
 			}
 			slices.Sort(subjects)
 			if got := strings.Join(subjects, " "); got != row.want {
