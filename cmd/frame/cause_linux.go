@@ -2,7 +2,9 @@ package frame
 
 import (
 	"io/fs"
+	"os"
 	"strings"
+	"syscall"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/token/host"
@@ -10,10 +12,9 @@ import (
 
 // CommandFor is the command that removes the cause, or looks closer at it; empty where there is none that is sure to be right.
 func CommandFor(cause verdict.Reason) string {
-	path := quoted(factOf(cause, "path"))
 	switch cause.Code {
 	case verdict.SoftHSMConfiguration:
-		return softHSMCommand(host.SoftHSMFault(factOf(cause, "problem")), path, factOf(cause, "SOFTHSM2_CONF") != "")
+		return softHSMCommand(host.SoftHSMFault(factOf(cause, "problem")), factOf(cause, "path"), factOf(cause, "SOFTHSM2_CONF") != "")
 	case verdict.SoftHSMEmpty:
 		return "softhsm2-util --init-token --free --label NAME"
 	case verdict.PCSCDNotRunning:
@@ -40,21 +41,37 @@ func softHSMCommand(fault host.SoftHSMFault, path string, ofVariable bool) strin
 		}
 		return "sudo apt install softhsm2"
 	case host.SoftHSMDirectoryMissing:
-		return "mkdir -p -m 700 " + path + " && softhsm2-util --init-token --free --label NAME"
+		return "mkdir -p -m 700 " + quoted(path) + " && softhsm2-util --init-token --free --label NAME"
 	case host.SoftHSMFileNoFile:
 		if ofVariable {
 			return "unset SOFTHSM2_CONF"
 		}
-	case host.SoftHSMFileUnreadable, host.SoftHSMDirectoryUnreadable, host.SoftHSMTokenUnreadable:
-		if system {
+	case host.SoftHSMNoFolder:
+		return "ls -ld " + quoted(path)
+	case host.SoftHSMFileUnreadable, host.SoftHSMDirectoryUnreadable, host.SoftHSMTokenUnreadable, host.SoftHSMFolderClosed:
+		switch {
+		case system:
 			return `sudo adduser "$USER" softhsm`
+		case !owned(path): // its owner alone can let others in
+			return "namei -l " + quoted(path)
+		case fault == host.SoftHSMFileUnreadable:
+			return "chmod u+r " + quoted(path)
+		case fault == host.SoftHSMFolderClosed:
+			return "chmod u+x " + quoted(path)
 		}
-		if fault == host.SoftHSMFileUnreadable {
-			return "chmod u+r " + path
-		}
-		return "chmod -R u+rX " + path
+		return "chmod -R u+rX " + quoted(path)
 	}
 	return ""
+}
+
+// owned reports whether a file is this user's own.
+func owned(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	system, is := info.Sys().(*syscall.Stat_t)
+	return is && int(system.Uid) == os.Geteuid()
 }
 
 // readableByAll reports whether the mode of a file lets every user read it.

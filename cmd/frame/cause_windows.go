@@ -33,7 +33,7 @@ func softHSMCommand(fault host.SoftHSMFault, path string, ofVariable bool) strin
 		}
 	case host.SoftHSMDirectoryMissing:
 		return "mkdir " + path + " && softhsm2-util --init-token --free --label NAME"
-	case host.SoftHSMFileUnreadable, host.SoftHSMDirectoryUnreadable, host.SoftHSMTokenUnreadable:
+	case host.SoftHSMFileUnreadable, host.SoftHSMDirectoryUnreadable, host.SoftHSMTokenUnreadable, host.SoftHSMFolderClosed:
 		return "icacls " + path
 	}
 	return ""

@@ -29,6 +29,8 @@ const (
 	SoftHSMFileNoFile          SoftHSMFault = "configuration-no-file" // a directory, for example
 	SoftHSMDirectoryMissing    SoftHSMFault = "token-directory-missing"
 	SoftHSMDirectoryUnreadable SoftHSMFault = "token-directory-unreadable"
+	SoftHSMNoFolder            SoftHSMFault = "not-a-folder"     // a file stands in the place of the directory, or of a folder above it
+	SoftHSMFolderClosed        SoftHSMFault = "folder-closed"    // a folder above the file or the directory may not be entered
 	SoftHSMTokenUnreadable     SoftHSMFault = "token-unreadable" // SoftHSM then passes over the token in silence
 )
 
@@ -45,13 +47,13 @@ func FindSoftHSMConfiguration() SoftHSMConfiguration {
 	c.At = c.File
 	directory, err := softHSMTokenDirectory(c.File)
 	if err != nil {
-		c.Fault = faultOf(err, SoftHSMFileMissing, SoftHSMFileUnreadable)
+		c.blame(err, SoftHSMFileMissing, SoftHSMFileUnreadable)
 		return c
 	}
 	c.TokenDirectory, c.At = directory, directory
 	entries, err := os.ReadDir(directory)
 	if err != nil {
-		c.Fault = faultOf(err, SoftHSMDirectoryMissing, SoftHSMDirectoryUnreadable)
+		c.blame(err, SoftHSMDirectoryMissing, SoftHSMDirectoryUnreadable)
 		return c
 	}
 	for _, entry := range entries {
@@ -67,14 +69,51 @@ func FindSoftHSMConfiguration() SoftHSMConfiguration {
 	return c
 }
 
-func faultOf(err error, missing, unreadable SoftHSMFault) SoftHSMFault {
+// blame notes why what At names cannot be used, and what is at fault: it may be a folder above.
+func (c *SoftHSMConfiguration) blame(err error, missing, unreadable SoftHSMFault) {
+	folders := foldersAbove(c.At)
+	if c.TokenDirectory != "" {
+		folders = append(folders, c.At)
+	}
+	for _, folder := range folders {
+		if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+			c.Fault, c.At = SoftHSMNoFolder, folder
+			return
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return missing
+		c.Fault = missing
 	case errors.Is(err, errNotRegular):
-		return SoftHSMFileNoFile
+		c.Fault = SoftHSMFileNoFile
+	default:
+		c.Fault = unreadable
+		if closed := closedAbove(c.At); closed != "" {
+			c.Fault, c.At = SoftHSMFolderClosed, closed
+		}
 	}
-	return unreadable
+}
+
+// closedAbove is the first folder above a path that may not be entered; empty for none.
+func closedAbove(path string) string {
+	above := foldersAbove(path)
+	for i, within := range append(above, path)[min(1, len(above)):] {
+		if _, err := os.Lstat(within); errors.Is(err, fs.ErrPermission) {
+			return above[i]
+		}
+	}
+	return ""
+}
+
+// foldersAbove are the folders above a path, from the top.
+func foldersAbove(path string) []string {
+	var above []string
+	for folder := filepath.Dir(path); ; folder = filepath.Dir(folder) {
+		above = append([]string{folder}, above...)
+		if folder == filepath.Dir(folder) {
+			return above
+		}
+	}
 }
 
 // softHSMTokenDirectory reads directories.tokendir.
