@@ -238,9 +238,15 @@ func regular(file *os.File, err error) (*os.File, error) {
 	return file, nil
 }
 
+// errNotFollowed says what the system calls too many links: there is one, and none is followed.
+var errNotFollowed = errors.New("a symbolic link, which is not followed here")
+
 // ReadRegular reads a regular file that is not behind a symbolic link, up to most bytes.
 func ReadRegular(path string, most int64) ([]byte, error) {
 	file, err := openRegular(path)
+	if errors.Is(err, errIsLink) {
+		return nil, errNotFollowed
+	}
 	if err != nil {
 		return nil, err
 	}

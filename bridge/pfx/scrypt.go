@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -62,6 +63,9 @@ func (s *scryptParams) family() family { return familyOctets }
 // cost is counted in iterations of PBKDF2: one step of scrypt mixes 128*r bytes twice, which takes about as long for r = 1.
 func (s *scryptParams) cost() int64 { return int64(s.n) * int64(s.r) * int64(s.p) }
 
+// muchMemory is from where on the memory of a derivation is given back at once.
+const muchMemory = 32 << 20
+
 // oneScrypt lets one derivation have its memory at a time.
 var oneScrypt sync.Mutex
 
@@ -71,6 +75,9 @@ func (s *scryptParams) derive(size int) kdf {
 	return func(_ context.Context, secret []byte) ([]byte, error) {
 		oneScrypt.Lock()
 		defer oneScrypt.Unlock()
+		if 128*s.n*s.r >= muchMemory { // the next one begins before anybody would look for what this one has left
+			defer debug.FreeOSMemory()
+		}
 		derived, err := scrypt.Key(secret, salt, s.n, s.r, s.p, size)
 		if err != nil {
 			return nil, fmt.Errorf("pfx: scrypt: %w", err)
