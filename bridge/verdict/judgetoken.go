@@ -83,7 +83,7 @@ func JudgeToken(info *token.Info) []Reason {
 	if info.Flags.Has(token.CKFUserPINFinalTry) {
 		reasons = append(reasons, Because(PINLastAttempt, flag(token.CKFUserPINFinalTry, "CKF_USER_PIN_FINAL_TRY")))
 	}
-	if info.Flags.Has(token.CKFUserPINToBeChanged) {
+	if info.Flags.Has(token.CKFUserPINToBeChanged) && info.Flags.Has(token.CKFUserPINInitialized) { // openCryptoki says so before there is a PIN
 		reasons = append(reasons, Because(PINMustChange, flag(token.CKFUserPINToBeChanged, "CKF_USER_PIN_TO_BE_CHANGED")))
 	}
 	if info.Flags.Has(token.CKFProtectedAuthenticationPath) {

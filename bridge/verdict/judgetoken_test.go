@@ -26,6 +26,7 @@ func tokenRows() []tokenRow {
 		{"no PIN, and locked", token.CKFTokenInitialized | token.CKFLoginRequired | token.CKFUserPINLocked,
 			`pin-not-set {"CKF_USER_PIN_INITIALIZED":false}; pin-locked {"CKF_USER_PIN_LOCKED":true}`},
 		{"one attempt left", usual | token.CKFUserPINFinalTry | token.CKFUserPINCountLow, `pin-last-attempt {"CKF_USER_PIN_FINAL_TRY":true}`},
+		{"to be changed, and none is set", token.CKFTokenInitialized | token.CKFLoginRequired | token.CKFUserPINToBeChanged, `pin-not-set {"CKF_USER_PIN_INITIALIZED":false}`},
 		{"to be changed", usual | token.CKFUserPINToBeChanged, `pin-must-change {"CKF_USER_PIN_TO_BE_CHANGED":true}`},
 		{"keypad", usual | token.CKFProtectedAuthenticationPath, `pinpad-required {"CKF_PROTECTED_AUTHENTICATION_PATH":true}`},
 		{"all at once", usual | token.CKFUserPINFinalTry | token.CKFUserPINToBeChanged | token.CKFProtectedAuthenticationPath,

@@ -31,6 +31,9 @@ func JudgeLogin(err error) []Reason {
 			facts = append(facts, Fact{"CKF_USER_PIN_COUNT_LOW", failure.Flags.Has(token.CKFUserPINCountLow)},
 				Fact{"CKF_USER_PIN_FINAL_TRY", failure.Flags.Has(token.CKFUserPINFinalTry)})
 			facts = ofBrowser(failure.Manufacturer, facts...)
+			if failure.Flags.Has(token.CKFUserPINFinalTry) { // the next run will not use it
+				return []Reason{Because(PINIncorrect, facts...), Because(PINLastAttempt, Fact{"CKF_USER_PIN_FINAL_TRY", true})}
+			}
 		}
 		return []Reason{Because(PINIncorrect, facts...)}
 	case token.CKRFunctionCanceled, token.CKRFunctionRejected: // by the person, where the token asks

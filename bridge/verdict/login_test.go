@@ -21,7 +21,7 @@ func loginRows() []loginRow {
 	return []loginRow{
 		{"wrong", failed(token.CKRPINIncorrect, 0), `pin-incorrect {"CKR":"CKR_PIN_INCORRECT","CKF_USER_PIN_COUNT_LOW":false,"CKF_USER_PIN_FINAL_TRY":false}`},
 		{"wrong, one left", failed(token.CKRPINIncorrect, token.CKFUserPINCountLow|token.CKFUserPINFinalTry),
-			`pin-incorrect {"CKR":"CKR_PIN_INCORRECT","CKF_USER_PIN_COUNT_LOW":true,"CKF_USER_PIN_FINAL_TRY":true}`},
+			`pin-incorrect {"CKR":"CKR_PIN_INCORRECT","CKF_USER_PIN_COUNT_LOW":true,"CKF_USER_PIN_FINAL_TRY":true}; pin-last-attempt {"CKF_USER_PIN_FINAL_TRY":true}`},
 		{"wrong, and that was the last", failed(token.CKRPINIncorrect, token.CKFUserPINLocked), `pin-locked {"CKR":"CKR_PIN_INCORRECT","CKF_USER_PIN_LOCKED":true}`},
 		{"of another length", failed(token.CKRPINLenRange, 0), `pin-incorrect {"CKR":"CKR_PIN_LEN_RANGE","CKF_USER_PIN_COUNT_LOW":false,"CKF_USER_PIN_FINAL_TRY":false}`},
 		{"wrong, and the flags are not known", &token.Error{Function: "C_Login", Code: token.CKRPINIncorrect}, `pin-incorrect {"CKR":"CKR_PIN_INCORRECT"}`},

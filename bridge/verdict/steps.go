@@ -24,6 +24,7 @@ var replaced = []struct {
 }{
 	{"no-original", []Step{"search-original-if-imported", "search-original", "check-original"}, "the token says that it made the key"},
 	{"search-original", []Step{"search-original-if-imported"}, "the same with the places to look at"},
+	{"last-attempt", []Step{"type-with-care", "new-pin"}, "the next wrong PIN locks the token"},
 	{"find-vendor-backup", []Step{"ask-vendor-backup"}, "the family has such a route"},
 	{"learn-request", []Step{"ask-vendor-backup", "try-vendor-library"}, "the family has no such route, and its own library is the one that says so"},
 	{"request-now", []Step{"request-when-lost", "learn-request", "keep-token"}, "there is nothing left to lose"},

@@ -17,6 +17,7 @@ var wordsFor = map[string]struct{ pin, password string }{
 // ofCards are texts that speak of a PIN and are never told of a browser's database, and why.
 var ofCards = []struct{ id, why string }{
 	{`^reason\.(pin-locked|pin-last-attempt|pin-must-change|pinpad-required|protected-login-failed)\.`, "a database locks nothing, and has no keypad"},
+	{`^step\.(type-with-care|new-pin|know-pin|last-attempt|reset-pin)$`, "of pin-incorrect and pin-last-attempt, whose list for a database has steps of its own, or which a database has not"},
 	{`^(notice|problem)\.(pinpad|authenticates|wants-pin)$`, "a database has no keypad, and no key that wants its PIN for each use"},
 	{`^reason\.(key-linked-by-id|backup-key-not-shown)\.why$`, "of a key that wants its PIN for each use"},
 	{`^(flag\.allow-last-attempt$|guide\.risk\.)`, "a database locks nothing"},
