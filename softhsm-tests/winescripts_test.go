@@ -30,6 +30,7 @@ const (
 
 // leftToLinux are the scripts that do not run on the program for Windows, each with the reason.
 var leftToLinux = map[string]string{
+	"export_limit":           "the limits of a shell",
 	"diagnose_next_long":     shellsOfLinux,
 	"root_paste_long":        shellsOfLinux,
 	"completion_bash":        shellsOfLinux,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
@@ -154,6 +155,9 @@ func describeFile(a *App, e *archive.FileError) Failure {
 	if slices.Contains([]archive.FileFault{archive.FileNamedCert, archive.FileNamedBackup, archive.FileNamedDash}, e.Fault) {
 		f.Code = exitUsage
 	}
+	if errors.Is(e.Err, syscall.EFBIG) {
+		f.Instead = a.Text("remedy.file-limit", nil)
+	}
 	if other := otherPath(e.Path); other != "" && (e.Fault == archive.NoDirectory || e.Fault == archive.DirectoryMissing) {
 		f.Instead = a.Text(other, nil)
 	}
@@ -197,7 +201,11 @@ func describeNotStarted(a *App, e *supervise.StartError) Failure {
 	if errors.As(e.Err, &at) {
 		problem = terminal.Printable(at.Path) + ": " + problem
 	}
-	return Failure{ID: "error.not-started", Args: messages.Args{"Problem": messages.Own(problem)}, Code: ExitFailed}
+	f := Failure{ID: "error.not-started", Args: messages.Args{"Problem": messages.Own(problem)}, Code: ExitFailed}
+	if errors.Is(e.Err, syscall.EFBIG) {
+		f.Instead = a.Text("remedy.file-limit", nil)
+	}
+	return f
 }
 
 // moduleFailures are the texts for the causes of a module's failure.
