@@ -62,7 +62,7 @@ func TestVerifyAsksForNoPasswordInVain(t *testing.T) {
 		code, _, _ := strings.Cut(row.want, " ")
 		looked := slices.Contains([]string{"not-a-pfx", "certificate-only", "file-too-large", "iteration-count-too-large", "format-unsupported", "file-empty",
 			"file-beyond-limits", "java-key-store", "private-key-unprotected", "private-key-alone"}, code) || row.name == "cut off" || row.name == "a key in clear and no MAC"
-		if looked == errors.Is(err, asked) && row.name != "a key of an unknown kind" && row.name != "a key that cannot be read" {
+		if looked == errors.Is(err, asked) && row.name != "a key of an unknown kind" && !strings.HasSuffix(row.name, "that cannot be read") {
 			t.Errorf("%s: asked for the password: %v", row.name, err)
 		}
 	}

@@ -155,8 +155,11 @@ func (v *VerifyResult) judgeKeys(contents *pfx.Contents) {
 	}
 	matches := true
 	v.KeyMatches, v.FriendlyName, v.Certificate = &matches, foreign.Text(whole.Name), whole.Certificate
-	if whole.unreadable != nil {
-		v.add(verdict.CertificateUnreadable, verdict.Fact{Name: "problem", Value: whole.unreadable.Error()})
+	switch {
+	case whole.unreadable != nil && whole.intact: // another program wrote it so, and may read it
+		v.add(verdict.FormatUnsupported, verdict.Fact{Name: "structure", Value: whole.unreadable.Error()})
+	case whole.unreadable != nil:
+		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: whole.unreadable.Error()})
 	}
 	if v.Certificate != nil {
 		if algorithm := notForTokens(v.Certificate.PublicKey); algorithm != "" {

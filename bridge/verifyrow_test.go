@@ -145,7 +145,7 @@ func makeVerifyRows(t *testing.T) []verifyRow {
 		{"two keys, of other certificates", encode(strong, [][]byte{other.pkcs8, future.pkcs8}, one.certificate), false, `several-keys {"keys":2}; key-of-another-certificate {}`},
 		{"no key", encode(strong, nil, one.certificate), false, `no-private-key {}`},
 		{"no certificate", encode(strong, [][]byte{one.pkcs8}), false, `no-certificate {}`},
-		{"a certificate that cannot be read", encode(strong, [][]byte{one.pkcs8}, unreadable), false, `certificate-unreadable {"problem":"malformed certificate: no notBefore"}`},
+		{"a certificate that cannot be read", encode(strong, [][]byte{one.pkcs8}, unreadable), false, `format-unsupported {"structure":"malformed certificate: no notBefore"}`},
 		{"a key that cannot be read", encode(strong, [][]byte{damagedKey(t, one.pkcs8)}, one.certificate), false,
 			`format-unsupported {"structure":"EC private key"}`},
 		{"a key with the public half of another", encode(strong, [][]byte{append(bytes.Clone(one.pkcs8[:len(one.pkcs8)-64]), other.pkcs8[len(other.pkcs8)-64:]...)}, one.certificate), false,

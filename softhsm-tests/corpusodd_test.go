@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1"
 	"math/big"
+	"slices"
 	"testing"
 )
 
@@ -32,6 +33,8 @@ func oddRows(t *testing.T) []corpusRow {
 	content := padding(sequenceOf(clearData(both)), "\x00\x00")
 	strayed := sequenceOf(number(0), number(1))
 	bareSeed := sequenceOf(number(0), sequenceOf(objectID("1.3.101.112")), octets(make([]byte, 32)))
+	date := bytes.Index(id.certificate, []byte{0x17, 13}) + 2
+	undated := certBagOf(slices.Concat(id.certificate[:date], []byte("250230000000Z"), id.certificate[date+13:]))
 	none := certBagOf([]byte("no certificate"))
 	wide := func(content []byte) []byte { // an iteration count with a zero byte before it, as no DER has it
 		plain := mac(content)
@@ -59,6 +62,8 @@ func oddRows(t *testing.T) []corpusRow {
 		{"no certificate in the only certificate bag", "", pfxOf(mac, inClear(key, none)), "unjudged format-unsupported"},
 		{"no certificate in a certificate bag, no MAC", "", pfxOf(nil, inClear(key, certificate, none)), "invalid file-damaged"},
 		{"no certificate in a certificate bag, another MAC", "", pfxOf(wrong, inClear(key, certificate, none)), "invalid file-damaged"},
+		{"a certificate with a date that is none", "", pfxOf(mac, inClear(key, undated)), "unjudged format-unsupported"},
+		{"a certificate with a date that is none, no MAC", "", pfxOf(nil, inClear(key, undated)), "invalid file-damaged integrity-not-protected"},
 		{"an iteration count in two octets", "", pfxOf(wide, inClear(key, certificate)), "valid"},
 		{"a MAC of no iterations", "", pfxOf(uncountedMAC(bmp), inClear(key, certificate)), "valid"},
 		{"3DES of no iterations", "", pfxOf(mac, inClear(shroudedBag(uncounted, id.pkcs8), certificate)), "valid"},

@@ -37,6 +37,7 @@ var wrongFiles = []wrongInput{
 	{"verify FILE/text.txt $W", 6, `This is not a PFX file`, `right file`},
 	{"verify FILE/empty.txt $W", 6, `This file is empty`, `1\. Copy or download the file again`},
 	{"verify FILE/directory $W", 1, `directory cannot be read: is a directory`, `path of a file in it`},
+	{"verify FILE/dangling.pfx $W", 1, `no such file or directory\.\n  Check the path`, `Check the path`},
 	{"verify file:FILE/good.pfx $W", 1, `no such file`, `Did you mean: FILE/good\.pfx\?`},
 	{"diagnose FILE/good.pfx $P", 1, `No object on the token has the name`, `Did you mean: verify FILE/good\.pfx, restore FILE/good\.pfx\?`},
 	{"list --nss-db FILE/good.pfx", 1, `no certificate database .* FILE/good\.pfx`, `about:profiles`},
@@ -89,7 +90,7 @@ label="alone" id=04 key=p256 certificate=valid nokey
 	if r := p11bridge(t, p.environment, p.export("alice", "--iterations", "1000")...); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
-	mustForeign(t, p.directory, "sh", "-c", `mv alice.pfx good.pfx && head -c 300 good.pfx > damaged.pfx && ln -s good.pfx link.pfx && mkdir directory`)
+	mustForeign(t, p.directory, "sh", "-c", `mv alice.pfx good.pfx && head -c 300 good.pfx > damaged.pfx && ln -s good.pfx link.pfx && ln -s nowhere dangling.pfx && mkdir directory`)
 	mustForeign(t, p.directory, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "key.pem", "-out", "stranger.pem", "-subj", "/CN=stranger", "-days", "30")
 	mustForeign(t, p.directory, "cp", "stranger.pem", "cert.pem")
 	for _, row := range wrongFiles {

@@ -44,7 +44,11 @@ func (k Kind) Format() string {
 func Recognise(file []byte) Kind {
 	for _, row := range magics {
 		if bytes.HasPrefix(file, []byte(row.magic)) {
-			return row.kind
+			kind := row.kind
+			if row.magic == pvkMagic && len(file) >= 16 && bytes.Equal(file[12:16], make([]byte, 4)) {
+				kind.Key = KeyInClear
+			}
+			return kind
 		}
 	}
 	text := plainText(file)
@@ -57,6 +61,9 @@ func Recognise(file []byte) Kind {
 	return recogniseDER(file)
 }
 
+// pvkMagic begins a private key of Microsoft's makecert. Its fourth number is not 0 where the key is encrypted.
+const pvkMagic = "\x1e\xf1\xb5\xb0"
+
 // magics are what files begin with.
 var magics = []struct {
 	magic string
@@ -68,6 +75,17 @@ var magics = []struct {
 	{"PK\x03\x04", Kind{Name: "ZIP"}},
 	{"\x1f\x8b", Kind{Name: "gzip"}},
 	{"%PDF-", Kind{Name: "PDF"}},
+	{"7z\xbc\xaf\x27\x1c", Kind{Name: "7z"}},
+	{"Rar!\x1a\x07", Kind{Name: "RAR"}},
+	{"\xfd7zXZ\x00", Kind{Name: "xz"}},
+	{"BZh", Kind{Name: "bzip2"}},
+	{"\x28\xb5\x2f\xfd", Kind{Name: "Zstandard"}},
+	{"MSCF", Kind{Name: "CAB"}},
+	{"\x03\xd9\xa2\x9a", Kind{Name: "KeePass"}},
+	{"kych", Kind{Name: "keychain of macOS"}},
+	{"<!DOCTYPE html", Kind{Name: "HTML"}},
+	{"version https://git-lfs.github.com/", Kind{Name: "pointer of Git LFS"}},
+	{pvkMagic, Kind{Name: "PVK", Key: KeyEncrypted}},
 	{"age-encryption.org/", Kind{Name: "age"}},
 }
 

@@ -83,7 +83,9 @@ func nearFiles(path string) []string {
 	}
 	var names []string
 	for _, entry := range entries {
-		names = append(names, entry.Name())
+		if entry.Name() != name { // it is there, and is a link to a file that is not
+			names = append(names, entry.Name())
+		}
 	}
 	near := nearest(name, names)
 	for i := range near {
