@@ -32,9 +32,7 @@ func (p *place) logins(t *testing.T) int {
 // interrupt is Ctrl-C at a question of a command, which has the echo off.
 func (g *guided) interrupt(t *testing.T, question string) {
 	t.Helper()
-	g.wait(t, g.word(question))
-	until(t, "the echo is off", func() bool { return !g.echoes(t) })
-	g.typed(t, "\x03")
+	g.cut(t, question, "\x03")
 }
 
 // TestGuideGoesBack goes back from every question of a backup, cuts the command short at each of its own, and leaves by

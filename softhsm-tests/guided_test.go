@@ -263,6 +263,14 @@ func (g *guided) secret(t *testing.T, question, text string) {
 	g.typed(t, text+"\n")
 }
 
+// cut ends a question that has the echo off by a key: Ctrl-C or Esc.
+func (g *guided) cut(t *testing.T, question, key string) {
+	t.Helper()
+	g.wait(t, g.word(question))
+	until(t, "the echo is off", func() bool { return !g.echoes(t) })
+	g.typed(t, key)
+}
+
 // leave ends the conversation, which must end well.
 func (g *guided) leave(t *testing.T) {
 	t.Helper()

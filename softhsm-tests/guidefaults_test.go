@@ -170,9 +170,9 @@ func TestGuideMakesPassword(t *testing.T) {
 		p := newPlace(t, oneKey)
 		g := newGuided(t, language, plain, p.directory, p.environment)
 		g.toExport(t)
-		g.secret(t, "prompt.pin", "\x1b[A")
+		g.secret(t, "prompt.pin", testPIN+"\t")
 		g.wait(t, g.texts.Text("prompt.typed-fault", messages.Args{"Problem": messages.Own(g.texts.Text("source.fault.control-character", nil))}))
-		g.secret(t, "prompt.pin", testPIN)
+		g.secret(t, "prompt.pin", "\x1b[A"+testPIN+"\x1bOC") // keys that are no characters
 		g.secret(t, "prompt.new-password", "")
 		g.wait(t, g.word("prompt.generate-for-empty"))
 		g.typed(t, "n\n")

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"strconv"
 	"time"
@@ -36,7 +35,8 @@ type GivenSecret struct {
 }
 
 // RunAgain runs the command and gives its exit code. A signal to this process alone is handed on; the error is then the
-// cause of ctx. What the terminal sends, it sends to the command as well; at Ctrl-Z the command stops first.
+// cause of ctx. What the terminal sends, it sends to the command as well; at Ctrl-Z the command stops first. Nothing that is typed shows from then on
+// until the next question of this process, since the command may ask for a PIN.
 func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
 	command := supervise.Again(r.Arguments...)
 	command.Env = append(os.Environ(), r.Environment...)
@@ -57,8 +57,8 @@ func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
 		command.Args = append(command.Args, given.Flag+"=fd:"+strconv.Itoa(number))
 	}
 	stops := make(chan os.Signal, 1)
-	supervise.NotifyStops(stops)
-	defer signal.Stop(stops)
+	defer terminal.NotifyStops(stops)()
+	terminal.Quieten()
 	runtime.LockOSThread() // Pdeathsig belongs to the thread that starts the command
 	defer runtime.UnlockOSThread()
 	if err := command.Start(); err != nil {

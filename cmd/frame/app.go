@@ -55,6 +55,7 @@ type App struct {
 func Main(commands []Command) int {
 	// First of all, and until the process ends: at SIGQUIT, Go's runtime would print registers.
 	ctx, _ := supervise.Interruptible(context.Background())
+	defer terminal.Loud()                // where this panics
 	given := supervise.FindDescriptors() // before anything is opened
 	worker, err := supervise.BecomeChild(given)
 	a := &App{Getenv: os.Getenv, Now: time.Now, out: terminal.File{File: os.Stdout}, Err: terminal.File{File: os.Stderr}, child: worker, given: given}
@@ -72,6 +73,7 @@ func Main(commands []Command) int {
 	if err != nil {
 		code = a.report(err)
 	}
+	terminal.Loud()
 	if worker != nil {
 		worker.Finish(code)
 	}

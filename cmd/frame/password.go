@@ -163,7 +163,7 @@ func (a *App) askTwiceOnce(ctx context.Context, question string, allowEmpty bool
 	return first, nil
 }
 
-// askHidden has a secret typed, and once more where what was typed is none: an arrow key leaves characters that nobody means.
+// askHidden has a secret typed, and once more where what was typed is none: the Tab key leaves a character that nobody means.
 func (a *App) askHidden(ctx context.Context, question string) (*secret.Text, error) {
 	fault := ""
 	for {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -29,9 +28,6 @@ var endSignals = []os.Signal{unix.SIGQUIT, unix.SIGINT, unix.SIGTERM, unix.SIGHU
 
 // pleaseEnd asks the child to end.
 const pleaseEnd = unix.SIGTERM
-
-// NotifyStops tells of the signal that asks a program to stop for a while.
-func NotifyStops(stops chan<- os.Signal) { signal.Notify(stops, unix.SIGTSTP) }
 
 // signalChild sends a signal.
 func signalChild(process *os.Process, s os.Signal) error { return process.Signal(s) }

@@ -23,9 +23,6 @@ var endSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 // pleaseEnd asks the child to end.
 const pleaseEnd = syscall.SIGTERM
 
-// NotifyStops does nothing: no program is stopped for a while.
-func NotifyStops(chan<- os.Signal) {}
-
 // signalChild kills the child. Every other event comes from the console, which tells the child as well.
 func signalChild(process *os.Process, s os.Signal) error {
 	if s != os.Kill {

@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"strings"
 	"time"
+
+	"p11bridge/cmd/terminal"
 )
 
 // A PKCS#11 module is other people's C code in our process: it may crash, hang, print, or end the process. So a command
@@ -97,9 +99,13 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 		return end, &StartError{err}
 	}
 	child.Stdout, child.Stderr = printed, printed
+	putBack := terminal.Remember()
 	failure, err := watchChild(ctx, e, page, child)
 	if err != nil {
 		return end, err
+	}
+	if failure != nil || !page.finished() { // it may have been asking
+		putBack()
 	}
 	end.Printed = printedOnCrash(startOf(crash), startOf(printed))
 	end.Documented = page.documented()
@@ -133,8 +139,7 @@ func watchChild(ctx context.Context, e Task, page *Page, child *exec.Cmd) (*Modu
 	signals, stops := make(chan os.Signal, 8), make(chan os.Signal, 1)
 	signal.Notify(signals, endSignals...)
 	defer signal.Stop(signals)
-	NotifyStops(stops)
-	defer signal.Stop(stops)
+	defer terminal.NotifyStops(stops)()
 	bound, err := startBound(child)
 	if err != nil {
 		return nil, err

@@ -3,9 +3,10 @@ package terminal
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
+	"time"
 
 	"p11bridge/token/secret"
 )
@@ -19,9 +20,18 @@ type question struct {
 	text string
 }
 
-// Ask puts a question, wrapped to the terminal, and reads a line. With hidden set the answer is not shown. The error is ErrNone, ErrGone or the
-// cause of ctx.
+// Ask puts a question, wrapped to the terminal, and reads a line. Esc does what Ctrl-C does. With hidden set the answer is not shown, and nothing
+// that is typed shows from then on until the next question whose answer shows, or Loud. The error is ErrNone, ErrGone or the cause of ctx.
 func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
+	answer, err := ask(ctx, text, hidden)
+	if errors.Is(err, errEscape) {
+		return nil, interrupted(ctx)
+	}
+	return answer, err
+}
+
+// ask is Ask whose error is errEscape at Esc.
+func ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
 	tty, err := openConsole(hidden)
 	if err != nil {
 		return nil, ErrNone
@@ -34,7 +44,11 @@ func Ask(ctx context.Context, text string, hidden bool) (*secret.Text, error) {
 		return nil, ErrGone
 	}
 	answer, err := q.wait(ctx, stops)
-	if restored := q.restore(); restored != nil && err == nil {
+	leave := q.restore
+	if hidden && err == nil {
+		leave = q.quieten
+	}
+	if left := leave(); left != nil && err == nil {
 		answer.Wipe()
 		return nil, ErrGone
 	}
@@ -53,31 +67,75 @@ func (q *question) put() error {
 	return err
 }
 
+// typed is a line, or why there is none.
+type typed struct {
+	text []byte
+	err  error
+}
+
 // wait reads the answer.
 func (q *question) wait(ctx context.Context, stops <-chan os.Signal) (*secret.Text, error) {
-	type answer struct {
-		text []byte
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		text, err := readLine(q)
-		answers <- answer{text, err}
-	}()
 	for {
+		if err := q.begin(); err != nil {
+			return nil, ErrGone
+		}
+		lines := make(chan typed, 1)
+		go func() {
+			text, err := q.line()
+			lines <- typed{text, err}
+		}()
 		select {
 		case <-ctx.Done():
+			q.withdraw(lines)
 			return nil, context.Cause(ctx)
 		case <-stops:
+			q.withdraw(lines) // what was typed of it is typed once more
 			if err := q.stop(); err != nil {
 				return nil, ErrGone
 			}
-		case a := <-answers:
-			if a.err != nil {
+		case line := <-lines:
+			switch {
+			case errors.Is(line.err, errEscape):
+				return nil, errEscape
+			case errors.Is(line.err, errAgain):
+				if q.restore() != nil || q.put() != nil {
+					return nil, ErrGone
+				}
+				continue
+			case line.err != nil:
 				return nil, ErrGone
 			}
-			return secret.New(a.text), nil
+			return secret.New(line.text), nil
 		}
+	}
+}
+
+// patience is how long is waited for what comes at once, unless the machine is busy.
+const patience = time.Second
+
+// withdraw ends the reading, which would take what is typed into the next question. On Windows one of a whole line goes on for as long as
+// the system wants.
+func (q *question) withdraw(lines <-chan typed) {
+	if q.cancel() != nil {
+		return
+	}
+	select {
+	case line := <-lines:
+		secret.Wipe(line.text)
+	case <-time.After(patience):
+	}
+}
+
+// interrupted does what Ctrl-C does, for all who heed that: this process, the one that watches it, and the conversation that runs both.
+func interrupted(ctx context.Context) error {
+	if err := interrupt(); err != nil {
+		return ErrGone
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(patience): // the signal is ignored
+		return ErrGone
 	}
 }
 
@@ -93,22 +151,35 @@ func (q *question) stop() error {
 	return q.put()
 }
 
-// readLine reads one line. The terminal's end of file, by Ctrl-D or because it hung up, is io.EOF.
-func readLine(tty io.Reader) ([]byte, error) {
+// line reads the answer.
+func (q *question) line() ([]byte, error) {
+	k := &keystrokes{next: q.next, single: q.single}
+	if q.hidden {
+		return readHidden(k, q.keys())
+	}
+	return readLine(k)
+}
+
+// errAgain means that a key gave a sequence in the middle of a line that shows: what stands there is no longer what was typed.
+var errAgain = errors.New("the line is typed again")
+
+// readLine reads one line as the terminal hands it out. The terminal's end of file, by Ctrl-D or because it hung up, is io.EOF.
+func readLine(k *keystrokes) ([]byte, error) {
 	line := make([]byte, 0, maxTyped)
-	var one [1]byte
 	for len(line) < maxTyped {
-		n, err := tty.Read(one[:])
+		b, err := k.read(forever)
+		if err == nil && b == escape {
+			if err = k.skipSequence(); err == nil {
+				err = errAgain
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
-		if n == 0 {
-			return nil, io.EOF
-		}
-		if one[0] == '\n' {
+		if b == '\n' {
 			break
 		}
-		line = append(line, one[0])
+		line = append(line, b)
 	}
 	return bytes.TrimSuffix(line, []byte("\r")), nil
 }

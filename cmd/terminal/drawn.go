@@ -3,6 +3,7 @@ package terminal
 // The rules of a drawn question:
 //   - Nothing is asked of the terminal itself, and no events are wanted from it: its answer would be typed into the next
 //     question, which may be the one for the PIN.
+//   - What was typed before it stood, and did not show, is thrown away: it may be a secret, and would be drawn.
 //   - Esc goes back, Ctrl-C leaves, Ctrl-Z stops the program. Ctrl-V pastes nothing: the form would look into the clipboard.
 //   - What was drawn is gone once the question is answered or left; an answer stands in its place.
 
@@ -96,6 +97,7 @@ func (f Form) drawLine(ctx context.Context, q Line) (string, error) {
 
 // draw runs one field as a form of its own. Whenever the terminal has another size, fit is told, and gives what is said of the keys.
 func (f Form) draw(ctx context.Context, field huh.Field, fit func(columns, rows int) (keys string)) error {
+	Loud()
 	tty, err := openConsole(false)
 	if err != nil {
 		return ErrNone

@@ -135,9 +135,12 @@ func (f Form) askLine(ctx context.Context, q Line) (string, error) {
 	}
 }
 
-// typed reads a line. Ctrl-C and Ctrl-D leave, and so does a terminal that goes away.
+// typed reads a line. Esc goes back; Ctrl-C and Ctrl-D leave, and so does a terminal that goes away.
 func (f Form) typed(ctx context.Context, question string) (string, error) {
-	answer, err := Ask(ctx, question, false)
+	answer, err := ask(ctx, question, false)
+	if errors.Is(err, errEscape) {
+		return "", ErrBack
+	}
 	if errors.Is(err, ErrGone) {
 		return "", ErrLeft
 	}

@@ -16,6 +16,8 @@ func Stop() error {
 	if orphaned() {
 		return nil
 	}
+	resume := between.pause()
+	defer resume()
 	runtime.LockOSThread() // a signal to this very thread acts before the call returns
 	defer runtime.UnlockOSThread()
 	return unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP)

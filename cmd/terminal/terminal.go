@@ -4,7 +4,8 @@ package terminal
 // The terminal's rules:
 //   - Answers are asked for on the controlling terminal, never on standard input: input may be a pipe that carries a file.
 //   - Questions go to the terminal too, so that standard output holds nothing but the result.
-//   - A PIN or password is never shown, and the terminal's echo is put back however the question ends.
+//   - A PIN or password is never shown, nor is what is typed between two questions for one; the echo is put back however that ends.
+//   - Esc alone at a question does what Ctrl-C does.
 //   - A new password is asked for twice; a PIN once, since asking again could cost an attempt.
 //   - Who stops the program at a question (Ctrl-Z) gets the terminal back as it was; the question is put again afterwards.
 //   - Where there is no terminal nothing is asked: the caller says what to give instead.
