@@ -68,7 +68,7 @@ func uriError() error {
 // within are errors that no command ends with by themselves, and where their words are.
 var within = map[string]string{
 	"token.WrapError": "an answer among the evidence of wrap-refused", "token.ErrOtherKey": "a verdict on the key or the file, by whoever asked", "token.ErrSnapshot": "error.snapshot",
-	"host.ErrNoNSSDatabase": "host.NSSFileError", "host.ErrNSSOldFormat": "host.NSSFileError", "host.ErrNSSUnreadable": "host.NSSFileError", "host.ErrNSSDamaged": "host.NSSFileError",
+	"host.ErrNoNSSDatabase": "host.NSSFileError", "host.ErrNSSOldFormat": "host.NSSFileError", "host.ErrNSSUnreadable": "host.NSSFileError", "host.ErrNSSDamaged": "host.NSSFileError", "host.ErrManyNSSDatabases": "host.NSSFileError",
 	"pki.ErrSignature": "token.ErrOtherKey", "pki.MalformedError": "key-not-sound and certificate-unreadable", "pki.UnsupportedError": "format-unsupported and key-type-unsupported",
 	"pki.NameError": "error.subject", "secret.FaultError": "error.source-fault", "archive.RecordError": "notice.record", "archive.RecordFault": "notice.record",
 	"bridge.OwnPasswordError": "the line of a file that was checked among others", "bridge.InvalidCopyError": "view.NotACopyError", "bridge.UnjudgedError": "view.NotACopyError",

@@ -66,7 +66,7 @@ func (db *nss) importPKCS12(t *testing.T, file string) {
 // library is softokn with the database.
 func (db *nss) library(t *testing.T, access token.Access) token.Library {
 	t.Helper()
-	library, err := host.NSSDatabase(db.database, access)
+	library, _, err := host.NSSDatabase(db.database, access)
 	if err != nil {
 		t.Fatalf("%v: apt install libnss3-tools", err)
 	}

@@ -167,6 +167,7 @@ func describeFile(a *App, e *archive.FileError) Failure {
 // nssFailures are the texts for a certificate database that cannot be used.
 var nssFailures = map[error]string{
 	host.ErrNSSOldFormat: "error.nss-old-format", host.ErrNSSUnreadable: "error.nss-unreadable", host.ErrNSSDamaged: "error.nss-damaged", host.ErrNoNSSDatabase: "error.no-nss-database",
+	host.ErrManyNSSDatabases: "error.many-nss-databases",
 }
 
 func describeNSSFile(_ *App, e *host.NSSFileError) Failure {

@@ -26,7 +26,10 @@ func (a *App) Libraries(uri *token.URI, access token.Access) (found []token.Libr
 	case path != "":
 		return []token.Library{{Path: path}}, true, nil
 	case a.NSSDB != "":
-		library, err := host.NSSDatabase(a.NSSDB, access)
+		library, unsound, err := host.NSSDatabase(a.NSSDB, access)
+		for _, one := range unsound {
+			a.noticeLeftOut("notice.database-left-out", one.Label, one.Directory, one.Fault)
+		}
 		return []token.Library{library}, true, err
 	}
 	if path := a.Getenv(ModuleVariable); path != "" {

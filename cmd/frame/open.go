@@ -152,13 +152,18 @@ func (w *Worker) openSound(ctx context.Context, observer *supervise.Observer, fa
 			sound = append(sound, one)
 			continue
 		}
-		w.Notice("notice.profile-left-out", messages.Args{"Profile": w.TokenName(foreign.Text(one.Label)), "Directory": foreign.Text(one.Profile.Directory), "Problem": messages.Own(w.Describe(err).Text(w.App))})
+		w.noticeLeftOut("notice.profile-left-out", one.Label, one.Profile.Directory, err)
 	}
 	library, some := host.Together(sound)
 	if !some {
 		return nil, nil, failed
 	}
 	return w.open(ctx, library, observer)
+}
+
+// noticeLeftOut says that a profile is not shown because its database cannot be opened.
+func (a *App) noticeLeftOut(id, label, directory string, err error) {
+	a.Notice(id, messages.Args{"Profile": a.TokenName(foreign.Text(label)), "Directory": foreign.Text(directory), "Problem": messages.Own(a.Describe(err).Text(a))})
 }
 
 // counts notes a slot, and reports whether a token is in it that can be used.

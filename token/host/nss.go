@@ -27,6 +27,9 @@ var (
 	ErrNSSDamaged = errors.New("the NSS database is damaged")
 )
 
+// ErrManyNSSDatabases means that there are more databases below a folder than one library opens, or more folders than are searched.
+var ErrManyNSSDatabases = errors.New("too many NSS databases below the folder")
+
 // ErrNoSoftokn means that NSS's PKCS#11 library is in none of the usual places.
 var ErrNoSoftokn = errors.New("libsoftokn3.so not found")
 
@@ -57,45 +60,55 @@ func (e *NSSFileError) Unwrap() []error {
 // NSSDatabase names softokn with an NSS certificate database, as Firefox, Thunderbird and Chromium keep it, opened for
 // reading only unless access is ReadWrite. The directory is the database's own or one above it: then every profile below is
 // a token. The token of a profile in a usual place has the profile's label, that of any other database the one that NSS
-// gives. No database is ever made. The error wraps ErrNoNSSDatabase, ErrNSSOldFormat, ErrNSSUnreadable, ErrNSSDamaged or
+// gives. No database is ever made. What stands below the folder and cannot be opened is told beside it. The error wraps ErrNoNSSDatabase, ErrNSSOldFormat, ErrNSSUnreadable, ErrNSSDamaged, ErrManyNSSDatabases or
 // ErrNoSoftokn.
-func NSSDatabase(directory string, access token.Access) (token.Library, error) {
+func NSSDatabase(directory string, access token.Access) (token.Library, []UnsoundProfile, error) {
 	directory, err := filepath.Abs(strings.TrimPrefix(directory, "sql:"))
 	if err != nil {
-		return token.Library{}, fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
+		return token.Library{}, nil, fmt.Errorf("%w: %w", ErrNoNSSDatabase, err)
 	}
 	err = checkNSSDatabase(directory)
 	parameters := nssParameters(directory, access)
+	var unsound []UnsoundProfile
 	if errors.Is(err, ErrNoNSSDatabase) {
-		var below []Profile
-		if below, err = soundProfiles(profilesBelow(directory), err); err == nil {
+		below, complete := profilesBelow(directory)
+		if !complete {
+			return token.Library{}, nil, &NSSFileError{Path: directory, Cause: ErrManyNSSDatabases}
+		}
+		if below, unsound, err = soundProfiles(below, err); err == nil {
 			parameters = nssTokens(below, knownLabels(below), access)
 		}
 	} else if label := knownLabels([]Profile{{Directory: directory}})[0]; label != "" {
 		parameters = nssTokens([]Profile{{Directory: directory}}, []string{label}, access)
 	}
 	if err != nil {
-		return token.Library{}, err
+		return token.Library{}, nil, err
 	}
 	path, err := findSoftokn()
-	return token.Library{Path: path, InitString: parameters, Name: "nss"}, err
+	return token.Library{Path: path, InitString: parameters, Name: "nss"}, unsound, err
+}
+
+// UnsoundProfile is a profile below a folder whose database cannot be opened, beside others that can.
+type UnsoundProfile struct {
+	Label     string
+	Directory string
+	Fault     error
 }
 
 // soundProfiles keeps the profiles whose databases can be opened. Where none can, the error says why not: none is the error
 // where there are no profiles.
-func soundProfiles(among []Profile, none error) ([]Profile, error) {
-	var sound []Profile
-	for _, profile := range among {
-		if err := checkNSSDatabase(profile.Directory); err != nil {
-			none = err
+func soundProfiles(among []Profile, none error) (sound []Profile, unsound []UnsoundProfile, err error) {
+	for i, label := range knownLabels(among) {
+		if err := checkNSSDatabase(among[i].Directory); err != nil {
+			unsound, none = append(unsound, UnsoundProfile{label, among[i].Directory, err}), err
 			continue
 		}
-		sound = append(sound, profile)
+		sound = append(sound, among[i])
 	}
 	if len(sound) > 0 {
-		return sound, nil
+		return sound, unsound, nil
 	}
-	return nil, none
+	return nil, nil, none
 }
 
 // ProfileLibraries names softokn once for each profile in a usual place, for reading only: its one token has the profile's

@@ -22,7 +22,7 @@ type Profile struct {
 // The bounds of what is read of a person's folders. A file that goes on after them is read as far as they go.
 const (
 	maxProfilesFile    = 64 << 10 // bytes of a profiles.ini
-	maxProfiles        = 32       // of one person: each is a token
+	maxProfiles        = 90       // each is a token, for which softokn has 97 slots (pkcs11i.h, SFTK_MIN_USER_SLOT_ID to SFTK_MAX_USER_SLOT_ID)
 	maxFolderEntries   = 500      // looked at in one folder
 	profilesFile       = "profiles.ini"
 	certificates9      = "cert9.db"
@@ -67,11 +67,15 @@ func ProfileOf(label string) (Profile, bool) {
 
 // distinctProfiles keeps those that hold a database, each once, however many names lead to it.
 func distinctProfiles(among []Profile) []Profile {
+	return firstDistinct(among, maxProfiles)
+}
+
+func firstDistinct(among []Profile, most int) []Profile {
 	var found []Profile
 	seen := map[string]bool{}
 	for _, profile := range among {
 		real, err := filepath.EvalSymlinks(profile.Directory)
-		if err != nil || seen[real] || len(found) == maxProfiles || !holdsDatabase(real) {
+		if err != nil || seen[real] || len(found) == most || !holdsDatabase(real) {
 			continue
 		}
 		seen[real] = true
@@ -159,25 +163,28 @@ func plainName(name string) string {
 const unknownProgram = "NSS"
 
 // profilesBelow lists the profiles in a folder that holds none itself: those that its profiles.ini names, else those that
-// stand in it or one folder deeper.
-func profilesBelow(folder string) []Profile {
-	return distinctProfiles(searchProfiles(folder, deepestBelowFolder))
+// stand in it or one folder deeper. It is false where there are more than one library opens, or more entries than are looked at: nobody is to
+// take some of the databases for all.
+func profilesBelow(folder string) ([]Profile, bool) {
+	found, complete := searchProfiles(folder, deepestBelowFolder)
+	found = firstDistinct(found, maxProfiles+1)
+	return found, complete && len(found) <= maxProfiles
 }
 
-func searchProfiles(folder string, deepest int) []Profile {
+func searchProfiles(folder string, deepest int) (found []Profile, complete bool) {
 	if named := readProfiles(folder, unknownProgram); len(named) > 0 {
-		return named
+		return named, true
 	}
 	directory, err := os.Open(folder)
 	if err != nil {
-		return nil
+		return nil, true
 	}
 	defer directory.Close()
-	entries, err := directory.ReadDir(maxFolderEntries)
+	entries, err := directory.ReadDir(maxFolderEntries + 1)
 	if err != nil {
-		return nil
+		return nil, true
 	}
-	var found []Profile
+	complete = len(entries) <= maxFolderEntries
 	for _, entry := range entries {
 		if entry.Type()&fs.ModeSymlink == 0 && !entry.IsDir() {
 			continue
@@ -186,10 +193,11 @@ func searchProfiles(folder string, deepest int) []Profile {
 		if holdsDatabase(path) {
 			found = append(found, Profile{Program: unknownProgram, Name: plainName(entry.Name()), Directory: path})
 		} else if deepest > 1 && entry.IsDir() {
-			found = append(found, searchProfiles(path, deepest-1)...)
+			below, all := searchProfiles(path, deepest-1)
+			found, complete = append(found, below...), complete && all
 		}
 	}
-	return found
+	return found, complete
 }
 
 // sameFolder reports whether two names lead to one folder, or to one file.
