@@ -133,7 +133,7 @@ func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time, seal
 		v.Reasons = append(v.Reasons, verdict.Validity(v.Certificate, now)...) // the copy is as good as it was
 	}
 	if v.KeyMatches != nil && *v.KeyMatches && v.Certificate != nil {
-		v.judgeChain(certificates)
+		v.judgeChain(certificates, contents.Facts.MAC != pfx.NoMAC)
 	}
 }
 
@@ -210,8 +210,9 @@ func (v *VerifyResult) judgeOpening(facts pfx.Facts) {
 	}
 }
 
-// judgeChain says whether a certificate between the key's own and its root is missing. The copy is valid all the same.
-func (v *VerifyResult) judgeChain(certificates []*pki.Certificate) {
+// judgeChain says whether a certificate between the key's own and its root is missing. The copy is valid all the same. Where no MAC shows that the file is as
+// its maker wrote it, a signature that the issuer's own certificate contradicts is damage.
+func (v *VerifyResult) judgeChain(certificates []*pki.Certificate, intact bool) {
 	chain, complete := pki.Chain(v.Certificate, certificates)
 	if complete {
 		return
@@ -219,6 +220,10 @@ func (v *VerifyResult) judgeChain(certificates []*pki.Certificate) {
 	last := v.Certificate
 	if len(chain) > 0 {
 		last = chain[len(chain)-1]
+	}
+	if !intact && pki.Altered(last, certificates) {
+		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: "the signature of a certificate is not its issuer's"})
+		return
 	}
 	v.add(verdict.ChainIncomplete, verdict.Fact{Name: "missing_issuer", Value: last.Issuer})
 }

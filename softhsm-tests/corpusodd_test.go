@@ -5,6 +5,7 @@ import (
 	"crypto/des"
 	"crypto/hmac"
 	"crypto/sha1"
+	"crypto/x509"
 	"math/big"
 	"slices"
 	"testing"
@@ -35,6 +36,17 @@ func oddRows(t *testing.T) []corpusRow {
 	bareSeed := sequenceOf(number(0), sequenceOf(objectID("1.3.101.112")), octets(make([]byte, 32)))
 	date := bytes.Index(id.certificate, []byte{0x17, 13}) + 2
 	undated := certBagOf(slices.Concat(id.certificate[:date], []byte("250230000000Z"), id.certificate[date+13:]))
+	altered := func(certificate []byte) []byte { // its last byte is the signature's
+		last := len(certificate) - 1
+		return certBagOf(append(bytes.Clone(certificate[:last]), certificate[last]^1))
+	}
+	root, rootKey := corpusKey(t, "root", -day, 365*day, nil, nil)
+	authority, err := x509.ParseCertificate(root.certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, _ := corpusKey(t, "leaf", -day, 365*day, authority, rootKey)
+	leafKey, issuer, namesake := shroudedBag(underAES(raw), leaf.pkcs8), certBagOf(root.certificate), certBagOf(plainIdentity(t, "root").certificate)
 	none := certBagOf([]byte("no certificate"))
 	wide := func(content []byte) []byte { // an iteration count with a zero byte before it, as no DER has it
 		plain := mac(content)
@@ -64,6 +76,12 @@ func oddRows(t *testing.T) []corpusRow {
 		{"no certificate in a certificate bag, another MAC", "", pfxOf(wrong, inClear(key, certificate, none)), "invalid file-damaged"},
 		{"a certificate with a date that is none", "", pfxOf(mac, inClear(key, undated)), "unjudged format-unsupported"},
 		{"a certificate with a date that is none, no MAC", "", pfxOf(nil, inClear(key, undated)), "invalid file-damaged integrity-not-protected"},
+		{"a certificate with another signature", "", pfxOf(mac, inClear(key, altered(id.certificate))), "valid chain-incomplete"},
+		{"a certificate with another signature, no MAC", "", pfxOf(nil, inClear(key, altered(id.certificate))), "invalid integrity-not-protected file-damaged"},
+		{"a certificate of an issuer that is not there, no MAC", "", pfxOf(nil, inClear(leafKey, certBagOf(leaf.certificate))), "valid integrity-not-protected chain-incomplete"},
+		{"a certificate and its issuer, no MAC", "", pfxOf(nil, inClear(leafKey, certBagOf(leaf.certificate), issuer)), "valid integrity-not-protected"},
+		{"a certificate that was altered and its issuer, no MAC", "", pfxOf(nil, inClear(leafKey, altered(leaf.certificate), issuer)), "invalid integrity-not-protected file-damaged"},
+		{"a certificate and another of its issuer's name, no MAC", "", pfxOf(nil, inClear(leafKey, certBagOf(leaf.certificate), namesake)), "valid integrity-not-protected chain-incomplete"},
 		{"an iteration count in two octets", "", pfxOf(wide, inClear(key, certificate)), "valid"},
 		{"a MAC of no iterations", "", pfxOf(uncountedMAC(bmp), inClear(key, certificate)), "valid"},
 		{"3DES of no iterations", "", pfxOf(mac, inClear(shroudedBag(uncounted, id.pkcs8), certificate)), "valid"},

@@ -82,6 +82,22 @@ func distinct(pool []*Certificate) []*Certificate {
 	return out
 }
 
+// Altered reports whether a certificate is not as its issuer signed it, as far as the pool and the certificate itself show: there is one with the issuer's
+// name and key identifier, and none of those made the signature. A CA that changed its key and writes no key identifiers looks the same.
+func Altered(c *Certificate, pool []*Certificate) bool {
+	refutedOnce := false
+	for _, issuer := range append([]*Certificate{c}, pool...) {
+		if issuer == nil || !issuer.MayHaveIssued(c) {
+			continue
+		}
+		if !refuted(issuer, c) {
+			return false
+		}
+		refutedOnce = true
+	}
+	return refutedOnce
+}
+
 // endsChain is true for a self-signed certificate. A CA's new key signed with its old one is self-issued too, and
 // does not end the chain.
 func endsChain(c *Certificate) bool {
