@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ func (a *App) Supervised(sources func() []string, work Work) func(*cobra.Command
 			}
 			return a.work(c.Context(), func(ctx context.Context, w *Worker) (Result, error) { return work(ctx, w, args) })
 		}
+		runtime.GOMAXPROCS(1) // this process waits, and for idle processors Go's scheduler would look around every 20 µs
 		var named []string
 		if sources != nil {
 			named = sources()

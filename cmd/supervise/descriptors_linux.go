@@ -34,7 +34,8 @@ func FindDescriptors() Descriptors {
 // openDescriptors are those that are open, and perhaps others, by one call in place of a thousand. All of them, where the limit of open
 // files is lower than so many: poll(2) asks for no more.
 func openDescriptors() []int {
-	asked, open := make([]unix.PollFd, MaxDescriptor+1), make([]int, 0, MaxDescriptor+1)
+	var open []int
+	asked := make([]unix.PollFd, MaxDescriptor+1)
 	for fd := range asked {
 		asked[fd].Fd = int32(fd)
 	}
