@@ -111,7 +111,7 @@ func surroundingErrors() []Description {
 		Is(bridge.ErrPasswordEmpty, ExitFailed, "error.password-empty"),
 		Is(bridge.ErrPasswordEncoding, ExitFailed, "error.password-encoding"),
 		As(func(_ *App, e *token.Error) Failure {
-			if e.Code == token.CKRNSSCertDBFailed || e.Code == token.CKRNSSKeyDBFailed {
+			if nssBusy(e) {
 				return Failure{ID: "error.nss-busy", Args: messages.Args{"Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 			}
 			id := "error.ckr"
@@ -257,12 +257,22 @@ func describeLoad(a *App, e *token.LoadError) Failure {
 	return f
 }
 
-// describeLogin is for a login that no command looks into: the one that a key with CKA_ALWAYS_AUTHENTICATE wants for each use.
+// describeLogin has the words for a login that failed, by whatever it was asked for: the command, or a key with CKA_ALWAYS_AUTHENTICATE.
 func describeLogin(a *App, e *token.LoginError) Failure {
 	if reasons := verdict.JudgeLogin(e); len(reasons) > 0 {
 		return describeBlocked(a, &BlockedError{Reasons: reasons, Err: e})
 	}
+	var answer *token.Error
+	if errors.As(e, &answer) && answer.Function == "C_Login" && !gone(e) && !nssBusy(answer) { // an answer that says nothing of the PIN
+		args := messages.Args{"Function": messages.Own(answer.Function), "Code": messages.Own(answer.Code.String())}
+		return Failure{ID: "error.login-failed", Args: args, Stated: stated(e), Code: ExitFailed}
+	}
 	return a.Describe(e.Err)
+}
+
+// nssBusy reports whether a certificate database could not be opened.
+func nssBusy(e *token.Error) bool {
+	return e.Code == token.CKRNSSCertDBFailed || e.Code == token.CKRNSSKeyDBFailed
 }
 
 // describeBlocked describes a login that did not fail because of the PIN as what it is: a failure of the token.
