@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -128,6 +129,13 @@ func (s *Session) ofUser() (bool, error) {
 func (s *Session) stands() bool {
 	_, err := s.ofUser()
 	return err == nil
+}
+
+// TokenNow asks once more what the token is, after a moment: while another program's login rewrites the token's file, SoftHSM gives flags that
+// the token has not.
+func (s *Session) TokenNow() (*Info, error) {
+	time.Sleep(tokenInfoPauses[0])
+	return s.module.tokenInfo(s.Slot.ID)
 }
 
 // loginFailure is a *LoginError with the token's flags as they are after it.

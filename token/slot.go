@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -113,9 +114,24 @@ func (flags Flags) Names() []string {
 	return names
 }
 
+// tokenInfoPauses are the waits before C_GetTokenInfo is asked again.
+var tokenInfoPauses = []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond}
+
+// tokenInfo asks again where the token does not say why it failed: SoftHSM answers CKR_GENERAL_ERROR in the moment in which another program's
+// login rewrites the token's file. The question changes nothing on the token.
 func (m *Module) tokenInfo(slot uint) (*Info, error) {
 	var info pkcs11.TokenInfo
-	err := m.call("C_GetTokenInfo", fmt.Sprintf("slot %d", slot), func() (err error) { info, err = m.functions.GetTokenInfo(slot); return err })
+	ask := func() error {
+		return m.call("C_GetTokenInfo", fmt.Sprintf("slot %d", slot), func() (err error) { info, err = m.functions.GetTokenInfo(slot); return err })
+	}
+	err := ask()
+	for _, pause := range tokenInfoPauses {
+		if code, _ := CodeOf(err); code != CKRGeneralError {
+			break
+		}
+		time.Sleep(pause)
+		err = ask()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,10 @@ func JudgeLogin(err error) []Reason {
 	case token.CKRPINExpired:
 		return []Reason{Because(PINMustChange, answer)}
 	case token.CKRUserPINNotInitialized:
+		var failure *token.LoginError
+		if errors.As(err, &failure) && failure.Flags.Has(token.CKFUserPINInitialized) { // as SoftHSM answers while another login rewrites the token's file
+			return nil
+		}
 		return []Reason{Because(PINNotSet, answer)}
 	case token.CKRTokenNotPresent:
 		return []Reason{Because(TokenAbsent, Fact{"function", "C_Login"}, answer)}

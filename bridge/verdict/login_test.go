@@ -32,6 +32,7 @@ func loginRows() []loginRow {
 		{"locked", failed(token.CKRPINLocked, 0), `pin-locked {"CKR":"CKR_PIN_LOCKED"}`},
 		{"expired", failed(token.CKRPINExpired, 0), `pin-must-change {"CKR":"CKR_PIN_EXPIRED"}`},
 		{"never set", failed(token.CKRUserPINNotInitialized, 0), `pin-not-set {"CKR":"CKR_USER_PIN_NOT_INITIALIZED"}`},
+		{"never set, and the flags say that it is", failed(token.CKRUserPINNotInitialized, token.CKFUserPINInitialized), ""},
 		{"pulled out", failed(token.CKRTokenNotPresent, 0), `token-absent {"function":"C_Login","CKR":"CKR_TOKEN_NOT_PRESENT"}`},
 		{"a failure is no verdict", failed(token.CKRGeneralError, 0), ""},
 		{"nor is one of ours", errors.New("no"), ""},

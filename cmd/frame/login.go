@@ -90,7 +90,13 @@ func (w *Worker) loginAnyway(ctx context.Context, s *token.Session, uri *token.U
 	if unasked && !present {
 		return nil, nil //nolint:nilnil // no login is no error
 	}
-	if blocked := w.blocking(info); len(blocked) > 0 {
+	blocked := w.blocking(info)
+	if (verdict.Verdict{Reasons: blocked}).Has(verdict.PINNotSet) {
+		if now, err := s.TokenNow(); err == nil {
+			blocked = w.blocking(now)
+		}
+	}
+	if len(blocked) > 0 {
 		if unasked {
 			return nil, nil //nolint:nilnil // no login is no error
 		}
