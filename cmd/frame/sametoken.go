@@ -3,6 +3,7 @@ package frame
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
@@ -35,8 +36,8 @@ func (w *Worker) eachOnce(slots []shownSlot) ([]token.Slot, error) {
 			continue
 		}
 		used, other := kept[i], slot
-		usedAbility, err := ability(used.Slot)
-		otherAbility, otherErr := ability(other.Slot)
+		usedAbility, err := ability(used)
+		otherAbility, otherErr := ability(other)
 		if err := errors.Join(err, otherErr); err != nil {
 			return nil, err
 		}
@@ -54,18 +55,25 @@ func (w *Worker) eachOnce(slots []shownSlot) ([]token.Slot, error) {
 }
 
 // ability orders what a module can do with a token, by what it lists: to shroud a key, to wrap one at all, and how much else. A
-// module that does not tell its mechanisms can do the least.
-func ability(slot token.Slot) ([]int, error) {
+// module that does not tell its mechanisms can do the least. Of two that can do the same, the token's own says whose make it is, which a
+// proxy hides.
+func ability(slot shownSlot) ([]int, error) {
 	mechanisms, err := slot.Mechanisms()
 	if err != nil && token.Lost(err) {
 		return nil, err
 	}
-	shrouds, wraps := 0, 0
+	shrouds, wraps, own := 0, 0, 1
 	if verdict.ListsShroud(mechanisms) {
 		shrouds = 1
 	}
 	if slices.ContainsFunc(mechanisms, func(m token.Mechanism) bool { return slices.Contains(token.WrapMechanisms, m.Type) }) {
 		wraps = 1
 	}
-	return []int{shrouds, wraps, len(mechanisms)}, nil
+	if strings.HasPrefix(string(slot.module.Manufacturer), proxyManufacturer) {
+		own = 0
+	}
+	return []int{shrouds, wraps, len(mechanisms), own}, nil
 }
+
+// proxyManufacturer is what p11-kit's modules give as their maker (p11-kit, proxy.c and rpc-client.c).
+const proxyManufacturer = "PKCS#11 Kit"
