@@ -32,8 +32,6 @@ func oddRows(t *testing.T) []corpusRow {
 	key, certificate := shroudedBag(underAES(raw), id.pkcs8), certBagOf(id.certificate)
 	both := sequenceOf(key, certificate)
 	content := padding(sequenceOf(clearData(both)), "\x00\x00")
-	strayed := sequenceOf(number(0), number(1))
-	bareSeed := sequenceOf(number(0), sequenceOf(objectID("1.3.101.112")), octets(make([]byte, 32)))
 	date := bytes.Index(id.certificate, []byte{0x17, 13}) + 2
 	undated := certBagOf(slices.Concat(id.certificate[:date], []byte("250230000000Z"), id.certificate[date+13:]))
 	altered := func(certificate []byte) []byte { // its last byte is the signature's
@@ -54,16 +52,6 @@ func oddRows(t *testing.T) []corpusRow {
 	}
 	uncounted := scheme{sequenceOf(objectID("1.2.840.113549.1.12.1.3"), sequenceOf(octets([]byte("saltsalt")), number(0))), underTripleDESOnce(bmp)}
 	return []corpusRow{
-		{"a key in BER", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), inBER(id.pkcs8)), certificate)), "valid"},
-		{"a key in BER, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), inBER(id.pkcs8)), certificate)), "valid integrity-not-protected"},
-		{"a key that is another SEQUENCE", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), strayed), certificate)), "unjudged format-unsupported"},
-		{"a key that is another SEQUENCE, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), strayed), certificate)), "invalid file-damaged"},
-		{"more behind the key, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), padding(id.pkcs8, "\n")), certificate)), "invalid file-damaged"},
-		{"an Ed25519 seed without its OCTET STRING", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), bareSeed), certificate)), "unjudged format-unsupported"},
-		{"an Ed25519 seed without its OCTET STRING, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), bareSeed), certificate)), "invalid key-not-sound integrity-not-protected"},
-		{"an RSA modulus of 16,385 bits", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(16385, 17)), certificate)), "unjudged format-unsupported"},
-		{"an RSA exponent of 257 bits", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(2048, 257)), certificate)), "unjudged format-unsupported"},
-		{"RSA numbers that do not belong together", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(2048, 17)), certificate)), "invalid key-not-sound"},
 		{"zero bytes behind the AuthenticatedSafe", "", sequenceOf(number(3), clearData(content), mac(content)), "valid"},
 		{"zero bytes behind a safe in clear", "", pfxOf(mac, clearData(padding(both, "\x00"))), "valid"},
 		{"zero bytes behind an encrypted safe", "", pfxOf(mac, sealedContent(underAES(raw), padding(both, "\x00\x00"))), "valid"},
@@ -85,6 +73,27 @@ func oddRows(t *testing.T) []corpusRow {
 		{"an iteration count in two octets", "", pfxOf(wide, inClear(key, certificate)), "valid"},
 		{"a MAC of no iterations", "", pfxOf(uncountedMAC(bmp), inClear(key, certificate)), "valid"},
 		{"3DES of no iterations", "", pfxOf(mac, inClear(shroudedBag(uncounted, id.pkcs8), certificate)), "valid"},
+	}
+}
+
+// oddKeyRows are files whose private key is in another form, or is none.
+func oddKeyRows(t *testing.T) []corpusRow {
+	t.Helper()
+	id, raw := plainIdentity(t, "odd key"), []byte("pw")
+	mac, certificate := macSHA256(standardBMP("pw")), certBagOf(id.certificate)
+	strayed := sequenceOf(number(0), number(1))
+	bareSeed := sequenceOf(number(0), sequenceOf(objectID("1.3.101.112")), octets(make([]byte, 32)))
+	return []corpusRow{
+		{"a key in BER", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), inBER(id.pkcs8)), certificate)), "valid"},
+		{"a key in BER, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), inBER(id.pkcs8)), certificate)), "valid integrity-not-protected"},
+		{"a key that is another SEQUENCE", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), strayed), certificate)), "unjudged format-unsupported"},
+		{"a key that is another SEQUENCE, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), strayed), certificate)), "invalid file-damaged"},
+		{"more behind the key, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), padding(id.pkcs8, "\n")), certificate)), "invalid file-damaged"},
+		{"an Ed25519 seed without its OCTET STRING", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), bareSeed), certificate)), "unjudged format-unsupported"},
+		{"an Ed25519 seed without its OCTET STRING, no MAC", "", pfxOf(nil, inClear(shroudedBag(underAES(raw), bareSeed), certificate)), "invalid key-not-sound integrity-not-protected"},
+		{"an RSA modulus of 16,385 bits", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(16385, 17)), certificate)), "unjudged format-unsupported"},
+		{"an RSA exponent of 257 bits", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(2048, 257)), certificate)), "unjudged format-unsupported"},
+		{"RSA numbers that do not belong together", "", pfxOf(mac, inClear(shroudedBag(underAES(raw), oddRSA(2048, 17)), certificate)), "invalid key-not-sound"},
 	}
 }
 
