@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
@@ -224,7 +225,15 @@ func (i identity) title(a *frame.App, name string, withVerdict bool) string {
 	}
 	whose := a.Text("guide.key.no-certificate", nil)
 	if certificate := i.Certificate; certificate != nil {
-		whose = a.Text("guide.key.certificate", messages.Args{"Subject": certificate.Subject, "Until": messages.Own(a.UntilOf(certificate.NotAfter))})
+		whose = certificate.whose(a)
 	}
 	return name + "\n  " + whose
+}
+
+// whose says of whom the certificate is, and until when or since when not.
+func (c heldCertificate) whose(a *frame.App) string {
+	if end, err := time.Parse(time.RFC3339, c.NotAfter); err == nil && end.Before(a.Now()) {
+		return a.Text("guide.key.expired", messages.Args{"Subject": c.Subject, "On": messages.Own(a.OnDayOf(c.NotAfter))})
+	}
+	return a.Text("guide.key.certificate", messages.Args{"Subject": c.Subject, "Until": messages.Own(a.UntilOf(c.NotAfter))})
 }

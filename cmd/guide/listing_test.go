@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"time"
+
+	"p11bridge/cmd/frame"
+	"p11bridge/cmd/messages"
 )
 
 // TestNames: what is shown to be typed names one object, or one token, and no other.
@@ -49,5 +53,22 @@ func TestDistinctNames(t *testing.T) {
 	want := []string{"twins (0f)", "alice", "twins (10)", "11", "no id", "no id"}
 	if names := distinctNames(identities); !slices.Equal(names, want) {
 		t.Errorf("%q", names)
+	}
+}
+
+// TestWhose: of a certificate that has expired it is not said that it is valid.
+func TestWhose(t *testing.T) {
+	texts, err := messages.Load("es")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &frame.App{Catalog: texts, Now: func() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }}
+	for end, want := range map[string]string{
+		"2026-11-24T12:00:01Z": "Certificado de CN=dave, válido hasta el 24 de noviembre de 2026",
+		"2026-11-24T11:59:59Z": "Certificado de CN=dave, caducado el 24 de noviembre de 2026",
+	} {
+		if got := (heldCertificate{Subject: "CN=dave", NotAfter: end}).whose(a); got != want {
+			t.Errorf("%s: %q", end, got)
+		}
 	}
 }
