@@ -123,6 +123,9 @@ func (r ExportRequest) methods() []verdict.Method {
 	if r.readable() {
 		methods = append(methods, verdict.MethodAttributes)
 	}
+	if r.Verdict.Method == verdict.MethodAttributes { // NSS withholds the parts of every key, whatever it says of the key
+		methods = append(methods, verdict.MethodWrap)
+	}
 	return methods
 }
 
