@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,7 @@ var matrixPolicies = []struct {
 }
 
 // matrixObjects are the keys and their certificates. The names say what they are: "rsa pin".
-func matrixObjects(t *testing.T, directory string, nss bool) (labels []string, objects []*object) {
+func matrixObjects(t *testing.T, directory string, nss bool, sizes ...int) (labels []string, objects []*object) {
 	t.Helper()
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -66,8 +67,14 @@ func matrixObjects(t *testing.T, directory string, nss bool) (labels []string, o
 		"p521":    func() crypto.Signer { return newEC(t, elliptic.P521()) },
 		"edwards": func() crypto.Signer { return edwards },
 	}
+	kinds := []string{"rsa", "ec", "edwards", "p384", "p521"}
+	for _, size := range sizes {
+		kind := fmt.Sprintf("rsa%d", size)
+		kinds = append(kinds, kind)
+		keys[kind] = func() crypto.Signer { return newRSAOf(t, size) }
+	}
 	id := byte(0x10)
-	for _, kind := range []string{"rsa", "ec", "edwards", "p384", "p521"} {
+	for _, kind := range kinds {
 		for _, policy := range matrixPolicies {
 			if kind != "rsa" && kind != "ec" && policy.name != "wrappable" && policy.name != "readable" { // one key, two policies
 				continue
@@ -84,10 +91,10 @@ func matrixObjects(t *testing.T, directory string, nss bool) (labels []string, o
 			if policy.name != "mute" {
 				private.is(token.CKASign, true)
 			}
-			switch kind {
-			case "rsa":
+			switch {
+			case strings.HasPrefix(kind, "rsa"):
 				private.is(token.CKADecrypt, true)
-			case "ec", "p384", "p521":
+			case kind != "edwards":
 				private.is(token.CKADerive, true)
 			}
 			policy.set(private)
@@ -98,10 +105,10 @@ func matrixObjects(t *testing.T, directory string, nss bool) (labels []string, o
 	return labels, objects
 }
 
-// planted puts the keys on a token, and gives the names of those that it took.
-func planted(t *testing.T, directory string, environment []string, module, label, pin, reserved string) []string {
+// planted puts the keys on a token, and RSA keys of more sizes, and gives the names of those that it took.
+func planted(t *testing.T, directory string, environment []string, module, label, pin, reserved string, sizes ...int) []string {
 	t.Helper()
-	labels, objects := matrixObjects(t, directory, reserved != "")
+	labels, objects := matrixObjects(t, directory, reserved != "", sizes...)
 	answers := plant(t, environment, module, label, pin, reserved, objects)
 	var taken []string
 	for i, label := range labels {
@@ -332,7 +339,7 @@ func TestMatrixOpenCryptokiLong(t *testing.T) {
 	t.Parallel()
 	withOpenCryptoki(t, func(o *openCryptoki) {
 		m := &matrixToken{name: "openCryptoki", access: []string{"--module", o.module, "--token", "test", "--pin-source", "file:" + o.pin}, directory: o.directory}
-		m.labels = planted(t, o.directory, nil, o.module, "test", openCryptokiPIN, "")
+		m.labels = planted(t, o.directory, nil, o.module, "test", openCryptokiPIN, "", 1024, 3072, 4096)
 		m.try(t)
 	})
 }

@@ -213,6 +213,9 @@ func (o *openCryptoki) testEC(t *testing.T) {
 		t.Errorf("restore: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	export.refused(t, "wrap-refused", copied)
+	if !strings.Contains(export.stderr, "p11bridge request ec -o ec.csr --key-type rsa2048") { // of its own kind the token makes none
+		t.Errorf("the command that comes next:\n%s", export.stderr)
+	}
 	if verdict.Exportable || codesOf(verdict.Reasons)[0] != "wrap-refused" {
 		t.Errorf("the verdict is %+v, and the export is refused", verdict)
 	}

@@ -81,3 +81,13 @@ func writeRSAKeys(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.WriteFile(ts.MkAbs(name), key, 0o600))
 	}
 }
+
+// newRSAOf is an RSA key of another size, made for the test.
+func newRSAOf(t *testing.T, bits int) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}

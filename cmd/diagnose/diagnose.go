@@ -108,7 +108,7 @@ func diagnoseLive(ctx context.Context, w *frame.Worker, o *diagnoseOptions) (fra
 	}
 	shown := diagnosisView{Schema: "p11bridge.diagnose/1"}
 	for _, t := range tokens {
-		next := view.NextCommands{Given: w.ForNext(), Short: uri == nil && (len(tokens) == 1 || w.TokenLabel != ""), Generates: token.GeneratesAny(t.Inventory.Mechanisms), Named: map[string]int{}}
+		next := view.NextCommands{Given: w.ForNext(), Short: uri == nil && (len(tokens) == 1 || w.TokenLabel != ""), Mechanisms: t.Inventory.Mechanisms, Named: map[string]int{}}
 		diagnosed := viewDiagnosis(t.Inventory, selector, w.Now(), next)
 		if o.probe {
 			if err := probe(ctx, t.Session, t.Inventory, selector, w.Now(), &diagnosed, next); err != nil {
@@ -139,7 +139,7 @@ func diagnoseSnapshot(a *frame.App, o *diagnoseOptions) (frame.Result, error) {
 		return frame.Result{}, err
 	}
 	for _, inventory := range meant {
-		next.Generates, next.Named = token.GeneratesAny(inventory.Mechanisms), map[string]int{}
+		next.Mechanisms, next.Named = inventory.Mechanisms, map[string]int{}
 		shown.Tokens = append(shown.Tokens, viewDiagnosis(inventory, selector, snapshot.Created, next))
 	}
 	return diagnosisResult(a, o, shown, snapshot.Created)
@@ -188,7 +188,7 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 
 // setNext sets the command that comes next, for a program and for a person.
 func (d *diagnosedView) setNext(next view.NextCommands, identity view.Identity) {
-	d.Next = frame.NoNil(view.NextCommands{Generates: next.Generates, Named: next.Named}.Of(identity, identity.URI))
+	d.Next = frame.NoNil(view.NextCommands{Mechanisms: next.Mechanisms, Named: next.Named}.Of(identity, identity.URI))
 	d.typed = next.Of(identity, d.name)
 }
 

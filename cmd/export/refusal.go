@@ -43,5 +43,5 @@ func nextAfter(a *frame.App, o *exportOptions, r bridge.ExportRequest, refused v
 	if token.IsURI(o.object) { // which may have named the token, too
 		name = identity.URI
 	}
-	return view.NextCommands{Given: a.ForNext(), Generates: token.GeneratesAny(r.Inventory.Mechanisms)}.Of(identity, name)
+	return view.NextCommands{Given: a.ForNext(), Mechanisms: r.Inventory.Mechanisms}.Of(identity, name)
 }

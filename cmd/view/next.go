@@ -3,16 +3,18 @@ package view
 import (
 	"slices"
 
+	"p11bridge/bridge"
 	"p11bridge/bridge/archive"
 	"p11bridge/bridge/verdict"
+	"p11bridge/token"
 )
 
 // NextCommands are the commands that come next. They work as they are printed: with the flags that were given, and with names that mean
 // one object alone.
 type NextCommands struct {
-	Given     []string // flags and their values
-	Short     bool     // one token is meant, so that a label is enough
-	Generates bool     // the token can make a new key
+	Given      []string          // flags and their values
+	Short      bool              // one token is meant, so that a label is enough
+	Mechanisms []token.Mechanism // of the token: they say which keys it can make
 
 	Named map[string]int // how many identities get a file name from their label
 }
@@ -20,7 +22,7 @@ type NextCommands struct {
 // Of is the command that comes next: the export where the key can leave, the request for a new certificate where it cannot. An
 // issuer's certificate has none.
 func (n NextCommands) Of(identity Identity, name string) []string {
-	given := n.Given
+	given, generates := n.Given, token.GeneratesAny(n.Mechanisms)
 	var words []string
 	switch {
 	case identity.Verdict.has(verdict.KeyNotIdentified): // the key may be here, under a name of its own
@@ -38,20 +40,34 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 		}
 	case identity.Verdict.Exportable == nil && identity.Verdict.has(verdict.KeyTypeUnsupported): // another program may carry it out; nothing here does
 		return nil
-	case !n.Generates && identity.PrivateKey == nil: // only the issuer can help
+	case !generates && identity.PrivateKey == nil: // only the issuer can help
 		return nil
-	case !n.Generates && identity.Certificate == nil: // whether the key can sign a request for its first one is not known here
+	case !generates && identity.Certificate == nil: // whether the key can sign a request for its first one is not known here
 		return nil
-	case !n.Generates:
+	case !generates:
 		words = []string{"request", name, "--same-key", "-o", FileNameOf(identity) + ".csr"}
 	case identity.Certificate == nil && identity.PrivateKey != nil: // nothing tells whose the new certificate is to be
 		words = []string{"request", name, "--subject", "CN=" + FileNameOf(identity), "-o", FileNameOf(identity) + ".csr"}
+		words = append(words, n.otherKeyType(identity)...)
 	case identity.Certificate != nil && !identity.Certificate.IsCA || identity.PrivateKey != nil:
-		words = []string{"request", name, "-o", FileNameOf(identity) + ".csr"}
+		words = append([]string{"request", name, "-o", FileNameOf(identity) + ".csr"}, n.otherKeyType(identity)...)
 	default:
 		return nil
 	}
 	return slices.Concat([]string{"p11bridge"}, words, given)
+}
+
+// otherKeyType asks for a kind of key that the token makes, where it makes none like the old one.
+func (n NextCommands) otherKeyType(identity Identity) []string {
+	if identity.PrivateKey == nil || identity.PrivateKey.Type == "" || token.Generates(n.Mechanisms, token.KeyKind{Algorithm: identity.PrivateKey.Type}) {
+		return nil
+	}
+	for _, name := range bridge.KeyTypes() {
+		if kind, _ := token.KeyKindOf(name); token.Generates(n.Mechanisms, kind) {
+			return []string{"--key-type", name}
+		}
+	}
+	return nil
 }
 
 // backupName is the name of the file for an identity's backup: with the fingerprint, as export --all names it, where the labels of several
