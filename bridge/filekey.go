@@ -122,9 +122,9 @@ func (k *FileKey) named(name string) bool {
 	return name == string(k.Certificate.Subject) || len(digits) >= shortest && strings.HasPrefix(k.Certificate.SHA256(), digits)
 }
 
-// TurnTo makes the key with this public half the one that the verification speaks of, where the file has several and it is
+// turnTo makes the key with this public half the one that the verification speaks of, where the file has several and it is
 // among them.
-func (v *VerifyResult) TurnTo(public pki.PublicKey) {
+func (v *VerifyResult) turnTo(public pki.PublicKey) {
 	for _, key := range v.Keys {
 		if key.Certificate != nil && key.Certificate.PublicKey.Equal(public) {
 			v.Certificate, v.FriendlyName = key.Certificate, foreign.Text(key.Name)

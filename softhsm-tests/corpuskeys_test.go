@@ -71,6 +71,30 @@ func verifiedKeys(t *testing.T, verified *result) string {
 	return strings.Join(slices.Compact(subjects), " ")
 }
 
+// checkAgainst wants the file to be a copy of each key on the token, to verify and to delete: where the keys show whose they are, and where they do not.
+func checkAgainst(t *testing.T, environment []string, file string, subjects, module []string) {
+	t.Helper()
+	against := func() {
+		for _, subject := range subjects {
+			name := strings.TrimPrefix(subject, "CN=")
+			for _, args := range [][]string{{"verify", file, "--against", name}, {"delete", name, "--copy", file, "--allow-volatile", "--dry-run"}} {
+				if r := p11bridge(t, environment, append(args, module...)...); r.code != 0 {
+					t.Errorf("%s %s: %d\n%s%s", args[0], name, r.code, r.stdout, r.stderr)
+				}
+			}
+		}
+	}
+	against()
+	for _, subject := range subjects {
+		for _, kind := range []string{"pubkey", "cert"} {
+			pin := mustRead(t, strings.TrimPrefix(module[len(module)-1], "file:"))
+			mustForeign(t, filepath.Dir(file), "env", environment[0], "pkcs11-tool", "--module", softHSM(t), "--token-label", "test", "--login", "--pin", strings.TrimSpace(string(pin)),
+				"--delete-object", "--type", kind, "--label", strings.TrimPrefix(subject, "CN="))
+		}
+	}
+	against()
+}
+
 // TestEveryKeyIsRestored wants each key of a file on the token and in the drill, beside the certificate that is its own.
 func TestEveryKeyIsRestored(t *testing.T) {
 	t.Parallel()
@@ -95,7 +119,8 @@ func TestEveryKeyIsRestored(t *testing.T) {
 			var restored struct {
 				Restored []struct{ Label string } // the name in the certificate, since the files name no key
 			}
-			r := p11bridge(t, environment, "restore", file, "--all", "--password-source", "env:PFXPASSWORD", "--json", "--module", softHSM(t), "--token", "test", "--pin-source", "file:"+filepath.Join(place, "pin.txt"))
+			module := []string{"--password-source", "env:PFXPASSWORD", "--json", "--module", softHSM(t), "--token", "test", "--pin-source", "file:" + filepath.Join(place, "pin.txt")}
+			r := p11bridge(t, environment, append([]string{"restore", file, "--all"}, module...)...)
 			if err := json.Unmarshal([]byte(r.stdout), &restored); r.code != 0 || err != nil {
 				t.Fatalf("%d %v\n%s%s", r.code, err, r.stdout, r.stderr)
 			}
@@ -107,6 +132,7 @@ func TestEveryKeyIsRestored(t *testing.T) {
 			if got := strings.Join(subjects, " "); got != row.want {
 				t.Errorf("restored are %s, not %s\n%s", got, row.want, r.stdout)
 			}
+			checkAgainst(t, environment, file, subjects, module)
 			drilled := p11bridge(t, environment, "drill", "--dir", backups, "--password-source", "env:PFXPASSWORD", "--json")
 			if count := strings.Count(drilled.stdout, `"proof": "`); drilled.code != 0 || count != len(subjects) {
 				t.Errorf("the drill ended with %d and has %d keys\n%s%s", drilled.code, count, drilled.stdout, drilled.stderr)

@@ -32,7 +32,6 @@ func unneeded(ctx context.Context, a *frame.App, o *exportOptions, found frame.I
 		return frame.Result{}, false, err
 	}
 	if v.Valid {
-		v.TurnTo(found.Public)
 		uri := frame.IdentityURI(found.Inventory, found.Identity)
 		if err := v.Against(ctx, found.Session, found.Identity, verdict.Judge(found.Inventory, found.Identity, a.Now()), uri); err != nil {
 			return frame.Result{}, false, err

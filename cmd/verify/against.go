@@ -23,7 +23,6 @@ func holdAgainst(ctx context.Context, w *frame.Worker, o *verifyOptions, v *brid
 		return frame.Result{}, err
 	}
 	uri := frame.IdentityURI(found.Inventory, found.Identity)
-	v.TurnTo(found.Identity.Public)
 	judged := verdict.Judge(found.Inventory, found.Identity, w.Now())
 	if judged.Exportable {
 		w.KeyLeaves()
