@@ -27,8 +27,8 @@ import (
 	"p11bridge/token/host"
 )
 
-// foreignWords stand in for what an error says in its own words, which are English.
-var foreignWords = errors.New("in the words of the library")
+// errForeign stands in for what an error says in its own words, which are English.
+var errForeign = errors.New("in the words of the library")
 
 // samples are errors as they reach a command, by the name of their type or value. Each has words of its own in every language.
 func samples() map[string]error {
@@ -36,26 +36,26 @@ func samples() map[string]error {
 	answer := &pkcs11.Error{Function: "C_Sign", Code: pkcs11.CKRGeneralError}
 	all := map[string]error{
 		"token.Error": answer, "token.LoadError": &pkcs11.LoadError{Path: "/lib/x.so", Fault: pkcs11.FaultMissing}, "token.LoginError": &pkcs11.LoginError{Err: answer},
-		"token.AnswerError": &pkcs11.AnswerError{Function: "C_Sign", Fault: pkcs11.AnswerSignature, Err: foreignWords}, "token.CannotShowError": &pkcs11.CannotShowError{PIN: true},
+		"token.AnswerError": &pkcs11.AnswerError{Function: "C_Sign", Fault: pkcs11.AnswerSignature, Err: errForeign}, "token.CannotShowError": &pkcs11.CannotShowError{PIN: true},
 		"token.SearchLimitError": &pkcs11.AnswerError{Function: "C_FindObjects", Fault: pkcs11.AnswerLimit, Err: &pkcs11.SearchLimitError{Limit: 10}},
 		"token.URIError":         uriError(), "token.RemainsError": &pkcs11.RemainsError{Err: answer}, "token.ErrPINValue": pkcs11.ErrPINValue, "token.ErrFingerprint": pkcs11.ErrFingerprint,
 		"host.NSSFileError": &host.NSSFileError{Path: "/x/key4.db", Cause: host.ErrNSSDamaged}, "host.ErrNoSoftokn": host.ErrNoSoftokn,
 		"bridge.UnprovenError": &bridge.UnprovenError{Reason: reason}, "bridge.MethodRefusedError": &bridge.MethodRefusedError{Reason: reason},
-		"bridge.DeletionError": &bridge.DeletionError{File: "x.pfx", State: bridge.KeyKept, Err: foreignWords}, "bridge.NotRestoredError": &bridge.NotRestoredError{Reasons: []verdict.Reason{reason}},
-		"bridge.GenerateError": &bridge.GenerateError{Err: foreignWords}, "bridge.CannotSignError": &bridge.CannotSignError{}, "bridge.KeyRemainsError": &bridge.KeyRemainsError{State: bridge.KeyKept, Err: foreignWords},
+		"bridge.DeletionError": &bridge.DeletionError{File: "x.pfx", State: bridge.KeyKept, Err: errForeign}, "bridge.NotRestoredError": &bridge.NotRestoredError{Reasons: []verdict.Reason{reason}},
+		"bridge.GenerateError": &bridge.GenerateError{Err: errForeign}, "bridge.CannotSignError": &bridge.CannotSignError{}, "bridge.KeyRemainsError": &bridge.KeyRemainsError{State: bridge.KeyKept, Err: errForeign},
 		"bridge.SeveralKeysError": &bridge.SeveralKeysError{}, "bridge.InstallRefusedError": &bridge.InstallRefusedError{Reason: reason},
-		"bridge.NoKeyError": &bridge.NoKeyError{}, "bridge.Cause": &bridge.DeletionError{File: "x.pfx", State: bridge.KeyKept, Err: bridge.CauseThereTwice}, "bridge.InterruptedError": &bridge.InterruptedError{}, "bridge.SealedError": &bridge.SealedError{Path: "x", Err: &seal.OpenError{Fault: seal.Damaged, Err: foreignWords}},
+		"bridge.NoKeyError": &bridge.NoKeyError{}, "bridge.Cause": &bridge.DeletionError{File: "x.pfx", State: bridge.KeyKept, Err: bridge.CauseThereTwice}, "bridge.InterruptedError": &bridge.InterruptedError{}, "bridge.SealedError": &bridge.SealedError{Path: "x", Err: &seal.OpenError{Fault: seal.Damaged, Err: errForeign}},
 		"bridge.RefusedError": &bridge.RefusedError{Verdict: verdict.Verdict{Reasons: []verdict.Reason{reason}}}, "bridge.NoCertificateError": &bridge.NoCertificateError{},
 		"bridge.ErrPasswordEmpty": bridge.ErrPasswordEmpty, "bridge.ErrPasswordEncoding": bridge.ErrPasswordEncoding, "bridge.ErrNoSubject": bridge.ErrNoSubject, "bridge.ErrGeneratesNoKeys": bridge.ErrGeneratesNoKeys, "bridge.ErrGeneratesNothing": bridge.ErrGeneratesNothing,
 		"bridge.ErrKeyTypeNeeded": bridge.ErrKeyTypeNeeded, "bridge.ErrNoKeyToSign": bridge.ErrNoKeyToSign, "bridge.ErrMayNotSign": bridge.ErrMayNotSign, "bridge.ErrWriteProtected": bridge.ErrWriteProtected,
 		"bridge.ErrRequestNotProven": bridge.ErrRequestNotProven, "bridge.ErrNotItsKey": bridge.ErrNotItsKey, "bridge.ErrNotStored": bridge.ErrNotStored, "bridge.ErrNoCertificate": bridge.ErrNoCertificate,
 		"bridge.ErrNotOpened": bridge.ErrNotOpened, "demo.ErrNoSoftHSM": demo.ErrNoSoftHSM, "demo.ErrDirectoryNotEmpty": demo.ErrDirectoryNotEmpty,
-		"archive.SavedError": &archive.SavedError{Path: "x.pfx", Fault: archive.SavedGone, Err: foreignWords}, "archive.FileError": &archive.FileError{Path: "x.pfx", Fault: archive.FileNotOwn, Err: foreignWords},
+		"archive.SavedError": &archive.SavedError{Path: "x.pfx", Fault: archive.SavedGone, Err: errForeign}, "archive.FileError": &archive.FileError{Path: "x.pfx", Fault: archive.FileNotOwn, Err: errForeign},
 		"archive.ErrNotProven": archive.ErrNotProven, "seal.RecipientError": &seal.RecipientError{Fault: seal.NotARecipient},
 		"the system's": &fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES},
 	}
 	for _, fault := range []seal.OpenFault{seal.NotSealed, seal.Damaged, seal.ForOthers, seal.Unsupported, seal.NoKey, seal.NotDecrypted} {
-		all["bridge.SealedError "+string(fault)] = &bridge.SealedError{Path: "x", Err: &seal.OpenError{Fault: fault, Err: foreignWords}}
+		all["bridge.SealedError "+string(fault)] = &bridge.SealedError{Path: "x", Err: &seal.OpenError{Fault: fault, Err: errForeign}}
 	}
 	return all
 }
@@ -107,7 +107,7 @@ func TestErrorsHaveWords(t *testing.T) {
 				t.Errorf("%s: %s has no words of its own: %s", language, name, text)
 			case language != "en" && text == english.Describe(err).Text(english):
 				t.Errorf("%s: %s is told in English: %s", language, name, text)
-			case language != "en" && (strings.Contains(text, foreignWords.Error()) || strings.Contains(text, frame.OneLine(err))) && !strings.Contains(text, inEnglish[language]):
+			case language != "en" && (strings.Contains(text, errForeign.Error()) || strings.Contains(text, frame.OneLine(err))) && !strings.Contains(text, inEnglish[language]):
 				t.Errorf("%s: %s does not say that some of it is in English: %s", language, name, text)
 			}
 		}
