@@ -158,9 +158,6 @@ func shapeRows(t *testing.T) []corpusRow {
 		{"a key bag in an encrypted safe", "", pfxOf(mac, sealed(underAES(raw), bagOf(1, id.pkcs8), certificate())), "valid"},
 		{"a shrouded bag in an encrypted safe", "", pfxOf(mac, sealed(underTripleDES(bmp), key(), certificate())), "valid"},
 		{"a key in clear", "", pfxOf(mac, inClear(bagOf(1, id.pkcs8), certificate())), "valid key-not-protected"},
-		{"a key in clear, in a bag for an encrypted one", "", pfxOf(mac, inClear(bagOf(2, id.pkcs8), certificate())), "unjudged format-unsupported key-not-protected"},
-		{"a key in clear, in a bag for an encrypted one, without a MAC", "", pfxOf(nil, inClear(bagOf(2, id.pkcs8), certificate())), "invalid file-damaged key-not-protected"},
-		{"a key in clear, under another password", "", pfxOf(macSHA256(standardBMP("other")), inClear(bagOf(1, id.pkcs8), certificate())), "invalid password-incorrect key-not-protected"},
 		{"a CRL and a secret beside them", "", pfxOf(mac, inClear(key(), certificate(), bagOf(4, sequenceOf(objectID("1.2.840.113549.1.9.23.1"), tlv(0xa0, octets([]byte{1})))),
 			bagOf(5, sequenceOf(objectID("1.2.3"), tlv(0xa0, octets([]byte{1})))))), "valid other-contents"},
 		{"an SDSI certificate beside them", "", pfxOf(mac, inClear(key(), certificate(), bagOf(3, sequenceOf(objectID("1.2.840.113549.1.9.22.2"), tlv(0xa0, tlv(0x16, []byte("x"))))))), "valid other-contents"},
@@ -258,6 +255,18 @@ func unsoundRSA(t *testing.T, mac integrity, password []byte) corpusRow {
 		t.Fatal(err)
 	}
 	return corpusRow{"an RSA key that contradicts itself", "", pfxOf(mac, inClear(shroudedBag(underAES(password), pkcs8), certBagOf(certificate))), "invalid key-not-sound"}
+}
+
+// exposedRows have a private key without any encryption, and something that keeps the file from being read.
+func exposedRows(t *testing.T) []corpusRow {
+	t.Helper()
+	id := plainIdentity(t, "one")
+	mac, certificate := macSHA256(standardBMP("pw")), func() []byte { return certBagOf(id.certificate) }
+	return []corpusRow{
+		{"a key in clear, in a bag for an encrypted one", "", pfxOf(mac, inClear(bagOf(2, id.pkcs8), certificate())), "unjudged format-unsupported key-not-protected"},
+		{"a key in clear, in a bag for an encrypted one, without a MAC", "", pfxOf(nil, inClear(bagOf(2, id.pkcs8), certificate())), "invalid file-damaged key-not-protected"},
+		{"a key in clear, under another password", "", pfxOf(macSHA256(standardBMP("other")), inClear(bagOf(1, id.pkcs8), certificate())), "invalid password-incorrect key-not-protected"},
+	}
 }
 
 // protectionRows have what stands around the contents: the MAC or none, schemes, salts, counts, damage, text.
