@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -21,6 +22,21 @@ type kindRow struct {
 	name string
 	file []byte
 	want Kind
+}
+
+// signatureRows are told by their first bytes, or by nothing.
+var signatureRows = []kindRow{
+	{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00\x00\x02"), Kind{Name: "JKS", Key: KeyStore}},
+	{"JCEKS", []byte("\xce\xce\xce\xce\x00\x00\x00\x02"), Kind{Name: "JCEKS", Key: KeyStore}},
+	{"key4.db", []byte("SQLite format 3\x00\x10\x00"), Kind{Name: "SQLite"}},
+	{"a key of makecert", []byte("\x1e\xf1\xb5\xb0\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), Kind{Name: "PVK", Key: KeyInClear}},
+	{"an encrypted key of makecert", []byte("\x1e\xf1\xb5\xb0\x00\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x10\x00\x00\x00"), Kind{Name: "PVK", Key: KeyEncrypted}},
+	{"a key of makecert, cut off", []byte("\x1e\xf1\xb5\xb0\x00\x00"), Kind{Name: "PVK", Key: KeyEncrypted}},
+	{"7z", []byte("7z\xbc\xaf\x27\x1c\x00\x04"), Kind{Name: "7z"}},
+	{"a page of a portal", []byte("<!DOCTYPE html><html>"), Kind{Name: "HTML"}},
+	{"text", []byte("Lorem ipsum"), Kind{}},
+	{"nothing", nil, Kind{}},
+	{"a SEQUENCE", []byte{0x30, 0}, Kind{}},
 }
 
 func kindRows(t testing.TB) []kindRow {
@@ -47,15 +63,7 @@ func kindRows(t testing.TB) []kindRow {
 	openSSH := func(cipher string) []byte {
 		return block("OPENSSH PRIVATE KEY", []byte("openssh-key-v1\x00\x00\x00\x00"+string(rune(len(cipher)))+cipher))
 	}
-	rows := []kindRow{
-		{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00\x00\x02"), Kind{Name: "JKS", Key: KeyStore}},
-		{"JCEKS", []byte("\xce\xce\xce\xce\x00\x00\x00\x02"), Kind{Name: "JCEKS", Key: KeyStore}},
-		{"key4.db", []byte("SQLite format 3\x00\x10\x00"), Kind{Name: "SQLite"}},
-		{"a key of makecert", []byte("\x1e\xf1\xb5\xb0\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), Kind{Name: "PVK", Key: KeyInClear}},
-		{"an encrypted key of makecert", []byte("\x1e\xf1\xb5\xb0\x00\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x10\x00\x00\x00"), Kind{Name: "PVK", Key: KeyEncrypted}},
-		{"a key of makecert, cut off", []byte("\x1e\xf1\xb5\xb0\x00\x00"), Kind{Name: "PVK", Key: KeyEncrypted}},
-		{"7z", []byte("7z\xbc\xaf\x27\x1c\x00\x04"), Kind{Name: "7z"}},
-		{"a page of a portal", []byte("<!DOCTYPE html><html>"), Kind{Name: "HTML"}},
+	return slices.Concat(signatureRows, []kindRow{
 		{"PKCS #8", id.pkcs8, Kind{Name: "PKCS #8", Key: KeyInClear}},
 		{"PKCS #8, encrypted", shrouded, Kind{Name: "PKCS #8, encrypted", Key: KeyEncrypted}},
 		{"PKCS #1", pkcs1, Kind{Name: "PKCS #1", Key: KeyInClear}},
@@ -80,11 +88,7 @@ func kindRows(t testing.TB) []kindRow {
 		{"PEM that is cut off", block("PRIVATE KEY", id.pkcs8)[:60], Kind{Name: "PKCS #8", Key: KeyInClear, PEM: true}},
 		{"something in PEM", block("SOMETHING", id.pkcs8), Kind{Name: "PEM", PEM: true}},
 		{"a key in Base64", []byte(base64.StdEncoding.EncodeToString(id.pkcs8)), Kind{Name: "PKCS #8", Key: KeyInClear}},
-		{"text", []byte("Lorem ipsum"), Kind{}},
-		{"nothing", nil, Kind{}},
-		{"a SEQUENCE", []byte{0x30, 0}, Kind{}},
-	}
-	return rows
+	})
 }
 
 func TestRecognise(t *testing.T) {

@@ -11,7 +11,7 @@ const mostTextsTried = 8
 // findBase64 finds the first whole PFX file in Base64 within other text: a PEM block that is indented, cited, in one line or in a string of a program;
 // a value in YAML, JSON or an environment file; the body of a letter. Every PFX file begins with MI in Base64, and says how long it is.
 func findBase64(text []byte) ([]byte, bool) {
-	const beginning = 16
+	const first = 16                              // digits, which tell whether a PFX file begins
 	text = bytes.ReplaceAll(text, []byte{0}, nil) // UTF-16 without a byte order mark
 	tried := 0
 	for rest := text; tried < mostTextsTried; rest = rest[2:] {
@@ -20,8 +20,8 @@ func findBase64(text []byte) ([]byte, bool) {
 			return nil, false
 		}
 		rest = rest[at:]
-		digits := base64Digits(rest, beginning)
-		if decoded, ok := decodeDigits(digits); !ok || len(digits) < beginning || !LooksLikePFX(decoded) {
+		digits := base64Digits(rest, first)
+		if decoded, ok := decodeDigits(digits); !ok || len(digits) < first || !LooksLikePFX(decoded) {
 			continue
 		}
 		tried++
