@@ -65,7 +65,7 @@ func TestWhose(t *testing.T) {
 	a := &frame.App{Catalog: texts, Now: func() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }}
 	for end, want := range map[string]string{
 		"2026-11-24T12:00:01Z": "Certificado de CN=dave, válido hasta el 24 de noviembre de 2026",
-		"2026-11-24T11:59:59Z": "Certificado de CN=dave, caducado el 24 de noviembre de 2026",
+		"2026-11-24T11:59:59Z": "Certificado de CN=dave, que caducó el 24 de noviembre de 2026",
 	} {
 		if got := (heldCertificate{Subject: "CN=dave", NotAfter: end}).whose(a); got != want {
 			t.Errorf("%s: %q", end, got)
