@@ -99,7 +99,7 @@ func TestWatcherPutsTerminalBack(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, oneKey)
 	term := newTerminal(t)
-	before, err := unix.IoctlGetTermios(int(term.far.Fd()), unix.TCGETS)
+	initial, err := unix.IoctlGetTermios(int(term.far.Fd()), unix.TCGETS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestWatcherPutsTerminalBack(t *testing.T) {
 	if code := r.ends(t); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	if after, err := unix.IoctlGetTermios(int(term.far.Fd()), unix.TCGETS); err != nil || *after != *before {
+	if after, err := unix.IoctlGetTermios(int(term.far.Fd()), unix.TCGETS); err != nil || *after != *initial {
 		t.Errorf("the terminal's settings are %+v, %v", after, err)
 	}
 }

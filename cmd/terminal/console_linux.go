@@ -22,11 +22,11 @@ type settings = unix.Termios
 // console is the controlling terminal, to ask on.
 type console struct {
 	*os.File
-	hidden bool
-	saved  *settings // those that it had, to be put back
-	asking settings  // those while a question stands
-	typed  int       // the terminal once more, for reads that do not wait
-	ending [2]int    // a pipe: once its far end is closed, nobody waits any longer for what is typed
+	hidden    bool
+	saved     *settings // those that it had, to be put back
+	asking    settings  // those while a question stands
+	typed     int       // the terminal once more, for reads that do not wait
+	withdrawn [2]int    // a pipe: once its far end is closed, nobody waits any longer for what is typed
 }
 
 // none is no file descriptor.
@@ -46,7 +46,7 @@ func openConsole(hidden bool) (*console, error) {
 	if err != nil {
 		return nil, errors.Join(err, tty.Close())
 	}
-	c := &console{File: tty, hidden: hidden, saved: saved, asking: *saved, typed: typed, ending: [2]int{none, none}}
+	c := &console{File: tty, hidden: hidden, saved: saved, asking: *saved, typed: typed, withdrawn: [2]int{none, none}}
 	c.asking.Lflag |= unix.ICANON | unix.ISIG | unix.ECHO
 	c.asking.Iflag |= unix.ICRNL | unix.IUTF8
 	c.asking.Cc[unix.VEOL] = escape
@@ -58,7 +58,7 @@ func openConsole(hidden bool) (*console, error) {
 
 // settingsOf are those that the terminal has, or, while it is quiet, those that it had before.
 func settingsOf(tty *os.File) (*settings, error) {
-	if loud := between.before(); loud != nil {
+	if loud := between.settings(); loud != nil {
 		return loud, nil
 	}
 	return unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
@@ -74,17 +74,17 @@ func (c *console) begin() error {
 	if err := errors.Join(c.cancel(), c.closeEnd(0)); err != nil {
 		return err
 	}
-	return unix.Pipe2(c.ending[:], unix.O_CLOEXEC)
+	return unix.Pipe2(c.withdrawn[:], unix.O_CLOEXEC)
 }
 
 func (c *console) cancel() error { return c.closeEnd(1) }
 
 func (c *console) closeEnd(i int) error {
-	if c.ending[i] == none {
+	if c.withdrawn[i] == none {
 		return nil
 	}
-	end := c.ending[i]
-	c.ending[i] = none
+	end := c.withdrawn[i]
+	c.withdrawn[i] = none
 	return unix.Close(end)
 }
 
@@ -103,7 +103,7 @@ func (c *console) next(patience time.Duration) (byte, error) {
 		wait = int(patience.Milliseconds())
 	}
 	for {
-		ends := []unix.PollFd{{Fd: int32(c.typed), Events: unix.POLLIN}, {Fd: int32(c.ending[0]), Events: unix.POLLIN}}
+		ends := []unix.PollFd{{Fd: int32(c.typed), Events: unix.POLLIN}, {Fd: int32(c.withdrawn[0]), Events: unix.POLLIN}}
 		ready, err := unix.Poll(ends, wait)
 		switch {
 		case errors.Is(err, unix.EINTR):

@@ -26,7 +26,7 @@ type quietness struct {
 
 var between quietness
 
-func (q *quietness) before() *settings {
+func (q *quietness) settings() *settings {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	return q.loud
@@ -73,7 +73,7 @@ func Quieten() {
 
 // Loud has what is typed show again, and throws away what was typed while it did not. It does nothing where everything shows.
 func Loud() {
-	loud := between.before()
+	loud := between.settings()
 	if loud == nil {
 		return
 	}
@@ -93,7 +93,7 @@ func Loud() {
 
 // pause gives the terminal back as it was; resume has it quiet again, unless somebody else has set it or has it now.
 func (q *quietness) pause() (resume func()) {
-	loud := q.before()
+	loud := q.settings()
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
 	if err != nil {
 		return func() {}
