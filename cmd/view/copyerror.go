@@ -50,8 +50,11 @@ func (e *NotACopyError) Has(code verdict.Code) bool {
 // Failure has the words for it.
 func (e *NotACopyError) Failure() frame.Failure {
 	id := "verify.invalid"
-	if e.unjudged {
+	switch {
+	case e.unjudged:
 		id = "verify.unjudged"
+	case len(e.reasons) > 0 && e.reasons[0].Code == verdict.PasswordIncorrect: // with another password it may be one
+		id = "verify.not-opened"
 	}
 	return frame.Failure{ID: id, Args: messages.Args{"File": foreign.Text(e.file)}, Reasons: e.reasons, Code: e.Code()}
 }
