@@ -154,7 +154,8 @@ func (f *faulty) testError(t *testing.T) {
 		answer("C_WrapKey", "0x1234", "CKR_0x00001234"),
 		answer("C_WrapKey", "0x5", "CKR_GENERAL_ERROR"),
 		login("0xA0", "pin-incorrect"), login("0xA2", "pin-incorrect"), login("0xA3", "pin-must-change"),
-		login("0xA4", "pin-locked"), login("0x102", "pin-not-set"),
+		login("0xA4", "pin-locked"),
+		answer("C_Login", "0x102", "CKR_USER_PIN_NOT_INITIALIZED"), // which the flags contradict
 		wrap("C_WrapKey", "0x6A", "wrap-refused"), wrap("C_WrapKey", "0x69", "wrap-refused"),
 		refusedAll("C_WrapKey", "0x70"), refusedAll("C_WrapKey", "0x54"),
 		refusedAll("C_WrapKey", "0x115"),
