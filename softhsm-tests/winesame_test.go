@@ -107,8 +107,10 @@ func everythingOnDisk(t *testing.T) string {
 // TestWindowsSaysTheSameLong has the other commands and languages.
 func TestWindowsSaysTheSameLong(t *testing.T) { TestWindowsSaysTheSame(t) }
 
-// systemless is a text without what is the system's own, and without the time: where lines are broken, paths, the module and quotation marks.
+// systemless is a text without what is the system's own, and without the time: where lines are broken, paths, the module and quotation marks; and
+// without what wine says by itself, of a process that is ending already.
 func (w *wine) systemless(text, module string) string {
+	text = regexp.MustCompile(`(?m)^wine client error:.*$`).ReplaceAllString(text, "")
 	text = regexp.MustCompile(`\\+`).ReplaceAllString(text, "/")
 	text = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`).ReplaceAllString(text, "TIME")
 	text = strings.NewReplacer(w.module, module, "Z:/", "/", "'", `"`).Replace(text)
