@@ -75,7 +75,10 @@ func firstDistinct(among []Profile, most int) []Profile {
 	seen := map[string]bool{}
 	for _, profile := range among {
 		real, err := filepath.EvalSymlinks(profile.Directory)
-		if err != nil || seen[real] || len(found) == most || !holdsDatabase(real) {
+		if err != nil { // Windows cannot follow every path that it opens
+			real = profile.Directory
+		}
+		if seen[real] || len(found) == most || !holdsDatabase(real) {
 			continue
 		}
 		seen[real] = true
