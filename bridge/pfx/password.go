@@ -134,7 +134,8 @@ func (p *password) addForms(text []byte) {
 		closed := append(encodeBMP(string(same)), 0, 0)
 		if form.encoding == EncodingComposed {
 			typed := encodeBMP(string(text))
-			p.add(familyBMP, EncodingCut, append(typed[:min(len(typed), len(closed)-2)], 0, 0))
+			p.add(familyBMP, EncodingCut, append(bytes.Clone(typed[:min(len(typed), len(closed)-2)]), 0, 0))
+			clear(typed)
 		}
 		p.add(familyBMP, form.encoding, closed)
 		p.add(familyOctets, form.encoding, same)
