@@ -143,18 +143,13 @@ func (k *keystrokes) skipSequence() error {
 
 // skipRune reads the other bytes of a character.
 func (k *keystrokes) skipRune() error {
-	for {
-		b, err := k.read(escapePause)
-		switch {
-		case errors.Is(err, errNothing):
-			return nil
-		case err != nil:
-			return err
-		case utf8.RuneStart(b):
+	return k.skipUntil(func(b byte) bool {
+		starts := utf8.RuneStart(b)
+		if starts {
 			k.unread(b)
-			return nil
 		}
-	}
+		return starts
+	})
 }
 
 // skipControl reads a control sequence up to its final byte (§5.4). The console of Linux gives its F1 to F5 with one "[" more.
