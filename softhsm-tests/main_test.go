@@ -36,6 +36,17 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// forgetVariables takes the person's own P11BRIDGE_… away, as they are after the README's pipeline: every test names its token, module and sources itself.
+func forgetVariables() {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "P11BRIDGE_") {
+			if err := os.Unsetenv(name); err != nil {
+				panic(err)
+			}
+		}
+	}
+}
+
 // withProduct runs the tests with p11bridge in the path: as it is shipped, because the tests start it thousands of times and
 // the test binary takes twice as long to start.
 type withProduct struct{ *testing.M }
@@ -45,6 +56,7 @@ func (m withProduct) Run() int {
 	if os.Getenv(namespaced) != "" { // the path is that of the tests that started this one
 		return inMemory(m).Run()
 	}
+	forgetVariables()
 	directory, err := os.MkdirTemp("", "p11bridge-product-")
 	if err != nil {
 		panic(err)
