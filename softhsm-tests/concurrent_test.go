@@ -88,9 +88,9 @@ func TestCallsOfAnIdentity(t *testing.T) {
 		if _, err := fmt.Sscan(string(text), &n); err != nil {
 			t.Fatal(err)
 		}
-		const first, byChance = 16, 8
+		const sampled, byChance = 16, 8 // the certificates that are read before it is searched for them, if it is worth a search
 		alone := p.askedAlone(t)
-		if alone > first+byChance {
+		if alone > sampled+byChance {
 			t.Errorf("%d attributes of %d identities were asked for alone", alone, identities)
 		}
 		return n - alone

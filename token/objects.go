@@ -15,6 +15,9 @@ import (
 const (
 	// sampled is how many objects are read before it is decided how the others are.
 	sampled = 8
+	// mostSampled is how many are, at most, while none of them is a certificate: where certificates are a third of many objects, one run in
+	// 25 sees none among the first eight, and would ask for each by two calls.
+	mostSampled = 32
 	// fewObjects is how many have to be left for more than one session, or for a search of the certificates, to be worth its calls.
 	fewObjects = 32
 	// mostReaders is how many sessions read objects at once.
@@ -56,6 +59,11 @@ func (s *Session) objects(ctx context.Context) (objects []*Object, further []*Se
 	first := min(sampled, len(handles))
 	if err := r.read(ctx, reader, first); err != nil {
 		return nil, nil, err
+	}
+	for ; first < mostSampled && len(handles)-first >= fewObjects && !slices.ContainsFunc(r.objects[:first], isCertificate); first++ {
+		if err := r.read(ctx, reader, first+1); err != nil {
+			return nil, nil, err
+		}
 	}
 	if len(handles)-first >= fewObjects {
 		if reader.certificates, err = s.certificatesAmong(ctx, handles, r.objects[:first]); err != nil {
@@ -183,13 +191,13 @@ func (s *Session) certificatesAmong(ctx context.Context, handles []pkcs11.Object
 	for _, o := range read {
 		switch {
 		case o == nil:
-		case o.Class == CKOCertificate:
+		case isCertificate(o):
 			seen++
 		default:
 			others++
 		}
 	}
-	if others == 0 || seen*(len(handles)-len(read)) < len(read)*fewObjects/4 {
+	if others == 0 || seen*(len(handles)-len(read)) < sampled*fewObjects/4 {
 		return nil, nil //nolint:nilnil // an empty answer, as of a search that finds nothing
 	}
 	found, err := s.find(ctx, CKOCertificate.String(), ulong(CKAClass, uint(CKOCertificate)))
@@ -204,12 +212,14 @@ func (s *Session) certificatesAmong(ctx context.Context, handles []pkcs11.Object
 		certificates[handle] = true
 	}
 	for _, o := range read {
-		if o != nil && certificates[o.handle] != (o.Class == CKOCertificate) {
+		if o != nil && certificates[o.handle] != isCertificate(o) {
 			return nil, nil //nolint:nilnil // a search that is not to be believed
 		}
 	}
 	return certificates, nil
 }
+
+func isCertificate(o *Object) bool { return o != nil && o.Class == CKOCertificate }
 
 // median is the time in the middle: a machine that is busy makes some calls slow, a module that is slow makes all.
 func median(took []time.Duration) time.Duration {
