@@ -31,7 +31,8 @@ type Identity struct {
 	// Mismatch is a private key with the certificate's CKA_ID that is shown to be another one's.
 	Mismatch *Object
 	// Possible is, of a certificate or public key alone, a private key that may be its own: nothing tells that key's public half, it could not be
-	// asked, and nothing ties it to another certificate. Of such a private key without a certificate it is a certificate that nothing ties to another key.
+	// asked, and nothing ties it to another certificate. Of such a private key without a certificate it is a certificate that may be its own: one that
+	// nothing ties to another key, else one that another key has, of which this one may be a copy.
 	Possible *Object
 }
 

@@ -8,11 +8,13 @@ type silent struct {
 	first       *Object
 	byID        map[string]*Object     // the first with it
 	alone       map[string][]*Identity // without a certificate, by CKA_ID
-	certificate *Object                // the first that may be theirs
+	certificate *Object                // the first that may be theirs, of those that no other key has
+	taken       *Object                // the first that another key has: it may be theirs as well, where they hold that key once more
 }
 
 // findPossible tells the identities that are not whole what they may lack: a certificate or a public key the silent private key that may be its
-// own, before others the one with its CKA_ID, and a silent private key the certificate.
+// own, before others the one with its CKA_ID, and a silent private key the certificate, before others one that no other key has. No silent key is
+// left without one while a certificate is there that it may have: that is the rule of MayHaveCertificate.
 func findPossible(identities []Identity, byID map[*Object]*pki.PublicKey) {
 	groups := findSilent(identities, byID)
 	if len(groups) == 0 {
@@ -20,20 +22,28 @@ func findPossible(identities []Identity, byID map[*Object]*pki.PublicKey) {
 	}
 	for i := range identities {
 		identity := &identities[i]
-		if identity.PrivateKey != nil || len(identity.Public.SPKI) == 0 {
+		if len(identity.Public.SPKI) == 0 || identity.PrivateKey != nil && identity.Certificate == nil {
 			continue
 		}
 		for _, group := range groups {
-			if !group.first.ruledOut(pki.PublicKey{}, identity.Public) {
+			switch {
+			case group.first.ruledOut(pki.PublicKey{}, identity.Public):
+			case identity.PrivateKey == nil:
 				group.mayBe(identity)
+			case group.taken == nil:
+				group.taken = identity.Certificate.Object
 			}
 		}
 	}
 	for _, group := range groups {
+		certificate := group.certificate
+		if certificate == nil {
+			certificate = group.taken
+		}
 		for _, alone := range group.alone {
 			for _, identity := range alone {
 				if identity.Possible == nil {
-					identity.Possible = group.certificate
+					identity.Possible = certificate
 				}
 			}
 		}

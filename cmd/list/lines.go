@@ -104,7 +104,10 @@ func verdictWord(a *frame.App, identity view.Identity, colour terminal.Colours) 
 // certificateText is whose a key is, by whose word and until when. No word of a name is wider than a width.
 func certificateText(p *frame.Printer, identity view.Identity, width int) string {
 	c := identity.Certificate
-	if c == nil {
+	switch {
+	case c == nil && identity.Verdict.Has(verdict.CertificateNotIdentified):
+		return terminal.Printable(view.KeyText(identity))
+	case c == nil:
 		return terminal.Printable(view.KeyText(identity)) + ", " + p.Text("list.no-certificate", nil)
 	}
 	return p.Text("list.certificate", messages.Args{

@@ -40,6 +40,7 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 		if (key.NeedsAttention() || key.State == archive.StateKeyGone) && len(key.Reasons) > 0 {
 			explained = append(explained, key.Reasons[0])
 		}
+		explained = append(explained, unshown(key)...)
 	}
 	fmt.Fprint(p.Out, terminal.TableWithin("", rows, p.Width()))
 	for i, key := range status.Keys {
@@ -74,6 +75,14 @@ func printStatus(p *frame.Printer, status *archive.BackupStatus, shown statusVie
 	if len(shown.Expiring) > 0 {
 		p.Line("", nil, "status.expiring.remedy")
 	}
+}
+
+// unshown is the reason for which an export of all leaves out a key that can leave: it has to be exported alone.
+func unshown(key archive.KeyStatus) []verdict.Reason {
+	if !key.NeedsAttention() || !key.Verdict.Exportable {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(key.Reasons), func(r verdict.Reason) bool { return r.Code != verdict.CertificateNotIdentified })
 }
 
 // printUnrecorded names files whose keys nobody knows without their passwords. They may be backups of keys that have none on record.

@@ -204,8 +204,8 @@ func KeyOf(o *token.Object, public pki.PublicKey) Key {
 	return shown
 }
 
-// has reports whether the code is one of its reasons.
-func (v Verdict) has(code verdict.Code) bool {
+// Has reports whether the code is one of its reasons.
+func (v Verdict) Has(code verdict.Code) bool {
 	return slices.ContainsFunc(v.Reasons, func(r verdict.Reason) bool { return r.Code == code })
 }
 

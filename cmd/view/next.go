@@ -25,11 +25,11 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 	given, generates := n.Given, token.GeneratesAny(n.Mechanisms)
 	var words []string
 	switch {
-	case identity.Verdict.has(verdict.KeyNotIdentified): // the key may be here, under a name of its own
+	case identity.Verdict.Has(verdict.KeyNotIdentified): // the key may be here, under a name of its own
 		return nil
-	case identity.Verdict.has(verdict.ObjectUnreadable) || identity.Verdict.has(verdict.TokenFileUnreadable): // so it may
+	case identity.Verdict.Has(verdict.ObjectUnreadable) || identity.Verdict.Has(verdict.TokenFileUnreadable): // so it may
 		return nil
-	case identity.Verdict.CanLeave() && identity.Certificate == nil && !identity.Verdict.has(verdict.CertificateNotIdentified):
+	case identity.Verdict.CanLeave() && identity.Certificate == nil && !identity.Verdict.Has(verdict.CertificateNotIdentified):
 		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", n.backupName(identity)}
 	case identity.Verdict.CanLeave():
 		words = []string{"export", name, "-o", n.backupName(identity)}
@@ -38,7 +38,7 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 		if i := slices.Index(given, "--pin-source"); i >= 0 {
 			given = slices.Delete(slices.Clone(given), i, i+2)
 		}
-	case identity.Verdict.Exportable == nil && identity.Verdict.has(verdict.KeyTypeUnsupported): // another program may carry it out; nothing here does
+	case identity.Verdict.Exportable == nil && identity.Verdict.Has(verdict.KeyTypeUnsupported): // another program may carry it out; nothing here does
 		return nil
 	case !generates && identity.PrivateKey == nil: // only the issuer can help
 		return nil

@@ -18,7 +18,7 @@ func IsIssuer(identity Identity) bool {
 func Place(identity Identity) int {
 	issuer := identity.Certificate != nil && identity.Certificate.IsCA
 	switch {
-	case identity.Verdict.CanLeave() && (issuer || identity.Verdict.has(verdict.CertificateExpired)):
+	case identity.Verdict.CanLeave() && (issuer || identity.Verdict.Has(verdict.CertificateExpired)):
 		return 1
 	case identity.Verdict.CanLeave():
 		return 0
