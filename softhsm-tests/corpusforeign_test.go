@@ -233,6 +233,12 @@ func (f *foreignFiles) certtool() {
 			f.add(fmt.Sprintf("certtool: %s, password %+q", cipher, password), password, "gnutls.p12", want)
 		}
 	}
+	// What is composed may be longer, too. GnuTLS fills up with what its memory holds, and opens its own file where that is the same again.
+	const longer = "a\u0958bcd"
+	f.run("certtool", append(args, "--password", longer, "--outder")...)
+	if _, err := foreign(f.directory, nil, "certtool", "--p12-info", "--inder", "--infile", "gnutls.p12", "--password", longer); err == nil {
+		f.add(fmt.Sprintf("certtool: password %+q", longer), longer, "gnutls.p12", "valid password-encoding password-encoding")
+	}
 	f.run("certtool", append(args, "--empty-password", "--outder")...)
 	f.add("certtool: an empty password", "", "gnutls.p12", "valid password-empty")
 	// GnuTLS 3.8.9 crashes where there is to be no password at all.

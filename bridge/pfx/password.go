@@ -45,6 +45,9 @@ const (
 	EncodingSpaces Encoding = "composed (NFC), with ASCII spaces"
 	// EncodingCut is EncodingUTF16 of what was typed, cut off where it would end if it were composed: GnuTLS up to 3.8, for the MAC.
 	EncodingCut Encoding = "UTF-16, cut off to the length of NFC"
+	// EncodingFilled is the same where the composed password is the longer one, since some characters are always written as two. GnuTLS reads on behind what
+	// was typed, in memory of the process that made the file: mostly zero bytes. Where they were others, GnuTLS does not open its own file either.
+	EncodingFilled Encoding = "UTF-16, filled up to the length of NFC"
 )
 
 // reading is a password in one encoding. It is wiped with its password.
@@ -133,9 +136,13 @@ func (p *password) addForms(text []byte) {
 		same := form.of.Append(nil, form.text...)
 		closed := append(encodeBMP(string(same)), 0, 0)
 		if form.encoding == EncodingComposed {
-			typed := encodeBMP(string(text))
-			p.add(familyBMP, EncodingCut, append(bytes.Clone(typed[:min(len(typed), len(closed)-2)]), 0, 0))
+			measured, typed := make([]byte, len(closed)), encodeBMP(string(text))
+			encoding := EncodingCut
+			if copy(measured[:len(closed)-2], typed) == len(typed) {
+				encoding = EncodingFilled
+			}
 			clear(typed)
+			p.add(familyBMP, encoding, measured)
 		}
 		p.add(familyBMP, form.encoding, closed)
 		p.add(familyOctets, form.encoding, same)

@@ -23,6 +23,8 @@ func TestPasswordReadings(t *testing.T) {
 			"UTF-8 c3a9 Latin-1 e9 UTF-16 00e90000 UTF-16, little-endian e900 decomposed (NFD) 65cc81"},
 		{"e\u0301", "BMPString 006503010000 UTF-8, widened 006500cc00810000 UTF-16 without its end 00650301 UTF-16, cut off to the length of NFC 00650000 composed (NFC) 00e90000",
 			"UTF-8 65cc81 lower bytes of UTF-16 6601 UTF-16 006503010000 UTF-16, little-endian 65000103 composed (NFC) c3a9"},
+		{"a\u0958", "BMPString 006109580000 UTF-8, widened 006100e000a500980000 UTF-16 without its end 00610958 UTF-16, filled up to the length of NFC 0061095800000000 composed (NFC) 00610915093c0000",
+			"UTF-8 61e0a598 lower bytes of UTF-16 6858 UTF-16 006109580000 UTF-16, little-endian 61005809 composed (NFC) 61e0a495e0a4bc"},
 		{"\u3000", "BMPString 30000000 UTF-8, widened 00e3008000800000 UTF-16 without its end 3000 composed (NFC), with ASCII spaces 00200000",
 			"UTF-8 e38080 lower bytes of UTF-16 00 UTF-16 30000000 UTF-16, little-endian 0030 composed (NFC), with ASCII spaces 20"},
 		{"€", "BMPString 20ac0000 UTF-8, widened 00e2008200ac0000 Windows-1252, widened 00800000 UTF-16 without its end 20ac",
@@ -65,7 +67,7 @@ func TestPasswordReadings(t *testing.T) {
 // A file opens whatever its maker made of the password, for the MAC and for the bags by themselves, and says what that was.
 func TestEveryEncodingOpens(t *testing.T) {
 	contents := newIdentity(t, "P-256").contents("name")
-	for _, text := range []string{"", "plain", "Contraseña", "Contraseña€", "pw😀pass", "Contrasen\u0303a\u00a0\u212b"} {
+	for _, text := range []string{"", "plain", "Contraseña", "Contraseña€", "pw😀pass", "Contrasen\u0303a\u00a0\u212b", "a\u0958bcd"} {
 		p, err := newPassword([]byte(text))
 		must(t, err)
 		for _, mac := range p.families[familyBMP] {
