@@ -193,8 +193,7 @@ the certificate's, and the certificate above it is there as well.
 	table(func(row interopRow) bool { return row.profile == "modern" }, func(c interopColumn, i int) string { return c.written[i] })
 	b.WriteString(`
 - certtool takes the bytes of a name's UTF-8 for characters.
-- GnuTLS makes the MAC from more of its memory than a password fills where some of its characters are always written as two in NFC, क़ for one. Mostly these are zero bytes,
-  and the file is read here; where they are others, GnuTLS does not open it either.
+- GnuTLS reads on behind a password that is longer in NFC, as क़ is: mostly zero bytes, and the file is read here; else GnuTLS itself mostly cannot.
 - go-pkcs12 takes no friendlyName for a private key.
 `)
 	return b.String()
