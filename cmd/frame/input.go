@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -37,6 +38,8 @@ type noCertificateError struct{ holds string }
 const (
 	holdsPFX        = "pfx"
 	holdsPrivateKey = "private-key"
+	holdsRequest    = "request"
+	holdsUnread     = "unread"
 	holdsOther      = "other"
 )
 
@@ -107,40 +110,51 @@ func ReadLimited(path string, limit int64) ([]byte, error) {
 	return contents, nil
 }
 
-// ReadCertificates reads the certificates of a file in PEM (any number) or DER (one).
+// ReadCertificates reads the certificates of a file: in PEM any number, in DER one, or a PKCS #7 in either of the two.
 func ReadCertificates(path string) ([]*pki.Certificate, error) {
 	contents, err := ReadInput(path)
 	if err != nil {
 		return nil, err
 	}
 	var certificates []*pki.Certificate
-	rest, holds := contents, holdsOther
-	for {
+	for rest := contents; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
 		}
-		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			holds = holdsPrivateKey
-		}
-		if block.Type != "CERTIFICATE" {
+		if !slices.Contains(certificateBlocks, block.Type) {
 			continue
 		}
-		certificate, err := pki.ParseCertificate(block.Bytes)
+		more, err := bridge.CertificatesIn(block.Bytes)
 		if err != nil {
 			return nil, &inputError{path, err}
 		}
-		certificates = append(certificates, certificate)
+		certificates = append(certificates, more...)
 	}
 	if len(certificates) > 0 {
 		return certificates, nil
 	}
-	certificate, err := pki.ParseCertificate(contents)
-	if err != nil {
-		if pfx.LooksLikePFX(contents) {
-			holds = holdsPFX
-		}
-		return nil, &inputError{path, &noCertificateError{holds}}
+	if certificates, err = bridge.CertificatesIn(contents); err != nil {
+		return nil, &inputError{path, &noCertificateError{heldInstead(contents)}}
 	}
-	return []*pki.Certificate{certificate}, nil
+	return certificates, nil
+}
+
+// certificateBlocks are the labels of PEM (RFC 7468) behind which certificates stand. Programs mix them up.
+var certificateBlocks = []string{"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "PKCS #7 SIGNED DATA", "CMS"}
+
+// heldInstead says what a file without a certificate holds.
+func heldInstead(contents []byte) string {
+	kind := pfx.Recognise(contents)
+	switch {
+	case pfx.LooksLikePFX(contents):
+		return holdsPFX
+	case kind.Name == "PKCS #10":
+		return holdsRequest
+	case kind.Key == pfx.KeyInClear, kind.Key == pfx.KeyEncrypted:
+		return holdsPrivateKey
+	case kind.Certificates: // in an encoding that is not read here
+		return holdsUnread
+	}
+	return holdsOther
 }

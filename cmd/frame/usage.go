@@ -194,7 +194,7 @@ func commandsForFile(word string) []string {
 	switch strings.ToLower(filepath.Ext(word)) {
 	case ".pfx", ".p12":
 		return []string{"verify " + quoted, "restore " + quoted}
-	case ".cer", ".crt", ".pem", ".der":
+	case ".cer", ".crt", ".pem", ".der", ".p7b", ".p7c":
 		return []string{"install " + quoted}
 	case ".json":
 		return []string{"diagnose --from " + quoted}
@@ -296,7 +296,7 @@ func ExactlyOne(name string) cobra.PositionalArgs {
 // filesHere are files of the current directory that an argument may name.
 func filesHere(argument string) []string {
 	var found []string
-	for _, pattern := range map[string][]string{"FILE": {"*.pfx", "*.p12"}, "CERT": {"*.cer", "*.crt", "*.pem"}}[argument] {
+	for _, pattern := range map[string][]string{"FILE": {"*.pfx", "*.p12"}, "CERT": {"*.cer", "*.crt", "*.pem", "*.p7b"}}[argument] {
 		names, _ := filepath.Glob(pattern) // a bad pattern is the only error
 		found = append(found, names...)
 	}

@@ -129,7 +129,7 @@ func (r *renewal) make(ctx context.Context) (bool, error) {
 }
 
 // certificateExtensions are those of files that may hold an issued certificate.
-var certificateExtensions = []string{".cer", ".crt", ".pem", ".der"}
+var certificateExtensions = []string{".cer", ".crt", ".pem", ".der", ".p7b", ".p7c"}
 
 // installation is what an install is asked for.
 type installation struct {
