@@ -54,6 +54,7 @@ var leftToLinux = map[string]string{
 	"list_profiles":          namesProfiles,
 	"list_proxy":             namesModules,
 	"list_twice":             namesModules,
+	"list_unstarted":         namesModules,
 }
 
 // TestWindowsScripts runs the scripts that are not about Linux on the program for Windows: some of them, and TestWindowsScriptsLong the others.

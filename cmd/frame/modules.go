@@ -60,6 +60,7 @@ type noTokenError struct {
 	ModuleProblems []string
 	present        []token.Slot
 	runs           []verdict.ModuleRun // what the modules showed
+	failed         []failedModule
 }
 
 // Error says what was looked for.

@@ -37,6 +37,7 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 	}
 	missing := &noTokenError{}
 	var shown []shownSlot
+	proxied := false
 	leftOut := w.child.Page.LeftOut()
 	w.child.Page.SetDiscovering(!named)
 	defer w.child.Page.SetDiscovering(false)
@@ -56,10 +57,10 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 			return nil, w.startFailure(runOf(library, found, err), err)
 		}
 		if err != nil {
-			missing.runs = append(missing.runs, runOf(library, found, err))
-			missing.ModuleProblems = append(missing.ModuleProblems, library.Path+": "+err.Error())
+			missing.fails(library, found, err)
 			continue
 		}
+		proxied = proxied || isProxy(module.Info)
 		for _, slot := range found {
 			if missing.counts(library, slot) && w.Meant(module.Info, slot, uri) {
 				shown = append(shown, shownSlot{slot, module.Info, library.InitString})
@@ -74,25 +75,9 @@ func (w *Worker) slots(ctx context.Context, uri *token.URI) ([]token.Slot, error
 	}
 	if uri == nil && w.TokenLabel == "" {
 		w.noticeUnread(missing)
+		w.unstarted = unstartedModules(missing.failed, named || proxied)
 	}
 	return w.eachOnce(shown)
-}
-
-// unreadSlot is a slot in which something is that its module could not read.
-type unreadSlot struct {
-	slot   token.Slot
-	module string
-}
-
-// noticeUnread says what is not shown because its module could not read it. A reader whose card another module reads is left out: no module
-// knows every card.
-func (w *Worker) noticeUnread(missing *noTokenError) {
-	for _, unread := range missing.unread {
-		if slices.ContainsFunc(missing.present, func(slot token.Slot) bool { return slot.Description == unread.slot.Description }) {
-			continue
-		}
-		w.Notice("notice.slot-unread", messages.Args{"Slot": unread.slot.Description, "Module": foreign.Text(unread.module), "Problem": messages.Own(OneLine(unread.slot.Err))})
-	}
 }
 
 // noneMeant is what becomes of a command where no token is the one that was named: one is taken whose label is near enough.
@@ -166,26 +151,16 @@ func (a *App) noticeLeftOut(id, label, directory string, err error) {
 	a.Notice(id, messages.Args{"Profile": a.TokenName(foreign.Text(label)), "Directory": foreign.Text(directory), "Problem": messages.Own(a.Describe(err).Text(a))})
 }
 
-// counts notes a slot, and reports whether a token is in it that can be used.
-func (e *noTokenError) counts(library token.Library, slot token.Slot) bool {
-	switch {
-	case slot.Err != nil:
-		e.Unread = append(e.Unread, slot.Err)
-		e.unread = append(e.unread, unreadSlot{slot, library.Path})
-		e.ModuleProblems = append(e.ModuleProblems, library.Path+": "+slot.Err.Error())
-	case slot.Absent != nil:
-		e.Unread = append(e.Unread, slot.Absent)
-	case slot.Token == nil || slot.Internal():
-	case !slot.Token.Flags.Has(token.CKFTokenInitialized):
-	default:
-		e.present = append(e.present, slot)
-		return true
-	}
-	return false
-}
-
 // Inventories reads the tokens that are meant, each in a session of its own; a single one logged in, where it may be.
 func (w *Worker) Inventories(ctx context.Context, uri *token.URI, noLogin bool) ([]bridge.OpenToken, error) {
+	open, err := w.inventories(ctx, uri, noLogin)
+	if err == nil {
+		w.noticeUnstarted()
+	}
+	return open, err
+}
+
+func (w *Worker) inventories(ctx context.Context, uri *token.URI, noLogin bool) ([]bridge.OpenToken, error) {
 	slots, err := w.slots(ctx, uri)
 	if err != nil {
 		return nil, err
@@ -229,6 +204,7 @@ func (w *Worker) Tokens(ctx context.Context, optional, noLogin bool) ([]bridge.O
 		}
 		open = append(open, one)
 	}
+	w.noticeUnstarted()
 	return open, nil
 }
 

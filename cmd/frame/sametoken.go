@@ -69,7 +69,7 @@ func ability(slot shownSlot) ([]int, error) {
 	if slices.ContainsFunc(mechanisms, func(m token.Mechanism) bool { return slices.Contains(token.WrapMechanisms, m.Type) }) {
 		wraps = 1
 	}
-	if strings.HasPrefix(string(slot.module.Manufacturer), proxyManufacturer) {
+	if isProxy(slot.module) {
 		own = 0
 	}
 	return []int{shrouds, wraps, len(mechanisms), own}, nil
@@ -77,3 +77,7 @@ func ability(slot shownSlot) ([]int, error) {
 
 // proxyManufacturer is what p11-kit's modules give as their maker (p11-kit, proxy.c and rpc-client.c).
 const proxyManufacturer = "PKCS#11 Kit"
+
+func isProxy(module token.ModuleInfo) bool {
+	return strings.HasPrefix(string(module.Manufacturer), proxyManufacturer)
+}

@@ -42,7 +42,7 @@ func UsageMeant(id string, args messages.Args, meant ...string) error {
 // be meant.
 func (w *Worker) ObjectMissing(ctx context.Context, id string) error {
 	missing := &usageError{id: id, args: messages.Args{"Name": messages.Own("OBJECT")}}
-	tokens, err := w.Inventories(ctx, nil, true)
+	tokens, err := w.inventories(ctx, nil, true)
 	if ctx.Err() != nil {
 		return err
 	}

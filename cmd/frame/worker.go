@@ -27,6 +27,8 @@ type Worker struct {
 	keeping bool           // the PIN of the next login is kept
 	kept    []keptPIN      // of tokens with a key that opens sealed passwords
 	closers []func() error // of what was opened, in that order
+
+	unstarted []string // the configured modules that show nothing, where no token was named
 }
 
 // Work is what a command does as a worker: it gathers its result and closes nothing that the worker opened for it.
