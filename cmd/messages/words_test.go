@@ -19,6 +19,7 @@ var avoided = map[string][]struct{ word, instead string }{
 		{`\bstands? (beside|behind|under|at|in (its|this|that))\b`, "is"}, {`\bwants (the|its) PIN`, "asks for the PIN"}, {`\b(it|this|Path\}\}|Given\}\}) is no [a-z]`, "is not a"},
 		{`(were|was) not heard of|\bend soon\b`, "sent no news, expire soon"}, {`certificate (in the file )?(does not|must) verify`, "the signature fits the certificate"}, {`(contents|its) (are|were) others`, "have changed"},
 		{`may (do and )?suffer|rely on its being|given whole|\bis taken\b|Tokens that are there|replace a file that is there`, "plain English"},
+		{`\b(new|old|newest) readers\b|[Rr]eaders? (not known|that)`, "programs: a reader is what a card is put into"},
 	},
 	"es": {
 		{`\ben claro\b`, "sin cifrar"}, {`por omisión`, "por defecto"}, {`error estándar`, "salida de errores"}, {`dictamen`, "resultado"}, {`averiad`, "no funciona"},
@@ -28,6 +29,9 @@ var avoided = map[string][]struct{ word, instead string }{
 		{`fue terminad`, "se le ha puesto fin"}, {`quiere el PIN`, "pide el PIN"}, {`«`, "quotation marks as everywhere"}, {`env:NOMBRE|file:RUTA`, "env:NAME, file:PATH"},
 		{`veredicto`, "resultado"}, {`\b([Ee]l|[Uu]n|[Dd]el|[Aa]l) URI\b`, "la URI"}, {`evidencia`, "lo observado"}, {`\bemisor(es)?\b`, "entidad emisora"}, {`autoridad de certificación`, "entidad de certificación"}, {`\b(dar|dé) --`, "indicar"},
 		{`([Nn]ada|[Nn]ingún token) se llama|"; se toma\b`, "con el nombre, se usa"}, {`\b(firmó|respondió|falló|indicó|mostró|aceptó|rechazó|probó|intentó|pidió|puso fin)([^\p{L}]|$)|\b[Ss]e cargó`, "what has just happened: ha firmado"},
+		{`\b[yY] (i|hi[^e])\p{L}`, "e"}, {`\b[oO] (o|ho[^s])\p{L}`, "u"}, {`lectores (muy|más|antiguos|no |que |y )`, "programas: a lector is what a card is put into"}, {`medio de almacenamiento|otro medio\b`, "soporte"},
+		{`([Pp]ara|servicio de|al|necesita) (el )?soporte([,.]| del fabricante| y )`, "soporte técnico: a soporte is what a file is written on"}, {`intérprete de comandos`, "shell"}, {`autoridad raíz`, "entidad raíz"}, {`\borigen de la contraseña|nombre o un origen`, "fuente"},
+		{`que \p{L}+e el certificado (y|o) solicite`, "who requests is open: pida la renovación, o solicite"}, {`'p11bridge' solo\b`, "sin nada más"}, {`[Ss]i (debería|tendría)`, "si tiene que haber"},
 	},
 	"ca": {
 		{`\bfitxer`, "arxiu"}, {`\ben clar\b`, "sense xifrar"}, {`per omissió`, "per defecte"}, {`avariat`, "no funciona"}, {`final de la validesa`, "vàlid {{.Until}}"},
@@ -39,6 +43,9 @@ var avoided = map[string][]struct{ word, instead string }{
 		{`\btreure\b`, "traure"}, {`env:NOM\b|file:RUTA`, "env:NAME, file:PATH"}, {`certificat( de l'arxiu)? (ha de verificar|no verifica|verifica)`, "es comprova amb el certificat"}, {`«`, "quotation marks as everywhere"},
 		{`veredicte`, "resultat"}, {`[Ee]vidència`, "les dades observades"}, {`emissors?\b`, "entitat emissora"}, {`autoritat de certificació`, "entitat de certificació"}, {`([Rr]es|[Cc]ap token) no s'anomena|\bes pren `, "amb el nom, s'usa"},
 		{`(\b(només )és|[Ee]nlloc|continuen?|privada) al token`, "en el token"}, {`[Cc]adasc`, "cada un"}, {`\bpremeu`, "polseu"}, {`vénen`, "venen"}, {`\banomena ((el|la|l'|aquest)|key)`, "indica"}, {`entregar`, "lliurar"}, {`\bdonar --`, "indicar"},
+		{`\beix(a|e|os|es)\b`, "aquest"}, {`\bobrin?\b`, "obre, obren"}, {`\bfeina`, "faena"}, {`\bsigut`, "estat"}, {`\b(anglé|francé|emé|omé|admé|permé)s\b`, "-ès"}, {`lectors (molt|més|antics|no |que |i tokens)`, "programes: a lector is what a card is put into"},
+		{`[Pp]er al suport|servei de suport|al suport del fabricant`, "assistència tècnica: a suport is what a file is written on"}, {`[ ']shell\b`, "intèrpret d'ordres"}, {`autoritat arrel`, "entitat arrel"}, {`\borigen de la contrasenya|nom o un origen`, "font"},
+		{`\bsi ni tan sols`, "which denies: o simplement"}, {`'p11bridge' sol\b`, "sense res més"}, {`mai .* perquè .*siga`, "pel sol fet que"},
 	},
 	"fr": {
 		{`\ben clair\b`, "non chiffré"}, {`(^|[^e]) PIN\b`, "code PIN"}, {`Il n’en reste rien`, "aucun fichier inachevé"}, {`\b[Dd]onnez (--|le|la|un (chemin|mot))`, "indiquez"},
@@ -49,6 +56,8 @@ var avoided = map[string][]struct{ word, instead string }{
 		{`\bnomm(e|ez|ent|ée?s?)([^\p{L}]|$)`, "indiquer"}, {`d’incendie`, "exercice"}, {`\b[Tt]ap(ez|é|er)([^\p{L}]|$)`, "saisir"},
 		{`ne peu(t|vent) pas être lue?s?`, "illisible, impossible de lire"}, {`[Ff]onctions a échoué|Le token a échoué`, "a répondu par une erreur"}, {`\bsous (un|une|votre|ce) (seul )?(mot de passe|clé)`, "avec, protégé par"},
 		{`(été|est|jamais|être) donnée?s?([^\p{L}]|$)|\bdonner --`, "indiquer"}, {`\bCeci est\b`, "C’est"}, {`([Rr]ien|[Aa]ucun token) ne s’appelle|» est pris`, "ne porte le nom"}, {`\b(du|d’un|le) dossier (où|a été)|copie d’un dossier`, "répertoire"},
+		{`[Ii]nterpréteur`, "shell"}, {`(codes? PIN|mot de passe)( est)? (faux|incorrect)`, "erroné"}, {`\bCeci n’`, "ce n’est"}, {`\b[Rr]etap`, "saisir de nouveau"}, {`exportation`, "export"}, {`[Ss](i |’il )[^.,;]*devrai(en)?t`, "s’il doit y avoir"},
+		{`[Ll]ecteurs? (les plus|inconnu|et les tokens|anciens)`, "programmes: un lecteur is what a card is put into"}, {`\bjugée?s?([^\p{L}]|$)`, "évalué"},
 	},
 }
 
