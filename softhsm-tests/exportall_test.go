@@ -202,14 +202,16 @@ func (r *running) endsKilled(t *testing.T, which int, after time.Duration) int {
 // and the next run goes on from there.
 func TestExportAllInterrupted(t *testing.T) {
 	t.Parallel()
-	const keys = 32 // files wait for each other at first, and most are still to come then
+	const keys = 32
 	for _, signal := range sampled(t, 2, []unix.Signal{unix.SIGINT, unix.SIGTERM}) {
 		p := newPlace(t, manyKeys(keys))
-		args := p.exportAll("--iterations", "250000", "--trace", p.path("trace"))
+		// Files wait for each other for two seconds, and then get their names. On any machine most are still to come by then: two workers
+		// take many times as long for all of them.
+		args := p.exportAll("--iterations", "2000000", "--trace", p.path("trace"))
 		if signal == unix.SIGTERM {
 			args = append(args, "--json")
 		}
-		command := product(context.Background(), p.environment, args...)
+		command := product(context.Background(), append(p.environment, "GOMAXPROCS=2"), args...)
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		r := start(t, command)
 		until(t, "a file is placed", func() bool { _, records, _ := p.backups(t); return len(records) > 0 })
@@ -266,46 +268,42 @@ func TestExportAllBesideOthers(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, manyKeys(2))
 	p.completes(t, 2)
-	single := p.stopped(t, "export", "key 0", "-o", p.path("backups/single.pfx"), "--iterations", "300000", "--pin-source", p.pin, "--password-source", p.password)
+	single, goOn := p.held(t, "export", "key 0", "-o", p.path("backups/single.pfx"), "--iterations", "2000", "--pin-source", p.pin, "--password-source", p.password)
 	if r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000")...); r.code != 0 {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
-	single.goesOn(t)
+	goOn()
 	if code := single.ends(t); code != 0 {
 		t.Errorf("the single export ended with %d\n%s", code, single.stderr.String())
 	}
 	opensWhole(t, p.path("backups/single.pfx"))
 
-	first := p.stopped(t, p.exportAll("--force", "--iterations", "300000")...)
+	first, goOn := p.held(t, p.exportAll("--force", "--iterations", "2000")...)
 	second := p11bridge(t, p.environment, p.exportAll("--json")...)
 	if second.code != 1 || !strings.Contains(second.stderr, "Another run of 'export --all' is at work") {
 		t.Errorf("the second run ended with %d\n%s", second.code, second.stderr)
 	}
-	first.goesOn(t)
+	goOn()
 	if code := first.ends(t); code != 0 {
 		t.Errorf("the first run ended with %d\n%s", code, first.stderr.String())
 	}
 }
 
-// stopped starts the program and stops it, parent and child, as soon as there is an unfinished file.
-func (p *place) stopped(t *testing.T, args ...string) *running {
+// held starts the program and holds it before it has brought an unfinished file to the disk, until it is to go on.
+func (p *place) held(t *testing.T, args ...string) (r *running, goOn func()) {
 	t.Helper()
+	failing, directory := failingProgram(t), t.TempDir()
+	here, on := filepath.Join(directory, "here"), filepath.Join(directory, "on")
+	deed := fmt.Sprintf("do:: > '%s'; while [ -e '%s' ] && ! [ -e '%s' ]; do sleep 0.02; done", here, here, on) // nor does it outlive the test
 	command := product(context.Background(), p.environment, args...)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	r := start(t, command)
-	until(t, "there is an unfinished file", func() bool { _, _, drafts := p.backups(t); return len(drafts) > 0 })
-	if err := unix.Kill(-r.Process.Pid, unix.SIGSTOP); err != nil {
-		t.Fatal(err)
+	command.Args = append([]string{failing, filepath.Join(directory, "log"), p.path("backups"), "fsync@1", deed}, command.Args...)
+	command.Path = failing
+	r = start(t, command)
+	until(t, "it is held", func() bool { return exists(here)() == nil || hasEnded(r.Process.Pid) })
+	if _, _, drafts := p.backups(t); len(drafts) != 1 {
+		t.Fatalf("it is held with the unfinished files %q\n%s", drafts, r.stderr.String())
 	}
-	return r
-}
-
-// goesOn ends the stop.
-func (r *running) goesOn(t *testing.T) {
-	t.Helper()
-	if err := unix.Kill(-r.Process.Pid, unix.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	return r, func() { write(t, directory, filepath.Base(on), nil) }
 }
 
 // allCounts is what a run over all keys counted.

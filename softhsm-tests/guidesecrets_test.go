@@ -91,14 +91,19 @@ func TestGuideHidesTypedAhead(t *testing.T) {
 	}
 }
 
-// typedAhead types while nothing is asked: the terminal has no echo then.
+// typedAhead types while nothing is asked: the terminal has no echo then. The line of a question ends when the question is over; a key is derived
+// from its answer next, which takes many times as long as this.
 func (g *guided) typedAhead(t *testing.T, text string) {
 	t.Helper()
-	for range 20 { // the question is over by then, and the key not yet derived
-		time.Sleep(10 * time.Millisecond)
+	until(t, "the question is over", func() bool {
+		shown := g.text()
+		return strings.Contains(shown[strings.LastIndex(shown, g.word("prompt.password")):], "\n")
+	})
+	for range 5 {
 		if g.echoes(t) {
 			t.Error("what is typed shows")
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	if _, err := io.WriteString(g.near, text); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -119,19 +120,30 @@ func TestRemotingHidesMechanisms(t *testing.T) {
 	})
 }
 
-// inventoryRead is nil where a trace tells of objects that were read, and grows no more.
-func inventoryRead(t *testing.T, trace string) error {
+// readsPassword has the product read the file's password up to its end, which it waits for then: the inventory was read by then, and nothing was
+// exported yet.
+func (r *remote) readsPassword(t *testing.T, pipe, password *os.File, ended <-chan error) {
 	t.Helper()
-	original := string(mustRead(t, trace))
-	time.Sleep(300 * time.Millisecond)
-	if after := string(mustRead(t, trace)); after != original || !strings.Contains(after, "C_GetAttributeValue CKR_OK") {
-		return errors.New("not at its end")
+	if _, err := password.WriteString(testPassword); err != nil {
+		t.Fatal(err)
 	}
-	return nil
+	eventually(t, "the password is read", func() error {
+		if len(ended) > 0 {
+			t.Fatalf("it ended too early: %v", <-ended)
+		}
+		left, err := unix.IoctlGetInt(int(pipe.Fd()), unix.TIOCINQ) // FIONREAD
+		if err == nil && left > 0 {
+			err = fmt.Errorf("%d bytes are left", left)
+		}
+		return err
+	})
+	if trace := mustRead(t, r.file("trace")); !bytes.Contains(trace, []byte("C_GetAttributeValue CKR_OK")) || bytes.Contains(trace, []byte("C_CreateObject")) {
+		t.Fatalf("it does not wait between the inventory and the export:\n%s", trace)
+	}
 }
 
 // TestRemoteTokenIsLost takes the far end away in the middle of an export: the session is open and the objects are known,
-// and the product waits for the file's password.
+// and the product waits for the rest of the file's password.
 func TestRemoteTokenIsLost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -163,17 +175,11 @@ func TestRemoteTokenIsLost(t *testing.T) {
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- command.Wait() }()
-			eventually(t, "the trace", exists(r.file("trace")))
-			eventually(t, "the inventory", func() error {
-				if len(ended) > 0 {
-					t.Fatalf("it ended too early: %v\n%s", <-ended, stderr.String())
-				}
-				return inventoryRead(t, r.file("trace"))
-			})
+			r.readsPassword(t, read, password, ended)
 			if err := signalSession(r.server.Process.Pid, c.signal); err != nil {
 				t.Fatal(err)
 			}
-			_, err = password.WriteString(testPassword + "\n")
+			_, err = password.WriteString("\n")
 			if err := errors.Join(err, password.Close()); err != nil {
 				t.Fatal(err)
 			}

@@ -3,10 +3,13 @@ package softhsmtests
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -80,29 +83,48 @@ func socketDirectory(t *testing.T) string {
 	return directory
 }
 
-// portPair finds two ports in a row that nobody uses: a TPM has one for commands and the next one for control.
-func portPair(t *testing.T) int {
+// givenPorts are those that freePorts gave to somebody in this process.
+var givenPorts = struct {
+	sync.Mutex
+	all map[int]bool
+}{all: map[int]bool{}}
+
+// freePorts finds some ports in a row that nobody uses. They are below those that the kernel gives to connections, where there is room: one of
+// these could be taken by a connection before the server listens.
+func freePorts(t *testing.T, n int) (first int) {
 	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	const lowest, room, highest = 10_000, 1000, 60_000
+	var end int
+	if _, err := fmt.Sscan(string(mustRead(t, "/proc/sys/net/ipv4/ip_local_port_range")), &end); err != nil {
+		t.Fatal(err)
+	}
+	if end < lowest+room {
+		end = highest
+	}
+	givenPorts.Lock()
+	defer givenPorts.Unlock()
+	for range 1000 {
+		first = lowest + mathrand.IntN(end-lowest-n)
+		free := 0
+		for free < n && !givenPorts.all[first+free] && isFree(first+free) {
+			free++
 		}
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1)))
-		if closed := first.Close(); closed != nil {
-			t.Fatal(closed)
-		}
-		if err != nil {
+		if free < n {
 			continue
 		}
-		if err := second.Close(); err != nil {
-			t.Fatal(err)
+		for i := range n {
+			givenPorts.all[first+i] = true
 		}
-		return port
+		return first
 	}
-	t.Fatal("no two ports in a row are free")
+	t.Fatalf("no %d ports in a row are free", n)
 	return 0
+}
+
+// isFree reports whether a server could listen at a port.
+func isFree(port int) bool {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	return err == nil && listener.Close() == nil
 }
 
 // server starts a program that serves a token, as startServer does.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -82,7 +81,7 @@ func newSlurm(t *testing.T, environment []string) *slurm {
 		}
 	}
 	s.write(t, "munge/key", string(key))
-	s.write(t, "slurm.conf", fmt.Sprintf(slurmConfiguration, directory, host, me.Username, freePort(t), freePort(t)))
+	s.write(t, "slurm.conf", fmt.Sprintf(slurmConfiguration, directory, host, me.Username, freePorts(t, 1), freePorts(t, 1)))
 	at := func(name string) string { return filepath.Join(directory, name) }
 	s.start(t, "munged", "--foreground", "--force", "--socket", at("munge/socket"), "--key-file", at("munge/key"), "--pid-file", at("munge/pid"), "--log-file", at("munge/log"), "--seed-file", at("munge/seed"))
 	until(t, "munged listens", func() bool { _, err := os.Stat(at("munge/socket")); return err == nil })
@@ -93,16 +92,6 @@ func newSlurm(t *testing.T, environment []string) *slurm {
 		return err == nil && strings.TrimSpace(string(out)) == "idle"
 	})
 	return s
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func (s *slurm) write(t *testing.T, name, text string) {

@@ -29,7 +29,7 @@ func newTPM(t *testing.T) *tpm {
 			t.Fatal(err)
 		}
 	}
-	port := portPair(t)
+	port := freePorts(t, 2) // one for commands and the next one for control
 	address := func(p int) string { return fmt.Sprintf("type=tcp,port=%d,bindaddr=127.0.0.1", p) }
 	server(t, nil, "swtpm", "socket", "--tpm2", "--tpmstate", "dir="+p.path("state"), "--server", address(port), "--ctrl", address(port+1),
 		"--flags", "not-need-init,startup-clear")
