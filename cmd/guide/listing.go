@@ -181,6 +181,16 @@ func (i identity) reason() verdict.Reason {
 	return verdict.Because(first.Code, verdict.Fact{Name: "family", Value: first.Evidence.Family})
 }
 
+// because reports whether a reason of the verdict has the code.
+func (i identity) because(code verdict.Code) bool {
+	for _, reason := range i.Verdict.Reasons {
+		if reason.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
 func (i identity) exportable() bool { return i.Verdict.Exportable != nil && *i.Verdict.Exportable }
 
 // place is where the identity stands in every list.

@@ -71,8 +71,10 @@ func (b *backup) ways() []way {
 	if b.key.hidden() { // the question before it begins with the login
 		ways = append(ways, way{"guide.cannot.login", always(errOtherKey)})
 	}
+	if !b.key.because(verdict.KeyGeneratedOnToken) { // else there never was a file
+		ways = append(ways, way{"guide.cannot.original", b.checkCopy})
+	}
 	return append(ways,
-		way{"guide.cannot.original", b.checkCopy},
 		way{"guide.cannot.request", func(ctx context.Context) error { return b.request(ctx, b) }},
 		way{"guide.cannot.report", func(ctx context.Context) error {
 			return b.report(ctx, b.token, view.FileName(string(b.key.Label), b.key.ID))

@@ -10,16 +10,19 @@ import (
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/terminal"
 	"p11bridge/cmd/view"
+	"p11bridge/token/pki"
 )
 
 // renewal is what a signing request is asked for.
 type renewal struct {
 	*conversation
-	token  heldToken
-	key    identity
-	like   string // a file with the old certificate, where it is on no token
-	answer int    // which of the three keys
-	file   string
+	token   heldToken
+	key     identity
+	like    string // a file with the old certificate, where it is on no token
+	first   bool   // there is no certificate yet, nor a key for it
+	subject string // whose the certificate is to be, where no certificate tells
+	answer  int    // which of the three keys
+	file    string
 }
 
 // The keys that a request can be made with.
@@ -36,11 +39,11 @@ func (c *conversation) request(ctx context.Context, from *backup) error {
 	if from != nil {
 		r.token, r.key, steps = from.token, from.key, nil
 	}
-	return walk(ctx, append(steps, r.choosePolicy, r.chooseFile, r.make)...)
+	return walk(ctx, append(steps, r.chooseSubject, r.choosePolicy, r.chooseFile, r.make)...)
 }
 
 // chooseKey asks whose certificate is to be renewed: one of the token's, which show without a login on most tokens, or one that
-// is in a file.
+// is in a file. There may be none.
 func (r *renewal) chooseKey(ctx context.Context) (bool, error) {
 	fits := func(i identity) bool { return i.Certificate != nil && !i.Certificate.IsCA || i.PrivateKey != nil }
 	shown := r.shownIdentities(r.token, fits)
@@ -50,15 +53,19 @@ func (r *renewal) chooseKey(ctx context.Context) (bool, error) {
 		}
 		shown = r.shownIdentities(r.token, fits)
 	}
-	q := terminal.Choice{Title: r.Text("guide.request.key", nil), Answers: append(r.titles(shown, false), r.Text("guide.request.like", nil))}
+	q := terminal.Choice{Title: r.Text("guide.request.key", nil), Answers: append(r.titles(shown, false), r.Text("guide.request.like", nil), r.Text("guide.request.new", nil))}
 	for {
 		i, err := r.choose(ctx, q)
 		if err != nil {
 			return true, err
 		}
-		r.like, r.file = "", ""
-		if i < len(shown) {
+		r.like, r.file, r.subject, r.first = "", "", "", i > len(shown)
+		switch {
+		case i < len(shown):
 			r.key = shown[i]
+			return true, nil
+		case r.first:
+			r.key = identity{}
 			return true, nil
 		}
 		q.Proposed = i
@@ -72,11 +79,61 @@ func (r *renewal) chooseKey(ctx context.Context) (bool, error) {
 	}
 }
 
+// chooseSubject asks whose the certificate is to be, where the key has none that tells.
+func (r *renewal) chooseSubject(ctx context.Context) (bool, error) {
+	if r.like != "" || r.key.Certificate != nil {
+		r.subject = ""
+		return false, nil
+	}
+	proposed := r.subject
+	if proposed == "" {
+		proposed = string(r.key.Label)
+	}
+	name, err := r.line(ctx, "guide.subject.title", "guide.subject.description", nil, proposed, func(text string) error {
+		if _, err := pki.ParseNameText(wholeName(text)); err != nil {
+			return problem(r.Text("guide.subject.problem", messages.Args{"Problem": messages.Own(r.Problem(err))}))
+		}
+		return nil
+	})
+	if err == nil {
+		r.subject = wholeName(name)
+	}
+	return true, err
+}
+
+// wholeName is a name with its type before it (RFC 4514): who types one alone means the common name.
+func wholeName(text string) string {
+	text = strings.TrimSpace(text)
+	if strings.Contains(text, "=") {
+		return text
+	}
+	name := nameEscapes.Replace(text)
+	if strings.HasPrefix(name, "#") {
+		name = `\` + name
+	}
+	return commonName + name
+}
+
+const commonName = "CN="
+
+// common is the common name in a whole one, else all of it.
+func common(name string) string {
+	for _, part := range strings.Split(name, ",") {
+		if common, is := strings.CutPrefix(strings.TrimSpace(part), commonName); is {
+			return common
+		}
+	}
+	return name
+}
+
+// nameEscapes are those of RFC 4514 section 2.4.
+var nameEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "+", `\+`, ",", `\,`, ";", `\;`, "<", `\<`, ">", `\>`)
+
 // choosePolicy asks whether the new key may be backed up, and says the consequence of each answer. A key that is not there
 // signs nothing.
 func (r *renewal) choosePolicy(ctx context.Context) (bool, error) {
 	answers := []string{"guide.request.backup", "guide.request.stays", "guide.request.same"}
-	if r.like != "" || r.token.LoggedIn && r.key.PrivateKey == nil {
+	if r.like != "" || r.first || r.token.LoggedIn && r.key.PrivateKey == nil {
 		answers = answers[:sameKey]
 	}
 	i, err := r.pick(ctx, "guide.request.title", "guide.request.description", nil, min(r.answer, len(answers)-1), answers...)
@@ -86,6 +143,9 @@ func (r *renewal) choosePolicy(ctx context.Context) (bool, error) {
 	return true, err
 }
 
+// commonKeyType is the kind of key that most tokens make and every issuer certifies.
+const commonKeyType = "rsa2048"
+
 // requestExtension is that of signing requests.
 const requestExtension = ".csr"
 
@@ -93,8 +153,11 @@ func (r *renewal) chooseFile(ctx context.Context) (bool, error) {
 	proposed := r.file
 	if proposed == "" {
 		name := string(r.key.Label)
-		if r.like != "" {
+		switch {
+		case r.like != "":
 			name = strings.TrimSuffix(filepath.Base(r.like), filepath.Ext(r.like))
+		case r.first:
+			name = common(r.subject)
 		}
 		proposed = newName(view.FileName(name, r.key.ID), requestExtension)
 	}
@@ -106,9 +169,17 @@ func (r *renewal) chooseFile(ctx context.Context) (bool, error) {
 }
 
 func (r *renewal) make(ctx context.Context) (bool, error) {
-	arguments := []string{"request", "--like", r.like}
-	if r.like == "" {
-		arguments = []string{"request", r.token.objectName(r.key)}
+	arguments := []string{"request"}
+	switch {
+	case r.like != "":
+		arguments = append(arguments, "--like", r.like)
+	case r.first: // there is no key that a new one could be like
+		arguments = append(arguments, "--key-type", commonKeyType)
+	default:
+		arguments = append(arguments, r.token.objectName(r.key))
+	}
+	if r.subject != "" {
+		arguments = append(arguments, "--subject", r.subject)
 	}
 	arguments = append(arguments, "-o", r.file)
 	switch r.answer {
