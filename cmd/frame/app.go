@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -195,6 +196,10 @@ const browserSuffix = ".nss"
 //
 // Where a browser's database was logged in to, a text that speaks of PINs has words of its own for its primary password.
 func (a *App) Text(id string, args messages.Args) string {
+	if label, is := args["Token"].(foreign.Text); is {
+		args = maps.Clone(args)
+		args["Token"] = a.TokenName(label)
+	}
 	if a.browser {
 		if text := a.Catalog.Text(id+browserSuffix, args); text != id+browserSuffix {
 			return a.names.fill(text)

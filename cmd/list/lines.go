@@ -44,13 +44,18 @@ func printLines(p *frame.Printer, identities []view.Identity) {
 			fmt.Fprintln(p.Out, nameIndent+colour.Bold(name))
 			start = under
 		}
-		paint, word := verdictWord(p.App, identity, colour)
-		fmt.Fprintln(p.Out, terminal.Hanging(start, len(under), paint(word)+": "+strings.Join(view.Shorts(p.App, identity.Verdict), ", "), p.Width()))
+		fmt.Fprintln(p.Out, terminal.Hanging(start, len(under), verdictText(p, identity, colour), p.Width()))
 		fmt.Fprintln(p.Out, terminal.Hanging(under, len(under), certificateText(p, identity, room(p, len(under)+len(","))), p.Width()))
 		if name != identity.Typed {
 			printTyped(p, identity, len(under))
 		}
 	}
+}
+
+// verdictText is the verdict and its reasons, in short.
+func verdictText(p *frame.Printer, identity view.Identity, colour terminal.Colours) string {
+	paint, word := verdictWord(p.App, identity, colour)
+	return p.Text("label.because", messages.Args{"State": messages.Own(paint(word)), "Reason": messages.Own(strings.Join(view.Shorts(p.App, identity.Verdict), ", "))})
 }
 
 // printTyped writes the name to type behind so many blanks.

@@ -272,7 +272,7 @@ func CheckAll(ctx context.Context, a *frame.App, r bridge.CheckAllRequest, passw
 	r.Password = func(c *bridge.CheckedCopy, n int) (*secret.Text, error) { return passwords.of(ctx, c, n) }
 	r.Began = func(c *bridge.CheckedCopy) { p.Began(filepath.Base(c.Path)) }
 	r.Ended = func(c *bridge.CheckedCopy) {
-		p.Ended(terminal.Printable(filepath.Base(c.Path)) + ": " + shortOutcome(a, c))
+		p.Ended(a.Text("label.because", messages.Args{"State": foreign.Text(filepath.Base(c.Path)), "Reason": messages.Own(shortOutcome(a, c))}))
 	}
 	return bridge.CheckAll(ctx, r, copies)
 }
