@@ -51,9 +51,12 @@ type KeyStatus struct {
 	Reasons   []verdict.Reason
 }
 
-// Unknown reports whether the tokens did not let it be found out what a key needs. A key of a kind that is not supported here is not meant.
+// Unknown reports whether the tokens did not let it be found out what a key needs. A key of a kind that is not supported here is not meant, nor
+// one that was tried and refused by all ways that its token lists: it has no backup, and somebody has to look after it.
 func (s *BackupStatus) Unknown() bool {
-	return len(s.Hidden) > 0 || slices.ContainsFunc(s.Keys, func(key KeyStatus) bool { return key.State == StateUnknown && !key.Verdict.Unsupported() })
+	return len(s.Hidden) > 0 || slices.ContainsFunc(s.Keys, func(key KeyStatus) bool {
+		return key.State == StateUnknown && !key.Verdict.Unsupported() && !key.Verdict.ListedRefused
+	})
 }
 
 // NeedsAttention reports whether something is to be done: a backup to be made, or a login to find out whether one is.
