@@ -56,7 +56,7 @@ var avoided = map[string][]struct{ word, instead string }{
 		{`\bnomm(e|ez|ent|ée?s?)([^\p{L}]|$)`, "indiquer"}, {`d’incendie`, "exercice"}, {`\b[Tt]ap(ez|é|er)([^\p{L}]|$)`, "saisir"},
 		{`ne peu(t|vent) pas être lue?s?`, "illisible, impossible de lire"}, {`[Ff]onctions a échoué|Le token a échoué`, "a répondu par une erreur"}, {`\bsous (un|une|votre|ce) (seul )?(mot de passe|clé)`, "avec, protégé par"},
 		{`(été|est|jamais|être) donnée?s?([^\p{L}]|$)|\bdonner --`, "indiquer"}, {`\bCeci est\b`, "C’est"}, {`([Rr]ien|[Aa]ucun token) ne s’appelle|» est pris`, "ne porte le nom"}, {`\b(du|d’un|le) dossier (où|a été)|copie d’un dossier`, "répertoire"},
-		{`[Ii]nterpréteur`, "shell"}, {`(codes? PIN|mot de passe)( est)? (faux|incorrect)`, "erroné"}, {`\bCeci n’`, "ce n’est"}, {`\b[Rr]etap`, "saisir de nouveau"}, {`exportation`, "export"}, {`[Ss](i |’il )[^.,;]*devrai(en)?t`, "s’il doit y avoir"},
+		{`[Ss]e connecter|connectez-vous|(sans|avant la|après (la|une)) connexion`, "ouvrir une session"}, {`[Ii]nterpréteur`, "shell"}, {`(codes? PIN|mot de passe)( est)? (faux|incorrect)`, "erroné"}, {`\bCeci n’`, "ce n’est"}, {`\b[Rr]etap`, "saisir de nouveau"}, {`exportation`, "export"}, {`[Ss](i |’il )[^.,;]*devrai(en)?t`, "s’il doit y avoir"},
 		{`[Ll]ecteurs? (les plus|inconnu|et les tokens|anciens)`, "programmes: un lecteur is what a card is put into"}, {`\bjugée?s?([^\p{L}]|$)`, "évalué"},
 	},
 }
