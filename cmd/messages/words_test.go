@@ -44,7 +44,7 @@ var avoided = map[string][]struct{ word, instead string }{
 		{`veredicte`, "resultat"}, {`[Ee]vidència`, "les dades observades"}, {`emissors?\b`, "entitat emissora"}, {`autoritat de certificació`, "entitat de certificació"}, {`([Rr]es|[Cc]ap token) no s'anomena|\bes pren `, "amb el nom, s'usa"},
 		{`(\b(només )és|[Ee]nlloc|continuen?|privada) al token`, "en el token"}, {`[Cc]adasc`, "cada un"}, {`\bpremeu`, "polseu"}, {`vénen`, "venen"}, {`\banomena ((el|la|l'|aquest)|key)`, "indica"}, {`entregar`, "lliurar"}, {`\bdonar --`, "indicar"},
 		{`\beix(a|e|os|es)\b`, "aquest"}, {`\bobrin?\b`, "obre, obren"}, {`\bfeina`, "faena"}, {`\bsigut`, "estat"}, {`\b(anglé|francé|emé|omé|admé|permé)s\b`, "-ès"}, {`lectors (molt|més|antics|no |que |i tokens)`, "programes: a lector is what a card is put into"},
-		{`[Pp]er al suport|servei de suport|al suport del fabricant`, "assistència tècnica: a suport is what a file is written on"}, {`[ ']shell\b`, "intèrpret d'ordres"}, {`autoritat arrel`, "entitat arrel"}, {`\borigen de la contrasenya|nom o un origen`, "font"},
+		{`[Pp]er al suport|servei de suport|al suport del fabricant`, "assistència tècnica: a suport is what a file is written on"}, {`[ ']shell\b`, "intèrpret d'ordres"}, {`existix`, "existeix"}, {`autoritat arrel`, "entitat arrel"}, {`\borigen de la contrasenya|nom o un origen`, "font"},
 		{`\bsi ni tan sols`, "which denies: o simplement"}, {`'p11bridge' sol\b`, "sense res més"}, {`mai .* perquè .*siga`, "pel sol fet que"},
 	},
 	"fr": {
