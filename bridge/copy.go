@@ -24,6 +24,7 @@ type Copy struct {
 
 	key          *FileKey
 	certificates []*pki.Certificate
+	owned        ownership
 	der          []byte // of the PFX
 	password     *secret.Text
 	shrouding    pfx.Shrouding
@@ -148,13 +149,15 @@ func (x *examination) enough(k *FileKey) bool {
 func (x *examination) copies(password *secret.Text) ([]*Copy, error) {
 	var copies []*Copy
 	var unfit error
+	certificates := readable(x.contents.Certificates)
+	owned := ownershipOf(x.Keys, certificates)
 	for _, key := range x.Keys {
 		if key.Certificate == nil {
 			continue
 		}
 		c := &Copy{
 			Name: key.Name, LocalKeyID: key.LocalKeyID, Notices: slices.Clone(x.Reasons), key: key, der: x.der, password: password,
-			certificates: readable(x.contents.Certificates),
+			certificates: certificates, owned: owned,
 		}
 		inFile := x.contents.Keys[key.index]
 		c.shrouding, c.ciphertext, _ = unwrapping(inFile.Shrouded)

@@ -172,3 +172,29 @@ func notForTokens(public pki.PublicKey) string {
 	}
 	return strings.TrimSpace(public.Algorithm + " " + public.Curve)
 }
+
+// judgeUnreadable names the certificates beside a key with its own that cannot be read, by their place among those of the file and what they are called there,
+// unless one of them was judged as a key's own. Without the key's own, that is what is to be said.
+func (v *VerifyResult) judgeUnreadable(certificates []pfx.Certificate) {
+	own := map[int]bool{}
+	for _, key := range v.Keys {
+		if key.unreadable != nil {
+			own[key.pair.Certificate] = true
+		}
+	}
+	var unread []string
+	for i, c := range certificates {
+		_, err := pki.ParseCertificate(c.DER)
+		if err == nil || own[i] {
+			continue
+		}
+		place := fmt.Sprintf("%d", i+1)
+		if name := plainName(c.FriendlyName); name != "" {
+			place += " (" + name + ")"
+		}
+		unread = append(unread, place+": "+err.Error())
+	}
+	if len(unread) > 0 {
+		v.add(verdict.FurtherCertUnreadable, verdict.Fact{Name: "certificates", Value: strings.Join(unread, "; ")})
+	}
+}

@@ -120,7 +120,7 @@ func (r InstallRequest) findKey(ctx context.Context, plan *InstallPlan) error {
 		possible = cmp.Or(possible, key)
 	}
 	if possible != nil {
-		return &InstallRefusedError{verdict.NotIdentified(possible), r.nameOf(possible)}
+		return &InstallRefusedError{verdict.NotIdentified(possible), nameOf(r.Inventory, possible)}
 	}
 	return &InstallRefusedError{Reason: verdict.Because(verdict.NoKeyForCertificate, verdict.Fact{Name: "certificate_key", Value: verdict.KeyText(r.Certificates[0].PublicKey)},
 		verdict.Fact{Name: "certificates", Value: len(r.Certificates)}, verdict.Fact{Name: "private_keys", Value: len(r.privateKeys())}, verdict.Fact{Name: "logged_in", Value: r.Inventory.LoggedIn})}
@@ -195,13 +195,13 @@ func (r InstallRequest) place(certificate *pki.Certificate, name token.Name) Nam
 }
 
 // nameOf is the shortest name of a key on the token.
-func (r InstallRequest) nameOf(key *token.Object) string {
-	identities := r.Inventory.Identities()
+func nameOf(inventory *token.Inventory, key *token.Object) string {
+	identities := inventory.Identities()
 	at := slices.IndexFunc(identities, func(i token.Identity) bool { return i.PrivateKey == key })
 	if at < 0 {
 		return ""
 	}
-	return r.Inventory.ShortNames(identities)[at]
+	return inventory.ShortNames(identities)[at]
 }
 
 func (r InstallRequest) privateKeys() []*token.Object {

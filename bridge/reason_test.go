@@ -109,7 +109,7 @@ var producedHere = []verdict.Code{
 	verdict.NoCertificate, verdict.CertificateOnly, verdict.KeyOfAnotherCert, verdict.PasswordIncorrect, verdict.SeveralKeys,
 	verdict.IntegrityNotProtected, verdict.WeakProtection, verdict.KeyNotProtected, verdict.IterationCountTooLarge, verdict.NoPrivateKey, verdict.FileDamaged, verdict.FormatUnsupported, verdict.NotAPFX, verdict.FileTooLarge,
 	verdict.ChainIncomplete, verdict.FileEmpty, verdict.FileBeyondLimits, verdict.FileAsText, verdict.TrailingData, verdict.JavaKeyStore, verdict.PrivateKeyUnprotected, verdict.PrivateKeyAlone,
-	verdict.PasswordEncoding, verdict.PasswordEmpty, verdict.InnerPasswordDiffers, verdict.KeyNotSound, verdict.KeyNotForTokens, verdict.FurtherKeyIncomplete, verdict.OtherContents,
+	verdict.PasswordEncoding, verdict.PasswordEmpty, verdict.InnerPasswordDiffers, verdict.KeyNotSound, verdict.KeyNotForTokens, verdict.FurtherKeyIncomplete, verdict.FurtherCertUnreadable, verdict.OtherContents,
 	verdict.FileNotCertain, verdict.FilePutBack, verdict.FileMayNotLast,
 }
 

@@ -51,8 +51,9 @@ type RestoreResult struct {
 	Method      RestoreMethod
 	Mechanism   string // empty for RestoreByCreate
 	Proof       RestoreProof
-	ChainLength int  // certificates above the key's own that are on the token now
-	Kept        bool // the key's certificate was on the token before
+	ChainLength int                // certificates above the key's own that are on the token now
+	Kept        bool               // the key's certificate was on the token before
+	LeftOut     []*pki.Certificate // of the file, and not on the token
 	Differences []Difference
 	Notices     []verdict.Reason
 }
@@ -70,13 +71,16 @@ type Difference struct {
 }
 
 // NotRestoredError means that nothing was put on the token, or nothing is left there. It carries the reasons.
-type NotRestoredError struct{ Reasons []verdict.Reason }
+type NotRestoredError struct {
+	Reasons []verdict.Reason
+	Holder  string // the shortest name of the key that is there already; empty where there is none
+}
 
 // Error gives the first reason's code.
 func (e *NotRestoredError) Error() string { return "not restored: " + string(e.Reasons[0].Code) }
 
 func notRestored(code verdict.Code, evidence ...verdict.Fact) error {
-	return &NotRestoredError{[]verdict.Reason{verdict.Because(code, evidence...)}}
+	return &NotRestoredError{Reasons: []verdict.Reason{verdict.Because(code, evidence...)}}
 }
 
 // Restore puts the copy's key, its certificate and its chain on the token. Everything is checked before anything is put
@@ -186,7 +190,7 @@ func (r RestoreRequest) add(ctx context.Context, plan *RestorePlan, added *token
 	}
 	result := &RestoreResult{
 		Public: r.Copy.Certificate.PublicKey, Certificate: r.Copy.Certificate, Name: plan.Name, Method: entered.method, Mechanism: entered.mechanism,
-		Proof: entered.proof, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, Notices: slices.Clone(r.Copy.Notices),
+		Proof: entered.proof, ChainLength: len(r.Copy.Chain), Kept: plan.certificate != nil, LeftOut: plan.LeftOut, Notices: slices.Clone(r.Copy.Notices),
 	}
 	if entered.unproven != nil {
 		answers := entered.unproven.Answers

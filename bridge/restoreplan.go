@@ -17,6 +17,8 @@ type RestorePlan struct {
 	Name   token.Name
 	Usage  token.Usage
 	Method RestoreMethod // the likely one, by the mechanisms that the token lists
+	// LeftOut are the certificates of the file that will not be on the token: each key gets one certificate, and its chain.
+	LeftOut []*pki.Certificate
 
 	certificate *token.Object      // the key's own, where it is on the token already
 	publicKey   *token.Object      // likewise
@@ -44,7 +46,8 @@ func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
 		return nil, err
 	}
 	if shown != token.LinkedByNone {
-		return nil, notRestored(verdict.AlreadyOnToken, verdict.Fact{Name: "uri", Value: r.Inventory.Token.URI().With(holder).String()})
+		there := verdict.Because(verdict.AlreadyOnToken, verdict.Fact{Name: "uri", Value: r.Inventory.Token.URI().With(holder).String()})
+		return nil, &NotRestoredError{[]verdict.Reason{there}, nameOf(r.Inventory, holder)}
 	}
 	if err := unread(r.Inventory.Objects, r.ids()); err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
 			plan.missing = append(plan.missing, certificate)
 		}
 	}
-	plan.Name, plan.Usage = r.name(plan), r.usage()
+	plan.Name, plan.Usage, plan.LeftOut = r.name(plan), r.usage(), notOn(r.Inventory, r.Copy.leftOut())
 	return plan, nil
 }
 

@@ -166,6 +166,7 @@ func (v *VerifyResult) judgeKeys(contents *pfx.Contents) {
 			v.add(verdict.KeyNotForTokens, verdict.Fact{Name: "algorithm", Value: algorithm})
 		}
 	}
+	v.judgeUnreadable(contents.Certificates)
 	for _, key := range v.Keys {
 		if !key.complete() {
 			v.add(verdict.FurtherKeyIncomplete, verdict.Fact{Name: "key", Value: key.Title()}, verdict.Fact{Name: "problem", Value: key.problem()})

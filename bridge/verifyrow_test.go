@@ -132,12 +132,12 @@ func makeVerifyRows(t *testing.T) []verifyRow {
 	foreign := func(name string) []byte { return foreignFile(t, name) }
 	good := encode(strong, [][]byte{one.pkcs8}, one.certificate)
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
-	unreadable := brokenValidity(one.certificate)
 	return []verifyRow{
 		{"a valid copy", good, true, ""},
 		{"few iterations", encode(strong-1, [][]byte{one.pkcs8}, one.certificate), true, `weak-protection {"iterations":99999}`},
 		{"an old cipher", foreign("foreign/openssl-3des.p12"), true, `weak-protection {"algorithm":"pbeWithSHAAnd3-KeyTripleDES-CBC","iterations":100}`},
 		{"a key in clear and no MAC", foreign("foreign/openssl-clear-no-mac.p12"), true, `key-not-protected {}; integrity-not-protected {"mac":"none"}`},
+		{"a further certificate that cannot be read", encode(strong, [][]byte{one.pkcs8}, one.certificate, []byte{0x30, 3, 2, 1, 1}), true, `further-certificate-unreadable {"certificates":"2: malformed certificate: not a signed SEQUENCE"}`},
 		{"two keys", encode(strong, [][]byte{other.pkcs8, one.pkcs8}, one.certificate), true, `several-keys {"keys":2}; further-key-incomplete {"key":"1","problem":"no certificate of this key"}`},
 		{"expired", encode(strong, [][]byte{expired.pkcs8}, expired.certificate), true, `certificate-expired {"not_after":"2026-06-15T11:59:59Z"}`},
 		{"not yet valid", encode(strong, [][]byte{future.pkcs8}, future.certificate), true, `certificate-not-yet-valid {"not_before":"2026-06-15T12:00:01Z"}`},
@@ -145,7 +145,7 @@ func makeVerifyRows(t *testing.T) []verifyRow {
 		{"two keys, of other certificates", encode(strong, [][]byte{other.pkcs8, future.pkcs8}, one.certificate), false, `several-keys {"keys":2}; key-of-another-certificate {}`},
 		{"no key", encode(strong, nil, one.certificate), false, `no-private-key {}`},
 		{"no certificate", encode(strong, [][]byte{one.pkcs8}), false, `no-certificate {}`},
-		{"a certificate that cannot be read", encode(strong, [][]byte{one.pkcs8}, unreadable), false, `format-unsupported {"structure":"malformed certificate: no notBefore"}`},
+		{"a certificate that cannot be read", encode(strong, [][]byte{one.pkcs8}, brokenValidity(one.certificate)), false, `format-unsupported {"structure":"malformed certificate: no notBefore"}`},
 		{"a key that cannot be read", encode(strong, [][]byte{damagedKey(t, one.pkcs8)}, one.certificate), false, `format-unsupported {"structure":"EC private key"}`},
 		{"a key with the public half of another", encode(strong, [][]byte{append(bytes.Clone(one.pkcs8[:len(one.pkcs8)-64]), other.pkcs8[len(other.pkcs8)-64:]...)}, one.certificate), false,
 			`key-not-sound {"problem":"pfx: public key of key 0: read the private key: malformed EC private key: its public key is that of another private key"}`},

@@ -58,7 +58,7 @@ func oddRows(t *testing.T) []corpusRow {
 		{"more behind an encrypted safe", "", pfxOf(mac, sealedContent(underAES(raw), padding(both, "\n"))), "unjudged format-unsupported"},
 		{"a certificate in BER", "", pfxOf(mac, inClear(key, certBagOf(inBER(id.certificate)))), "valid"},
 		{"an end of line behind the certificate", "", pfxOf(mac, inClear(key, certBagOf(padding(id.certificate, "\n")))), "valid"},
-		{"no certificate in a certificate bag", "", pfxOf(mac, inClear(key, certificate, none, certBagOf(nil))), "valid"},
+		{"no certificate in a certificate bag", "", pfxOf(mac, inClear(key, certificate, none, certBagOf(nil))), "valid further-certificate-unreadable"},
 		{"no certificate in the only certificate bag", "", pfxOf(mac, inClear(key, none)), "unjudged format-unsupported"},
 		{"no certificate in a certificate bag, no MAC", "", pfxOf(nil, inClear(key, certificate, none)), "invalid file-damaged"},
 		{"no certificate in a certificate bag, another MAC", "", pfxOf(wrong, inClear(key, certificate, none)), "invalid file-damaged"},

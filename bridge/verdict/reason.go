@@ -124,6 +124,7 @@ const (
 	KeyNotSound            Code = "key-not-sound"
 	KeyNotForTokens        Code = "key-not-for-tokens"
 	FurtherKeyIncomplete   Code = "further-key-incomplete"
+	FurtherCertUnreadable  Code = "further-certificate-unreadable"
 	OtherContents          Code = "other-contents"
 
 	AlreadyOnToken      Code = "already-on-token"
@@ -273,6 +274,7 @@ var table = []Entry{
 	{KeyNotSound, Spoils, []string{"problem"}, "RFC 8017 §3.2; RFC 5915 §3"},
 	{KeyNotForTokens, Notices, []string{"algorithm"}, "PKCS#11 v3.1 §6"},
 	{FurtherKeyIncomplete, Notices, []string{"key", "problem"}, "RFC 7292 §4.2"},
+	{FurtherCertUnreadable, Weakness, []string{"certificates"}, "RFC 7292 §4.2.3; RFC 5280 §4.1"},
 	{OtherContents, Notices, []string{"secret_keys", "others"}, "RFC 7292 §4.2.4, §4.2.5"},
 	{AlreadyOnToken, Blocks, []string{"uri"}, "PKCS#11 v3.1 §4.9"},
 	{TokenFull, Blocks, []string{"CKR"}, "PKCS#11 v3.1 §5.1.2 (CKR_DEVICE_MEMORY)"},

@@ -55,6 +55,9 @@ func (a *App) namesIn(c *cobra.Command, args []string) names {
 // KeyLeaves notes that the key which the command line names is to leave its token: what comes next can be an export of it.
 func (a *App) KeyLeaves() { a.names.leaving = a.names.object }
 
+// ObjectIs notes the name of the object that is spoken of from now on, where the command line names none.
+func (a *App) ObjectIs(name string) { a.names.object = name }
+
 // AboutNext is the app as it speaks of the object that the next command is for: what its texts print carries the same names.
 func (a *App) AboutNext(next []string) *App {
 	about := &App{globals: a.globals, Getenv: a.Getenv, Now: a.Now, out: a.out, Err: a.Err, Catalog: a.Catalog, browser: a.browser}

@@ -130,7 +130,7 @@ func (a *App) reasonsWithin(most int, reasons []verdict.Reason, firstTold bool) 
 		} else if answer := a.Answer(reason); answer != "" {
 			fmt.Fprintf(&out, " %s\n", answer)
 		}
-		if facts := a.factsText(reason); facts != "" {
+		if facts := a.FactsText(reason); facts != "" {
 			fmt.Fprintf(&out, "    %s\n", facts)
 		}
 	}
@@ -146,9 +146,9 @@ func isBeside(first verdict.Reason, kind verdict.Kind) bool {
 	return kind == verdict.Adds || kind == verdict.Notices || kind == verdict.Weakness && decides.Kind == verdict.Spoils
 }
 
-// factsText is what of a reason's evidence is for everybody, in words: which file, which number, which object. The catalog has the words of
+// FactsText is what of a reason's evidence is for everybody, in words: which file, which number, which object. The catalog has the words of
 // these; all else is evidence, for --verbose.
-func (a *App) factsText(reason verdict.Reason) string {
+func (a *App) FactsText(reason verdict.Reason) string {
 	if reason.NamesFailedCall() {
 		return ""
 	}

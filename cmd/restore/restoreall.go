@@ -28,6 +28,8 @@ type failedView struct {
 	Key               string           `json:"key"`
 	CertificateSHA256 string           `json:"certificate_sha256"`
 	Reasons           []verdict.Reason `json:"reasons"`
+
+	holder string // the name of the key that is there already
 }
 
 // restoreAll puts every copy on the token, one after the other. A key that does not get there for a reason of its own does not
@@ -41,7 +43,7 @@ func restoreAll(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.R
 		var not *bridge.NotRestoredError
 		switch {
 		case errors.As(err, &not):
-			shown.Failed = append(shown.Failed, failedView{r.Copy.Title(), r.Copy.Certificate.SHA256(), not.Reasons})
+			shown.Failed = append(shown.Failed, failedView{r.Copy.Title(), r.Copy.Certificate.SHA256(), not.Reasons, not.Holder})
 			continue
 		case err != nil:
 			ended = err
@@ -100,6 +102,7 @@ func atOnce(a *frame.App, one frame.Result) error {
 func printFailed(p *frame.Printer, failures []failedView) {
 	for _, failed := range failures {
 		fmt.Fprintln(p.Out, p.Colours().Doubt(p.Text("restore.failed-key", messages.Args{"Name": foreign.Text(failed.Key)})))
+		p.ObjectIs(failed.holder)
 		fmt.Fprint(p.Out, p.ReasonsText(failed.Reasons...))
 	}
 }

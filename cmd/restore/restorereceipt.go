@@ -32,6 +32,7 @@ type restoreView struct {
 	Verified          bool                 `json:"verified"`
 	Proof             bridge.RestoreProof  `json:"proof"`
 	DryRun            bool                 `json:"dry_run"`
+	CertificatesOut   []*view.Certificate  `json:"certificates_left_out"`
 	Reasons           []verdict.Reason     `json:"reasons"`
 }
 
@@ -53,7 +54,7 @@ func viewRestoration(o *restoreOptions, r bridge.RestoreRequest, done *bridge.Re
 	shown := restoreView{
 		Schema: restoreSchema, File: o.file, Token: info.URI().String(), URI: &uri, Method: done.Method, Label: done.Key.Label(),
 		ID: hex.EncodeToString(done.Key.ID()), CertificateSHA256: done.Certificate.SHA256(), CertificateKept: done.Kept, ChainLength: done.ChainLength,
-		Attributes: view.KeyOf(done.Key, done.Public).Attributes, Differences: frame.NoNil(done.Differences), Verified: done.Verified(), Proof: done.Proof, Reasons: frame.NoNil(done.Notices),
+		Attributes: view.KeyOf(done.Key, done.Public).Attributes, Differences: frame.NoNil(done.Differences), Verified: done.Verified(), Proof: done.Proof, Reasons: frame.NoNil(done.Notices), CertificatesOut: viewLeftOut(done.LeftOut),
 	}
 	if done.Mechanism != "" {
 		shown.Mechanism = &done.Mechanism
@@ -92,8 +93,12 @@ func printRestoration(p *frame.Printer, o *restoreOptions, r bridge.RestoreReque
 	for _, d := range done.Differences {
 		fmt.Fprintln(p.Out, "  "+p.Text("restore.difference", messages.Args{"Attribute": messages.Own(d.Attribute.String()), "Wanted": messages.Own(valueText(d.Wanted)), "Found": messages.Own(valueText(d.Found))}))
 	}
+	printLeftOut(p, o, done.LeftOut)
 	for _, reason := range done.Notices {
 		fmt.Fprintf(p.Out, "  %s %s%s%s\n", p.Text("label.notice", nil), p.ReasonText(reason, "summary"), p.Mark(reason), p.Answer(reason))
+		if facts := p.FactsText(reason); facts != "" {
+			fmt.Fprintf(p.Out, "    %s\n", facts)
+		}
 	}
 }
 
@@ -123,7 +128,7 @@ func viewPlan(o *restoreOptions, r bridge.RestoreRequest, plan *bridge.RestorePl
 	return restoreView{
 		Schema: restoreSchema, File: o.file, Token: r.Inventory.Token.URI().String(), Method: plan.Method, Label: foreign.Text(plan.Name.Label),
 		ID: hex.EncodeToString(plan.Name.ID), CertificateSHA256: r.Copy.Certificate.SHA256(), ChainLength: len(r.Copy.Chain),
-		Attributes: view.KeyAnswers{}, Differences: []bridge.Difference{}, Proof: bridge.RestoreProofNone, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices),
+		Attributes: view.KeyAnswers{}, Differences: []bridge.Difference{}, Proof: bridge.RestoreProofNone, DryRun: true, Reasons: frame.NoNil(r.Copy.Notices), CertificatesOut: viewLeftOut(plan.LeftOut),
 	}
 }
 
@@ -137,6 +142,7 @@ func printPlan(p *frame.Printer, o *restoreOptions, r bridge.RestoreRequest, pla
 		"File": foreign.Text(o.file), "Subject": view.NameText(p.App, r.Copy.Certificate.Subject), "Token": info.Label, "Method": messages.Own(string(plan.Method)),
 		"Label": foreign.Text(plan.Name.Label), "ID": messages.Own(hex.EncodeToString(plan.Name.ID)), "Chain": messages.Number(len(r.Copy.Chain)),
 	}))
+	printLeftOut(p, o, plan.LeftOut)
 	fmt.Fprint(p.Out, p.ReasonsText(r.Copy.Notices...))
 }
 
@@ -148,7 +154,8 @@ func restoreErrors() []frame.Description {
 			f.More = a.Text("remedy.install-certificate", f.Args)
 			return f
 		}),
-		frame.As(func(_ *frame.App, e *bridge.NotRestoredError) frame.Failure {
+		frame.As(func(a *frame.App, e *bridge.NotRestoredError) frame.Failure {
+			a.ObjectIs(e.Holder)
 			return frame.Failure{ID: "error.not-restored", Reasons: e.Reasons, Code: frame.ExitFailed}
 		}),
 		frame.As(func(_ *frame.App, e *bridge.SeveralKeysError) frame.Failure {
