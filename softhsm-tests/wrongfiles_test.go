@@ -12,6 +12,11 @@ import (
 // files of every kind.
 var wrongFiles = []wrongInput{
 	{"list --pin-source FILE/pin.txt", 2, `never a flag's value`, `Did you mean: --pin-source file:FILE/pin\.txt\?`},
+	{"list alice FILE/text.txt FILE/pin.txt", 2, `Only one OBJECT`, `Only one OBJECT can be given\.\n *See: p11bridge list --help`},
+	{"list --pin-source File:FILE/pin.txt", 2, `never a flag's value`, `Did you mean: --pin-source file:FILE/pin\.txt\?`},
+	{"list --pin-source file=FILE/pin.txt", 2, `never a flag's value`, `Did you mean: --pin-source file:FILE/pin\.txt\?`},
+	{"drill FILE/pin.txt", 2, `takes no argument`, `Did you mean: --dir /\S*/\d+\?`},
+	{"verify FILE/directory $W", 1, `is a directory`, `Did you mean: --dir FILE/directory\?`},
 	{"list --pin-source file:FILE/other.txt --token demo", 4, `The PIN is wrong`, `type the PIN with care`},
 	{"export alice -o FILE/n.pfx $P --password-source file:FILE/empty.txt", 1, `password is empty`, `--allow-empty-password`},
 	{"export alice -o FILE/good.pfx $P $W", 1, `exists already and is left as it is`, `--force`},

@@ -39,6 +39,8 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Long:    "command.explain.long",
 		Example: frame.Examples("explain", "explain key-not-extractable", "explain shroud", "explain glossary", "explain --errors"),
 		Args:    frame.AtMostOne("CODE"),
+
+		ValidArgs: append(slices.Clone(terms), glossary), // beside the codes
 		RunE: a.Unsupervised(func(_ context.Context, args []string) (frame.Result, error) {
 			return runExplain(args, errors)
 		}),

@@ -131,7 +131,7 @@ func (a *App) run(ctx context.Context, commands []Command, args []string) (int, 
 	if err == nil && help.err != nil {
 		err = fmt.Errorf("%w: %w", terminal.ErrWrite, help.err)
 	}
-	if command != nil && command.HasParent() {
+	if command != nil && command.HasParent() && command.Name() != helpName { // whose own help lists no command
 		a.command = command
 	}
 	return ExitDone, err

@@ -16,7 +16,7 @@ const (
 
 // usageErrors are the ids of the errors that end with exit code 2.
 var usageErrors = []string{
-	"error.all-delete-needs-yes", "error.all-object", "error.curly-quotes", "error.flag-address", "error.flag-before-command", "error.flag-drive", "error.out-missing-object", "error.all-for-one", "error.all-without-dir", "error.ambiguous", "error.argument-missing",
+	"error.all-delete-needs-yes", "error.all-object", "error.curly-quotes", "error.flag-address", "error.flag-before-command", "error.flag-drive", "error.out-missing-object", "error.all-for-one", "error.all-without-dir", "error.ambiguous", "error.argument-empty", "error.argument-missing",
 	"error.by", "error.color", "error.csv", "error.delete-certificate-only", "error.delete-needs-yes", "error.delete-unconfirmed",
 	"error.demo-json", "error.dir-without-all", "error.file.named-backup", "error.file.named-certificate", "error.file.named-dash",
 	"error.fingerprint", "error.flag", "error.format", "error.format-name", "error.format-without-certificate-only", "error.flag-twice", "error.flag-unknown", "error.flag-value", "error.flag-value-missing", "error.generate-without-terminal",
@@ -26,7 +26,7 @@ var usageErrors = []string{
 	"error.period", "error.pin-value", "error.probe-snapshot", "error.profile", "error.proof", "error.request-of-nothing", "error.require-shroud",
 	"error.delete-needs-unseal", "error.recipient.none", "error.recipient.twice", "error.seal-needs-generate", "error.seal-transport", "error.seal-without-password",
 	"error.restore-key-all", "error.same-key", "error.same-source", "error.san", "error.several-tokens", "error.shard", "error.shard-for-one", "error.shard-metrics", "error.shell", "error.shell-missing", "error.shroud-legacy",
-	"error.source", "error.status-dir", "error.subject", "error.timeout", "error.token-contradicted", "error.too-many-arguments", "error.unknown-code",
+	"error.slash-flag", "error.source", "error.status-dir", "error.subject", "error.timeout", "error.token-contradicted", "error.too-many-arguments", "error.unknown-code",
 	"error.unknown-command", "error.unbroken", "error.uri", "error.verify-dir-file",
 }
 

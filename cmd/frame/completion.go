@@ -82,7 +82,9 @@ func (a *App) complete(c *cobra.Command) {
 	case strings.Contains(c.Use, "OBJECT"):
 		arguments(func() []string { return a.namesThere(false) })
 	case strings.Contains(c.Use, "CODE"):
-		arguments(codeWords)
+		terms := c.ValidArgs
+		c.ValidArgs = nil // cobra would offer nothing else
+		arguments(func() []string { return append(codeWords(), terms...) })
 	}
 	for _, child := range c.Commands() {
 		a.complete(child)

@@ -170,9 +170,13 @@ var nssFailures = map[error]string{
 	host.ErrManyNSSDatabases: "error.many-nss-databases",
 }
 
-func describeNSSFile(_ *App, e *host.NSSFileError) Failure {
+func describeNSSFile(a *App, e *host.NSSFileError) Failure {
 	args := messages.Args{"Path": foreign.Text(e.Path), "Directory": messages.Own(quoted(filepath.Dir(e.Path)))}
-	return Failure{ID: nssFailures[e.Cause], Args: args, Code: ExitFailed}
+	f := Failure{ID: nssFailures[e.Cause], Args: args, Code: ExitFailed}
+	if other := otherPath(a.NSSDB); other != "" && errors.Is(e.Cause, host.ErrNoNSSDatabase) { // the error has the whole path
+		f.Instead = a.Text(other, nil)
+	}
+	return f
 }
 
 // describeSaved has the words for a file that got its name. What is whole was done in part.
@@ -253,6 +257,8 @@ func describeLoad(a *App, e *token.LoadError) Failure {
 	}
 	if _, err := os.Lstat(e.Path); err == nil && e.Fault == token.FaultMissing { // the loader looks for a bare name elsewhere
 		f.Instead = a.Text("remedy.module-here", messages.Args{"Path": messages.Own(quoted("." + string(filepath.Separator) + e.Path))})
+	} else if other := otherPath(e.Path); other != "" && e.Fault == token.FaultMissing {
+		f.Instead = a.Text(other, nil)
 	}
 	return f
 }

@@ -15,6 +15,7 @@ import (
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/seal"
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/terminal"
 	"p11bridge/token/foreign"
 	"p11bridge/token/pki"
 )
@@ -67,6 +68,9 @@ func describeInput(a *App, e *inputError) Failure {
 		}
 	case errors.Is(e.err, syscall.EISDIR):
 		remedy = "error.file.directory.remedy"
+		if a.command != nil && a.command.Flags().Lookup("dir") != nil { // all that is in it
+			f.Candidates = []string{"--dir " + terminal.ShellWord(e.path)}
+		}
 	}
 	f.More = strings.TrimSpace(a.didYouMean(f.Candidates) + "\n" + a.Text(remedy, f.Args))
 	return f

@@ -26,19 +26,19 @@ var (
 	}
 	// translatedCommands are the commands as people who read the texts in another language call them.
 	translatedCommands = map[string][]string{
-		"export":   {"exportar", "exporter", "guardar", "guarda", "desar", "desa", "copiar", "copia", "còpia", "copie", "copier", "sauvegarder", "sauvegarde", "respaldar", "respaldo", "salvaguardar"},
-		"list":     {"listar", "lista", "llistar", "llista", "lister", "liste", "mostrar", "mostra", "muestra", "ver", "veure", "voir", "afficher", "tarjeta", "targeta", "carte", "certificado", "certificados", "certificat", "certificats", "clave", "claves", "clau", "claus", "clé", "clés"},
-		"verify":   {"verificar", "verifica", "verifier", "vérifier", "comprobar", "comprova", "comprovar", "contrôler"},
-		"restore":  {"restaurar", "restaura", "restaurer", "recuperar", "recupera", "récupérer", "importar", "importa", "importer"},
-		"delete":   {"borrar", "borra", "eliminar", "elimina", "suprimir", "esborrar", "esborra", "supprimer", "effacer"},
-		"request":  {"solicitar", "solicitud", "sol·licitar", "sol·licitud", "pedir", "demanar", "demander", "demande", "renovar", "renova", "renouveler"},
-		"install":  {"instalar", "instala", "instal·lar", "instal·la", "installer"},
-		"diagnose": {"diagnosticar", "diagnóstico", "diagnòstic", "diagnostic", "diagnostiquer", "pourquoi", "perquè"},
-		"explain":  {"explicar", "explica", "expliquer"},
+		"export":   {"exportar", "exporter", "guardar", "guarda", "desar", "desa", "copiar", "copia", "còpia", "copie", "copier", "sauvegarder", "sauvegarde", "respaldar", "respaldo", "salvaguardar", "sichern", "sicherung", "exportieren", "kopieren", "kopie", "speichern"},
+		"list":     {"listar", "lista", "llistar", "llista", "lister", "liste", "mostrar", "mostra", "muestra", "ver", "veure", "voir", "afficher", "tarjeta", "targeta", "carte", "certificado", "certificados", "certificat", "certificats", "clave", "claves", "clau", "claus", "clé", "clés", "anzeigen", "zeigen", "auflisten", "karte", "zertifikat", "zertifikate", "schlüssel"},
+		"verify":   {"verificar", "verifica", "verifier", "vérifier", "comprobar", "comprova", "comprovar", "contrôler", "prüfen", "überprüfen"},
+		"restore":  {"restaurar", "restaura", "restaurer", "recuperar", "recupera", "récupérer", "importar", "importa", "importer", "wiederherstellen", "importieren"},
+		"delete":   {"borrar", "borra", "eliminar", "elimina", "suprimir", "esborrar", "esborra", "supprimer", "effacer", "löschen", "entfernen"},
+		"request":  {"solicitar", "solicitud", "sol·licitar", "sol·licitud", "pedir", "demanar", "demander", "demande", "renovar", "renova", "renouveler", "beantragen", "anfordern", "erneuern"},
+		"install":  {"instalar", "instala", "instal·lar", "instal·la", "installer", "installieren"},
+		"diagnose": {"diagnosticar", "diagnóstico", "diagnòstic", "diagnostic", "diagnostiquer", "pourquoi", "perquè", "warum"},
+		"explain":  {"explicar", "explica", "expliquer", "erklären"},
 		"status":   {"estado", "estat", "état"},
-		"report":   {"informe", "rapport"},
+		"report":   {"informe", "rapport", "bericht"},
 		"guide":    {"guía", "guia", "asistente", "assistent", "assistant"},
-		"help":     {"ayuda", "ajuda", "aide"},
+		"help":     {"ayuda", "ajuda", "aide", "hilfe"},
 		"version":  {"versión", "versió"},
 	}
 	// meantFlags are the flags that may be meant by others: the first that the command has.
@@ -127,6 +127,9 @@ func (a *App) longDash(arguments []string) error {
 		name := strings.TrimLeft(typed[min(size, len(typed)):], "-"+longDashes)
 		if !strings.ContainsRune(longDashes, first) || !a.isFlag(name) {
 			continue
+		}
+		if c, _, err := a.root.Find(arguments); err == nil && c != a.root {
+			a.command = c // its help is meant
 		}
 		return UsageMeant("error.long-dash", messages.Args{"Typed": foreign.Text(typed)}, dashed(name))
 	}

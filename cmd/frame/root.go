@@ -89,10 +89,12 @@ func (a *App) Root(commands []Command) *cobra.Command {
 	return root
 }
 
+const helpName = "help"
+
 // helpCommand is `help [COMMAND]`, which the help itself need not list.
 func (a *App) helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "help [COMMAND]", Hidden: true, Short: "flag.help",
+		Use: helpName + " [COMMAND]", Hidden: true, Short: "flag.help",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var names []string
 			for _, c := range a.root.Commands() {
@@ -105,6 +107,7 @@ func (a *App) helpCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := a.root.Find(args)
 			if err != nil || len(rest) > 0 && c == a.root {
+				a.command = nil // the program's help lists them
 				return a.unknownCommand(args[0], args)
 			}
 			return c.Help()

@@ -48,10 +48,30 @@ func parseSource(flag, text string, kinds ...string) (source, error) {
 	}
 	// The text is left out of the error: it may be the secret itself. The name of a file that is there is none.
 	var meant []string
-	if info, err := os.Stat(text); err == nil && info.Mode().IsRegular() {
-		meant = []string{flag + " file:" + text}
+	if form := meantSource(text, kinds); form != "" {
+		meant = []string{flag + " " + form}
 	}
 	return source{}, UsageMeant("error.source", messages.Args{"Flag": messages.Own(flag), "Kinds": messages.Own(sourceForms(kinds))}, meant...)
+}
+
+// otherSources are what other programs call a source.
+var otherSources = map[string]string{"-": "fd:0", "stdin": "fd:0", "/dev/stdin": "fd:0", "ask": "prompt", "tty": "prompt", "terminal": "prompt", "interactive": "prompt", "random": "generate", "auto": "generate"}
+
+// meantSource is the source that can be meant by a word that is none: the name of a file that is there, whatever stands before it, or
+// what other programs call one. It is empty for none.
+func meantSource(text string, kinds []string) string {
+	path := text
+	if at := strings.IndexAny(text, ":="); at > 0 && strings.EqualFold(text[:at], "file") {
+		path = text[at+1:]
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		return "file:" + terminal.ShellWord(path)
+	}
+	meant := otherSources[strings.ToLower(text)]
+	if kind, _, _ := strings.Cut(meant, ":"); slices.Contains(kinds, kind) {
+		return meant
+	}
+	return ""
 }
 
 func sourceForms(kinds []string) string {

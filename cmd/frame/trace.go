@@ -1,6 +1,8 @@
 package frame
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,6 +96,9 @@ func describeTrace(a *App, e *supervise.TraceError) Failure {
 	f := Failure{ID: "error.trace." + string(e.Fault), Args: messages.Args{"Path": foreign.Text(e.Path), "Problem": messages.Own(a.Problem(e.Err))}, Code: ExitFailed}
 	if e.Fault == supervise.TraceIsNamed {
 		f.Code = exitUsage
+	}
+	if other := otherPath(e.Path); other != "" && errors.Is(e.Err, fs.ErrNotExist) {
+		f.Instead = a.Text(other, nil)
 	}
 	return f
 }

@@ -4,6 +4,7 @@ package request
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -174,7 +175,7 @@ func requestOf(a *frame.App, o *requestOptions) (request bridge.CSRRequest, err 
 	}
 	if len(o.altNames) > 0 {
 		if request.AltNames, err = pki.GeneralNames(o.altNames); err != nil {
-			return request, frame.Usage("error.san", messages.Args{"Problem": messages.Own(a.Problem(err))})
+			return request, frame.UsageMeant("error.san", messages.Args{"Problem": messages.Own(a.Problem(err))}, o.meantAltName()...)
 		}
 	}
 	switch {
@@ -184,6 +185,23 @@ func requestOf(a *frame.App, o *requestOptions) (request bridge.CSRRequest, err 
 		return request, archive.CheckDirectory(o.out)
 	}
 	return request, request.Target.Check()
+}
+
+// meantAltName is the alternative name with its type, where one was given without: that of a server, or an address.
+func (o *requestOptions) meantAltName() []string {
+	for _, name := range o.altNames {
+		kind := "dns:"
+		switch {
+		case strings.ContainsAny(name, ": "):
+			continue
+		case strings.Contains(name, "@"):
+			kind = "email:"
+		case net.ParseIP(name) != nil:
+			kind = "ip:"
+		}
+		return []string{"--san " + terminal.ShellWord(kind+name)}
+	}
+	return nil
 }
 
 // readModel reads what the request is made after: a certificate, the record of a backup, or a PFX file.
