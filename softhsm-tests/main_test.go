@@ -21,6 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	unix.Umask(0o022) // whoever runs the tests may have another one, by which others could not run what some tests write for them
 	for name, value := range map[string]string{
 		"PAGER":             "cat",                                      // a test that wants one says so
 		"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", // keytool does little, and starts with half the work

@@ -71,7 +71,12 @@ func exists(path string) func() error {
 // t.TempDir is not.
 func socketDirectory(t *testing.T) string {
 	t.Helper()
-	directory, err := os.MkdirTemp("", "p11b-")
+	const room = 64 // for what is below it
+	parent := os.TempDir()
+	if len(parent) > len(unix.RawSockaddrUnix{}.Path)-room {
+		parent = "/tmp"
+	}
+	directory, err := os.MkdirTemp(parent, "p11b-")
 	if err != nil {
 		t.Fatal(err)
 	}
