@@ -102,6 +102,9 @@ func (k *FileKey) reason() verdict.Reason {
 
 // problem is the reason in the words of evidence.
 func (k *FileKey) problem() string {
+	if k.unreadable != nil {
+		return k.unreadable.Error()
+	}
 	if reason := k.reason(); reason.Code != verdict.KeyOfAnotherCert {
 		return string(reason.Code)
 	}

@@ -143,10 +143,9 @@ func (v *VerifyResult) judgeKeys(contents *pfx.Contents) {
 		v.add(verdict.SeveralKeys, verdict.Fact{Name: "keys", Value: len(contents.Keys)})
 	}
 	var whole *FileKey
-	for _, key := range v.Keys {
-		if key.complete() {
+	for _, key := range v.Keys { // one whose certificate cannot be read says nothing of another
+		if key.complete() && (whole == nil || whole.Certificate == nil && key.Certificate != nil) {
 			whole = key
-			break
 		}
 	}
 	if whole == nil {
@@ -161,15 +160,27 @@ func (v *VerifyResult) judgeKeys(contents *pfx.Contents) {
 	case whole.unreadable != nil:
 		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: whole.unreadable.Error()})
 	}
-	if v.Certificate != nil {
-		if algorithm := notForTokens(v.Certificate.PublicKey); algorithm != "" {
-			v.add(verdict.KeyNotForTokens, verdict.Fact{Name: "algorithm", Value: algorithm})
-		}
-	}
 	v.judgeUnreadable(contents.Certificates)
+	v.judgeEach(whole)
+}
+
+// judgeEach says which keys no token takes, and which of them that are not the whole one cannot be used.
+func (v *VerifyResult) judgeEach(whole *FileKey) {
 	for _, key := range v.Keys {
-		if !key.complete() {
-			v.add(verdict.FurtherKeyIncomplete, verdict.Fact{Name: "key", Value: key.Title()}, verdict.Fact{Name: "problem", Value: key.problem()})
+		named := verdict.Fact{Name: "key", Value: key.Title()}
+		switch {
+		case key.Certificate != nil:
+			algorithm := notForTokens(key.Certificate.PublicKey)
+			if algorithm == "" {
+				continue
+			}
+			evidence := []verdict.Fact{{Name: "algorithm", Value: algorithm}}
+			if len(v.Keys) > 1 {
+				evidence = append(evidence, named)
+			}
+			v.add(verdict.KeyNotForTokens, evidence...)
+		case key != whole:
+			v.add(verdict.FurtherKeyIncomplete, named, verdict.Fact{Name: "problem", Value: key.problem()})
 		}
 	}
 }

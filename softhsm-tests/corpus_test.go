@@ -36,7 +36,7 @@ func corpusRows(t *testing.T) []corpusRow {
 // builtRows are the builder's, which are quickly made.
 func builtRows(t *testing.T) []corpusRow {
 	t.Helper()
-	rows := slices.Concat(shapeRows(t), exposedRows(t), oddRows(t), oddKeyRows(t), protectionRows(t), formRows(t))
+	rows := slices.Concat(shapeRows(t), furtherRows(t), exposedRows(t), oddRows(t), oddKeyRows(t), protectionRows(t), formRows(t))
 	for i := range rows {
 		rows[i].password = "pw"
 	}

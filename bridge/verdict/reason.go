@@ -272,7 +272,7 @@ var table = []Entry{
 	{PasswordEmpty, Weakness, nil, "RFC 7292 appendix B.1"},
 	{InnerPasswordDiffers, Spoils, []string{"part"}, "RFC 7292 §3.1"},
 	{KeyNotSound, Spoils, []string{"problem"}, "RFC 8017 §3.2; RFC 5915 §3"},
-	{KeyNotForTokens, Notices, []string{"algorithm"}, "PKCS#11 v3.1 §6"},
+	{KeyNotForTokens, Notices, []string{"algorithm", "key"}, "PKCS#11 v3.1 §6"},
 	{FurtherKeyIncomplete, Notices, []string{"key", "problem"}, "RFC 7292 §4.2"},
 	{FurtherCertUnreadable, Weakness, []string{"certificates"}, "RFC 7292 §4.2.3; RFC 5280 §4.1"},
 	{OtherContents, Notices, []string{"secret_keys", "others"}, "RFC 7292 §4.2.4, §4.2.5"},
