@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,9 +29,23 @@ func (o *Object) Snapshot() *Object {
 	kept.ownKey = nil // what is left out must not stay in it
 	kept.Attributes.Delete(CKAValue)
 	if o.Class == CKOCertificate && o.Attributes.Bool(CKAPrivate) == True {
-		kept.Certificate, kept.CertificateProblem = nil, "withheld: CKA_PRIVATE"
+		kept.Certificate, kept.CertificateProblem = nil, withheld
 	}
 	return &kept
+}
+
+// withheld is the problem of a certificate of which a snapshot has only the name and the flags.
+const withheld = "withheld: CKA_PRIVATE"
+
+// Withheld reports whether the object is a certificate that a snapshot left out: nothing is wrong with it, and nobody who has the snapshot
+// knows whose it is.
+func (o *Object) Withheld() bool {
+	return o.Class == CKOCertificate && o.Certificate == nil && o.CertificateProblem == withheld
+}
+
+// Withholds reports whether a snapshot left out a certificate, which may be that of any key without one.
+func (inventory *Inventory) Withholds() bool {
+	return slices.ContainsFunc(inventory.Objects, (*Object).Withheld)
 }
 
 // ErrSnapshot means that a text is not a snapshot, or not a sound one.

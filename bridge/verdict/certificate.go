@@ -8,7 +8,7 @@ import (
 )
 
 func judgeCertificate(v *Verdict, identity token.Identity, now time.Time) {
-	if identity.Certificate == nil {
+	if identity.Certificate == nil || identity.Certificate.Object.Withheld() {
 		return
 	}
 	certificate := identity.Certificate.Parsed

@@ -40,7 +40,7 @@ func (v Verdict) Has(code Code) bool {
 // Known reports whether it could be found out whether the key can leave: it is not hidden, its object could be read, the token
 // says what decides, and the key is of a kind that is known here. The first reason is the one that the verdict rests on.
 func (v Verdict) Known() bool {
-	return v.Exportable || !v.ListedRefused && !v.Has(KeysHiddenUntilLogin) && !v.first(ObjectUnreadable, TokenFileUnreadable, AttributesNotTold, KeyTypeUnsupported, KeyNotIdentified)
+	return v.Exportable || !v.ListedRefused && !v.Has(KeysHiddenUntilLogin) && !v.first(ObjectUnreadable, TokenFileUnreadable, AttributesNotTold, KeyTypeUnsupported, KeyNotIdentified, CertificateWithheld)
 }
 
 // KeyAbsent reports whether there is no private key of which anything could be said, whatever else is said of what is there.
@@ -109,6 +109,10 @@ func Judge(inventory *token.Inventory, identity token.Identity, now time.Time) V
 }
 
 func judgeWithoutKey(v *Verdict, inventory *token.Inventory, identity token.Identity) {
+	if c := identity.Certificate; c != nil && c.Object.Withheld() { // it may be that of any key
+		v.add(CertificateWithheld, Fact{"CKA_ID", HexText(c.Object.ID())})
+		return
+	}
 	if Hides(inventory) {
 		v.Reasons = append(v.Reasons, HiddenReason(&inventory.Token))
 		return
@@ -225,6 +229,8 @@ func judgeKey(v *Verdict, inventory *token.Inventory, key *token.Object, identit
 		v.addFault(fault)
 	case identity.Certificate == nil && identity.Possible != nil:
 		v.Reasons = append(v.Reasons, UnshownCertificate(key))
+	case identity.Certificate == nil && inventory.Withholds():
+		v.add(CertificateWithheld, Fact{"CKA_ID", HexText(key.ID())})
 	case identity.Certificate == nil:
 		v.add(KeyWithoutCertificate, Fact{"CKA_ID", HexText(key.ID())})
 	case identity.LinkedBy == token.LinkedByID:

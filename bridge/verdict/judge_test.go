@@ -85,7 +85,7 @@ func dated(notBefore, notAfter time.Time) func(*pki.Certificate) {
 const day = 24 * time.Hour
 
 func judgeRows() []judgeRow {
-	return slices.Concat(policyRows, unknownRows, wayRows, originRows, typeRows, familyRows, certificateRows, loneRows)
+	return slices.Concat(policyRows, unknownRows, wayRows, originRows, typeRows, familyRows, certificateRows, loneRows, withheldRows)
 }
 
 // unreadable is a certificate that cannot be parsed.

@@ -54,6 +54,7 @@ const (
 	CertificateRecent     Code = "certificate-recent"
 
 	KeyWithoutCertificate      Code = "key-without-certificate"
+	CertificateWithheld        Code = "certificate-withheld"
 	CertificateNotIdentified   Code = "certificate-not-identified"
 	KeysHiddenUntilLogin       Code = "keys-hidden-until-login"
 	CertificateDoesNotMatchKey Code = "certificate-does-not-match-key"
@@ -201,6 +202,7 @@ var table = []Entry{
 	{TokenFamilyNoBackup, Adds, []string{"family", "manufacturer", "model"}, "the vendor's own documentation"},
 	{CertificateRecent, Adds, []string{"not_before"}, "RFC 5280 §4.1.2.5"},
 	{KeyWithoutCertificate, Notices, []string{"CKA_ID"}, "PKCS#11 v3.1 §4.6.3"},
+	{CertificateWithheld, Notices, []string{"CKA_ID"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE)"},
 	{CertificateNotIdentified, Notices, []string{"CKA_ID", "CKA_ALWAYS_AUTHENTICATE", "answer"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{KeyLinkedByID, Notices, []string{"CKA_ID", "CKA_ALWAYS_AUTHENTICATE", "answer"}, "PKCS#11 v3.1 §4.6.3 (CKA_ID is a hint)"},
 	{KeysHiddenUntilLogin, Notices, []string{"logged_in", "CKF_LOGIN_REQUIRED", "CKF_USER_PIN_INITIALIZED", "family"}, "PKCS#11 v3.1 §4.4 (CKA_PRIVATE), §5.6.8"},

@@ -27,9 +27,11 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 	switch {
 	case identity.Verdict.Has(verdict.KeyNotIdentified): // the key may be here, under a name of its own
 		return nil
+	case identity.PrivateKey == nil && identity.Verdict.Has(verdict.CertificateWithheld): // so it may
+		return nil
 	case identity.Verdict.Has(verdict.ObjectUnreadable) || identity.Verdict.Has(verdict.TokenFileUnreadable): // so it may
 		return nil
-	case identity.Verdict.CanLeave() && identity.Certificate == nil && !identity.Verdict.Has(verdict.CertificateNotIdentified):
+	case identity.Verdict.CanLeave() && identity.Certificate == nil && !identity.Verdict.Has(verdict.CertificateNotIdentified) && !identity.Verdict.Has(verdict.CertificateWithheld):
 		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", n.backupName(identity)}
 	case identity.Verdict.CanLeave():
 		words = []string{"export", name, "-o", n.backupName(identity)}
