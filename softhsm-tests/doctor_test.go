@@ -224,7 +224,7 @@ func TestReadersService(t *testing.T) {
 		t.Fatal(err)
 	}
 	module := write(t, t.TempDir(), "token.so", content)
-	socket := filepath.Join(t.TempDir(), "pcscd.comm")
+	socket := filepath.Join(socketDirectory(t), "pcscd.comm")
 	environment := []string{"PCSCLITE_CSOCK_NAME=" + socket}
 	r := doctor(t, environment, module)
 	r.states(t, "pcscd-not-running", map[string]any{"socket": socket, "problem": "no such file or directory"})
