@@ -235,10 +235,12 @@ func (r CheckAllRequest) verifyCopy(ctx context.Context, c *CheckedCopy, request
 // restoreCopy restores every key of the copy to a token of its own. What the token cannot hold, or not sign with, is checked in memory.
 func (r CheckAllRequest) restoreCopy(ctx context.Context, c *CheckedCopy, request VerifyRequest, empty func(context.Context) (*token.Session, error)) error {
 	copies, err := OpenCopies(ctx, request)
+	if err == nil {
+		err = copies[0].unfit // where one key cannot be restored, the file is not one of which every key was
+	}
 	var not *NotRestoredError
 	if errors.As(err, &not) {
-		c.Reasons = not.Reasons
-		return r.verifyCopy(ctx, c, request)
+		return r.verifyCopy(ctx, c, request) // which gives the reason
 	}
 	if err != nil {
 		return err

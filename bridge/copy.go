@@ -25,6 +25,7 @@ type Copy struct {
 	key          *FileKey
 	certificates []*pki.Certificate
 	owned        ownership
+	unfit        error  // a *NotRestoredError of another key of the file, which no token takes
 	der          []byte // of the PFX
 	password     *secret.Text
 	shrouding    pfx.Shrouding
@@ -172,6 +173,9 @@ func (x *examination) copies(password *secret.Text) ([]*Copy, error) {
 	}
 	if len(copies) == 0 {
 		return nil, unfit
+	}
+	for _, c := range copies {
+		c.unfit = unfit
 	}
 	return copies, nil
 }
