@@ -16,7 +16,7 @@ import (
 type RestorePlan struct {
 	Name   token.Name
 	Usage  token.Usage
-	Method RestoreMethod // the likely one, by the mechanisms that the token lists
+	Method RestoreMethod // the likely one, by the make of the token and the mechanisms that it lists
 	// LeftOut are the certificates of the file that will not be on the token: each key gets one certificate, and its chain.
 	LeftOut []*pki.Certificate
 
@@ -80,6 +80,9 @@ func (r RestoreRequest) Plan(ctx context.Context) (*RestorePlan, error) {
 }
 
 func (r RestoreRequest) likelyMethod() RestoreMethod {
+	if keyType, err := token.KeyTypeOf(r.Copy.Certificate.PublicKey); err == nil && verdict.RefusesToUnwrap(r.Inventory, keyType) {
+		return RestoreByCreate
+	}
 	unwraps := func(listed func(token.CKM) bool) bool {
 		return slices.ContainsFunc(r.Inventory.Mechanisms, func(m token.Mechanism) bool { return m.Unwrap && listed(m.Type) })
 	}

@@ -195,7 +195,11 @@ func (o *openCryptoki) testRequest(t *testing.T) {
 // testEC is about a key that the token stores, and in some releases cannot use.
 func (o *openCryptoki) testEC(t *testing.T) {
 	file := issue(t, o.directory, "ec", newEC(t, elliptic.P256())).pkcs12(t)
+	rehearsed := o.run(t, "restore", file, "--exportable", "--dry-run", "--password-source", "file:"+o.password)
 	r := o.run(t, "restore", file, "--exportable", "--password-source", "file:"+o.password)
+	if !o.knowsEC(t) && rehearsed.document.Method != r.document.Method {
+		t.Errorf("a dry run has %q, and the restore %q", rehearsed.document.Method, r.document.Method)
+	}
 	copied := o.file("ec-copy.pfx")
 	export := o.run(t, "export", append(o.passwordSource(), "ec", "-o", copied)...)
 	verdict := o.run(t, "list").identity(t, "ec").Verdict

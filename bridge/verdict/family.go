@@ -34,7 +34,7 @@ type familyRow struct {
 var families = []familyRow{
 	{manufacturer: "SoftHSM project", model: "SoftHSM v2", firmware: "2.6", family: Family{Name: "softhsm", Backup: true,
 		RefusesToWrap: []token.KeyType{token.CKKECEdwards}},
-		source: "measured on SoftHSM 2.6.1: CKR_KEY_NOT_WRAPPABLE for CKK_EC_EDWARDS; softhsm2.conf(5): directories.tokendir"},
+		source: "measured on SoftHSM 2.6.1: CKR_KEY_NOT_WRAPPABLE for CKK_EC_EDWARDS, and no C_UnwrapKey of one; softhsm2.conf(5): directories.tokendir"},
 	{manufacturer: "SoftHSM project", family: Family{Name: "softhsm", Backup: true}, source: "softhsm2.conf(5): directories.tokendir"},
 	{manufacturer: "Mozilla Foundation", family: Family{Name: "nss", Backup: true, Lies: []string{"CKA_LOCAL=false for keys it generated", "wraps keys with CKA_EXTRACTABLE=false"}},
 		source: "measured on NSS softokn 3.87; NSS shared database: cert9.db and key4.db"},
@@ -59,7 +59,7 @@ var families = []familyRow{
 	{libraryManufacturer: "Cavium", family: Family{Name: "cloudhsm", Backup: true}, source: "AWS CloudHSM user guide: cluster backups; client SDK 3 is Cavium's module"},
 	{library: "CloudHSM", family: Family{Name: "cloudhsm", Backup: true}, source: "AWS CloudHSM user guide: cluster backups; CKA_WRAP_WITH_TRUSTED cannot be undone"},
 	{library: "openCryptoki", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true},
-		source: "openCryptoki documentation: token directories; measured on 3.8.1: CKR_KEY_NOT_WRAPPABLE for CKK_EC on a token without CKM_ECDSA"},
+		source: "openCryptoki documentation: token directories; measured on 3.8.1: CKR_KEY_NOT_WRAPPABLE for CKK_EC on a token without CKM_ECDSA, and CKR_TEMPLATE_INCOMPLETE of C_UnwrapKey"},
 	{libraryManufacturer: "IBM", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true}, source: "as above, told by the module's maker"},
 	{manufacturer: "IBM", model: "Soft", family: Family{Name: "opencryptoki", Backup: true, RefusesUnlistedEC: true}, source: "as above, where a proxy hides the module"},
 }
@@ -68,6 +68,13 @@ var families = []familyRow{
 func (f Family) refuses(keyType token.KeyType, listed []token.Mechanism) bool {
 	unlisted := f.RefusesUnlistedEC && keyType == token.CKKEC && !slices.ContainsFunc(listed, func(m token.Mechanism) bool { return m.Type.UsesEC() })
 	return unlisted || slices.Contains(f.RefusesToWrap, keyType)
+}
+
+// RefusesToUnwrap reports whether a token is of a make that takes no wrapped key of a type, whatever it lists: what it does not let out wrapped, it does
+// not let in so either.
+func RefusesToUnwrap(inventory *token.Inventory, keyType token.KeyType) bool {
+	family, known := FamilyOf(inventory)
+	return known && family.refuses(keyType, inventory.Mechanisms)
 }
 
 // FamilyOf finds the make of a token.
