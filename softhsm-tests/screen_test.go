@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,7 @@ type screen struct {
 	lines       [][]cell
 	row, column int
 	style       style
+	inserts     bool // what is written moves the rest of its line to the right (IRM, ECMA-48 §7.2.10)
 }
 
 type cell struct {
@@ -70,6 +72,9 @@ func (s *screen) put(r rune) {
 	for len(line) <= s.column {
 		line = append(line, cell{r: ' '})
 	}
+	if s.inserts {
+		line = slices.Insert(line, s.column, cell{})
+	}
 	line[s.column] = cell{r, s.style}
 	s.lines[s.row] = line
 	s.column++
@@ -94,6 +99,8 @@ func (s *screen) control(arguments, letter string) {
 	case "J":
 		s.cut()
 		s.lines = s.lines[:min(len(s.lines), s.row+1)]
+	case "h", "l":
+		s.inserts = letter == "h" && arguments == "4" || s.inserts && arguments != "4"
 	case "m":
 		for code := range strings.SplitSeq(arguments, ";") {
 			switch code {
