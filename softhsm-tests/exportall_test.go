@@ -300,7 +300,7 @@ func (p *place) held(t *testing.T, args ...string) (r *running, goOn func()) {
 	command.Path = failing
 	r = start(t, command)
 	until(t, "it is held", func() bool { return exists(here)() == nil || hasEnded(r.Process.Pid) })
-	if _, _, drafts := p.backups(t); len(drafts) != 1 {
+	if _, _, drafts := p.backups(t); len(drafts) == 0 { // a run over all keys may have begun another
 		t.Fatalf("it is held with the unfinished files %q\n%s", drafts, r.stderr.String())
 	}
 	return r, func() { write(t, directory, filepath.Base(on), nil) }
