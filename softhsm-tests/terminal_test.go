@@ -162,6 +162,44 @@ func TestTypedSecretsAreNotShown(t *testing.T) {
 	}
 }
 
+// TestTypedBeforeTheQuestionIsNotShown types the PIN while the module has yet to show its tokens, and here never does.
+func TestTypedBeforeTheQuestionIsNotShown(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, oneKey)
+	environment := append(p.environment, "P11BRIDGE_MODULE="+faultyModule(t), "P11FAULT=hang:C_GetSlotList")
+	term := newTerminal(t)
+	r := term.run(t, product(context.Background(), environment, "list"), true)
+	until(t, "the echo is off", func() bool { return !term.echoes(t) })
+	if _, err := io.WriteString(term.near, testPIN+"\n\x03"); err != nil {
+		t.Fatal(err)
+	}
+	r.ends(t)
+	if strings.Contains(term.text(), testPIN) {
+		t.Errorf("what was typed shows:\n%s", term.text())
+	}
+	if !term.echoes(t) {
+		t.Error("the terminal's echo stays off")
+	}
+}
+
+// TestTypedForTheShellIsKept types the next command before a run that puts no question.
+func TestTypedForTheShellIsKept(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, oneKey)
+	term := newTerminal(t)
+	const next = "date\n"
+	if _, err := io.WriteString(term.near, next); err != nil {
+		t.Fatal(err)
+	}
+	r := term.run(t, product(context.Background(), p.environment, "list", "--token", "nowhere"), true)
+	if code := r.ends(t); code != 1 {
+		t.Errorf("exit code %d\n%s", code, term.text())
+	}
+	if left, err := unix.IoctlGetInt(int(term.far.Fd()), unix.TIOCINQ); err != nil || left != len(next) {
+		t.Errorf("%d bytes of what was typed are left (%v)", left, err)
+	}
+}
+
 // TestQuestionIsCutShort ends a run at each question: by Ctrl-C, by Ctrl-D, and by a terminal that goes away, also where
 // the process was told to outlive it. Nothing is tried or written, everything is closed, and the echo is back.
 func TestQuestionIsCutShort(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"p11bridge/bridge/archive"
 	"p11bridge/cmd/messages"
 	"p11bridge/cmd/supervise"
+	"p11bridge/cmd/terminal"
 	"p11bridge/token/foreign"
 )
 
@@ -98,6 +99,9 @@ func (a *App) finish(result Result) error {
 func (a *App) work(ctx context.Context, work func(context.Context, *Worker) (Result, error)) error {
 	w := &Worker{App: a, child: a.child}
 	a.worker = w
+	if a.asksForPIN() {
+		terminal.Expect()
+	}
 	result, err := work(ctx, w)
 	if err == nil {
 		err = a.finish(result)
@@ -112,6 +116,16 @@ func (a *App) work(ctx context.Context, work func(context.Context, *Worker) (Res
 		a.note(closing)
 	}
 	return err
+}
+
+// asksForPIN reports whether the command may ask for a PIN on the terminal. A module may take seconds until then, and who knows the
+// question types the answer meanwhile. Behind a pipe stands a program that may set the terminal itself.
+func (a *App) asksForPIN() bool {
+	withoutLogin := false
+	if f := a.command.Flags().Lookup("no-login"); f != nil {
+		withoutLogin = f.Changed
+	}
+	return !withoutLogin && (a.PinSource == "" || a.PinSource == "prompt") && a.Width() > 0 && terminal.Present()
 }
 
 // CloseOpened closes what was opened so far, before the end: a module that is needed no longer, where another one takes its place.

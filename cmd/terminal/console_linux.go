@@ -160,7 +160,7 @@ func (c *console) quieten() error {
 	if err := setQuiet(c.File, c.saved); err != nil {
 		return err
 	}
-	between.begin(c.saved)
+	between.begin(c.saved, true)
 	return nil
 }
 

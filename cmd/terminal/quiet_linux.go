@@ -20,6 +20,7 @@ import (
 type quietness struct {
 	mutex  sync.Mutex
 	loud   *settings // what the terminal gets back; nil where it is not quiet
+	asked  bool      // what is typed may be meant for a question that stood, and not for the shell
 	watch  sync.Once
 	heeded atomic.Int32 // how many are told of a wish to stop
 }
@@ -32,10 +33,10 @@ func (q *quietness) settings() *settings {
 	return q.loud
 }
 
-func (q *quietness) begin(loud *settings) {
+func (q *quietness) begin(loud *settings, asked bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	q.loud = loud
+	q.loud, q.asked = loud, asked
 	q.watch.Do(func() {
 		stops := make(chan os.Signal, 1)
 		signal.Notify(stops, unix.SIGTSTP)
@@ -52,14 +53,21 @@ func (q *quietness) stopAtWish(stops <-chan os.Signal) {
 	}
 }
 
-func (q *quietness) end() {
+func (q *quietness) end() (asked bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	q.loud = nil
+	asked = q.asked
+	q.loud, q.asked = nil, false
+	return asked
 }
 
 // Quieten has nothing show that is typed from now on, until the next question whose answer shows, or Loud.
-func Quieten() {
+func Quieten() { quieten(true) }
+
+// Expect is Quieten before the first question, which may never be put: what is typed then is the shell's.
+func Expect() { quieten(false) }
+
+func quieten(asked bool) {
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
 	if err != nil {
 		return
@@ -67,7 +75,7 @@ func Quieten() {
 	defer tty.Close()
 	loud, err := settingsOf(tty)
 	if err == nil && ours(tty) && setQuiet(tty, loud) == nil {
-		between.begin(loud)
+		between.begin(loud, asked)
 	}
 }
 
@@ -77,14 +85,14 @@ func Loud() {
 	if loud == nil {
 		return
 	}
-	between.end()
+	asked := between.end()
 	tty, err := os.OpenFile(Path, os.O_RDWR, 0)
 	if err != nil {
 		return
 	}
 	defer tty.Close()
 	if ours(tty) { // of a terminal that is gone nothing shows
-		if loud.Lflag&unix.ECHO != 0 { // else it stays quiet, for the conversation that runs this command
+		if asked && loud.Lflag&unix.ECHO != 0 { // else it stays quiet, for the conversation that runs this command
 			_ = unix.IoctlSetInt(int(tty.Fd()), unix.TCFLSH, unix.TCIFLUSH)
 		}
 		_ = unix.IoctlSetTermios(int(tty.Fd()), unix.TCSETS, loud)

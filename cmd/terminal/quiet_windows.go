@@ -13,6 +13,9 @@ var askedHidden atomic.Bool
 // Quieten has what is typed from now on thrown away at Loud. A console shows nothing before it is read.
 func Quieten() { askedHidden.Store(true) }
 
+// Expect has nothing to do: a console shows nothing before it is read.
+func Expect() {}
+
 // Loud throws away what was typed since the last answer that was not shown: the next question would show it, or cmd would.
 func Loud() {
 	if !askedHidden.Swap(false) {
