@@ -162,8 +162,8 @@ func TestTypedSecretsAreNotShown(t *testing.T) {
 	}
 }
 
-// TestTypedBeforeTheQuestionIsNotShown types the PIN while the module has yet to show its tokens, and here never does.
-func TestTypedBeforeTheQuestionIsNotShown(t *testing.T) {
+// TestEarlyPINIsNotShown types the PIN while the module has yet to show its tokens, and here never does.
+func TestEarlyPINIsNotShown(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, oneKey)
 	environment := append(p.environment, "P11BRIDGE_MODULE="+faultyModule(t), "P11FAULT=hang:C_GetSlotList")
@@ -182,8 +182,8 @@ func TestTypedBeforeTheQuestionIsNotShown(t *testing.T) {
 	}
 }
 
-// TestTypedForTheShellIsKept types the next command before a run that puts no question.
-func TestTypedForTheShellIsKept(t *testing.T) {
+// TestEarlyCommandIsKept types the next command before a run that puts no question.
+func TestEarlyCommandIsKept(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, oneKey)
 	term := newTerminal(t)
