@@ -32,6 +32,9 @@ func Try(ctx context.Context, tokens []OpenToken, status *archive.BackupStatus, 
 		if err != nil {
 			return err
 		}
+		if judged.Has(verdict.WrapFailed) { // it has no backup, whatever a token that fails answers
+			continue
+		}
 		key.Tried(judged)
 	}
 	return nil

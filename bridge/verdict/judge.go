@@ -40,7 +40,7 @@ func (v Verdict) Has(code Code) bool {
 // Known reports whether it could be found out whether the key can leave: it is not hidden, its object could be read, the token
 // says what decides, and the key is of a kind that is known here. The first reason is the one that the verdict rests on.
 func (v Verdict) Known() bool {
-	return v.Exportable || !v.ListedRefused && !v.Has(KeysHiddenUntilLogin) && !v.first(ObjectUnreadable, TokenFileUnreadable, AttributesNotTold, KeyTypeUnsupported, KeyNotIdentified, CertificateWithheld)
+	return v.Exportable || !v.ListedRefused && !v.Has(KeysHiddenUntilLogin) && !v.first(ObjectUnreadable, TokenFileUnreadable, AttributesNotTold, KeyTypeUnsupported, KeyNotIdentified, CertificateWithheld, WrapFailed)
 }
 
 // KeyAbsent reports whether there is no private key of which anything could be said, whatever else is said of what is there.

@@ -43,6 +43,7 @@ const (
 	WrapNeedsTrustedKey   Code = "wrap-needs-trusted-key"
 	NoWrappingMechanism   Code = "no-wrapping-mechanism"
 	WrapRefused           Code = "wrap-refused"
+	WrapFailed            Code = "wrap-failed"
 	KeyTypeUnsupported    Code = "key-type-unsupported"
 	AttributesNotTold     Code = "attributes-not-told"
 	CertificateWithoutKey Code = "certificate-without-key"
@@ -189,6 +190,7 @@ var table = []Entry{
 	{WrapNeedsTrustedKey, Refuses, []string{"CKA_WRAP_WITH_TRUSTED"}, "PKCS#11 v3.1 §4.9 (table 26)"},
 	{NoWrappingMechanism, Refuses, []string{"CKA_SENSITIVE", "CKA_EXTRACTABLE", "mechanisms", "answers"}, "PKCS#11 v3.1 §5.5.7 (C_GetMechanismList), §5.18.3"},
 	{WrapRefused, Refuses, []string{"CKA_KEY_TYPE", "model", "mechanism", "answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
+	{WrapFailed, Blocks, []string{"answers"}, "PKCS#11 v3.1 §5.18.3 (C_WrapKey)"},
 	{KeyTypeUnsupported, Refuses, []string{"CKA_KEY_TYPE", "algorithm"}, "PKCS#11 v3.1 §6"},
 	{AttributesNotTold, Refuses, []string{"CKA_EXTRACTABLE", "CKA_SENSITIVE", "CKA_KEY_TYPE"}, "PKCS#11 v3.1 §5.7.5 (C_GetAttributeValue)"},
 	{CertificateWithoutKey, Refuses, []string{"logged_in"}, "PKCS#11 v3.1 §4.6"},

@@ -138,6 +138,7 @@ func TestEveryCodeHasARow(t *testing.T) {
 		}
 	}
 	count(JudgeInventory(unlockedBrowser()))
+	count(triedAndFailed().Reasons)
 	count([]Reason{PINLengthReason(&token.Info{}), PINMissingReason(&token.Info{}), NoModuleReason(nil)})
 	var sources []byte
 	for _, file := range madeElsewhere {

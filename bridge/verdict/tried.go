@@ -8,7 +8,7 @@ import (
 
 // Tried is the verdict on a key that every way out was tried for, of which Judge said judged from what the token lists. It is what
 // an export comes to: the first way that carried the key out, else the refusal with the answers. Where the token failed, so that
-// its answers say nothing of the key, and where the key cannot leave whatever is tried, the verdict is what it was.
+// its answers say nothing of the key, it is not known whether the key can leave; where the key cannot leave whatever is tried, the verdict is what it was.
 func Tried(inventory *token.Inventory, key *token.Object, judged Verdict, attempts []token.Attempt) Verdict {
 	if len(attempts) == 0 || judged.Final() && !judged.first(WrapRefused) {
 		return judged
@@ -29,16 +29,19 @@ func Tried(inventory *token.Inventory, key *token.Object, judged Verdict, attemp
 	case method != "":
 		code := map[Method]Code{MethodShroud: ExportableByShroud, MethodWrap: ExportableByWrap}[method]
 		return judged.permit(method, mechanism.String(), Because(code, sensitive, extractable, Fact{"mechanism", mechanism.String()}))
-	case (&token.WrapError{Attempts: attempts}).Fault() != nil && !aboutKey:
-		return judged
-	}
-	code := NoWrappingMechanism
-	if aboutKey || judged.first(WrapRefused) {
-		code = WrapRefused
 	}
 	answers := make([]string, 0, len(attempts))
 	for _, attempt := range attempts {
 		answers = append(answers, attempt.String())
+	}
+	code := NoWrappingMechanism
+	switch failed := (&token.WrapError{Attempts: attempts}).Fault() != nil; {
+	case failed && !aboutKey && judged.Exportable:
+		return judged.Refuse(Because(WrapFailed, Fact{"answers", answers}))
+	case failed && !aboutKey:
+		return judged
+	case aboutKey || judged.first(WrapRefused):
+		code = WrapRefused
 	}
 	refused := judged.Refuse(Because(code, Fact{"answers", answers}))
 	if !refused.Has(TokenFamilyBackup) && !refused.Has(TokenFamilyNoBackup) {

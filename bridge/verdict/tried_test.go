@@ -42,7 +42,11 @@ func TestTried(t *testing.T) {
 		{"a readable key is read", tokentest.Readable, listsWrap, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, notWrappable)},
 			`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}`},
 		{"nothing is listed and it works", tokentest.Wrappable, nil, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, token.CKROK)}, yesByWrap},
-		{"the token fails", tokentest.Wrappable, listsWrap, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, general)}, yesByWrap},
+		{"the token fails", tokentest.Wrappable, listsWrap, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, general)}, `no: wrap-failed {"answers":["CKM_AES_KEY_WRAP_PAD: C_WrapKey: CKR_GENERAL_ERROR"]}`},
+		{"the token fails at one way, and another works", tokentest.Wrappable, listsWrap, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, general), wrapped(token.CKMAESKeyWrap, token.CKROK)},
+			`wrap CKM_AES_KEY_WRAP: exportable-by-wrap {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanism":"CKM_AES_KEY_WRAP"}`},
+		{"nothing is listed, and the token fails", tokentest.Wrappable, nil, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, general)},
+			`no: no-wrapping-mechanism {"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanisms":0}`},
 		{"a key that cannot leave", tokentest.Locked.With(tokentest.Values{token.CKALocal: token.CKRAttributeTypeInvalid, token.CKANeverExtractable: token.CKRAttributeTypeInvalid}), listsWrap,
 			[]token.Attempt{wrapped(token.CKMAESKeyWrapPad, token.CKROK)}, `no: key-not-extractable {"CKA_EXTRACTABLE":false}`},
 	} {
@@ -54,5 +58,20 @@ func TestTried(t *testing.T) {
 		if got := sentence(Tried(inventory, key, judged, row.attempts)); got != row.want {
 			t.Errorf("%s:\n%s\nnot\n%s", row.name, got, row.want)
 		}
+	}
+}
+
+// triedAndFailed is the verdict on a key that its token failed to hand over.
+func triedAndFailed() Verdict {
+	key := tokentest.PrivateKey("a", tokentest.Wrappable)
+	inventory := tokentest.InventoryOf(key)
+	attempts := []token.Attempt{{Mechanism: token.CKMAESKeyWrapPad, Function: "C_WrapKey", Code: token.CKRGeneralError}}
+	return Tried(inventory, key, JudgeKey(inventory, token.Identity{PrivateKey: key}), attempts)
+}
+
+// TestTriedAndFailed: nothing is known of a key that its token failed to hand over, and no way out is promised.
+func TestTriedAndFailed(t *testing.T) {
+	if v := triedAndFailed(); v.Known() || v.Exportable || v.Method != "" || v.ListedRefused {
+		t.Errorf("%+v", v)
 	}
 }

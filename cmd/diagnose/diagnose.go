@@ -186,6 +186,11 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 	return nil
 }
 
+// tokenFailed reports whether the token failed when a key was tried, so that nothing was found out of it.
+func tokenFailed(t view.Token) bool {
+	return slices.ContainsFunc(t.Identities, func(i view.Identity) bool { return i.Verdict.Has(verdict.WrapFailed) })
+}
+
 // setNext sets the command that comes next, for a program and for a person.
 func (d *diagnosedView) setNext(next view.NextCommands, identity view.Identity) {
 	d.Next = frame.NoNil(view.NextCommands{Mechanisms: next.Mechanisms, Named: next.Named}.Of(identity, identity.URI))
@@ -204,7 +209,11 @@ func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView, take
 			return frame.Result{}, err
 		}
 	}
-	return frame.Result{JSON: shown, Code: view.CodeOf(tokens), Text: func(p *frame.Printer) {
+	code := view.CodeOf(tokens)
+	if slices.ContainsFunc(tokens, tokenFailed) {
+		code = frame.ExitFailed
+	}
+	return frame.Result{JSON: shown, Code: code, Text: func(p *frame.Printer) {
 		if o.html != "" {
 			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
 			return

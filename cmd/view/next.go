@@ -31,6 +31,8 @@ func (n NextCommands) Of(identity Identity, name string) []string {
 		return nil
 	case identity.Verdict.Has(verdict.ObjectUnreadable) || identity.Verdict.Has(verdict.TokenFileUnreadable): // so it may
 		return nil
+	case identity.Verdict.Has(verdict.WrapFailed): // the token has to work again first
+		return nil
 	case identity.Verdict.CanLeave() && identity.Certificate == nil && !identity.Verdict.Has(verdict.CertificateNotIdentified) && !identity.Verdict.Has(verdict.CertificateWithheld):
 		words = []string{"export", name, "--certificate", "CERTIFICATE.cer", "-o", n.backupName(identity)}
 	case identity.Verdict.CanLeave():
