@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
@@ -238,7 +239,7 @@ func (c *Copy) open(ctx context.Context) (*pki.PrivateKey, error) {
 		return nil, errors.Join(v.failure(), err)
 	}
 	defer contents.Wipe()
-	key := fileKeys(contents)[c.key.index]
+	key := fileKeys(contents, time.Time{})[c.key.index] // why it is not read does not depend on the time
 	if !key.locked {
 		private, err := pki.ParsePrivateKey(contents.Keys[c.key.index].PKCS8)
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"p11bridge/bridge/pfx"
 	"p11bridge/bridge/verdict"
@@ -30,8 +31,8 @@ type FileKey struct {
 	unreadable error // of the certificate that is the key's
 }
 
-// fileKeys finds the certificate of every key.
-func fileKeys(contents *pfx.Contents) []*FileKey {
+// fileKeys finds the certificate of every key, as it is at a time.
+func fileKeys(contents *pfx.Contents, now time.Time) []*FileKey {
 	var keys []*FileKey
 	for _, pair := range pfx.Match(contents, compareKey) {
 		held := contents.Keys[pair.Key]
@@ -41,7 +42,7 @@ func fileKeys(contents *pfx.Contents) []*FileKey {
 			key.pair.Certificate, key.pair.LinkedBy = 0, pfx.LinkedByLocalKeyID
 		}
 		if key.pair.Certificate >= 0 && (key.Proven || held.PKCS8 == nil && !held.Locked) {
-			key.choose(contents.Certificates)
+			key.choose(contents.Certificates, now)
 		}
 		keys = append(keys, key)
 	}
@@ -49,8 +50,8 @@ func fileKeys(contents *pfx.Contents) []*FileKey {
 }
 
 // choose takes the key's own certificate. Of several of the same key, as they remain after a renewal, it is the one that is valid longest, among those
-// that the file names as it names the first.
-func (k *FileKey) choose(certificates []pfx.Certificate) {
+// that the file names as it names the first. One whose time has not come is taken only where there is no other.
+func (k *FileKey) choose(certificates []pfx.Certificate, now time.Time) {
 	first := certificates[k.pair.Certificate]
 	k.Certificate, k.unreadable = pki.ParseCertificate(first.DER)
 	for _, i := range k.pair.Also {
@@ -58,10 +59,18 @@ func (k *FileKey) choose(certificates []pfx.Certificate) {
 			continue
 		}
 		other, err := pki.ParseCertificate(certificates[i].DER)
-		if err == nil && (k.Certificate == nil || other.PublicKey.Equal(k.Certificate.PublicKey) && other.NotAfter.After(k.Certificate.NotAfter)) {
+		if err == nil && (k.Certificate == nil || other.PublicKey.Equal(k.Certificate.PublicKey) && isBetter(other, k.Certificate, now)) {
 			k.Certificate, k.unreadable = other, nil
 		}
 	}
+}
+
+// isBetter reports whether a key is of more use with one certificate than with another.
+func isBetter(one, other *pki.Certificate, now time.Time) bool {
+	if early := one.NotBefore.After(now); early != other.NotBefore.After(now) {
+		return !early
+	}
+	return one.NotAfter.After(other.NotAfter)
 }
 
 // complete reports whether the key has its certificate, as far as was found out.

@@ -118,7 +118,7 @@ func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time, seal
 	if v.HasPrivateKey && !v.HasCertificate { // without a key, there is nothing that a certificate would be missing for
 		v.add(verdict.NoCertificate)
 	}
-	v.Keys = fileKeys(contents)
+	v.Keys = fileKeys(contents, now)
 	if v.HasPrivateKey && v.HasCertificate {
 		v.judgeKeys(contents)
 	}

@@ -28,7 +28,8 @@ func keyRows(t *testing.T) []corpusRow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	renewed := corpusIdentity{old.pkcs8, recertified(t, "renewed", oldCertificate, signer)}
+	renewed := corpusIdentity{old.pkcs8, recertified(t, "renewed", oldCertificate, signer, -day)}
+	early := certBagOf(recertified(t, "early", oldCertificate, signer, day))
 	return []corpusRow{
 		{"one localKeyID for two keys", "pw", file(key(one, "a"), key(other, "a"), certificate(one, "a"), certBagOf(other.certificate)), "CN=one CN=other"},
 		{"one localKeyID for all", "pw", file(key(one, "a"), key(other, "a"), certificate(one, "a"), certificate(other, "a")), "CN=one CN=other"},
@@ -39,14 +40,16 @@ func keyRows(t *testing.T) []corpusRow {
 		{"a renewed certificate behind the old one", "pw", file(key(old, "a"), certBagOf(old.certificate), certBagOf(renewed.certificate)), "CN=renewed"},
 		{"an old certificate behind the renewed one", "pw", file(key(old, "a"), certBagOf(renewed.certificate), certBagOf(old.certificate)), "CN=renewed"},
 		{"an old and a renewed certificate of one localKeyID", "pw", file(key(old, "a"), certificate(old, "a"), certificate(renewed, "a")), "CN=renewed"},
+		{"a renewed certificate whose time has not come", "pw", file(key(old, "a"), early, certBagOf(renewed.certificate)), "CN=renewed"},
+		{"a certificate whose time has not come, alone", "pw", file(key(old, "a"), early), "CN=early"},
 		{"the file's own choice among certificates", "pw", file(key(old, "a"), certificate(old, "a"), certBagOf(renewed.certificate)), "CN=old"},
 	}
 }
 
-// recertified is a new certificate of a key that has one.
-func recertified(t *testing.T, name string, old *x509.Certificate, key any) []byte {
+// recertified is a new certificate of a key that has one. What begins later ends later.
+func recertified(t *testing.T, name string, old *x509.Certificate, key any, from time.Duration) []byte {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(8), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-day), NotAfter: time.Now().Add(365 * day)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(8), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(from + 365*day)}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, old.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
