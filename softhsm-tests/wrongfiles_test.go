@@ -64,6 +64,7 @@ var wrongFiles = []wrongInput{
 	{"request alice -o FILE/directory/ $P --dry-run", 0, `would be requested`, `Nothing was done`},
 	{"status --dir FILE/nowhere $P", 1, `No such directory`, `p11bridge export --all --dir FILE/nowhere`},
 	{"status --dir FILE/text.txt $P", 1, `FILE/text\.txt is a file`, `path of a directory`},
+	{"diagnose --html FILE/bob $P", 0, `FILE/bob does not end in \.html, by which browsers`, `FILE/bob\.html does`},
 	{"diagnose --from FILE/text.txt", 1, `not JSON, or cut off`, `p11bridge snapshot -o FILE`},
 	{"diagnose --from FILE/other.json", 1, `not a p11bridge snapshot`, `p11bridge snapshot -o FILE`},
 	{"diagnose --from FILE/nowhere.json", 1, `no such file`, `Check the path`},

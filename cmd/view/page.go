@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -139,6 +140,9 @@ func WritePage(a *frame.App, target archive.Target, p Page, taken time.Time) err
 	var out bytes.Buffer
 	if err := layout.Execute(&out, p); err != nil {
 		return fmt.Errorf("fill the page: %w", err)
+	}
+	if !slices.Contains([]string{".html", ".htm"}, strings.ToLower(filepath.Ext(target.Path))) { // perhaps the name of an object
+		a.Notice("notice.page-ending", messages.Args{"Path": foreign.Text(target.Path), "Proposed": foreign.Text(target.Path + ".html")})
 	}
 	return archive.WriteFile(target, out.Bytes())
 }
