@@ -22,9 +22,14 @@ import (
 )
 
 func (f Form) drawChoice(ctx context.Context, q Choice) (int, error) {
+	columns := UsualColumns
+	if tty, err := OpenOutput(); err == nil {
+		columns, _ = size(tty)
+		tty.Close()
+	}
 	options := make([]huh.Option[int], len(q.Answers))
 	for i, answer := range q.Answers {
-		options[i] = huh.NewOption(answer, i)
+		options[i] = huh.NewOption(inList(answer, columns), i)
 	}
 	chosen := q.Proposed
 	list := huh.NewSelect[int]().Title(q.Title).Description(q.Description).Options(options...).Value(&chosen)
@@ -41,6 +46,15 @@ func (f Form) drawChoice(ctx context.Context, q Choice) (int, error) {
 		return 0, err
 	}
 	return chosen, f.leave(q.Title, q.Answers[chosen])
+}
+
+// answerMark is the width of what stands before each answer.
+const answerMark = 2
+
+// inList is an answer in lines that a terminal of so many columns holds: what follows of a line hangs below its beginning, which the form
+// does not see to.
+func inList(answer string, columns int) string {
+	return Wrap(answer, max(1, min(columns, MostColumns)-answerMark))
 }
 
 // height is the room for the list: all of it, or, where that is more than the terminal has, what fits above the keys.
@@ -63,14 +77,13 @@ func size(tty *os.File) (width, height int) {
 
 // lines is how many the list takes on a terminal of so many columns.
 func (q Choice) lines(columns int) int {
-	const mark = 2 // before each answer
 	width := min(columns, MostColumns)
 	lines := Lines(q.Title, width)
 	if q.Description != "" {
 		lines += Lines(q.Description, width)
 	}
 	for _, answer := range q.Answers {
-		lines += Lines(answer, max(1, width-mark))
+		lines += Lines(answer, max(1, width-answerMark))
 	}
 	return lines
 }
