@@ -12,7 +12,7 @@ func TestExportAllFaulty(t *testing.T) {
 	module := faultyModule(t)
 	run := func(t *testing.T, fault string) (*place, *result, allCounts) {
 		p := newPlace(t, manyKeys(keys))
-		p.environment = append(p.environment, "P11BRIDGE_MODULE="+module, "P11FAULT="+fault)
+		p.environment = append(p.environment, "P11BRIDGE_MODULE="+module, "P11FAULT="+fault, "GOMAXPROCS=2") // one worker would need no further session
 		r := p11bridge(t, p.environment, p.exportAll("--iterations", "2000", "--json")...)
 		counts := countsOf(t, r.stdout)
 		if _, _, drafts := p.backups(t); len(drafts) > 0 {
