@@ -194,8 +194,10 @@ func TestSharesOnSlurmLong(t *testing.T) {
 	p := newPlace(t, manyKeys(keys))
 	s := newSlurm(t, p.environment)
 	s.write(t, "worker.sh", `#!/bin/sh
-p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backups")+`' --iterations 800000 --pin-source '`+p.pin+`' --password-source '`+p.password+`' && : > done.$SLURM_ARRAY_TASK_ID
+p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backups")+`' --iterations $(cat iterations) --pin-source '`+p.pin+`' --password-source '`+p.password+`' && : > done.$SLURM_ARRAY_TASK_ID
 `)
+	// Files wait for each other for two seconds: a worker takes longer for its keys on any machine, so that it can be struck when some are placed.
+	s.write(t, "iterations", "2000000")
 	filesSoFar := func() int {
 		files, _, _ := p.backups(t)
 		return len(files)
@@ -213,6 +215,7 @@ p11bridge export --all --shard "$SLURM_ARRAY_TASK_ID/$1" --dir '`+p.path("backup
 			struck = s.strikes(t, job)
 		})
 	}
+	s.write(t, "iterations", "1000")
 	t.Logf("the shares %q did not end well, and %d of %d files were placed", left, filesSoFar(), keys)
 	p.whole(t)
 	for tries := 0; len(left) > 0; tries++ { // SoftHSM2 gives half a file to whoever logs in while another process does
