@@ -16,6 +16,7 @@ type linker struct {
 
 	faults   map[Class]*Fault                // the first of each class
 	private  bool                            // an object has CKA_PRIVATE
+	withheld bool                            // a certificate was left out of a snapshot
 	holders  map[string]*holders             // by SubjectPublicKeyInfo
 	halves   []*pki.PublicKey                // every public key that a certificate or a public key object has, once
 	hints    map[string]*hints               // by CKA_ID
@@ -48,6 +49,7 @@ func newLinker(objects []*Object) *linker {
 			l.faults[o.Class] = fault
 		}
 		l.private = l.private || o.private()
+		l.withheld = l.withheld || o.Withheld()
 		switch o.Class {
 		case CKOPrivateKey:
 			l.privateKeys = append(l.privateKeys, o)

@@ -45,6 +45,9 @@ func (o *Object) Withheld() bool {
 
 // Withholds reports whether a snapshot left out a certificate, which may be that of any key without one.
 func (inventory *Inventory) Withholds() bool {
+	if inventory.linker != nil {
+		return inventory.linker.withheld
+	}
 	return slices.ContainsFunc(inventory.Objects, (*Object).Withheld)
 }
 
