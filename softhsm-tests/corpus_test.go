@@ -197,6 +197,11 @@ func agree(t *testing.T, rows []corpusRow, rehearse bool) {
 // forTheToken are the reasons for which a valid copy is not restored.
 var forTheToken = []string{"key-not-for-tokens", "restore-refused"}
 
+// leavesKey reports whether a document names a key that is not restored with the others of its file.
+func leavesKey(r *result) bool {
+	return strings.Contains(r.stdout, `"further-key-incomplete"`) || strings.Contains(r.stdout, `"key-not-for-tokens"`)
+}
+
 func checkAgreement(t *testing.T, verified, restored *result) {
 	t.Helper()
 	first := func(r *result) string {
@@ -210,6 +215,7 @@ func checkAgreement(t *testing.T, verified, restored *result) {
 	}
 	switch {
 	case verified.code == 0 && restored.code == 0:
+	case verified.code == 0 && restored.code == 5 && leavesKey(verified) && leavesKey(restored):
 	case verified.code == 0 && restored.code == 1 && slices.Contains(forTheToken, first(restored)):
 	case verified.code != 0 && verified.code == restored.code && first(verified) == first(restored):
 	default:

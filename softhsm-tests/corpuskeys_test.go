@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// andOneWithout follows the subjects where a key of the file has no certificate: it stays behind, and all are restored in part.
+const andOneWithout = " and a key without"
+
 // keyRows are files whose keys and certificates the file ties together wrongly, or more than once. What is to be restored are the subjects of the
 // certificates beside their keys.
 func keyRows(t *testing.T) []corpusRow {
@@ -34,8 +37,8 @@ func keyRows(t *testing.T) []corpusRow {
 		{"one localKeyID for two keys", "pw", file(key(one, "a"), key(other, "a"), certificate(one, "a"), certBagOf(other.certificate)), "CN=one CN=other"},
 		{"one localKeyID for all", "pw", file(key(one, "a"), key(other, "a"), certificate(one, "a"), certificate(other, "a")), "CN=one CN=other"},
 		{"localKeyIDs that are crossed", "pw", file(key(one, "a"), key(other, "b"), certificate(one, "b"), certificate(other, "a")), "CN=one CN=other"},
-		{"a first key with another's localKeyID", "pw", file(key(other, "a"), key(one, "a"), certificate(one, "a")), "CN=one"},
-		{"a last key with another's localKeyID", "pw", file(key(one, "a"), key(other, "a"), certificate(one, "a")), "CN=one"},
+		{"a first key with another's localKeyID", "pw", file(key(other, "a"), key(one, "a"), certificate(one, "a")), "CN=one" + andOneWithout},
+		{"a last key with another's localKeyID", "pw", file(key(one, "a"), key(other, "a"), certificate(one, "a")), "CN=one" + andOneWithout},
 		{"the same key twice", "pw", file(key(one, "a"), key(one, "b"), certificate(one, "a"), certificate(one, "b")), "CN=one"},
 		{"a renewed certificate behind the old one", "pw", file(key(old, "a"), certBagOf(old.certificate), certBagOf(renewed.certificate)), "CN=renewed"},
 		{"an old certificate behind the renewed one", "pw", file(key(old, "a"), certBagOf(renewed.certificate), certBagOf(old.certificate)), "CN=renewed"},
@@ -114,17 +117,21 @@ func TestEveryKeyIsRestored(t *testing.T) {
 				t.Fatal(err)
 			}
 			environment := []string{"SOFTHSM2_CONF=" + filepath.Join(place, "softhsm2.conf"), "PFXPASSWORD=" + row.password}
+			want, code := row.want, 0
+			if all, left := strings.CutSuffix(want, andOneWithout); left {
+				want, code = all, 5
+			}
 			backups := t.TempDir()
 			file := write(t, backups, "file.pfx", row.file)
-			if got := verifiedKeys(t, p11bridge(t, environment, "verify", file, "--password-source", "env:PFXPASSWORD", "--json")); got != row.want {
-				t.Errorf("verify shows %s, not %s", got, row.want)
+			if got := verifiedKeys(t, p11bridge(t, environment, "verify", file, "--password-source", "env:PFXPASSWORD", "--json")); got != want {
+				t.Errorf("verify shows %s, not %s", got, want)
 			}
 			var restored struct {
 				Restored []struct{ Label string } // the name in the certificate, since the files name no key
 			}
 			module := []string{"--password-source", "env:PFXPASSWORD", "--json", "--module", softHSM(t), "--token", "test", "--pin-source", "file:" + filepath.Join(place, "pin.txt")}
 			r := p11bridge(t, environment, append([]string{"restore", file, "--all"}, module...)...)
-			if err := json.Unmarshal([]byte(r.stdout), &restored); r.code != 0 || err != nil {
+			if err := json.Unmarshal([]byte(r.stdout), &restored); r.code != code || err != nil {
 				t.Fatalf("%d %v\n%s%s", r.code, err, r.stdout, r.stderr)
 			}
 			var subjects []string
@@ -132,8 +139,8 @@ func TestEveryKeyIsRestored(t *testing.T) {
 				subjects = append(subjects, "CN="+key.Label)
 			}
 			slices.Sort(subjects)
-			if got := strings.Join(subjects, " "); got != row.want {
-				t.Errorf("restored are %s, not %s\n%s", got, row.want, r.stdout)
+			if got := strings.Join(subjects, " "); got != want {
+				t.Errorf("restored are %s, not %s\n%s", got, want, r.stdout)
 			}
 			checkAgainst(t, environment, file, subjects, module)
 			drilled := p11bridge(t, environment, "drill", "--dir", backups, "--password-source", "env:PFXPASSWORD", "--json")
