@@ -35,6 +35,7 @@ var leftToLinux = map[string]string{
 	"root_paste_long":        shellsOfLinux,
 	"completion_bash":        shellsOfLinux,
 	"completion_shells":      shellsOfLinux,
+	"demo_ended":             namesModules,
 	"demo_keep_long":         shellsOfLinux,
 	"demo_missing":           mountsLinux,
 	"demo_repeat_long":       shellsOfLinux,

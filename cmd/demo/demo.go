@@ -81,7 +81,7 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 	}
 	err = a.AfterChild(a.InChild(ctx, supervise.Task{Arguments: args, In: os.Stdin, Out: os.Stdout}))
 	if err != nil && ours {
-		err = errors.Join(err, removeUnfinished(dir))
+		err = afterRemoval(err, removeUnfinished(dir))
 	}
 	if err != nil {
 		return frame.Result{}, err
@@ -119,6 +119,19 @@ func removeUnfinished(dir string) error {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+// afterRemoval is what ended the child, once its token was removed: what was on it is nowhere any more.
+func afterRemoval(ended, removal error) error {
+	var failure *supervise.ModuleFailure
+	if removal != nil || !errors.As(ended, &failure) {
+		return errors.Join(ended, removal)
+	}
+	failure.Unfinished = nil
+	if failure.Cause == supervise.Interrupted {
+		failure.Function = "" // whatever it was in
+	}
+	return ended
 }
 
 // makeDemoToken runs in the child.
