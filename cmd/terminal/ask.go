@@ -86,11 +86,16 @@ func (q *question) wait(ctx context.Context, stops <-chan os.Signal) (*secret.Te
 		}()
 		select {
 		case <-ctx.Done():
-			q.withdraw(lines)
+			secret.Wipe(q.withdraw(lines).text)
 			return nil, context.Cause(ctx)
 		case <-stops:
-			q.withdraw(lines) // what was typed of it is typed once more
-			if err := q.stop(); err != nil {
+			line := q.withdraw(lines)
+			err := q.stop()
+			if err == nil && line.err == nil { // the answer was there
+				return secret.New(line.text), nil
+			}
+			secret.Wipe(line.text) // what was typed of it is typed once more
+			if err != nil {
 				return nil, ErrGone
 			}
 		case line := <-lines:
@@ -113,16 +118,17 @@ func (q *question) wait(ctx context.Context, stops <-chan os.Signal) (*secret.Te
 // patience is how long is waited for what comes at once, unless the machine is busy.
 const patience = time.Second
 
-// withdraw ends the reading, which would take what is typed into the next question. On Windows one of a whole line goes on for as long as
-// the system wants.
-func (q *question) withdraw(lines <-chan typed) {
-	if q.cancel() != nil {
-		return
+// withdraw ends the reading, which would take what is typed into the next question, and gives what was read. On Windows one of a whole line
+// goes on for as long as the system wants.
+func (q *question) withdraw(lines <-chan typed) typed {
+	if err := q.cancel(); err != nil {
+		return typed{err: err}
 	}
 	select {
 	case line := <-lines:
-		secret.Wipe(line.text)
+		return line
 	case <-time.After(patience):
+		return typed{err: errCancelled}
 	}
 }
 

@@ -112,7 +112,7 @@ func (c *console) next(patience time.Duration) (byte, error) {
 			return 0, err
 		case ready == 0:
 			return 0, errNothing
-		case ends[1].Revents != 0:
+		case ends[0].Revents == 0 && ends[1].Revents != 0: // of a line that has been typed no rest stays for the next question
 			return 0, errCancelled
 		}
 		var one [1]byte
