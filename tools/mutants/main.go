@@ -156,7 +156,7 @@ const longest = 10 * time.Minute
 
 // limit is what a test may take with a mutation, where it took this long without one. Beside another test it is slower. A
 // test that waits for what a mutation keeps from it is not to wait for minutes.
-func limit(took time.Duration) time.Duration { return min(longest, time.Minute+3*took) }
+func limit(took time.Duration) time.Duration { return min(longest, 20*time.Second+5*took) }
 
 // testsOf lists each test of the list once, in order.
 func testsOf(list []mutation) []test {
