@@ -7,6 +7,7 @@
  *   P11SLOW_REPORT   C_Finalize writes here how many calls there were, and the most that were in the module at once
  *   P11SLOW_SESSIONS how many sessions C_GetTokenInfo tells of, and C_OpenSession gives
  *   P11SLOW_LIES     set: a search for certificates finds every object
+ *   P11SLOW_LATE     so many objects that are no certificates come first in a search for all
  *   P11SLOW_OTHER    set: every session but the first shows other labels
  *   P11SLOW_ACTIVE   set: in a session that has signed once, nothing is signed any more, as if that were still under way
  */
@@ -23,7 +24,7 @@ typedef struct { unsigned char major, minor; CK_FUNCTION functions[68]; } CK_FUN
 typedef struct { CK_FUNCTION callbacks[4]; CK_ULONG flags; void *reserved; } CK_C_INITIALIZE_ARGS;
 
 enum { INITIALIZE = 0, FINALIZE = 1, GET_FUNCTION_LIST = 3, GET_TOKEN_INFO = 6, OPEN_SESSION = 12, CLOSE_SESSION = 13, GET_ATTRIBUTE_VALUE = 24,
-	FIND_OBJECTS_INIT = 26, SIGN_INIT = 42, SIGN = 43 };
+	FIND_OBJECTS_INIT = 26, FIND_OBJECTS = 27, SIGN_INIT = 42, SIGN = 43 };
 struct attribute { CK_ULONG type; unsigned char *value; CK_ULONG length; };
 enum { LABEL = 3, CKR_CANT_LOCK = 0x0A, CKR_SESSION_COUNT = 0xB1, CKR_OPERATION_ACTIVE = 0x90, MOST_SESSIONS = 4096, CKF_OS_LOCKING_OK = 2, MAX_SESSIONS_AT = 96 + sizeof(CK_ULONG) };
 
@@ -95,9 +96,52 @@ static CK_RV close_session(CK_ULONG session)
 	return real->functions[CLOSE_SESSION](session);
 }
 
+enum { MOST_FOUND = 4096, CERTIFICATE = 1 };
+static CK_ULONG found[MOST_FOUND], found_count, given;
+static int reordered;
+
 static CK_RV find_objects_init(CK_ULONG session, void *template, CK_ULONG count)
 {
+	reordered = count == 0 && number("P11SLOW_LATE") > 0;
+	found_count = given = 0;
 	return real->functions[FIND_OBJECTS_INIT](session, template, getenv("P11SLOW_LIES") != NULL ? 0UL : count);
+}
+
+static int is_certificate(CK_ULONG session, CK_ULONG object)
+{
+	CK_ULONG class = 0;
+	struct attribute asked = {0, (unsigned char *)&class, sizeof class};
+	return real->functions[GET_ATTRIBUTE_VALUE](session, object, &asked, 1UL) == 0 && class == CERTIFICATE;
+}
+
+/* gather takes all that the search finds, and puts others before the first certificates. */
+static CK_RV gather(CK_ULONG session)
+{
+	CK_ULONG more = 1, late = (CK_ULONG)number("P11SLOW_LATE"), first = 0;
+	CK_RV rv = 0;
+	for (; more > 0 && found_count < MOST_FOUND && rv == 0; found_count += more)
+		rv = real->functions[FIND_OBJECTS](session, found + found_count, MOST_FOUND - found_count, &more);
+	for (CK_ULONG i = 0; i < found_count && first < late; i++) {
+		CK_ULONG object = found[i];
+		if (is_certificate(session, object))
+			continue;
+		memmove(found + first + 1, found + first, (i - first) * sizeof *found);
+		found[first++] = object;
+	}
+	return rv;
+}
+
+static CK_RV find_objects(CK_ULONG session, CK_ULONG *objects, CK_ULONG most_wanted, CK_ULONG *count)
+{
+	CK_RV rv = 0;
+	if (!reordered)
+		return real->functions[FIND_OBJECTS](session, objects, most_wanted, count);
+	if (found_count == 0)
+		rv = gather(session);
+	*count = found_count - given < most_wanted ? found_count - given : most_wanted;
+	memcpy(objects, found + given, *count * sizeof *objects);
+	given += *count;
+	return rv;
 }
 
 static CK_RV get_attribute_value(CK_ULONG session, CK_ULONG object, struct attribute *template, CK_ULONG count)
@@ -130,7 +174,7 @@ static CK_RV sign(CK_ULONG session, void *data, CK_ULONG length, void *signature
 
 static CK_FUNCTION replaced[68] = {
 	[SIGN_INIT] = (CK_FUNCTION)sign_init, [SIGN] = (CK_FUNCTION)sign,
-	[GET_ATTRIBUTE_VALUE] = (CK_FUNCTION)get_attribute_value,
+	[GET_ATTRIBUTE_VALUE] = (CK_FUNCTION)get_attribute_value, [FIND_OBJECTS] = (CK_FUNCTION)find_objects,
 	[INITIALIZE] = (CK_FUNCTION)initialize, [FINALIZE] = (CK_FUNCTION)finalize, [GET_TOKEN_INFO] = (CK_FUNCTION)get_token_info,
 	[OPEN_SESSION] = (CK_FUNCTION)open_session, [CLOSE_SESSION] = (CK_FUNCTION)close_session, [FIND_OBJECTS_INIT] = (CK_FUNCTION)find_objects_init,
 };
