@@ -39,7 +39,7 @@ func (r ExportRequest) destroyKept(ctx context.Context, session *token.Session, 
 			return stateFor(err), err
 		}
 	}
-	destroyed := session.Destroy(r.Identity.PrivateKey)
+	destroyed := session.DestroyKey(r.Identity.PrivateKey)
 	var lost error
 	for _, copied := range copies {
 		lost = errors.Join(lost, copied.keep())

@@ -76,6 +76,20 @@ func TestTokenIsLookedAtAgain(t *testing.T) {
 	}
 }
 
+// TestTokenIsNotLookedAtAgain has the module take the worker along once its result is told: nothing is asked of the token any more.
+func TestTokenIsNotLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	r := newRestorable(t, "")
+	environment, args := r.args(t, "kill-after:C_Finalize,log", "restore", r.single(t, "alice"), "--token", "test")
+	got := p11bridge(t, append(environment, "P11FAULT_LOG="+r.path("log")), args...)
+	if got.code != 0 || strings.Contains(got.stderr, "left behind") || strings.Contains(got.stderr, "still there") {
+		t.Errorf("exit code %d\n%s", got.code, got.stderr)
+	}
+	if logins := strings.Count(string(mustRead(t, r.path("log"))), "C_Login\n"); logins != 1 {
+		t.Errorf("%d logins", logins)
+	}
+}
+
 // TestKeyGenerationThatHangsLong has the module hang once it has made a key pair. That call has a limit of its own, which --timeout does not
 // lower: the program that is tested has a shorter one. Another worker names the pair.
 func TestKeyGenerationThatHangsLong(t *testing.T) {

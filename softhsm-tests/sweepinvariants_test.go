@@ -188,9 +188,14 @@ func (a *after) added() (objects []censusObject) {
 	return objects
 }
 
-// checkReported wants each object that a failed run left named by its CKA_ID.
+// checkReported wants each object that a failed run left named by its CKA_ID, and each key that it took away by its label.
 func (a *after) checkReported() {
 	text := strings.ToLower(a.text())
+	for _, label := range a.lostKeys() {
+		if !strings.Contains(text, strings.ToLower(label)) {
+			a.breaks(unreported, "%s is gone", label)
+		}
+	}
 	for _, o := range a.added() {
 		if o.id == "" || !strings.Contains(text, o.id) && !strings.Contains(text, percented(o.id)) {
 			a.breaks(unreported, "%v", o)

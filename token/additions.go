@@ -66,14 +66,21 @@ func (s *Session) Adding(ctx context.Context, work func(*Additions) error) error
 		a.previous[handle] = true
 	}
 	defer func() {
-		a.noteWanted(nil)
 		if a.second != nil {
 			_ = a.second.Close() // what is on the token is known by then
 		}
 	}()
 	if err := work(a); err != nil {
-		return a.undo(err)
+		err = a.undo(err)
+		var remains *RemainsError
+		if errors.As(err, &remains) {
+			a.noteDone(a.namesOf(nil, append(slices.Clone(remains.Objects), remains.Unsure...)))
+		} else {
+			a.noteDone(nil)
+		}
+		return err
 	}
+	a.noteDone(a.namesOf(a.made, nil))
 	return nil
 }
 
@@ -109,25 +116,43 @@ func (a *Additions) make(function, detail string, wanted []*addition, call func(
 	return after
 }
 
-// noteWanted names what was added, and what is about to be, to an observer that wants to know. It names none at the end.
+// noteWanted names what was added, and what is about to be, to an observer that wants to know.
 func (a *Additions) noteWanted(wanted []*addition) {
-	observer, wants := a.session.module.observer.(AdditionObserver)
-	if !wants {
-		return
+	if observer, wants := a.session.module.observer.(ChangeObserver); wants {
+		observer.Adding(a.namesOf(append(slices.Clone(a.made), wanted...), nil))
 	}
-	var names []string
-	if wanted != nil {
-		for _, w := range append(slices.Clone(a.made), wanted...) {
-			for _, o := range w.asked() {
-				name := a.session.Slot.Token.URI().With(o).String()
-				if len(w.certificate) > 0 { // others may be called as it is
-					name = fmt.Sprintf("%s %x", name, sha256.Sum256(w.certificate))
-				}
-				names = append(names, name)
-			}
+}
+
+// noteDone names what stays on the token to an observer that wants to know. It is told only once what becomes of the run is.
+func (a *Additions) noteDone(names []string) {
+	if observer, wants := a.session.module.observer.(ChangeObserver); wants {
+		observer.Added(names)
+		observer.Adding(nil)
+	}
+}
+
+// namesOf are the names of additions and of objects, as an observer gets them.
+func (a *Additions) namesOf(additions []*addition, objects []*Object) (names []string) {
+	name := func(o *Object, certificate []byte) {
+		name := a.session.Slot.Token.URI().With(o).String()
+		if len(certificate) > 0 { // others may be called as it is
+			name = fmt.Sprintf("%s %x", name, sha256.Sum256(certificate))
+		}
+		names = append(names, name)
+	}
+	for _, w := range additions {
+		for _, o := range w.asked() {
+			name(o, w.certificate)
 		}
 	}
-	observer.Unfinished(names)
+	for _, o := range objects {
+		var certificate []byte
+		if o.Class == CKOCertificate {
+			certificate = o.Attributes.Bytes(CKAValue)
+		}
+		name(o, certificate)
+	}
+	return names
 }
 
 // makeOne is make for one object.

@@ -47,10 +47,16 @@ type Observer interface {
 	End(slot int, function, detail string, err error, took time.Duration)
 }
 
-// AdditionObserver is an Observer that is also told what a run is putting on a token, by URIs, of a certificate with its SHA-256 behind
-// a blank, before every call that may add to it and after: whoever outlives the process can name what it may have left. No names mean that it is done.
-type AdditionObserver interface {
-	Unfinished(names []string)
+// ChangeObserver is an Observer that is also told what a run changes on a token, by URIs, of a certificate with its SHA-256 behind a blank.
+// Whoever outlives the process can name what it did and did not live to tell.
+type ChangeObserver interface {
+	// Adding names, before every call that may add an object, all that the work at hand has added and is adding. No names mean that it
+	// is done.
+	Adding(names []string)
+	// Added names what stays on the token of work that is done.
+	Added(names []string)
+	// Destroying names a private key that is about to be destroyed, and had been there before the run.
+	Destroying(name string)
 }
 
 // Module is a loaded and initialised PKCS#11 library.

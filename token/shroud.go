@@ -34,6 +34,14 @@ func (s *Session) Shroud(key *Object, kek, iv []byte) ([]byte, error) {
 // that it is gone; Remaining tells.
 func (s *Session) Destroy(o *Object) error { return s.destroy(o.handle, o.Class.String()) }
 
+// DestroyKey is Destroy for a private key that had been there before the run: an observer that wants to know is told of it before.
+func (s *Session) DestroyKey(key *Object) error {
+	if observer, wants := s.module.observer.(ChangeObserver); wants {
+		observer.Destroying(s.Slot.Token.URI().With(key).String())
+	}
+	return s.Destroy(key)
+}
+
 func (s *Session) destroy(handle pkcs11.ObjectHandle, what string) error {
 	return s.call("C_DestroyObject", what, func() error { return s.module.functions.DestroyObject(s.handle, handle) })
 }

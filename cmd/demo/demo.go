@@ -127,7 +127,7 @@ func afterRemoval(ended, removal error) error {
 	if removal != nil || !errors.As(ended, &failure) {
 		return errors.Join(ended, removal)
 	}
-	failure.Unfinished = nil
+	failure.Changes = supervise.Changes{}
 	if failure.Cause == supervise.Interrupted {
 		failure.Function = "" // whatever it was in
 	}

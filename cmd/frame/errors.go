@@ -232,7 +232,7 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	if died == "" {
 		died = a.Text("label.exit-code", messages.Args{"Code": messages.Own(strconv.Itoa(e.Code))})
 	}
-	something := len(e.Saved)+len(e.Unfinished) > 0
+	something := e.Remaining || len(e.Saved) > 0 || !e.None()
 	switch { // the texts that do not say that nothing was left behind
 	case something && id == "error.child-ended":
 		id = "error.child-ended.partly"
@@ -242,7 +242,7 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	f := Failure{
 		ID:   id,
 		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(token.WithCalls(function)), "Signal": messages.Own(died), "After": messages.Own(e.After.String())},
-		More: strings.TrimSpace(a.saved(e.Saved) + "\n" + a.unfinished(e.Unfinished)), Code: ExitFailed,
+		More: strings.TrimSpace(a.saved(e.Saved) + "\n" + a.changed(e.Changes)), Code: ExitFailed,
 	}
 	if e.Cause != supervise.Interrupted {
 		f.Stated = []verdict.Reason{verdict.JudgeIncident(e.Module, *IncidentOf(e))}

@@ -15,8 +15,8 @@ import (
 	"p11bridge/token"
 )
 
-// A worker that died while it was putting something on a token cannot take that away any more. Another one looks what is there. It
-// asks nothing, and a PIN goes to the token once more only where no try can be lost: it comes from a file that has not changed
+// A worker that died before it told its result cannot tell any more what it changed on a token, nor take it away. Another one looks what is
+// there. It asks nothing, and a PIN goes to the token once more only where no try can be lost: it comes from a file that has not changed
 // since the first login succeeded with it, and the token counts no wrong one.
 
 // lookPatience bounds one call of the module that has failed before.
@@ -25,15 +25,17 @@ const lookPatience = 20 * time.Second
 // foundAgain is what the second worker answers.
 type foundAgain struct {
 	Token   *token.Info
-	Objects []*token.Object
-	Hidden  bool // private objects did not show
+	Objects []*token.Object // of those that were added
+	Kept    []string        // the names of keys that were to be destroyed and that an object has
+	Hidden  bool            // private objects did not show
 }
 
 // lookedAgainError means that a worker died and that the token was looked at again. It wraps the failure, or a *token.RemainsError
 // that does.
 type lookedAgainError struct {
 	error
-	note string // the id of what there is to say of the look; empty for nothing
+	note       string   // the id of what there is to say of the look; empty for nothing
+	gone, kept []string // keys that were to be destroyed
 }
 
 // Unwrap gives the failure.
@@ -41,9 +43,17 @@ func (e *lookedAgainError) Unwrap() error { return e.error }
 
 func describeLookedAgain(a *App, e *lookedAgainError) Failure {
 	f := a.Describe(e.error)
+	var parts []string
 	if e.note != "" {
-		f.More = strings.TrimSpace(a.Text(e.note, nil) + "\n" + f.More)
+		parts = append(parts, a.Text(e.note, nil))
 	}
+	if len(e.gone) > 0 {
+		parts = append(parts, a.keys("remains.destroyed", e.gone))
+	}
+	if len(e.kept) > 0 {
+		parts = append(parts, a.keys("remains.not-destroyed", e.kept))
+	}
+	f.More = strings.TrimSpace(strings.Join(append(parts, f.More), "\n"))
 	return f
 }
 
@@ -51,7 +61,7 @@ func describeLookedAgain(a *App, e *lookedAgainError) Failure {
 // err itself where nothing could be found out.
 func (a *App) lookAgain(ctx context.Context, err error) error {
 	var died *supervise.ModuleFailure
-	if !errors.As(err, &died) || len(died.Unfinished) == 0 {
+	if !errors.As(err, &died) || died.None() {
 		return err
 	}
 	answer, failed := supervise.MemoryFile("p11bridge-look")
@@ -60,27 +70,47 @@ func (a *App) lookAgain(ctx context.Context, err error) error {
 	}
 	defer answer.Close()
 	_, failed = supervise.Run(context.WithoutCancel(ctx), supervise.Task{
-		Arguments: os.Args[1:], Timeout: min(a.Timeout, lookPatience), LookAgain: &supervise.LookAgain{Names: died.Unfinished, Login: died.Login}, In: os.Stdin, Out: answer,
+		Arguments: os.Args[1:], Timeout: min(a.Timeout, lookPatience), LookAgain: &supervise.LookAgain{Changes: died.Changes, Login: died.Login}, In: os.Stdin, Out: answer,
 	})
 	const most = 64 << 20
 	found := &foundAgain{}
 	if failed != nil || json.NewDecoder(io.NewSectionReader(answer, 0, most)).Decode(found) != nil || found.Token == nil || slices.Contains(found.Objects, nil) {
 		return err
 	}
+	return afterLook(err, died, found)
+}
+
+// afterLook is the failure with what became of the changes, and leaves with the worker that died those that are not known.
+func afterLook(err error, died *supervise.ModuleFailure, found *foundAgain) *lookedAgainError {
 	remains := &token.RemainsError{Token: found.Token, Objects: found.Objects, Err: err}
-	for _, name := range died.Unfinished {
+	for _, name := range died.Added {
 		if o := wantedObject(name); found.Hidden && o.Class == token.CKOPrivateKey {
 			remains.Unsure = append(remains.Unsure, o)
 		}
 	}
-	died.Unfinished = nil
-	switch {
-	case len(remains.Objects)+len(remains.Unsure) == 0:
-		return &lookedAgainError{err, "remains.none"}
-	case found.Hidden:
-		return &lookedAgainError{remains, "remains.hidden"}
+	looked := &lookedAgainError{error: err, kept: found.Kept}
+	unknown := supervise.Changes{}
+	for _, name := range died.Destroyed {
+		switch {
+		case slices.Contains(found.Kept, name):
+		case found.Hidden:
+			unknown.Destroyed = append(unknown.Destroyed, name)
+		default:
+			looked.gone = append(looked.gone, name)
+		}
 	}
-	return &lookedAgainError{error: remains}
+	left := len(remains.Objects)+len(remains.Unsure) > 0
+	switch {
+	case left:
+		looked.error = remains
+	case len(died.Added) > 0:
+		looked.note = "remains.none"
+	}
+	if found.Hidden && (left || !unknown.None()) {
+		looked.note = "remains.hidden"
+	}
+	died.Changes, died.Remaining = unknown, left || len(looked.gone) > 0
+	return looked
 }
 
 // wantedObject is an object as the worker named it that was putting it on the token.
@@ -119,7 +149,7 @@ func (a *App) workAgain(ctx context.Context, want *supervise.LookAgain, args []s
 func (w *Worker) look(ctx context.Context, want *supervise.LookAgain, args []string) error {
 	var wanted []*token.URI
 	fingerprints := map[*token.URI]string{}
-	for _, name := range want.Names {
+	for _, name := range slices.Concat(want.Added, want.Destroyed) {
 		uri, fingerprint, err := parseWanted(name)
 		if err != nil {
 			return err
@@ -153,13 +183,19 @@ func (w *Worker) look(ctx context.Context, want *supervise.LookAgain, args []str
 		return err
 	}
 	found := &foundAgain{Token: slot.Token, Hidden: verdict.Hides(&token.Inventory{Token: *slot.Token, LoggedIn: session.LoggedIn, Objects: objects})}
-	for _, o := range objects {
-		for _, uri := range wanted {
+	is := func(o *token.Object) func(*token.URI) bool {
+		return func(uri *token.URI) bool {
 			other := o.Certificate != nil && fingerprints[uri] != "" && o.Certificate.SHA256() != fingerprints[uri]
-			if uri.MatchesObject(o) && !other {
-				found.Objects = append(found.Objects, o)
-				break
-			}
+			return uri.MatchesObject(o) && !other
+		}
+	}
+	added, destroyed := wanted[:len(want.Added)], wanted[len(want.Added):]
+	for _, o := range objects {
+		if slices.ContainsFunc(added, is(o)) {
+			found.Objects = append(found.Objects, o)
+		}
+		if i := slices.IndexFunc(destroyed, is(o)); i >= 0 && !slices.Contains(found.Kept, want.Destroyed[i]) {
+			found.Kept = append(found.Kept, want.Destroyed[i])
 		}
 	}
 	return json.NewEncoder(w.ToParent()).Encode(found)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"p11bridge/cmd/messages"
+	"p11bridge/cmd/supervise"
 	"p11bridge/cmd/terminal"
 	"p11bridge/token"
 	"p11bridge/token/foreign"
@@ -40,12 +41,29 @@ func (a *App) saved(paths []string) string {
 	return a.Text("remains.files", nil) + "\n" + PrintableList(paths)
 }
 
-// unfinished names what a worker that died may have left on a token, by the names that it noted, where the token could not be
+// changed names what a worker that died may have changed on a token, by the names that it noted, where the token could not be
 // looked at again.
-func (a *App) unfinished(names []string) string {
-	if len(names) == 0 {
-		return ""
+func (a *App) changed(c supervise.Changes) string {
+	var parts []string
+	if len(c.Added) > 0 {
+		parts = append(parts, a.added(c.Added))
 	}
+	if len(c.Destroyed) > 0 {
+		parts = append(parts, a.keys("remains.destroyed-unsure", c.Destroyed))
+	}
+	return strings.Join(parts, "\n")
+}
+
+// keys names keys below a text.
+func (a *App) keys(id string, names []string) string {
+	text := a.Text(id, nil)
+	for _, name := range names {
+		text += "\n  " + foreign.Text(name).String()
+	}
+	return text
+}
+
+func (a *App) added(names []string) string {
 	lines, others := []string{a.Text("remains.unsure", nil)}, false
 	var commands []string
 	for _, name := range names {

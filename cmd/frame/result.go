@@ -56,7 +56,13 @@ func (p *Printer) Line(indent string, args messages.Args, ids ...string) {
 
 // Deliver writes a result before the run is at its end, where what follows depends on it being out. The command then
 // returns an empty Result.
-func (a *App) Deliver(r Result) error { return a.print(r, supervise.Mark{}) }
+func (a *App) Deliver(r Result) error {
+	err := a.print(r, supervise.Mark{})
+	if err == nil && a.child != nil {
+		a.child.Page.ForgetChanges()
+	}
+	return err
+}
 
 // Raw writes bytes of our own making as they are: a request in PEM.
 func (p *Printer) Raw(text []byte) {

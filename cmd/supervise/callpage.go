@@ -23,11 +23,11 @@ import (
 //	             module's path, each ended by a zero byte
 //
 // Behind them lie what the child says (output.go), the variables that the parent hands over (variables.go), the modules that
-// are left out (leftout.go), the names of what is being put on a token (unfinished.go), what a child is to look for after another one
-// died (lookagain.go), and the files that get their names (placed.go).
+// are left out (leftout.go), the names of what is changed on a token (changes.go), what a child is to look for after another one
+// died (lookagain.go), and the files that get their names (saved.go).
 type Page struct {
-	memory  []byte
-	placing sync.Mutex // several files may be placed at once
+	memory []byte
+	noting sync.Mutex // several files may be saved at once
 }
 
 const (
@@ -37,7 +37,7 @@ const (
 	slotSize   = 512
 	slotCount  = 30
 
-	pageSize = savedAt + savedSize
+	pageSize = lookAgainAt + lookSize + savedSize
 )
 
 // newCallPage makes the page; the file hands it to the child.

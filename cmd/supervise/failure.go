@@ -27,9 +27,12 @@ type ModuleFailure struct {
 	After    time.Duration // how long it was in that call, or for TooSlow in all calls
 	Signal   string        // the signal that it died of, for Crashed
 	Code     int           // the exit code, for Exited
-	// Unfinished are the names of what the child was putting on a token.
-	Unfinished []string
-	// Placed are the files that the child gave their final names.
+	// Changes are those of a child that had not told its result. Once another child has looked what became of them, they are those
+	// that it could not find out.
+	Changes
+	// Remaining means that not all is as it was before, which is told beside the failure.
+	Remaining bool
+	// Saved are the files that the child gave their final names.
 	Saved []string
 	// Login is the login that was made, where it can be made again.
 	Login Login

@@ -13,7 +13,7 @@ import (
 //	offset 0   1 while the child opens modules that nobody named, and has done nothing else yet
 //	offset 16  the paths of the modules that are left out, each ended by a zero byte
 const (
-	leftOutAt   = unfinishedAt + unfinishedSize
+	leftOutAt   = changesEnd
 	leftOutSize = 8 << 10
 	pathsAt     = leftOutAt + 16
 	pathsEnd    = leftOutAt + leftOutSize

@@ -2,10 +2,10 @@ package supervise
 
 import "encoding/binary"
 
-// A child that dies while it puts something on a token may leave that there. Then the parent starts another child, with the same
+// A child that dies while it changes something on a token cannot tell what it did. Then the parent starts another child, with the same
 // arguments, that only looks what is there. The page tells it so:
 //
-//	offset 0    1 where the child is to look again for what the names in unfinished.go say
+//	offset 0    1 where the child is to look again for what the names in changes.go say
 //	offset 8    how the child logged in, where that can be done again: five numbers of the PIN's file
 //	offset 48   the length of that file's path, 0 where there was no such login; then the path
 const (
@@ -24,9 +24,9 @@ type Login struct {
 	Stamp [loginNumbers]uint64 // that change with the file
 }
 
-// LookAgain is what a child is to look for, in place of its work.
+// LookAgain is what a child is to look for, in place of its work: what another child has changed on a token.
 type LookAgain struct {
-	Names []string // of what another child was putting on a token
+	Changes
 	Login Login
 }
 
@@ -36,7 +36,7 @@ func (p *Page) setLookAgain(look *LookAgain) {
 		return
 	}
 	p.memory[lookAgainAt] = 1
-	p.setUnfinished(look.Names)
+	p.setChanges(look.Changes)
 	p.SetLogin(look.Login)
 }
 
@@ -45,12 +45,12 @@ func (p *Page) LookAgain() *LookAgain {
 	if p.memory[lookAgainAt] != 1 {
 		return nil
 	}
-	return &LookAgain{p.unfinished(), p.login()}
+	return &LookAgain{p.changes(), p.login()}
 }
 
 // SetLogin notes a login.
 func (p *Page) SetLogin(l Login) {
-	path := p.memory[loginPathAt+8 : savedAt]
+	path := p.memory[loginPathAt+8 : lookAgainAt+lookSize]
 	if len(l.Path) > len(path) {
 		return
 	}
@@ -62,7 +62,7 @@ func (p *Page) SetLogin(l Login) {
 }
 
 func (p *Page) login() (l Login) {
-	path := p.memory[loginPathAt+8 : savedAt]
+	path := p.memory[loginPathAt+8 : lookAgainAt+lookSize]
 	n := binary.NativeEndian.Uint64(p.memory[loginPathAt:])
 	if n == 0 || n > uint64(len(path)) {
 		return Login{}

@@ -118,15 +118,16 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 	case failure.Function == "": // it was interrupted in no call
 		failure.Module, failure.Function, _ = page.longest()
 	}
-	failure.Unfinished, failure.Saved, failure.Login = page.unfinished(), page.saved(), page.login()
+	failure.Saved, failure.Login = page.saved(), page.login()
 	err = failure
 	if scratch := page.scratch(); scratch != "" { // what the child can no longer remove
 		if removed := e.endUnfinished(scratch); removed != nil {
 			err = errors.Join(err, removed)
 		}
 	}
+	failure.Changes = page.changes()
 	if code, set := page.told(); set {
-		end.Code = code
+		end.Code, failure.Changes, failure.Remaining = code, Changes{}, true
 	}
 	return end, err
 }
