@@ -129,6 +129,9 @@ func quotedCommands(text string) [][]string {
 	return found
 }
 
+// goType is what the help calls a flag's value where nobody gave it a name.
+var goType = regexp.MustCompile(`^[a-z]`)
+
 // TestHelpIsWhole looks at every command's help in every language that has a catalog.
 func TestHelpIsWhole(t *testing.T) {
 	for _, language := range messages.Languages() {
@@ -140,6 +143,11 @@ func TestHelpIsWhole(t *testing.T) {
 					t.Errorf("%s %s shows an id: %s", language, c.Name(), id.FindString(text))
 				}
 			}
+			c.Flags().VisitAll(func(f *pflag.Flag) {
+				if goType.MatchString(f.Value.Type()) && f.NoOptDefVal == "" {
+					t.Errorf("%s %s: --%s takes a %q, which is no name of what it takes", language, c.Name(), f.Name, f.Value.Type())
+				}
+			})
 			for line := range strings.SplitSeq(c.Example, "\n") {
 				checkExample(t, root, c, line)
 			}

@@ -30,7 +30,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 		Use:     "doctor",
 		Short:   "command.doctor.short",
 		Long:    "command.doctor.long",
-		Example: frame.Examples("doctor", "doctor --module /usr/lib/opensc-pkcs11.so --timeout 20s", "doctor --json", "doctor --html doctor.html"),
+		Example: frame.Examples("doctor", "doctor --module opensc-pkcs11.so --timeout 20s", "doctor --json", "doctor --html doctor.html"),
 		Args:    frame.NoArguments,
 		RunE:    a.ByHand(func(ctx context.Context) (frame.Result, error) { return runDoctor(ctx, a, o) }, inspectForParent),
 	}

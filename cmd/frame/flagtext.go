@@ -15,7 +15,7 @@ var placeholders = map[string]string{
 	"module": "PATH", "nss-db": "DIR", "token": "LABEL", "pin-source": "SRC", "lang": "LANG", "timeout": "DURATION", "trace": "FILE",
 	"out": "FILE", "format": "NAME", "silent-for": "DURATION", "profile": "NAME", "iterations": "N", "chain": "FILE", "certificate": "FILE", "method": "NAME", "proof": "NAME",
 	"password-source": "SRC", "dir": "DIR", "html": "FILE", "from": "FILE", "by": "NAME", "against": "OBJECT", "key": "KEY", "key-type": "NAME",
-	"metrics": "FILE", "expires-within": "DURATION",
+	"metrics": "FILE", "expires-within": "DURATION", "copy": "FILE", "like": "FILE",
 	"shard": "I/N", "seal-to": "RECIPIENT", "unseal-with": "KEY", "seal-transport": "NAME", "subject": "NAME", "color": "WHEN", "san": "NAME", "label": "LABEL",
 }
 

@@ -39,7 +39,7 @@ func NewCommand(a *frame.App) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringVar(&o.dir, "dir", "", "flag.status-dir")
-	flags.StringArrayVar(&o.sealTo, "seal-to", nil, "flag.seal-to")
+	flags.StringArrayVar(&o.sealTo, "seal-to", nil, "flag.reseal-to")
 	flags.StringVar(&o.transport, "seal-transport", string(seal.OAEP), "flag.seal-transport")
 	a.UnsealFlag(c)
 	flags.BoolVar(&o.dryRun, "dry-run", false, "flag.reseal-dry-run")
