@@ -71,6 +71,14 @@ func TestReadmeRunsLong(t *testing.T) {
 				t.Error(err)
 			}
 		},
+		"support": func(t *testing.T, b block) {
+			t.Helper()
+			p := newPlace(t, `label="alice" id=01 key=p256 policy=locked certificate=valid`)
+			output := answered(t, b, p.directory, testPIN, p.environment...)
+			if !strings.Contains(output, "alice (EC P-256), CN=alice: the key cannot leave") || !strings.Contains(output, "[key-not-extractable]") {
+				t.Errorf("the diagnosis or the explanation is missing:\n%s", output)
+			}
+		},
 	}
 	blocks := blocksOf(t, readme)
 	if len(blocks) != len(checks) {
@@ -206,12 +214,8 @@ func TestReadmesKeepStep(t *testing.T) {
 			if i == 0 {
 				continue // which has other links to the other languages
 			}
-			quoted := want.quoted
-			if want.heading == "Install" {
-				quoted = []string{"git", "make", "gcc", "libc6-dev", "make dist", "build/dist", "p11bridge"} // the first four README.md says under "Two commands"
-			}
-			if !slices.Equal(s.quoted, quoted) {
-				t.Errorf("%s, %s: %q instead of %q", document, s.heading, s.quoted, quoted)
+			if !slices.Equal(s.quoted, want.quoted) {
+				t.Errorf("%s, %s: %q instead of %q", document, s.heading, s.quoted, want.quoted)
 			}
 			if !slices.Equal(s.links, want.links) {
 				t.Errorf("%s, %s: the links are %q instead of %q", document, s.heading, s.links, want.links)
@@ -246,11 +250,11 @@ func TestReadmesExplainAsTheProgram(t *testing.T) {
 	}
 }
 
-// TestReadmeBeginsSoon: what comes before the first copy fits on two screens of 50 lines.
+// TestReadmeBeginsSoon: what comes before the first copy fits on one screen.
 func TestReadmeBeginsSoon(t *testing.T) {
 	t.Parallel()
 	opening, _, found := strings.Cut(string(mustRead(t, readme)), "<!-- run: firefox")
-	if lines := strings.Count(opening, "\n"); !found || lines > 100 {
+	if lines := strings.Count(opening, "\n"); !found || lines > 35 {
 		t.Errorf("%d lines before the first copy", lines)
 	}
 }
