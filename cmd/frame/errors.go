@@ -242,7 +242,7 @@ func describeModule(a *App, e *supervise.ModuleFailure) Failure {
 	f := Failure{
 		ID:   id,
 		Args: messages.Args{"Module": foreign.Text(e.Module), "Function": messages.Own(token.WithCalls(function)), "Signal": messages.Own(died), "After": messages.Own(e.After.String())},
-		More: strings.TrimSpace(a.saved(e.Saved) + "\n" + a.changed(e.Changes)), Code: ExitFailed,
+		More: strings.TrimSpace(a.saved(e.Saved) + "\n" + a.changed(e.Changes) + "\n" + a.inPart(e.InPart || e.SavedInPart)), Code: ExitFailed,
 	}
 	if e.Cause != supervise.Interrupted {
 		f.Stated = []verdict.Reason{verdict.JudgeIncident(e.Module, *IncidentOf(e))}

@@ -89,7 +89,7 @@ func afterLook(err error, died *supervise.ModuleFailure, found *foundAgain) *loo
 		}
 	}
 	looked := &lookedAgainError{error: err, kept: found.Kept}
-	unknown := supervise.Changes{}
+	unknown := supervise.Changes{InPart: died.InPart}
 	for _, name := range died.Destroyed {
 		switch {
 		case slices.Contains(found.Kept, name):

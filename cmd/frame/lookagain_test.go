@@ -28,6 +28,7 @@ func TestAfterLook(t *testing.T) {
 		{"it may be there", supervise.Changes{Added: []string{added}}, foundAgain{Hidden: true}, false, []string{"could not be found out", "object=new", "without a login"}, supervise.Changes{}},
 		{"a key is gone", supervise.Changes{Destroyed: []string{destroyed}}, foundAgain{}, false, []string{"These keys were removed from the token:\n  pkcs11:token=test;object=old"}, supervise.Changes{}},
 		{"a key is there", supervise.Changes{Destroyed: []string{destroyed}}, foundAgain{Kept: []string{destroyed}}, true, []string{"These keys are still on the token:\n  pkcs11:token=test;object=old"}, supervise.Changes{}},
+		{"more keys are gone than could be noted", supervise.Changes{Destroyed: []string{destroyed}, InPart: true}, foundAgain{}, false, []string{"These keys were removed", "Not everything is named here"}, supervise.Changes{}},
 		{"a key may be gone", supervise.Changes{Destroyed: []string{destroyed}}, foundAgain{Hidden: true}, false, []string{"Whether these keys were removed", "object=old", "without a login"}, supervise.Changes{Destroyed: []string{destroyed}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestAfterLook(t *testing.T) {
 				}
 			}
 			if !slices.Equal(died.Added, row.leftOpen.Added) || !slices.Equal(died.Destroyed, row.leftOpen.Destroyed) {
-				t.Errorf("left open: %q", died.Changes)
+				t.Errorf("left open: %+v", died.Changes)
 			}
 			if t.Failed() {
 				t.Log(text)

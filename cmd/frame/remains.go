@@ -54,6 +54,14 @@ func (a *App) changed(c supervise.Changes) string {
 	return strings.Join(parts, "\n")
 }
 
+// inPart says that not all is named.
+func (a *App) inPart(is bool) string {
+	if !is {
+		return ""
+	}
+	return a.Text("remains.in-part", nil)
+}
+
 // keys names keys below a text.
 func (a *App) keys(id string, names []string) string {
 	text := a.Text(id, nil)

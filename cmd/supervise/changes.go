@@ -10,7 +10,7 @@ import (
 // them is whole; the number at addingAt is that of the one that counts.
 const (
 	addingAt    = variablesAt + variableCount*variableSize
-	changesSize = 256 << 10
+	changesSize = 28 << 10
 	changesEnd  = addingAt + 8 + 4*changesSize
 )
 
@@ -25,6 +25,7 @@ var (
 type Changes struct {
 	Added     []string
 	Destroyed []string // private keys that had been there before
+	InPart    bool     // there are more than could be noted
 }
 
 // None reports whether there are no changes.
@@ -70,8 +71,9 @@ func (p *Page) ForgetChanges() {
 }
 
 func (p *Page) changes() Changes {
-	c := Changes{Added: p.notesIn(added), Destroyed: p.notesIn(destroyed)}
-	for _, name := range p.notesIn(adding[atomic.LoadUint32(p.half(addingAt))&1]) {
+	under := adding[atomic.LoadUint32(p.half(addingAt))&1]
+	c := Changes{Added: p.notesIn(added), Destroyed: p.notesIn(destroyed), InPart: p.inPart(added) || p.inPart(destroyed) || p.inPart(under)}
+	for _, name := range p.notesIn(under) {
 		if !slices.Contains(c.Added, name) {
 			c.Added = append(c.Added, name)
 		}

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -12,7 +13,7 @@ func TestChanges(t *testing.T) {
 	want := func(added, destroyed []string) {
 		t.Helper()
 		if got := page.changes(); !slices.Equal(got.Added, added) || !slices.Equal(got.Destroyed, destroyed) {
-			t.Errorf("%q instead of %q and %q", got, added, destroyed)
+			t.Errorf("%+v instead of %q and %q", got, added, destroyed)
 		}
 	}
 	want(nil, nil)
@@ -40,5 +41,26 @@ func TestChanges(t *testing.T) {
 	again.setLookAgain(&LookAgain{Changes: page.changes()})
 	if look := again.LookAgain(); look == nil || !slices.Equal(look.Added, []string{"one", "two"}) || !slices.Equal(look.Destroyed, []string{"old"}) {
 		t.Errorf("a child is to look for %v", look)
+	}
+}
+
+// TestNotesInPart adds more than there is room for: what is noted stays whole, and that it is not all is known.
+func TestNotesInPart(t *testing.T) {
+	page := &Page{memory: make([]byte, pageSize)}
+	observer := &Observer{Page: page}
+	one, most := strings.Repeat("x", 99), (changesSize-8)/100
+	for range most {
+		observer.Destroying(one)
+	}
+	if got := page.changes(); len(got.Destroyed) != most || got.InPart {
+		t.Errorf("%d names, in part: %v", len(got.Destroyed), got.InPart)
+	}
+	observer.Destroying(one)
+	if got := page.changes(); len(got.Destroyed) != most || !got.InPart || got.Destroyed[most-1] != one {
+		t.Errorf("%d names, in part: %v", len(got.Destroyed), got.InPart)
+	}
+	page.ForgetChanges()
+	if got := page.changes(); !got.None() || got.InPart {
+		t.Errorf("%v", got)
 	}
 }

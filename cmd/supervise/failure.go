@@ -32,8 +32,9 @@ type ModuleFailure struct {
 	Changes
 	// Remaining means that not all is as it was before, which is told beside the failure.
 	Remaining bool
-	// Saved are the files that the child gave their final names.
-	Saved []string
+	// Saved are the files that the child gave their final names, or, where SavedInPart is set, the first of them.
+	Saved       []string
+	SavedInPart bool
 	// Login is the login that was made, where it can be made again.
 	Login Login
 }

@@ -125,7 +125,7 @@ func runChild(ctx context.Context, e Task, page *Page, pageFile *os.File) (Outco
 			err = errors.Join(err, removed)
 		}
 	}
-	failure.Changes = page.changes()
+	failure.Changes, failure.SavedInPart = page.changes(), page.inPart(savedFiles)
 	if code, set := page.told(); set {
 		end.Code, failure.Changes, failure.Remaining = code, Changes{}, true
 	}
