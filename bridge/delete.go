@@ -81,6 +81,7 @@ var ErrNotDestroyable = errors.New("the key may not be destroyed")
 // was lost meanwhile.
 type KeyRemainsError struct {
 	State KeyState
+	Key   string // its URI, once the token was asked
 	File  string // of the copy
 	Err   error
 }
@@ -125,7 +126,7 @@ func (r DeleteRequest) Check(ctx context.Context) (*Deletion, error) {
 	if medium != "" {
 		r.Copy.Notices = append(r.Copy.Notices, verdict.Because(verdict.FileMayNotLast, verdict.Fact{Name: "file_system", Value: string(medium)}))
 	}
-	if err := r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Verdict, r.Inventory.Token.URI().With(key).String()); err != nil {
+	if err := r.Copy.Result.Against(ctx, r.Session, r.Identity, r.Verdict, keyURI(r.Inventory, r.Identity)); err != nil {
 		return nil, err
 	}
 	return &Deletion{r}, nil
@@ -146,7 +147,7 @@ func (d *Deletion) Delete(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if closing := session.Close(); err == nil && closing != nil {
-			err = &KeyRemainsError{KeyUnknown, r.copyPath(), closing}
+			err = &KeyRemainsError{KeyUnknown, keyURI(r.Inventory, r.Identity), r.copyPath(), closing}
 		}
 	}()
 	key := r.Identity.PrivateKey
@@ -166,7 +167,7 @@ func (d *Deletion) Delete(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	if state, err := one.destroyKept(ctx, session, search, r.Copy.onlyCopies()); err != nil {
-		return &KeyRemainsError{state, r.copyPath(), err}
+		return &KeyRemainsError{state, keyURI(r.Inventory, r.Identity), r.copyPath(), err}
 	}
 	return nil
 }

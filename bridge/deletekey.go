@@ -30,12 +30,18 @@ const (
 // meanwhile. But for KeyKeptForFile and KeyLost the file is placed.
 type DeletionError struct {
 	File  string
+	Key   string // its URI
 	State KeyState
 	Err   error
 }
 
 // Error says what is known.
 func (e *DeletionError) Error() string { return fmt.Sprintf("delete the key: %s: %v", e.State, e.Err) }
+
+// keyURI names an identity's private key.
+func keyURI(inventory *token.Inventory, identity token.Identity) string {
+	return inventory.Token.URI().With(identity.PrivateKey).String()
+}
 
 // deleteKey destroys the exported private key, and nothing else. The file has its final name and is on disk by then; it is
 // read again by that name and proven anew, because from here on it may be the only copy. Another session is opened for
@@ -49,7 +55,7 @@ func (r ExportRequest) deleteKey(ctx context.Context, made *provenFile) error {
 		state = KeyNotFound
 	}
 	if err != nil {
-		return &DeletionError{File: made.result.File, State: state, Err: err}
+		return &DeletionError{File: made.result.File, Key: keyURI(r.Inventory, r.Identity), State: state, Err: err}
 	}
 	made.result.KeyDeleted = true
 	return nil

@@ -7,6 +7,7 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,6 +46,9 @@ func TestDeleteCommandFaults(t *testing.T) {
 			if there := strings.Contains(r.objects(t), `"private_key":{`); there != row.there {
 				t.Errorf("the key is there: %v", there)
 			}
+			if asked := strings.Contains(row.faults, "stroy"); asked && !namedKey.MatchString(got.stderr) {
+				t.Error("it is not said which key")
+			}
 			if t.Failed() {
 				t.Logf("[stdout]\n%s[stderr]\n%s[objects]\n%s", got.stdout, got.stderr, r.objects(t))
 			}
@@ -54,6 +58,9 @@ func TestDeleteCommandFaults(t *testing.T) {
 
 // TestDeleteCommandFaultsLong has the other faults.
 func TestDeleteCommandFaultsLong(t *testing.T) { TestDeleteCommandFaults(t) }
+
+// namedKey is the key that a token was asked to destroy, as the text has it.
+var namedKey = regexp.MustCompile(`private key pkcs11:token=test;\S*object=alice;type=private`)
 
 const deletable = `label="alice" id=01 key=p256 policy=wrappable certificate=valid`
 
@@ -66,7 +73,8 @@ func TestDeleteFaults(t *testing.T) {
 		stays              bool
 	}{
 		{"destroy lies", "destroy-lies", "STILL ON THE TOKEN", true},
-		{"destroy refused", "error:C_DestroyObject@2:0x1B", "STILL ON THE TOKEN", true},          // CKR_ACTION_PROHIBITED; the first was the one-time key
+		{"destroy refused", "error:C_DestroyObject@2:0x1B", "STILL ON THE TOKEN", true}, // CKR_ACTION_PROHIBITED; the first was the one-time key
+		{"destroyed and says no", "after:C_DestroyObject@2:0x5", "is not known: C_DestroyObject", false},
 		{"no second session", "error:C_OpenSession@3:0xB1", "Nothing was done to the key", true}, // the second asks the key whose it is
 		{"no proof of the key", "error:C_SignInit:0x5", "Nothing was done to the key", true},
 		{"crash in the middle", "crash:C_DestroyObject@2", "C_DestroyObject", true}, // by then the file has its name
@@ -82,6 +90,9 @@ func TestDeleteFaults(t *testing.T) {
 			}
 			if there := r.run(t, "", "list", "--json").identity(t, "alice").PrivateKey != nil; there != row.stays {
 				t.Errorf("the key is there: %v", there)
+			}
+			if asked := strings.Contains(row.says, "is not known") || strings.HasPrefix(row.says, "STILL"); asked && !namedKey.MatchString(got.stderr) {
+				t.Error("it is not said which key")
 			}
 			if row.says != "" {
 				if err := opensslOpens(file, r.path("password.txt"), false); err != nil {

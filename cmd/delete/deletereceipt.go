@@ -102,7 +102,7 @@ func (e *noKeyError) Error() string { return "there is no private key to destroy
 func deleteErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(func(a *frame.App, e *bridge.KeyRemainsError) frame.Failure {
-			return frame.Failure{ID: "error.delete-" + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(problem(a, e.Err))}, Code: frame.ExitFailed}
+			return frame.Failure{ID: "error.delete-" + string(e.State), Args: messages.Args{"Key": foreign.Text(e.Key), "File": foreign.Text(e.File), "Problem": messages.Own(problem(a, e.Err))}, Code: frame.ExitFailed}
 		}),
 		frame.As(func(_ *frame.App, e *noKeyError) frame.Failure {
 			return frame.Failure{ID: "error.delete-no-key", Reasons: e.reasons, Code: frame.ExitFailed}

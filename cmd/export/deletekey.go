@@ -32,7 +32,7 @@ func exportErrors() []frame.Description {
 	return []frame.Description{
 		frame.As(describeRefusal),
 		frame.As(func(a *frame.App, e *bridge.DeletionError) frame.Failure {
-			f := frame.Failure{ID: "error.deletion." + string(e.State), Args: messages.Args{"File": foreign.Text(e.File), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
+			f := frame.Failure{ID: "error.deletion." + string(e.State), Args: messages.Args{"Key": foreign.Text(e.Key), "File": foreign.Text(e.File), "Problem": messages.Own(a.Problem(e.Err))}, Code: frame.ExitFailed}
 			if errors.As(e.Err, new(*token.CannotShowError)) { // the copy is there, and nothing has failed
 				f.Code = frame.ExitPartly
 			}
