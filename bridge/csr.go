@@ -61,8 +61,9 @@ type CSRPlan struct {
 	Label      string        // of the new key
 	Bits       int
 	NewKey     bool
-	Weak       int    // the size of the old RSA key, where it is too small to be repeated
-	Issuer     string // of the old certificate; empty where there is none but itself
+	Weak       int           // the size of the old RSA key, where it is too small to be repeated
+	Issuer     string        // of the old certificate; empty where there is none but itself
+	Same       pki.PublicKey // of the old key, where it is to sign
 }
 
 // CSRResult says what was requested, by which key, and who signed.
@@ -91,6 +92,7 @@ var (
 	ErrKeyTypeNeeded    = errors.New("no new key can be made after the old one: its type is unknown, or none that is made here")
 	ErrNoKeyToSign      = errors.New("there is no private key to sign with")
 	ErrMayNotSign       = errors.New("the key may not sign")
+	ErrPublicHalfUntold = errors.New("nothing tells the public half of the key")
 	ErrWriteProtected   = errors.New("the token is write-protected")
 	ErrRequestNotProven = errors.New("the request does not prove the possession of the key")
 )
@@ -125,7 +127,7 @@ func (r CSRRequest) Try(plan *CSRPlan) error {
 	if plan.NewKey {
 		return nil
 	}
-	_, err := r.sign(&CSRResult{CSRPlan: *plan, Key: r.sameKey(), PrivateKey: r.Identity.PrivateKey})
+	_, err := r.sign(&CSRResult{CSRPlan: *plan, Key: plan.Same, PrivateKey: r.Identity.PrivateKey})
 	return err
 }
 
@@ -170,7 +172,7 @@ func (r CSRRequest) Plan() (*CSRPlan, error) {
 		plan.Extensions = append([][]byte{names}, slices.DeleteFunc(plan.Extensions, pki.IsSubjectAltName)...)
 	}
 	if r.SameKey {
-		return plan, r.checkSameKey()
+		return plan, r.planSameKey(plan)
 	}
 	if r.Label != nil {
 		plan.Label = *r.Label
@@ -236,10 +238,27 @@ func (r CSRRequest) CouldLeave(plan *CSRPlan) bool {
 func (r CSRRequest) checkSameKey() error {
 	key := r.Identity.PrivateKey
 	switch {
-	case key == nil || len(r.Identity.Public.SPKI) == 0:
+	case key == nil:
 		return ErrNoKeyToSign
 	case key.Attributes.Bool(token.CKASign) == token.False:
 		return ErrMayNotSign
+	case len(r.Identity.Public.SPKI) == 0 && !key.Recoverable():
+		return ErrPublicHalfUntold
+	}
+	return nil
+}
+
+// planSameKey finds out what key the request will be of. A private key that does not tell its public half, and has no certificate that does,
+// shows it by what it signs, if it is one of an elliptic curve.
+func (r CSRRequest) planSameKey(plan *CSRPlan) (err error) {
+	if err := r.checkSameKey(); err != nil {
+		return err
+	}
+	if plan.Same = r.sameKey(); len(plan.Same.SPKI) > 0 {
+		return nil
+	}
+	if plan.Same, err = r.Session.RecoverPublicKey(r.Identity.PrivateKey); err != nil {
+		return cannotSign(err)
 	}
 	return nil
 }
@@ -336,7 +355,7 @@ func CreateCSR(ctx context.Context, r CSRRequest, plan *CSRPlan) (*CSRResult, er
 			return nil, err
 		}
 	}
-	result := &CSRResult{CSRPlan: *plan, Key: r.sameKey(), PrivateKey: r.Identity.PrivateKey}
+	result := &CSRResult{CSRPlan: *plan, Key: plan.Same, PrivateKey: r.Identity.PrivateKey}
 	if !plan.NewKey {
 		return result, r.giveOut(ctx, result)
 	}

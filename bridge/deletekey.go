@@ -98,7 +98,7 @@ func (r ExportRequest) destroyKey(ctx context.Context, made *provenFile) (state 
 			state, err = KeyUnknown, closing
 		}
 	}()
-	session.Authenticate = r.Session.Authenticate
+	session.Authenticate, session.LoggedIn = r.Session.Authenticate, r.Session.LoggedIn
 	key := r.Identity.PrivateKey
 	reread, err := session.Reread(key)
 	if err != nil {

@@ -31,9 +31,9 @@ func (e *RefusedError) Error() string {
 // ErrNoCertificate means that neither the token nor the request has a certificate for the key.
 var ErrNoCertificate = errors.New("no certificate for the key")
 
-// NoCertificateError is ErrNoCertificate of a key. Signs tells that the key can sign a request for one, as far as it is known: it may, and its
-// public half is known.
-type NoCertificateError struct{ Signs bool }
+// NoCertificateError is ErrNoCertificate of a key. Unsigned says why the key cannot sign a request for one: ErrMayNotSign, or ErrPublicHalfUntold. It is
+// nil where it can, as far as it is known.
+type NoCertificateError struct{ Unsigned error }
 
 // Error gives the text of ErrNoCertificate.
 func (e *NoCertificateError) Error() string { return ErrNoCertificate.Error() }
@@ -42,7 +42,7 @@ func (e *NoCertificateError) Error() string { return ErrNoCertificate.Error() }
 func (e *NoCertificateError) Unwrap() error { return ErrNoCertificate }
 
 func (r ExportRequest) withoutCertificate() error {
-	return &NoCertificateError{Signs: CSRRequest{Identity: r.Identity}.checkSameKey() == nil}
+	return &NoCertificateError{Unsigned: CSRRequest{Identity: r.Identity}.checkSameKey()}
 }
 
 // Export carries a key out of its token, writes it with its certificate to a PFX file, proves the file as it stands on

@@ -27,12 +27,19 @@ type nss struct {
 	pin       string // a file
 	password  string // a file, for PFX files
 	noise     string // a file; certutil would read a device for ever
+	access    []string
 }
 
 // nssPIN stands nowhere else.
 const nssPIN = "Nachtigall-1802"
 
 func newNSS(t *testing.T) *nss {
+	t.Helper()
+	return newNSSOf(t)
+}
+
+// newNSSOf is a database made with a flag of certutil in the place of a primary password.
+func newNSSOf(t *testing.T, flags ...string) *nss {
 	t.Helper()
 	directory := t.TempDir()
 	noise := make([]byte, 4096)
@@ -47,7 +54,10 @@ func newNSS(t *testing.T) *nss {
 	if err := os.Mkdir(db.database, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	mustForeign(t, directory, "certutil", "-N", "-d", "sql:"+db.database, "-f", db.pin)
+	if len(flags) == 0 {
+		flags = []string{"-f", db.pin}
+	}
+	mustForeign(t, directory, "certutil", append([]string{"-N", "-d", "sql:" + db.database}, flags...)...)
 	return db
 }
 

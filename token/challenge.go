@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/miekg/pkcs11"
+
 	"p11bridge/token/pki"
 )
 
@@ -44,14 +46,17 @@ func (s *Session) Prove(ctx context.Context, key *Object, public pki.PublicKey) 
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if s.wantsPIN(key) {
+	if s.wantsPIN(key) && s.Authenticate == nil {
 		return &CannotShowError{PIN: true}
 	}
 	response, err := s.challenge(key, public)
 	var unable *CannotShowError
+	code, _ := CodeOf(err)
 	switch {
 	case err == nil:
 		return contradicted(key, public, response.verify(public))
+	case code == pkcs11.CKR_USER_NOT_LOGGED_IN && key.alwaysAuthenticates() && !s.wantsPIN(key): // it wants a PIN that the token has not
+		return &CannotShowError{PIN: true, Err: err}
 	case errors.As(err, &unable) && key.Attributes.Bool(CKADecrypt) == True && public.Algorithm == "RSA":
 		return s.proveByDecryption(key, public, unable)
 	}
@@ -66,10 +71,13 @@ func contradicted(key *Object, public pki.PublicKey, err error) error {
 	return err
 }
 
-// wantsPIN reports whether the key cannot be used because nobody gives the PIN once more.
+// wantsPIN is the one rule of which keys want the PIN once more for each use. Where nobody has to log in, and nobody has, there is no PIN to
+// give, whatever the key says: an NSS database without a primary password lets every key sign.
 func (s *Session) wantsPIN(key *Object) bool {
-	return key.Attributes.Bool(CKAAlwaysAuthenticate) == True && s.Authenticate == nil
+	return key.alwaysAuthenticates() && (s.LoggedIn || s.Slot.Token.Flags.Has(CKFLoginRequired))
 }
+
+func (o *Object) alwaysAuthenticates() bool { return o.Attributes.Bool(CKAAlwaysAuthenticate) == True }
 
 // response is what a private key made of a challenge. It says of every public key whether it is this key's: nil, ErrOtherKey, or a
 // *CannotShowError where nobody can tell here.

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -66,6 +65,7 @@ func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.P
 	}
 	var failed error
 	var possible *Object
+	couldAnswer := false // possible could, if it were given the PIN
 	for _, key := range silent {
 		err := s.ask(ctx, key, public)
 		var unable *CannotShowError
@@ -79,7 +79,9 @@ func (s *Session) Holder(ctx context.Context, inventory *Inventory, public pki.P
 				byID = nil
 			}
 		case errors.As(err, &unable):
-			possible = cmp.Or(possible, key)
+			if possible == nil || unable.PIN && !couldAnswer {
+				possible, couldAnswer = key, unable.PIN
+			}
 		case failed == nil:
 			failed = err
 		}
@@ -116,7 +118,7 @@ func (s *Session) ask(ctx context.Context, key *Object, public pki.PublicKey) er
 	switch {
 	case key.answer != nil:
 		return key.answer.verify(public)
-	case key.Attributes.Bool(CKAAlwaysAuthenticate) == True:
+	case s.wantsPIN(key):
 		return &CannotShowError{PIN: true}
 	}
 	return s.Prove(ctx, key, public)

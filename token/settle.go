@@ -30,7 +30,7 @@ type question struct {
 // are asked over all of them at once. Which key is asked what is settled before, and what an answer says of which key after it, in the order
 // of the keys: so the result is the same over one session.
 func (a *asking) settle(ctx context.Context, l *linker) error {
-	questions := l.questions()
+	questions := l.questions(a.main)
 	if err := a.ask(ctx, questions); err != nil {
 		return err
 	}
@@ -54,11 +54,11 @@ func (a *asking) settle(ctx context.Context, l *linker) error {
 }
 
 // questions are what the keys are to be asked.
-func (l *linker) questions() []*question {
+func (l *linker) questions(s *Session) []*question {
 	var questions []*question
 	unhinted := 0
 	for _, key := range l.privateKeys {
-		if key.own().known || !key.answersUnasked() {
+		if key.own().known || !s.answersUnasked(key) {
 			continue
 		}
 		hinted := l.hintsFor(key)
@@ -101,8 +101,8 @@ func (a *asking) ask(ctx context.Context, questions []*question) error {
 }
 
 // answersUnasked reports whether the key answers a challenge without a further question to the person.
-func (o *Object) answersUnasked() bool {
-	return (o.Attributes.Bool(CKASign) != False || o.derives()) && o.Attributes.Bool(CKAAlwaysAuthenticate) != True
+func (s *Session) answersUnasked(key *Object) bool {
+	return (key.Attributes.Bool(CKASign) != False || key.derives()) && !s.wantsPIN(key)
 }
 
 // hintsFor are the public keys with a private key's CKA_ID.

@@ -207,7 +207,7 @@ func (s *Session) use(key *Object, begins, ends string, mechanism CKM, begin, en
 		return err
 	}
 	var passed error // a login that the token knows nothing of
-	if s.Authenticate != nil && key.Attributes.Bool(CKAAlwaysAuthenticate) == True {
+	if s.Authenticate != nil && s.wantsPIN(key) {
 		if passed, err = s.loginAgain(); err != nil {
 			return err
 		}

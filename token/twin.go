@@ -23,7 +23,7 @@ func (a *asking) compareTwins(ctx context.Context, l *linker) error {
 		var liars []*Object
 		shown := false
 		for _, twin := range twins {
-			if asked++; asked > mostTwins || !twin.answersUnasked() {
+			if asked++; asked > mostTwins || !a.main.answersUnasked(twin) {
 				continue
 			}
 			if ctx.Err() != nil {

@@ -61,22 +61,32 @@ func invented(inventory *token.Inventory) []token.Attribute {
 func judgeOrigin(v *Verdict, inventory *token.Inventory, key *token.Object) {
 	local, never := attributeFact(key, token.CKALocal), attributeFact(key, token.CKANeverExtractable)
 	inventions := invented(inventory)
-	says := func(a token.Attribute, value token.Bool) bool {
-		return key.Attributes.Bool(a) == value && !slices.Contains(inventions, a)
-	}
 	silent := !slices.ContainsFunc(originFlags, func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.False })
 	guessed := slices.ContainsFunc(inventions, func(a token.Attribute) bool { return key.Attributes.Bool(a) != token.NotGiven })
 	switch {
 	case silent:
 		v.add(OriginUnknown, local, never)
-	case says(token.CKANeverExtractable, token.False):
+	case says(key, token.CKANeverExtractable, token.False, inventions):
 		v.add(OriginalMayExist, never, local)
-	case says(token.CKALocal, token.True):
+	case says(key, token.CKALocal, token.True, inventions):
 		v.add(KeyGeneratedOnToken, local, never)
 	case guessed:
 		v.add(OriginUnknown, local, never)
 	}
 	v.addFamily(inventory)
+}
+
+// says reports whether the token gives the attribute this value, and knows.
+func says(key *token.Object, a token.Attribute, value token.Bool, inventions []token.Attribute) bool {
+	return key.Attributes.Bool(a) == value && !slices.Contains(inventions, a)
+}
+
+// MayHaveOriginal reports whether a file from which the key was put on its token may exist, as far as the token tells: whoever says that there is no backup
+// of such a key has to say that as well.
+func MayHaveOriginal(inventory *token.Inventory, key *token.Object) bool {
+	inventions := invented(inventory)
+	once := key.Attributes.Bool(token.CKAExtractable) == token.False && says(key, token.CKANeverExtractable, token.False, inventions) // it may have left before
+	return once || !says(key, token.CKALocal, token.True, inventions)
 }
 
 // originFlags are the attributes that tell where a key comes from. A token that knows sets one of them, at the least

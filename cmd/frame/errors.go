@@ -88,7 +88,10 @@ func surroundingErrors() []Description {
 		Is(terminal.ErrGone, ExitFailed, "error.terminal-gone"),
 		As(func(a *App, e *bridge.NoCertificateError) Failure {
 			f := Failure{ID: "error.no-certificate", Code: ExitFailed}
-			if !e.Signs {
+			switch {
+			case errors.Is(e.Unsigned, bridge.ErrPublicHalfUntold):
+				f.Instead = a.Text("remedy.certificate-of-untold-key", nil)
+			case e.Unsigned != nil:
 				f.Instead = a.Text("remedy.certificate-by-new-key", nil)
 			}
 			return f

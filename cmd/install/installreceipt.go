@@ -91,9 +91,9 @@ func nextAfter(a *frame.App, plan *bridge.InstallPlan, args messages.Args) []str
 		return []string{"request.exportable-unknown"}
 	case plan.Key.Attributes.Bool(token.CKAExtractable) == token.True:
 		args["Probe"] = a.Command("diagnose", name, "--probe")
-		return []string{"request.no-way-out", "request.no-way-out-probe"}
+		return []string{view.NoBackup("request.no-way-out", "request.no-way-out-original", plan.After, plan.Key), "request.no-way-out-probe"}
 	}
-	return []string{"install.next-held"}
+	return []string{view.NoBackup("install.next-held", "install.next-held-original", plan.After, plan.Key)}
 }
 
 func printInstall(p *frame.Printer, o *installOptions, info *token.Info, plan *bridge.InstallPlan) {

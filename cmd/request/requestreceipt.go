@@ -115,11 +115,16 @@ func requestArgs(o *requestOptions, plan *bridge.CSRPlan) messages.Args {
 // fateOf says whether the key can leave the token, and what that means.
 func fateOf(o *requestOptions, request bridge.CSRRequest, receipt *bridge.CSRResult, judged verdict.Verdict) []string {
 	may, could := receipt.Exportable(), request.CouldLeave(&receipt.CSRPlan)
+	heldSame, noWayOut := "request.held-same", "request.no-way-out"
+	if !receipt.NewKey { // of a new key there is no file yet
+		heldSame = view.NoBackup(heldSame, "request.held-same-original", request.Inventory, receipt.PrivateKey)
+		noWayOut = view.NoBackup(noWayOut, "request.no-way-out-original", request.Inventory, receipt.PrivateKey)
+	}
 	switch {
 	case may != nil && *may && !judged.Exportable && !receipt.NewKey && judged.Has(verdict.WrapNeedsTrustedKey): // the token could, with another key
-		return held("request.held-same", "request.held-same-remedy", could)
+		return held(heldSame, "request.held-same-remedy", could)
 	case may != nil && *may && !judged.Exportable:
-		return []string{"request.no-way-out", "request.no-way-out-probe"}
+		return []string{noWayOut, "request.no-way-out-probe"}
 	case may == nil:
 		return []string{"request.exportable-unknown"}
 	case receipt.NewKey && *may != o.exportable && *may:
@@ -131,7 +136,7 @@ func fateOf(o *requestOptions, request bridge.CSRRequest, receipt *bridge.CSRRes
 	case receipt.NewKey:
 		return held("request.held", "request.held-remedy", could)
 	}
-	return held("request.held-same", "request.held-same-remedy", could)
+	return held(heldSame, "request.held-same-remedy", could)
 }
 
 // held says that a key cannot leave, and what to do for one that can, where that is of use on the token.
@@ -164,7 +169,7 @@ func planResult(o *requestOptions, request bridge.CSRRequest, plan *bridge.CSRPl
 	if plan.NewKey {
 		shown.Exportable = &o.exportable
 	} else {
-		public := request.Identity.Public
+		public := plan.Same
 		uri := request.Inventory.Token.URI().With(request.Identity.PrivateKey).String()
 		shown.Key, shown.URI = view.PublicKey{Type: public.Algorithm, Bits: public.Bits, Curve: public.Curve}, &uri
 		shown.Exportable = request.Identity.PrivateKey.Attributes.Bool(token.CKAExtractable).Value()
@@ -200,6 +205,7 @@ func requestErrors() []frame.Description {
 		frame.Is(bridge.ErrGeneratesNoKeys, frame.ExitFailed, "error.generates-no-keys"),
 		frame.Is(bridge.ErrKeyTypeNeeded, frame.ExitFailed, "error.key-type-needed"),
 		frame.Is(bridge.ErrNoKeyToSign, frame.ExitFailed, "error.no-key-to-sign"),
+		frame.Is(bridge.ErrPublicHalfUntold, frame.ExitFailed, "error.public-half-untold"),
 		frame.Is(bridge.ErrMayNotSign, frame.ExitFailed, "error.may-not-sign"),
 		frame.Is(bridge.ErrRequestNotProven, frame.ExitFailed, "error.request-not-proven"),
 	}
