@@ -177,3 +177,17 @@ func checkExample(t *testing.T, root, of *cobra.Command, line string) {
 		}
 	}
 }
+
+// TestManualSaysHowCommandsAreCalled reads the first page in each language: a command stands in the synopsis, and nothing breaks a word.
+func TestManualSaysHowCommandsAreCalled(t *testing.T) {
+	for _, language := range messages.Languages() {
+		pages, err := Manual(language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synopsis := regexp.MustCompile(`(?m)^\.B p11bridge\n\.br\n\.B p11bridge \p{Lu}+$`)
+		if page := string(pages["p11bridge.1"]); !synopsis.MatchString(page) || !strings.Contains(page, "\n.nh\n") {
+			t.Errorf("%s:\n%.300s", language, page)
+		}
+	}
+}

@@ -46,10 +46,14 @@ type manualPage struct {
 func (m *manualPage) write() []byte {
 	c := m.command
 	fmt.Fprintf(m, ".TH %s 1 \"\" \"p11bridge %s\" p11bridge\n", strings.ToUpper(manualName(c)), Version)
+	m.Buffer.WriteString(".nh\n.ad l\n") // words of every language, and commands to copy, stay whole
 	m.heading("name")
 	fmt.Fprintf(m, "%s \\- %s\n", roff(manualName(c)), roff(c.Short))
 	m.heading("synopsis")
 	fmt.Fprintf(m, ".B %s\n", roff(c.UseLine()))
+	if c.HasAvailableSubCommands() {
+		fmt.Fprintf(m, ".br\n.B %s %s\n", roff(c.CommandPath()), roff(m.Text("usage.command", nil)))
+	}
 	m.heading("description")
 	m.paragraphs(m.helpText(c))
 	if c.HasAvailableSubCommands() {
