@@ -83,6 +83,7 @@ func (a *App) Root(commands []Command) *cobra.Command {
 		help(c, args)
 	})
 	if completing(a.arguments) {
+		root.InitDefaultHelpCmd() // cobra adds it later, and offers it with its description
 		a.DescribeHelp()
 		a.complete(root)
 	}
