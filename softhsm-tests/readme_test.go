@@ -30,55 +30,7 @@ func readmes(t *testing.T) []string {
 func TestReadmeRunsLong(t *testing.T) {
 	t.Parallel()
 	checks := map[string]func(*testing.T, block){
-		"install": func(t *testing.T, b block) {
-			t.Helper()
-			command := exec.CommandContext(t.Context(), "sh", "-e", "-c", b.text+"p11bridge version")
-			command.Dir = ".."
-			if output, err := command.CombinedOutput(); err != nil || !strings.Contains(string(output), "p11bridge ") {
-				t.Errorf("%v\n%s", err, output)
-			}
-		},
-		"firefox": func(t *testing.T, b block) {
-			t.Helper()
-			db := newNSS(t)
-			db.certutil(t, "alice", "ec", "-q", "nistp256")
-			firefox := filepath.Join(db.directory, ".mozilla", "firefox")
-			if err := os.MkdirAll(firefox, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			write(t, firefox, "profiles.ini", []byte("[Profile0]\nName=mine\nIsRelative=0\nPath="+db.database+"\n"))
-			output := answered(t, b, db.directory, nssPIN, "HOME="+db.directory, "P11BRIDGE_MODULE=", "P11BRIDGE_NSS_DB=")
-			checkCopied(t, output, db.file("alice.pfx"), db.password)
-			if !strings.Contains(output, "Firefox, profile mine") || !strings.Contains(output, "It is a copy of the key") {
-				t.Errorf("the profile is not named, or the copy is of no key:\n%s", output)
-			}
-		},
-		"card": func(t *testing.T, b block) {
-			t.Helper()
-			p := newPlace(t, `label="alice" id=01 key=p256 policy=wrappable certificate=valid`)
-			output := answered(t, b, p.directory, testPIN, p.environment...)
-			checkCopied(t, output, p.path("alice.pfx"), p.path("password.txt"))
-			if !strings.Contains(output, "alice (EC P-256), CN=alice: the key can leave") {
-				t.Errorf("diagnose says nothing of alice:\n%s", output)
-			}
-		},
-		"pipeline": func(t *testing.T, b block) {
-			t.Helper()
-			w := newWalk(t)
-			w.run(t, b)
-			_, document, _ := strings.Cut(w.output, "{")
-			if err := validate("list", "{"+document); err != nil {
-				t.Error(err)
-			}
-		},
-		"support": func(t *testing.T, b block) {
-			t.Helper()
-			p := newPlace(t, `label="alice" id=01 key=p256 policy=locked certificate=valid`)
-			output := answered(t, b, p.directory, testPIN, p.environment...)
-			if !strings.Contains(output, "alice (EC P-256), CN=alice: the key cannot leave") || !strings.Contains(output, "[key-not-extractable]") {
-				t.Errorf("the diagnosis or the explanation is missing:\n%s", output)
-			}
-		},
+		"install": followsInstall, "firefox": followsFirefox, "card": followsCard, "pipeline": followsPipeline, "support": followsSupport,
 	}
 	blocks := blocksOf(t, readme)
 	if len(blocks) != len(checks) {
@@ -93,6 +45,61 @@ func TestReadmeRunsLong(t *testing.T) {
 			}
 			check(t, b)
 		})
+	}
+}
+
+// followsInstall and the four below do what the block of a section says, and look at what came of it.
+func followsInstall(t *testing.T, b block) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "sh", "-e", "-c", b.text+"p11bridge version")
+	command.Dir = ".."
+	if output, err := command.CombinedOutput(); err != nil || !strings.Contains(string(output), "p11bridge ") {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+func followsFirefox(t *testing.T, b block) {
+	t.Helper()
+	db := newNSS(t)
+	db.certutil(t, "alice", "ec", "-q", "nistp256")
+	firefox := filepath.Join(db.directory, ".mozilla", "firefox")
+	if err := os.MkdirAll(firefox, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, firefox, "profiles.ini", []byte("[Profile0]\nName=mine\nIsRelative=0\nPath="+db.database+"\n"))
+	output := answered(t, b, db.directory, nssPIN, "HOME="+db.directory, "P11BRIDGE_MODULE=", "P11BRIDGE_NSS_DB=")
+	checkCopied(t, output, db.file("alice.pfx"), db.password)
+	if !strings.Contains(output, "Firefox, profile mine") || !strings.Contains(output, "It is a copy of the key") {
+		t.Errorf("the profile is not named, or the copy is of no key:\n%s", output)
+	}
+}
+
+func followsCard(t *testing.T, b block) {
+	t.Helper()
+	p := newPlace(t, `label="alice" id=01 key=p256 policy=wrappable certificate=valid`)
+	output := answered(t, b, p.directory, testPIN, p.environment...)
+	checkCopied(t, output, p.path("alice.pfx"), p.path("password.txt"))
+	if !strings.Contains(output, "alice (EC P-256), CN=alice: the key can leave") {
+		t.Errorf("diagnose says nothing of alice:\n%s", output)
+	}
+}
+
+func followsPipeline(t *testing.T, b block) {
+	t.Helper()
+	w := newWalk(t)
+	w.run(t, b)
+	_, document, _ := strings.Cut(w.output, "{")
+	if err := validate("list", "{"+document); err != nil {
+		t.Error(err)
+	}
+}
+
+func followsSupport(t *testing.T, b block) {
+	t.Helper()
+	p := newPlace(t, `label="alice" id=01 key=p256 policy=locked certificate=valid`)
+	output := answered(t, b, p.directory, testPIN, p.environment...)
+	if !strings.Contains(output, "alice (EC P-256), CN=alice: the key cannot leave") || !strings.Contains(output, "[key-not-extractable]") {
+		t.Errorf("the diagnosis or the explanation is missing:\n%s", output)
 	}
 }
 
