@@ -27,7 +27,6 @@ type nss struct {
 	pin       string // a file
 	password  string // a file, for PFX files
 	noise     string // a file; certutil would read a device for ever
-	access    []string
 }
 
 // nssPIN stands nowhere else.
