@@ -25,7 +25,9 @@ type fault string
 
 const (
 	faultUnreadable fault = "unreadable"    // the file cannot be read
+	faultEmpty      fault = "empty"         // nothing is in the file
 	faultNotJSON    fault = "not-json"      // no JSON
+	faultCutOff     fault = "cut-off"       // JSON that ends in the middle
 	faultTooLarge   fault = "too-large"     // larger than a document may be
 	faultOther      fault = "other"         // JSON of another kind
 	faultNewer      fault = "other-version" // of another version of p11bridge
@@ -39,6 +41,9 @@ type unread struct {
 	File     string `json:"file"`
 	Document int    `json:"document"` // which one of the file, from 1 on
 	Problem  fault  `json:"problem"`
+
+	cause  error  // why the file cannot be read, nil for another fault
+	schema string // of a document of another kind, empty where it names none
 }
 
 // reader reads documents one after the other: whole files, and lines of JSON.
@@ -68,7 +73,7 @@ func (r *reader) readFile(ctx context.Context, path string) {
 		}
 	}
 	if err != nil {
-		r.leaveOut(unread{path, 1, faultUnreadable})
+		r.leaveOut(unread{File: path, Document: 1, Problem: faultUnreadable, cause: err})
 		return
 	}
 	r.readAll(ctx, path, file)
@@ -78,22 +83,23 @@ func (r *reader) readAll(ctx context.Context, path string, in io.Reader) {
 	documents := newStream(in, view.MaxSnapshot)
 	for n := 1; ; n++ {
 		document, problem, err := documents.next(ctx)
+		schema := ""
 		switch {
 		case errors.Is(err, io.EOF) && n > 1:
 			return
 		case errors.Is(err, io.EOF):
-			r.leaveOut(unread{path, n, faultNotJSON})
+			r.leaveOut(unread{File: path, Document: n, Problem: faultEmpty})
 			return
 		case err != nil:
-			r.leaveOut(unread{path, n, faultUnreadable})
+			r.leaveOut(unread{File: path, Document: n, Problem: faultUnreadable, cause: err})
 			return
 		case problem == "":
-			problem = r.take(path, document)
+			problem, schema = r.take(path, document)
 		}
 		if problem == "" {
 			r.documents++
 		} else {
-			r.leaveOut(unread{path, n, problem})
+			r.leaveOut(unread{File: path, Document: n, Problem: problem, schema: schema})
 		}
 	}
 }
@@ -108,25 +114,25 @@ func (r *reader) leaveOut(u unread) {
 	}
 }
 
-// take reads one document.
-func (r *reader) take(path string, document json.RawMessage) fault {
+// take reads one document. Of one that is not read it also gives the schema that it names.
+func (r *reader) take(path string, document json.RawMessage) (problem fault, schema string) {
 	var named struct {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(document, &named); errors.As(err, new(*json.SyntaxError)) {
-		return faultNotJSON
+		return faultNotJSON, named.Schema
 	} else if err != nil {
-		return faultOther
+		return faultOther, named.Schema
 	}
 	switch {
 	case named.Schema == view.SnapshotSchema:
-		return r.takeSnapshot(path, document)
+		return r.takeSnapshot(path, document), named.Schema
 	case named.Schema == view.StatusSchema:
-		return r.takeStatus(path, document)
+		return r.takeStatus(path, document), named.Schema
 	case strings.HasPrefix(named.Schema, "p11bridge.snapshot/") || strings.HasPrefix(named.Schema, "p11bridge.status/"):
-		return faultNewer
+		return faultNewer, named.Schema
 	}
-	return faultOther
+	return faultOther, named.Schema
 }
 
 // status is what is read of a status document. What else it says is left alone.

@@ -107,7 +107,7 @@ func restOf(a *frame.App, v *reportView) []view.PageSection {
 	if len(v.Unread) > 0 {
 		section := view.PageSection{Heading: a.Text("report.part.unread", messages.Args{"Count": messages.Number(v.LeftOut)})}
 		for _, u := range v.Unread[:min(len(v.Unread), mostShown)] {
-			section.Facts = append(section.Facts, a.Text("report.unread", u.words(a)))
+			section.Facts = append(section.Facts, u.text(a))
 		}
 		sections = append(sections, section)
 	}

@@ -5,9 +5,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -115,14 +118,29 @@ func describeNothingRead(a *frame.App, e *nothingReadError) frame.Failure {
 	const most = 5
 	var lines []string
 	for _, u := range e.unread[:min(len(e.unread), most)] {
-		lines = append(lines, a.Text("report.unread", u.words(a)))
+		lines = append(lines, u.text(a))
 	}
 	return frame.Failure{ID: "error.nothing-read", More: strings.Join(lines, "\n"), Code: frame.ExitFailed}
 }
 
-// words are what the text about the document takes.
-func (u unread) words(a *frame.App) messages.Args {
-	return messages.Args{"File": foreign.Text(u.File), "Document": messages.Number(u.Document), "Problem": messages.Own(a.Text("report.fault."+string(u.Problem), nil))}
+// text says of a document what is wrong with it. What is wrong with a whole file is not said of its first document.
+func (u unread) text(a *frame.App) string {
+	id, fault := "report.unread", "report.fault."+string(u.Problem)
+	args := messages.Args{"File": foreign.Text(u.File), "Document": messages.Number(u.Document), "Schema": foreign.Text(u.schema)}
+	switch {
+	case errors.Is(u.cause, syscall.EISDIR):
+		fault = "report.fault.directory"
+		args["Files"] = messages.Own(terminal.ShellWord(filepath.Clean(u.File)) + string(filepath.Separator) + "*.json")
+	case u.Problem == faultUnreadable:
+		args["Cause"] = messages.Own(a.Problem(u.cause))
+	case u.Problem == faultOther && u.schema != "":
+		fault = "report.fault.other-named"
+	}
+	if u.Problem == faultUnreadable || u.Problem == faultEmpty {
+		id = "report.unread-file"
+	}
+	args["Problem"] = messages.Own(a.Text(fault, args))
+	return a.Text(id, args)
 }
 
 func runReport(ctx context.Context, a *frame.App, o *reportOptions) (frame.Result, error) {
@@ -266,7 +284,7 @@ func printReport(p *frame.Printer, v *reportView) {
 	if len(v.Unread) > 0 {
 		fmt.Fprintln(p.Out, "\n"+colour.Bold(p.Text("report.part.unread", messages.Args{"Count": messages.Number(v.LeftOut)})))
 		for _, u := range v.Unread[:min(len(v.Unread), mostShown)] {
-			p.Line("  ", u.words(p.App), "report.unread")
+			fmt.Fprintln(p.Out, "  "+u.text(p.App))
 		}
 		if more := len(v.Unread) - mostShown; more > 0 && len(v.Unread) == v.LeftOut {
 			p.Line("  ", messages.Args{"Count": messages.Number(more)}, "report.more")

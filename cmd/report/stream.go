@@ -48,7 +48,7 @@ func (s *stream) next(ctx context.Context) (json.RawMessage, fault, error) {
 		read, err := s.read(ctx)
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, faultNotJSON, nil // the next call gives the end
+			return nil, faultCutOff, nil // the next call gives the end
 		case err != nil:
 			return nil, "", err
 		}

@@ -29,7 +29,7 @@ func TestStream(t *testing.T) {
 		{"cut off behind a colon takes one neighbour along", "{\"a\":\n{\"b\":2}\n{\"c\":3}\n", []string{"not-json", `{"c":3}`}},
 		{"another bracket", "{\"a\":[1}]\n{\"b\":2}", []string{"not-json", `{"b":2}`}},
 		{"words between", "{}\nlog: started\nlog: ended\n{\"b\":2}\nend", []string{`{}`, "not-json", `{"b":2}`, "not-json"}},
-		{"cut off at the end", `{"a":1}{"b"`, []string{`{"a":1}`, "not-json"}},
+		{"cut off at the end", `{"a":1}{"b"`, []string{`{"a":1}`, "cut-off"}},
 		{"too large", `{"a":"` + strings.Repeat("x", 100) + `"} {"b":2}`, []string{"too-large", `{"b":2}`}},
 		{"too deep", strings.Repeat(`[`, 2000) + "\n{}", []string{"not-json", "{}"}},
 		{"as large as may be", `{"a":"` + strings.Repeat("x", limit-8) + `"}`, []string{`{"a":"` + strings.Repeat("x", limit-8) + `"}`}},
