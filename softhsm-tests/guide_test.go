@@ -36,6 +36,9 @@ func TestGuideBacksUp(t *testing.T) {
 			if want := "p11bridge export dave -o dave.pfx"; command != want {
 				t.Errorf("the command is %q", command)
 			}
+			if place := g.texts.Text("file.place", messages.Args{"Path": messages.Own(p.path("dave.pfx"))}); strings.Count(unbroken(g.text()), unbroken(place)) != 1 {
+				t.Errorf("%q is not told once:\n%s", place, g.text())
+			}
 			if err := opensslOpens(p.path("dave.pfx"), p.path("password.txt"), false); err != nil {
 				t.Error(err)
 			}
@@ -44,6 +47,9 @@ func TestGuideBacksUp(t *testing.T) {
 		})
 	}
 }
+
+// unbroken is a text without its blanks and the ends of its lines.
+func unbroken(text string) string { return strings.Join(strings.Fields(text), "") }
 
 // TestGuideBacksUpLong speaks the other languages.
 func TestGuideBacksUpLong(t *testing.T) { TestGuideBacksUp(t) }

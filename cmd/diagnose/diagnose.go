@@ -216,6 +216,7 @@ func diagnosisResult(a *frame.App, o *diagnoseOptions, shown diagnosisView, take
 	return frame.Result{JSON: shown, Code: code, Text: func(p *frame.Printer) {
 		if o.html != "" {
 			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
+			p.Place("  ", o.html)
 			return
 		}
 		printDiagnosis(p, shown)

@@ -82,6 +82,7 @@ func runDoctor(ctx context.Context, a *frame.App, o *doctorOptions) (frame.Resul
 	result := frame.Result{JSON: shown, Text: func(p *frame.Printer) {
 		if o.html != "" {
 			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "diagnose.page")
+			p.Place("  ", o.html)
 			return
 		}
 		printDoctor(p, shown)

@@ -118,6 +118,9 @@ func printAll(p *frame.Printer, o *exportOptions, items []*bridge.Item, shown ex
 		summary = "export-all.summary-unproven"
 	}
 	fmt.Fprintln(p.Out, colour.Bold(p.Text(summary, counts)))
+	if !o.dryRun {
+		p.Place("  ", o.dir)
+	}
 	if undone > 0 {
 		fmt.Fprintln(p.Out, colour.Bad(p.Text("export-all.more-undone", messages.Args{"Count": messages.Number(undone)})))
 	}

@@ -173,7 +173,12 @@ func exportCertificate(o *exportOptions, r bridge.ExportRequest) (frame.Result, 
 		return frame.Result{}, err
 	}
 	return frame.Result{JSON: viewCertificateOnly(o, certificate, written), Text: func(p *frame.Printer) {
-		p.Line("", messages.Args{"File": foreign.Text(o.out), "Subject": certificate.Subject, "Format": messages.Own(string(written.Format)), "Chain": messages.Number(len(written.Chain))}, "export.certificate-only", "export.certificate-format")
+		args := messages.Args{"File": foreign.Text(o.out), "Subject": certificate.Subject, "Format": messages.Own(string(written.Format)), "Chain": messages.Number(len(written.Chain))}
+		p.Line("", args, "export.certificate-only")
+		if !o.dryRun {
+			p.Place("  ", o.out)
+		}
+		p.Line("", args, "export.certificate-format")
 		fmt.Fprint(p.Out, p.ReasonsText(verdict.Reason{Code: verdict.CertificateOnly}))
 	}}, nil
 }

@@ -84,5 +84,6 @@ func unchangedResult(o *exportOptions, v *bridge.VerifyResult, file []byte) fram
 	}
 	return frame.Result{JSON: shown, Text: func(p *frame.Printer) {
 		p.Line("", messages.Args{"File": foreign.Text(o.out)}, "export.unchanged")
+		p.Place("  ", o.out)
 	}}
 }

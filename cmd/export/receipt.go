@@ -77,6 +77,7 @@ func printReceipt(p *frame.Printer, receipt *bridge.ExportResult, reasons []verd
 	} else {
 		fmt.Fprintln(p.Out, colour.Doubt(p.Text("export.unproven", args)))
 	}
+	p.Place("  ", receipt.File)
 	keep := "export.keep-safe"
 	switch {
 	case receipt.KeyDeleted && receipt.Sealed != nil:

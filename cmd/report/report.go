@@ -190,6 +190,7 @@ func runReport(ctx context.Context, a *frame.App, o *reportOptions) (frame.Resul
 			p.Raw(table(shown))
 		case o.html != "":
 			p.Line("", messages.Args{"File": foreign.Text(o.html)}, "report.written")
+			p.Place("  ", o.html)
 		default:
 			printReport(p, shown)
 		}

@@ -100,6 +100,9 @@ func printRequest(p *frame.Printer, o *requestOptions, request bridge.CSRRequest
 	}
 	lines = append(lines, "request.details") // numbers last
 	fmt.Fprintln(p.Out, p.Colours().Good(p.Text(first, args)))
+	if o.out != "" {
+		p.Place("  ", o.out)
+	}
 	for _, id := range lines {
 		fmt.Fprintln(p.Out, frame.IndentLines(p.Text(id, args), "  "))
 	}

@@ -93,6 +93,7 @@ func snapshotResult(o *snapshotOptions, tokens int, redaction *token.Redaction) 
 		JSON: written,
 		Text: func(p *frame.Printer) {
 			p.Line("", args, "snapshot.done")
+			p.Place("  ", o.out)
 			if written.Redacted {
 				p.Line("", args, "snapshot.replaced", "snapshot.left")
 			}

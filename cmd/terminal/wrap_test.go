@@ -33,3 +33,24 @@ func TestWrap(t *testing.T) {
 		}
 	}
 }
+
+// TestPathLines keeps a path in one piece, and breaks one that no line can hold behind its separators.
+func TestPathLines(t *testing.T) {
+	for _, row := range []struct {
+		path  string
+		width int
+		want  string
+	}{
+		{"/home/anna/My Documents/a.pfx", 0, "/home/anna/My Documents/a.pfx"},
+		{"/home/anna/My Documents/a.pfx", 29, "/home/anna/My Documents/a.pfx"},
+		{"/home/anna/My Documents/a.pfx", 28, "/home/anna/My Documents/\na.pfx"},
+		{"/home/anna/My Documents/a.pfx", 12, "/home/anna/\nMy Documents/\na.pfx"},
+		{`C:\Users\anna\a.pfx`, 12, "C:\\Users\\\nanna\\a.pfx"},
+		{"/東京/東京/a", 9, "/東京/\n東京/a"},
+		{"/a-name-that-is-wider-than-the-line/a", 9, "/\na-name-that-is-wider-than-the-line/\na"},
+	} {
+		if got := Wrap(PathLines(row.path, row.width), 20); strings.ReplaceAll(got, joint, " ") != row.want {
+			t.Errorf("%s at %d: %q", row.path, row.width, got)
+		}
+	}
+}
