@@ -161,6 +161,15 @@ func (g *guided) word(id string) string {
 	return strings.TrimSpace(text)
 }
 
+// remedy is what to do about an error, in the words for the guided mode where it has its own.
+func (g *guided) remedy(id string) string {
+	id += ".remedy"
+	if own := g.texts.Text(id+".guide", nil); own != id+".guide" {
+		return own
+	}
+	return g.texts.Text(id, nil)
+}
+
 // choose waits for a question and takes the answer that begins with a text.
 func (g *guided) choose(t *testing.T, title, answer string) {
 	t.Helper()
@@ -326,4 +335,15 @@ func (g *guided) kept(t *testing.T) {
 	if g.plain && strings.Contains(shown, "\x1b[") {
 		t.Errorf("a plain terminal was drawn on:\n%q", shown)
 	}
+	for line := range strings.Lines(drawing.ReplaceAllString(shown, "")) {
+		if found := flagAlone.FindString(pasteable.ReplaceAllString(line, "")); found != "" {
+			t.Errorf("a flag is named that nobody typed: %s", line)
+		}
+	}
 }
+
+// pasteable are commands that work as they stand, and flagAlone is a flag in the words of a text.
+var (
+	pasteable = regexp.MustCompile("^ *p11bridge .*|[`']p11bridge [^`']*[`']")
+	flagAlone = regexp.MustCompile(`(^|[^\w-])--[a-z]`)
+)

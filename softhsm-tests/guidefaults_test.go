@@ -199,7 +199,7 @@ func TestGuideFailsProof(t *testing.T) {
 			g.toExport(t)
 			g.secret(t, "prompt.pin", testPIN)
 			g.newPassword(t)
-			g.wait(t, g.word(id), g.texts.Text(id+".remedy", nil))
+			g.wait(t, g.word(id), g.remedy(id))
 			g.pick(t, "guide.failed.title", "guide.cannot.report")
 			g.line(t, g.word("guide.file.title"))
 			g.typed(t, map[bool]string{false: "\x1b", true: "0\n"}[plain])

@@ -40,6 +40,9 @@ type GivenSecret struct {
 func (a *App) RunAgain(ctx context.Context, r Again) (int, error) {
 	command := supervise.Again(r.Arguments...)
 	command.Env = append(os.Environ(), r.Environment...)
+	if a.guided {
+		command.Env = append(command.Env, guidedVariable+"=1")
+	}
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, directly(a.out, r.Out), directly(a.Err, nil)
 	if r.Joined {
 		command.Stderr = command.Stdout

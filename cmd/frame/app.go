@@ -39,6 +39,7 @@ type App struct {
 	unsealing unsealing
 	worker    *Worker       // nil where no module is opened
 	browser   bool          // the token is a browser's database
+	guided    bool          // this is the guided mode, or a command that it runs
 	described []Description // the errors of commands
 	// documented means that a document of --json is out.
 	documented bool
@@ -59,7 +60,7 @@ func Main(commands []Command) int {
 	defer terminal.Loud()                // where this panics
 	given := supervise.FindDescriptors() // before anything is opened
 	worker, err := supervise.BecomeChild(given)
-	a := &App{Getenv: os.Getenv, Now: time.Now, out: terminal.File{File: os.Stdout}, Err: terminal.File{File: os.Stderr}, child: worker, given: given}
+	a := &App{Getenv: os.Getenv, Now: time.Now, out: terminal.File{File: os.Stdout}, Err: terminal.File{File: os.Stderr}, child: worker, given: given, guided: os.Getenv(guidedVariable) != ""}
 	terminal.Prepare(os.Stdout, os.Stderr)
 	if worker != nil {
 		a.out, a.Err = worker.Out, worker.Err
@@ -189,24 +190,47 @@ func langFlag(args []string) string {
 // Alone is what the program does without a command where a person sits at the terminal. Elsewhere it prints the help.
 func (a *App) Alone(run func(*cobra.Command, []string) error) { a.alone = run }
 
-// browserSuffix ends the ids of the texts that are for a browser's database.
-const browserSuffix = ".nss"
+// browserSuffix ends the ids of the texts that are for a browser's database, and guideSuffix of those that are for the guided mode.
+const (
+	browserSuffix = ".nss"
+	guideSuffix   = ".guide"
+)
 
 // Text gives a message in the person's language.
 //
-// Where a browser's database was logged in to, a text that speaks of PINs has words of its own for its primary password.
+// Where a browser's database was logged in to, a text that speaks of PINs has words of its own for its primary password. In the guided mode a
+// text that speaks of flags has words of its own for the questions: nobody typed a flag there.
 func (a *App) Text(id string, args messages.Args) string {
 	if label, is := args["Token"].(foreign.Text); is {
 		args = maps.Clone(args)
 		args["Token"] = a.TokenName(label)
 	}
-	if a.browser {
-		if text := a.Catalog.Text(id+browserSuffix, args); text != id+browserSuffix {
+	for _, suffix := range a.suffixes() {
+		if text := a.Catalog.Text(id+suffix, args); text != id+suffix {
 			return a.names.fill(text)
 		}
 	}
 	return a.names.fill(a.Catalog.Text(id, args))
 }
+
+// suffixes are those of the texts that go before the general one, the first of them before the others.
+func (a *App) suffixes() []string {
+	switch {
+	case a.browser && a.Guided():
+		return []string{guideSuffix + browserSuffix, guideSuffix, browserSuffix}
+	case a.browser:
+		return []string{browserSuffix}
+	case a.Guided():
+		return []string{guideSuffix}
+	}
+	return nil
+}
+
+// Guided reports whether this is the guided mode, or a command that it runs.
+func (a *App) Guided() bool { return a.guided }
+
+// BeGuided makes this the guided mode.
+func (a *App) BeGuided() { a.guided = true }
 
 // SpeakOf chooses the words for the token that is worked on: what a card calls its PIN is the primary password of a browser's database.
 func (a *App) SpeakOf(browser bool) { a.browser = browser }

@@ -52,7 +52,7 @@ type ErrorCode struct {
 func ErrorCodes() []ErrorCode {
 	var codes []ErrorCode
 	for _, id := range messages.IDs(errorPrefix) {
-		if !strings.HasSuffix(id, ".remedy") && !strings.HasSuffix(id, browserSuffix) && !slices.Contains(noErrors, id) {
+		if !strings.HasSuffix(id, ".remedy") && !strings.HasSuffix(id, browserSuffix) && !strings.HasSuffix(id, guideSuffix) && !slices.Contains(noErrors, id) {
 			codes = append(codes, ErrorCode{codeOf(id), id})
 		}
 	}

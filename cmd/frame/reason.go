@@ -3,9 +3,11 @@ package frame
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/messages"
@@ -66,7 +68,27 @@ func (a *App) Steps(reasons ...verdict.Reason) []string {
 	for _, step := range verdict.Steps(reasons, a.stepsOf) {
 		texts = append(texts, a.Text(stepID(step), messages.Args{}))
 	}
+	if a.Guided() {
+		return withoutFlags(texts)
+	}
 	return texts
+}
+
+// ofFlags finds a flag that does not stand in a whole command.
+var ofFlags = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|[^\w-])--[a-z]`) })
+
+// wholeCommands finds the commands that can be pasted as they are.
+var wholeCommands = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("`p11bridge [^`]*`|'p11bridge [^']*'") })
+
+// withoutFlags leaves out the steps that speak of flags, as long as others are left: in the guided mode nobody typed any.
+func withoutFlags(steps []string) []string {
+	kept := slices.DeleteFunc(slices.Clone(steps), func(step string) bool {
+		return ofFlags().MatchString(wholeCommands().ReplaceAllString(step, ""))
+	})
+	if len(kept) == 0 {
+		return steps
+	}
+	return kept
 }
 
 // stepsOf are the steps of one reason, as the catalog lists them. Shared steps have the names that verdict's rules know.
@@ -193,6 +215,9 @@ func (a *App) Because(state string, reason verdict.Reason) string {
 // fewSteps are as many steps as fit on a number of lines, and where the others are.
 func (a *App) fewSteps(steps []string, lines int) string {
 	const indent = "    "
+	if a.Guided() { // nobody can ask for the rest
+		return Numbered(indent, steps)
+	}
 	width := a.textWidth()
 	fits, used := 0, 0
 	for fits < len(steps) {

@@ -16,6 +16,9 @@ var variables = []struct{ name, flag string }{
 // LanguageVariable stands in for --lang.
 const LanguageVariable = "P11BRIDGE_LANG"
 
+// guidedVariable tells a command that the guided mode runs it. It is set by that alone.
+const guidedVariable = "P11BRIDGE_GUIDED"
+
 // variableNames lists the variables that stand in for flags.
 func variableNames() []string {
 	names := []string{ModuleVariable}

@@ -33,7 +33,7 @@ func (c *conversation) perform(ctx context.Context, arguments []string, secrets 
 		if code == frame.ExitDone || code == frame.ExitPartly {
 			return c.show(arguments)
 		}
-		if err := c.failed(ctx); err != nil {
+		if err := c.failed(ctx, code); err != nil {
 			return err
 		}
 	}

@@ -54,6 +54,8 @@ type conversation struct {
 	*frame.App
 	form terminal.Form
 	used *heldToken // what the last command of this task logged in to; nil where none has
+
+	instead *way // is offered, too, where the command of this task failed; nil for nothing
 }
 
 // converse leads through one task after the other until the person leaves.
@@ -65,6 +67,7 @@ func converse(ctx context.Context, a *frame.App, accessible bool) error {
 		return errNoTerminal
 	}
 	secret.LockProcess()
+	a.BeGuided()
 	name := a.Getenv("TERM")
 	c := &conversation{App: a, form: terminal.Form{
 		Plain: accessible || a.Getenv(plainVariable) != "" || name == "" || name == "dumb", Colours: a.Colours(),

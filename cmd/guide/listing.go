@@ -33,6 +33,7 @@ type heldToken struct {
 	Flags        []string     `json:"flags"`
 	Reasons      []coded      `json:"reasons"`
 	LoggedIn     bool         `json:"logged_in"`
+	KeyTypes     []string     `json:"key_types"`
 	Identities   []identity   `json:"identities"`
 
 	name string // for --token, empty where none is needed
@@ -50,15 +51,19 @@ type heldCertificate struct {
 	IsCA     bool         `json:"is_ca"`
 }
 
+// publicKey is what kind of key it is, as far as that is told.
+type publicKey struct {
+	Type string `json:"type"`
+}
+
 type identity struct {
 	URI         string           `json:"uri"`
 	Label       foreign.Text     `json:"label"`
 	ID          string           `json:"id"`
 	Certificate *heldCertificate `json:"certificate"`
-	PrivateKey  *struct {
-		Type string `json:"type"`
-	} `json:"private_key"`
-	Verdict struct {
+	PrivateKey  *publicKey       `json:"private_key"`
+	PublicKey   *publicKey       `json:"public_key"`
+	Verdict     struct {
 		Exportable *bool `json:"exportable"`
 		Reasons    []struct {
 			Code     verdict.Code `json:"code"`

@@ -22,7 +22,10 @@ type renewal struct {
 	first   bool   // there is no certificate yet, nor a key for it
 	subject string // whose the certificate is to be, where no certificate tells
 	answer  int    // which of the three keys
-	file    string
+	kind    string // of the new key, empty for one like the old
+
+	failedKinds []string // that the token did not make
+	file        string
 }
 
 // The keys that a request can be made with.
@@ -39,7 +42,7 @@ func (c *conversation) request(ctx context.Context, from *backup) error {
 	if from != nil {
 		r.token, r.key, steps = from.token, from.key, nil
 	}
-	return walk(ctx, append(steps, r.chooseSubject, r.choosePolicy, r.chooseFile, r.make)...)
+	return walk(ctx, append(steps, r.chooseSubject, r.choosePolicy, r.chooseKind, r.chooseFile, r.make)...)
 }
 
 // chooseKey asks whose certificate is to be renewed: one of the token's, which show without a login on most tokens, or one that
@@ -132,8 +135,11 @@ var nameEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "+", `\+`, ",", `\,`
 // choosePolicy asks whether the new key may be backed up, and says the consequence of each answer. A key that is not there
 // signs nothing.
 func (r *renewal) choosePolicy(ctx context.Context) (bool, error) {
+	if len(r.token.KeyTypes) == 0 {
+		return true, r.withoutKeys(ctx)
+	}
 	answers := []string{"guide.request.backup", "guide.request.stays", "guide.request.same"}
-	if r.like != "" || r.first || r.token.LoggedIn && r.key.PrivateKey == nil {
+	if !r.hasKey() {
 		answers = answers[:sameKey]
 	}
 	i, err := r.pick(ctx, "guide.request.title", "guide.request.description", nil, min(r.answer, len(answers)-1), answers...)
@@ -142,9 +148,6 @@ func (r *renewal) choosePolicy(ctx context.Context) (bool, error) {
 	}
 	return true, err
 }
-
-// commonKeyType is the kind of key that most tokens make and every issuer certifies.
-const commonKeyType = "rsa2048"
 
 // requestExtension is that of signing requests.
 const requestExtension = ".csr"
@@ -169,14 +172,45 @@ func (r *renewal) chooseFile(ctx context.Context) (bool, error) {
 }
 
 func (r *renewal) make(ctx context.Context) (bool, error) {
+	r.instead = r.otherKind()
+	defer func() { r.instead = nil }()
+	for {
+		err := r.perform(ctx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errOtherKind) {
+			return true, err
+		}
+		r.remember()
+		if err := r.askKind(ctx); err != nil {
+			return true, err
+		}
+		r.instead = r.otherKind()
+	}
+	sent := r.Text("guide.request.send", messages.Args{"File": messages.Own(terminal.Printable(r.file))})
+	return true, r.write(sent + "\n" + r.Text("guide.request.later", nil))
+}
+
+// perform runs the command. With the key that is there nothing new comes onto the token.
+func (r *renewal) perform(ctx context.Context) error {
+	if r.answer == sameKey {
+		return r.performOn(ctx, r.token, r.arguments())
+	}
+	return r.change(ctx, r.token, r.arguments())
+}
+
+// arguments are the request as it would be typed, but for the token.
+func (r *renewal) arguments() []string {
 	arguments := []string{"request"}
 	switch {
 	case r.like != "":
 		arguments = append(arguments, "--like", r.like)
-	case r.first: // there is no key that a new one could be like
-		arguments = append(arguments, "--key-type", commonKeyType)
-	default:
+	case !r.first:
 		arguments = append(arguments, r.token.objectName(r.key))
+	}
+	if r.kind != "" {
+		arguments = append(arguments, "--key-type", r.kind)
 	}
 	if r.subject != "" {
 		arguments = append(arguments, "--subject", r.subject)
@@ -188,15 +222,7 @@ func (r *renewal) make(ctx context.Context) (bool, error) {
 	case sameKey:
 		arguments = append(arguments, "--same-key")
 	}
-	perform := func() error { return r.change(ctx, r.token, arguments) }
-	if r.answer == sameKey { // nothing new comes onto the token
-		perform = func() error { return r.performOn(ctx, r.token, arguments) }
-	}
-	if err := perform(); err != nil {
-		return true, err
-	}
-	sent := r.Text("guide.request.send", messages.Args{"File": messages.Own(terminal.Printable(r.file))})
-	return true, r.write(sent + "\n" + r.Text("guide.request.later", nil))
+	return arguments
 }
 
 // certificateExtensions are those of files that may hold an issued certificate.

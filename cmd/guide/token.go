@@ -125,8 +125,11 @@ func (c *conversation) findOut(ctx context.Context) error {
 
 // failed asks what to do after a command that did not do its work, which it told. It returns to try it again. Where a token had a part in
 // it, support can be told.
-func (c *conversation) failed(ctx context.Context) error {
+func (c *conversation) failed(ctx context.Context, code int) error {
 	answers := []string{"guide.failed.back", "guide.failed.again", "guide.to-menu"}
+	if c.instead != nil && code == frame.ExitFailed {
+		answers = append(answers, c.instead.text)
+	}
 	if c.used != nil {
 		answers = append(answers, "guide.cannot.report")
 	}
@@ -142,6 +145,8 @@ func (c *conversation) failed(ctx context.Context) error {
 			return nil
 		case i == 2:
 			return errToMenu
+		case answers[i] != "guide.cannot.report":
+			return c.instead.do(ctx)
 		}
 		if err := c.report(ctx, *c.used, view.FileName(string(c.used.Label), string(c.used.Serial))); !errors.Is(err, terminal.ErrBack) {
 			return cmp.Or(err, errDone)

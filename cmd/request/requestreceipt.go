@@ -80,8 +80,11 @@ func printRequest(p *frame.Printer, o *requestOptions, request bridge.CSRRequest
 	if o.out != "" {
 		first = "request.written-" + which
 	}
-	lines := []string{sendTo(&receipt.CSRPlan), "request.next"}
-	if judged.Exportable {
+	lines := []string{sendTo(&receipt.CSRPlan)}
+	if !p.Guided() { // which says itself what comes next
+		lines = append(lines, "request.next")
+	}
+	if judged.Exportable && !p.Guided() {
 		lines = append(lines, "request.then-export")
 	}
 	lines = append(lines, "request.if-it-fails")

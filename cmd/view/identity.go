@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
 	"p11bridge/cmd/frame"
 	"p11bridge/token"
@@ -26,6 +27,7 @@ type Token struct {
 	Module       string           `json:"module"`
 	Flags        []string         `json:"flags"`
 	LoggedIn     bool             `json:"logged_in"`
+	KeyTypes     []string         `json:"key_types"` // that it may make
 	Reasons      []verdict.Reason `json:"reasons"`
 	Identities   []Identity       `json:"identities"`
 	Objects      []Object         `json:"other_objects"`
@@ -109,7 +111,7 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 	shown := Token{
 		URI: info.URI().String(), Label: info.Label, Serial: string(info.Serial), Manufacturer: info.Manufacturer, Model: info.Model,
 		Module: inventory.Module.Path, Flags: info.Flags.Names(), LoggedIn: inventory.LoggedIn, Reasons: frame.NoNil(verdict.JudgeInventory(inventory)),
-		Identities: []Identity{}, Objects: []Object{},
+		KeyTypes: keyTypesOf(inventory.Mechanisms), Identities: []Identity{}, Objects: []Object{},
 	}
 	all := inventory.Identities()
 	uris, names := uriOf(inventory, all), token.NewNameIndex(all)
@@ -131,6 +133,14 @@ func TokenOf(inventory *token.Inventory, selector *token.Selector, now time.Time
 		}
 	}
 	return shown
+}
+
+// keyTypesOf are the kinds of key pairs that a token with such a list of mechanisms may make, as bridge.KeyTypes names them.
+func keyTypesOf(mechanisms []token.Mechanism) []string {
+	return slices.DeleteFunc(bridge.KeyTypes(), func(name string) bool {
+		kind, _ := token.KeyKindOf(name)
+		return !token.Generates(mechanisms, kind)
+	})
 }
 
 // CodeOf is the exit code of what is told of tokens: where an object could not be read, nobody could find out what it is.

@@ -48,6 +48,8 @@
  *   rubbish:C_X          CKR_OK and other bytes, as many as there should be: C_WrapKey or C_Sign
  *   no-wrap              no mechanism wraps, and C_WrapKey answers CKR_FUNCTION_NOT_SUPPORTED
  *   hide-mechanisms      no key wrap mechanism is listed, but C_WrapKey works
+ *   unlisted:MECH        the mechanism is not listed; it may stand there for several
+ *   rsa-from:N           C_GenerateKeyPair answers CKR_KEY_SIZE_RANGE for RSA keys of fewer bits
  *   only:MECH            the one key wrap mechanism that is listed and works
  *   kwp                  only CKM_AES_KEY_WRAP_KWP, made of CKM_AES_KEY_WRAP_PAD
  *   rsa-aes              only CKM_RSA_AES_KEY_WRAP, made of the real module's parts; its OAEP knows SHA-1 only
@@ -200,7 +202,7 @@ static const char *const function_names[] = { FUNCTIONS(NAME) };
 	X(HUGE_LENGTH, "huge", "no") X(OVERLONG, "overlong", "n") X(SHORT_ULONG, "short-ulong", "") X(ENDLESS, "endless", "o") \
 	X(LONGER, "longer", "fo") X(GROWS, "grows", "f") X(OVERRUN, "overrun", "f") X(NO_HANDLE, "no-handle", "f") X(NULL_FUNCTION, "null", "f") \
 	X(REPEATED, "repeated", "") X(AT_MOST, "at-most", "n") X(SHORT, "short", "f") X(RUBBISH, "rubbish", "f") \
-	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
+	X(NO_WRAP, "no-wrap", "") X(HIDE, "hide-mechanisms", "") X(UNLISTED, "unlisted", "n") X(RSA_FROM, "rsa-from", "n") X(ONLY, "only", "n") X(KWP, "kwp", "") X(RSA_AES, "rsa-aes", "") \
 	X(NSS, "nss-dialect", "") X(CBC_PAD, "cbc-pad", "") X(UNFLAGGED, "unflagged", "") X(OWN_MECHANISMS, "own-mechanisms", "") X(CORRUPT_UNWRAP, "corrupt-unwrap", "") X(CORRUPT, "corrupt-wrap", "") X(WRONG, "wrong-wrap", "") X(CERTIFICATE_FIRST, "certificate-first", "") X(DESTROY_LIES, "destroy-lies", "") X(SWAPPED, "swapped", "f") X(LOG, "log", "") X(COUNT, "count", "")
 #define KIND_NUMBER(id, name, arguments) id,
 #define KIND_ROW(id, name, arguments) { name, arguments },
@@ -596,6 +598,10 @@ static CK_RV create_object(S, ATTR(t), CK_OBJECT *o)
 
 static CK_RV generate_key_pair(S, MECH, ATTR(t), ATTR(u), CK_OBJECT *public, CK_OBJECT *private)
 {
+	struct fault *from = on(RSA_FROM);
+	for (CK_ULONG i = 0; from != NULL && i < tn; i++)
+		if (t[i].type == CKA_MODULUS_BITS && *(CK_ULONG *)t[i].value < from->numbers[0])
+			return 0x62; /* CKR_KEY_SIZE_RANGE */
 	return withhold(I_C_GenerateKeyPair, private, real.C_GenerateKeyPair(s, m, t, tn, u, un, public, private));
 }
 
@@ -717,6 +723,16 @@ static enum offer offered(CK_ULONG type)
 	return type == CKM_RSA_AES_KEY_WRAP && on(OWN_MECHANISMS) == NULL ? NO : AS_IT_IS;
 }
 
+static int unlisted(CK_ULONG type)
+{
+	for (int i = 0; i < fault_count; i++)
+		if (faults[i].kind == UNLISTED && faults[i].numbers[0] == type) {
+			faults[i].struck++;
+			return 1;
+		}
+	return 0;
+}
+
 static CK_RV get_mechanism_list(CK_ULONG slot, CK_ULONG *list, CK_ULONG *n)
 {
 	CK_ULONG all[512], have = sizeof all / sizeof *all - WRAP_MECHANISMS, kept = 0;
@@ -724,7 +740,7 @@ static CK_RV get_mechanism_list(CK_ULONG slot, CK_ULONG *list, CK_ULONG *n)
 	if (rv != CKR_OK)
 		return rv;
 	for (CK_ULONG i = 0; i < have; i++)
-		if (offered(all[i]) == AS_IT_IS)
+		if (offered(all[i]) == AS_IT_IS && !unlisted(all[i]))
 			all[kept++] = all[i];
 	for (int i = 0; i < WRAP_MECHANISMS; i++)
 		if (offered(wrap_mechanisms[i]) == YES)
