@@ -124,7 +124,7 @@ func (r ExportAllRequest) next(items []*Item) []*Item {
 
 // Mismatched reports whether the key may leave, and was shown to be another one than the certificate's: it has no backup.
 func (item *Item) Mismatched() bool {
-	return item.Outcome == Refused && len(item.Verdict.Reasons) > 0 && item.Verdict.Reasons[0].Code == verdict.CertificateDoesNotMatchKey
+	return item.Outcome == Refused && item.Verdict.Mismatched()
 }
 
 // exportQueue exports the queue, one token after the other. all are the items of the whole run.

@@ -55,5 +55,27 @@ func (s *Session) probe(ctx context.Context, key *Object, listed []Mechanism, ra
 			break
 		}
 	}
-	return slices.Clip(attempts), nil
+	withheld, err := s.probeParts(key)
+	return append(slices.Clip(attempts), withheld...), err
+}
+
+// probeParts asks for the length of a part of a key that says it may be read, and for nothing else: NSS withholds the parts of every key. The answer is there only
+// where the token withholds it.
+func (s *Session) probeParts(key *Object) ([]Attempt, error) {
+	if key.Attributes.Bool(CKASensitive) != False || key.Attributes.Bool(CKAExtractable) != True {
+		return nil, nil
+	}
+	part := CKAValue
+	if keyType, _ := key.KeyType(); keyType == CKKRSA {
+		part = ckaPrivateExponent
+	}
+	err := s.getSizes(key.handle, []Attribute{part}, make([]int, 1))
+	code, known := CodeOf(err)
+	switch {
+	case known && connectionLost(code) && !s.stands():
+		return nil, err
+	case known && code.Withheld():
+		return []Attempt{{Function: "C_GetAttributeValue", Code: code}}, nil
+	}
+	return nil, nil
 }

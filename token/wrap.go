@@ -40,8 +40,14 @@ func (a Attempt) Answer() string {
 	return a.Code.String()
 }
 
+// OfParts reports whether a part of the key was asked for, and withheld: no mechanism is in that.
+func (a Attempt) OfParts() bool { return a.Function == "C_GetAttributeValue" }
+
 // String is the attempt in the words of evidence: "CKM_…: C_…: CKR_…".
 func (a Attempt) String() string {
+	if a.OfParts() {
+		return a.Function + ": " + a.Answer()
+	}
 	return a.Mechanism.String() + ": " + a.Function + ": " + a.Answer()
 }
 

@@ -48,6 +48,9 @@ func (v Verdict) KeyAbsent() bool {
 	return v.Has(CertificateWithoutKey) || v.Has(IssuerCertificate) || v.Has(PublicKeyAlone)
 }
 
+// Mismatched reports whether the verdict rests on a certificate that was shown to be another key's: it says nothing against the key.
+func (v Verdict) Mismatched() bool { return v.first(CertificateDoesNotMatchKey) }
+
 // Unsupported reports whether the token may let the key leave, and that it is of a kind that no file can be made of here.
 func (v Verdict) Unsupported() bool { return !v.Exportable && v.first(KeyTypeUnsupported) }
 

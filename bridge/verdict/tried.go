@@ -20,9 +20,10 @@ func Tried(inventory *token.Inventory, key *token.Object, judged Verdict, attemp
 		return judged
 	}
 	method, mechanism, aboutKey := carriedBy(attempts)
+	withheld := slices.ContainsFunc(attempts, token.Attempt.OfParts)
 	sensitive, extractable := attributeFact(key, token.CKASensitive), attributeFact(key, token.CKAExtractable)
 	switch {
-	case method == "" && key.Attributes.Bool(token.CKASensitive) == token.False:
+	case method == "" && key.Attributes.Bool(token.CKASensitive) == token.False && !withheld:
 		return judged.permit(MethodAttributes, "", Because(ExportableByAttributes, sensitive, extractable))
 	case method != "" && judged.Final(): // an export does not try what the make is known to refuse
 		return judged
@@ -36,11 +37,11 @@ func Tried(inventory *token.Inventory, key *token.Object, judged Verdict, attemp
 	}
 	code := NoWrappingMechanism
 	switch failed := (&token.WrapError{Attempts: attempts}).Fault() != nil; {
-	case failed && !aboutKey && judged.Exportable:
+	case failed && !aboutKey && !withheld && judged.Exportable:
 		return judged.Refuse(Because(WrapFailed, Fact{"answers", answers}))
-	case failed && !aboutKey:
+	case failed && !aboutKey && !withheld:
 		return judged
-	case aboutKey || judged.first(WrapRefused):
+	case aboutKey || withheld || judged.first(WrapRefused):
 		code = WrapRefused
 	}
 	refused := judged.Refuse(Because(code, Fact{"answers", answers}))

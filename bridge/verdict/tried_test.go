@@ -41,6 +41,8 @@ func TestTried(t *testing.T) {
 			`no: no-wrapping-mechanism {"answers":["CKM_AES_KEY_WRAP_PAD: C_WrapKey: CKR_MECHANISM_INVALID"],"CKA_SENSITIVE":true,"CKA_EXTRACTABLE":true,"mechanisms":0}`},
 		{"a readable key is read", tokentest.Readable, listsWrap, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, notWrappable)},
 			`attributes : exportable-by-attributes {"CKA_SENSITIVE":false,"CKA_EXTRACTABLE":true}`},
+		{"a token withholds the parts of a readable key", tokentest.Readable, listsWrap, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, unknown), {Function: "C_GetAttributeValue", Code: token.CKRAttributeSensitive}},
+			`no: wrap-refused {"answers":["CKM_AES_KEY_WRAP_PAD: C_WrapKey: CKR_MECHANISM_INVALID","C_GetAttributeValue: CKR_ATTRIBUTE_SENSITIVE"]}`},
 		{"nothing is listed and it works", tokentest.Wrappable, nil, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, token.CKROK)}, yesByWrap},
 		{"the token fails", tokentest.Wrappable, listsWrap, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, general)}, `no: wrap-failed {"answers":["CKM_AES_KEY_WRAP_PAD: C_WrapKey: CKR_GENERAL_ERROR"]}`},
 		{"the token fails at one way, and another works", tokentest.Wrappable, listsWrap, []token.Attempt{wrapped(token.CKMAESKeyWrapPad, general), wrapped(token.CKMAESKeyWrap, token.CKROK)},

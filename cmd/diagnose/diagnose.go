@@ -177,7 +177,9 @@ func probe(ctx context.Context, s *token.Session, inventory *token.Inventory, se
 			return err
 		}
 		for _, attempt := range attempts {
-			row.Probe = append(row.Probe, attemptView{attempt.Mechanism.String(), attempt.Function, attempt.Answer()})
+			if !attempt.OfParts() { // the verdict says so
+				row.Probe = append(row.Probe, attemptView{attempt.Mechanism.String(), attempt.Function, attempt.Answer()})
+			}
 		}
 		judged := verdict.Tried(inventory, identity.PrivateKey, verdict.Judge(inventory, identity, now), attempts)
 		shown.Identities[i].Verdict = view.VerdictOf(judged)

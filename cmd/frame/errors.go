@@ -374,7 +374,7 @@ func (a *App) known(names []string) []string {
 }
 
 // describeRefused tells a key that cannot leave from one that is not there, from one of which the token did not tell enough, which is
-// the token's failure, from one of a kind that no file can be made of here, and from one whose token refused what it lists: another
+// the token's failure, from one whose certificate is another key's, from one of a kind that no file can be made of here, and from one whose token refused what it lists: another
 // program, or another day, may bring these out.
 func describeRefused(_ *App, e *bridge.RefusedError) Failure {
 	f := Failure{ID: "error.refused", Reasons: e.Verdict.Reasons, Code: ExitRefused}
@@ -383,6 +383,8 @@ func describeRefused(_ *App, e *bridge.RefusedError) Failure {
 		f.ID, f.Code = "error.unreadable", ExitFailed
 	case e.Verdict.KeyAbsent():
 		f.ID, f.Code = "error.key-absent", ExitRefused
+	case e.Verdict.Mismatched(): // it may leave with its own
+		f.ID = "error.certificate-of-another-key"
 	case e.Verdict.Has(verdict.KeyNotIdentified):
 		f.ID, f.Code = "error.key-not-identified", ExitFailed
 	case e.Verdict.Unsupported():
