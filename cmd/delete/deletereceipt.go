@@ -87,8 +87,13 @@ func printDeletion(p *frame.Printer, o *deleteOptions, r bridge.DeleteRequest, u
 		view.PrintUnasked(p, r.Copy.Result)
 		fmt.Fprint(p.Out, p.ReasonsText(r.Copy.Notices...))
 	}
-	if r.Identity.Certificate != nil || r.Identity.PublicKey != nil {
+	switch certificate, public := r.Identity.Certificate != nil, r.Identity.PublicKey != nil; {
+	case certificate && public:
 		p.Line("  ", args, "delete.stays")
+	case certificate:
+		p.Line("  ", args, "delete.stays-certificate")
+	case public:
+		p.Line("  ", args, "delete.stays-public-key")
 	}
 }
 

@@ -28,6 +28,8 @@ func InDirectory(path, proposed string) string {
 func FileName(label, id string) string {
 	name := archive.LabelName(label)
 	switch {
+	case name == "" && id == "":
+		return "key"
 	case name == "":
 		return "key-" + id
 	case windowsDevice(name):

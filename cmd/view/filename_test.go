@@ -9,7 +9,7 @@ func TestFileName(t *testing.T) {
 		{"Òscar Núñez (firma)", "01", "Òscar-Núñez-firma"},
 		{"../x", "01", "x"},
 		{"", "0a", "key-0a"},
-		{"...", "", "key-"},
+		{"...", "", "key"},
 		{"con", "01", "key-con"},
 		{"COM7", "01", "key-COM7"},
 		{"com", "01", "com"},
