@@ -85,6 +85,10 @@ func sweep(t *testing.T, oneOf int) {
 	t.Run("calls", s.testCalls)
 	t.Run("system calls", s.testSystemCalls)
 	t.Run("kills", s.testKills)
+	if oneOf == 1 || os.Getenv("SWEEP") != "" {
+		t.Run("deaths", s.testDeaths)
+		t.Run("system deaths", s.testSystemDeaths)
+	}
 	t.Run("hostile", s.testHostile)
 	t.Run("hostile rows", s.testHostileRows)
 }

@@ -97,12 +97,8 @@ func (s *stage) testSystemCalls(t *testing.T) {
 // failedCalls runs a command without a fault, and lists what can fail below a part of its directory.
 func (s *stage) failedCalls(t *testing.T, failing string, c *sweptCommand, below string) (faults []failedCall) {
 	t.Helper()
-	directory := filepath.Join(t.TempDir(), "rehearsal")
-	if a := s.performFailing(t, failing, failedCall{c, below, "-", 0, "0"}, directory); a.run.code != 0 || len(a.broken) > 0 {
-		t.Fatalf("%s without a fault: exit code %d, %v\n%s", c.name, a.run.code, a.broken, a.text())
-	}
 	nth := map[string]int{}
-	for _, call := range callsIn(readLog(t, directory)) {
+	for _, call := range s.rehearseFailing(t, failing, c, below) {
 		nth[call]++
 		codes := failedErrors[call]
 		switch {
@@ -116,6 +112,16 @@ func (s *stage) failedCalls(t *testing.T, failing string, c *sweptCommand, below
 		}
 	}
 	return faults
+}
+
+// rehearseFailing runs a command without a fault, and gives the system calls on files below a part of its directory.
+func (s *stage) rehearseFailing(t *testing.T, failing string, c *sweptCommand, below string) []string {
+	t.Helper()
+	directory := filepath.Join(t.TempDir(), "rehearsal")
+	if a := s.performFailing(t, failing, failedCall{c, below, "-", 0, "0"}, directory); a.run.code != 0 || len(a.broken) > 0 {
+		t.Fatalf("%s without a fault: exit code %d, %v\n%s", c.name, a.run.code, a.broken, a.text())
+	}
+	return callsIn(readLog(t, directory))
 }
 
 // performFailing runs a command in a fresh copy of its scene, under testdata/failing.c.
