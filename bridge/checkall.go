@@ -235,16 +235,15 @@ func (r CheckAllRequest) verifyCopy(ctx context.Context, c *CheckedCopy, request
 // restoreCopy restores every key of the copy to a token of its own. What the token cannot hold, or not sign with, is checked in memory.
 func (r CheckAllRequest) restoreCopy(ctx context.Context, c *CheckedCopy, request VerifyRequest, empty func(context.Context) (*token.Session, error)) error {
 	copies, err := OpenCopies(ctx, request)
-	if err == nil {
-		err = copies[0].unfit // where one key cannot be restored, the file is not one of which every key was
-	}
 	var not *NotRestoredError
 	if errors.As(err, &not) {
+		c.KeysLeft = true
 		return r.verifyCopy(ctx, c, request) // which gives the reason
 	}
 	if err != nil {
 		return err
 	}
+	c.KeysLeft = KeysAreLeft(copies)
 	for _, one := range copies {
 		done, err := r.restoreKey(ctx, c, one, empty)
 		switch {
@@ -263,6 +262,12 @@ func (r CheckAllRequest) restoreCopy(ctx context.Context, c *CheckedCopy, reques
 		c.Keys = append(c.Keys, CheckedKey{Name: one.Title(), Certificate: done.Certificate, Method: done.Method, Mechanism: done.Mechanism, Proof: done.Proof})
 	}
 	c.Outcome = CheckRestored
+	if c.KeysLeft { // what is not restored is not called so
+		c.Outcome = CheckVerified
+	}
+	for _, left := range copies[0].left {
+		c.Keys = append(c.Keys, CheckedKey{Name: left.Title(), Certificate: left.Certificate})
+	}
 	return nil
 }
 

@@ -15,7 +15,7 @@ type CheckOutcome string
 const (
 	CheckPending  CheckOutcome = "pending"
 	CheckRestored CheckOutcome = "restored" // every key of it was restored to a throw-away token, which signed with it
-	CheckVerified CheckOutcome = "verified" // a valid copy; its keys were checked in memory
+	CheckVerified CheckOutcome = "verified" // a valid copy; its keys, or some of them, were checked in memory
 	CheckInvalid  CheckOutcome = "invalid"  // judged, and no valid copy of what its record names
 	CheckMissing  CheckOutcome = "missing"  // there is a record and no file
 	CheckChanged  CheckOutcome = "changed"  // another file than the record's
@@ -37,6 +37,9 @@ type CheckedCopy struct {
 	Keys    []CheckedKey
 	Reasons []verdict.Reason // why not, and what is worth a notice
 	Err     error            // of CheckFailed
+	// KeysLeft tells of a copy that was to be restored that Restore puts some key of it on no token: it has no certificate, or is of a kind that no token
+	// takes. The outcome is then CheckVerified at best, whatever became of its other keys.
+	KeysLeft bool
 }
 
 // Sound reports whether the file is a valid copy.

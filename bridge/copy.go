@@ -25,9 +25,10 @@ type Copy struct {
 
 	key          *FileKey
 	certificates []*pki.Certificate
+	pool         *pki.Pool // of the certificates
 	owned        ownership
-	unfit        error  // a *NotRestoredError of another key of the file, which no token takes
-	der          []byte // of the PFX
+	left         []*FileKey // the keys of the file that are in no copy
+	der          []byte     // of the PFX
 	password     *secret.Text
 	shrouding    pfx.Shrouding
 	ciphertext   []byte       // empty where no token can unwrap the key bag
@@ -150,22 +151,25 @@ func (x *examination) enough(k *FileKey) bool {
 // copies makes a copy of every key that has its certificate.
 func (x *examination) copies(password *secret.Text) ([]*Copy, error) {
 	var copies []*Copy
+	var left []*FileKey
 	var unfit error
-	certificates := readable(x.contents.Certificates)
-	owned := ownershipOf(x.Keys, certificates)
+	certificates := x.certificates.readable()
+	pool := pki.NewPool(certificates)
+	owned := ownershipOf(x.Keys, certificates, pool)
 	for _, key := range x.Keys {
 		if key.Certificate == nil {
+			left = append(left, key)
 			continue
 		}
 		c := &Copy{
 			Name: key.Name, LocalKeyID: key.LocalKeyID, Notices: slices.Clone(x.Reasons), key: key, der: x.der, password: password,
-			certificates: certificates, owned: owned,
+			certificates: certificates, pool: pool, owned: owned,
 		}
 		inFile := x.contents.Keys[key.index]
 		c.shrouding, c.ciphertext, _ = unwrapping(inFile.Shrouded)
 		c.derived = inFile.Derived.Clone()
 		if err := c.settle(key.Certificate); err != nil {
-			unfit = err
+			unfit, left = err, append(left, key)
 			continue
 		}
 		if !slices.ContainsFunc(copies, func(other *Copy) bool { return other.Certificate.PublicKey.Equal(c.Certificate.PublicKey) }) {
@@ -176,9 +180,15 @@ func (x *examination) copies(password *secret.Text) ([]*Copy, error) {
 		return nil, unfit
 	}
 	for _, c := range copies {
-		c.unfit = unfit
+		c.left = left
 	}
 	return copies, nil
+}
+
+// KeysAreLeft reports whether the file of these copies, which are all of it, has a further key: one without a certificate, or one that no token takes.
+// When all copies are restored, it is not, and nobody may say that the file was.
+func KeysAreLeft(copies []*Copy) bool {
+	return slices.ContainsFunc(copies, func(c *Copy) bool { return len(c.left) > 0 })
 }
 
 // unwrapping takes a shrouded key bag apart that a token could unwrap: PBES2 with AES in CBC mode, which is CKM_AES_CBC_PAD.
@@ -199,7 +209,7 @@ func (c *Copy) settle(leaf *pki.Certificate) error {
 		return notRestored(verdict.KeyNotForTokens, verdict.Fact{Name: "algorithm", Value: algorithm})
 	}
 	c.Certificate = leaf
-	c.Chain, _ = pki.Chain(leaf, c.certificates)
+	c.Chain, _ = c.pool.Chain(leaf)
 	return nil
 }
 
@@ -225,11 +235,11 @@ func (c *Copy) forget() {
 	c.derived = nil
 }
 
-// open reads the key in clear, and judges as Verify does what it finds. The caller wipes it. The error is an *InvalidCopyError,
+// open reads the key in clear, and no other of the file, and judges as Verify does what it finds. The caller wipes it. The error is an *InvalidCopyError,
 // an *UnjudgedError, or the context's.
 func (c *Copy) open(ctx context.Context) (*pki.PrivateKey, error) {
 	v := &VerifyResult{}
-	contents, err := pfx.Decode(ctx, c.der, c.password.Bytes(), pfx.DecodeOptions{})
+	contents, err := pfx.Decode(ctx, c.der, c.password.Bytes(), pfx.DecodeOptions{Only: &c.key.place})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -239,7 +249,11 @@ func (c *Copy) open(ctx context.Context) (*pki.PrivateKey, error) {
 		return nil, errors.Join(v.failure(), err)
 	}
 	defer contents.Wipe()
-	key := fileKeys(contents, time.Time{})[c.key.index] // why it is not read does not depend on the time
+	keys, err := fileKeys(ctx, contents, newFileCertificates(ctx, contents.Certificates), time.Time{}) // why it is not read does not depend on the time
+	if err != nil {
+		return nil, err
+	}
+	key := keys[c.key.index]
 	if !key.locked {
 		private, err := pki.ParsePrivateKey(contents.Keys[c.key.index].PKCS8)
 		if err == nil {

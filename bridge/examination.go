@@ -18,8 +18,9 @@ type examination struct {
 	// der is the PFX itself, without what stood around it.
 	der []byte
 	// contents is nil where the file is no PFX, or does not open. They may hold keys in clear.
-	contents *pfx.Contents
-	clearKey bool // a private key stands in it that nothing protects
+	contents     *pfx.Contents
+	certificates *fileCertificates // of the contents
+	clearKey     bool              // a private key stands in it that nothing protects
 }
 
 func (x *examination) wipe() {
@@ -37,7 +38,10 @@ func examine(ctx context.Context, r VerifyRequest, options pfx.DecodeOptions) (*
 	}
 	switch {
 	case x.contents != nil:
-		x.judgeContents(x.contents, r.Now, r.Sealed)
+		if err := x.judgeContents(ctx, r.Now, r.Sealed); err != nil {
+			x.wipe()
+			return nil, err
+		}
 		if empty && x.contents.Facts.Protected() {
 			x.add(verdict.PasswordEmpty)
 		}

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -25,40 +26,47 @@ type FileKey struct {
 	Proven bool
 
 	index      int // in the contents
+	place      pfx.Place
 	pair       pfx.Pair
 	locked     bool
 	intact     bool  // the MAC shows that the file is as its maker wrote it
 	unreadable error // of the certificate that is the key's
 }
 
-// fileKeys finds the certificate of every key, as it is at a time.
-func fileKeys(contents *pfx.Contents, now time.Time) []*FileKey {
+// fileKeys finds the certificate of every key, as it is at a time. The error is the context's.
+func fileKeys(ctx context.Context, contents *pfx.Contents, certificates *fileCertificates, now time.Time) ([]*FileKey, error) {
 	var keys []*FileKey
-	for _, pair := range pfx.Match(contents, compareKey) {
-		held := contents.Keys[pair.Key]
-		key := &FileKey{Name: plainName(held.FriendlyName), LocalKeyID: held.LocalKeyID, index: pair.Key, pair: pair, locked: held.Locked, intact: contents.Facts.MAC != pfx.NoMAC}
+	for _, pair := range pfx.Match(contents, certificates.compare(ctx)) {
+		held, place := contents.Keys[pair.Key], pfx.Place{}
+		if pair.Key < len(contents.Facts.Places) {
+			place = contents.Facts.Places[pair.Key]
+		}
+		key := &FileKey{Name: plainName(held.FriendlyName), LocalKeyID: held.LocalKeyID, index: pair.Key, place: place, pair: pair, locked: held.Locked, intact: contents.Facts.MAC != pfx.NoMAC}
 		key.Proven = pair.LinkedBy == pfx.LinkedByPublicKey
 		if pair.Certificate < 0 && held.Shrouded != nil && !held.Locked && len(contents.Keys) == 1 && len(contents.Certificates) == 1 {
 			key.pair.Certificate, key.pair.LinkedBy = 0, pfx.LinkedByLocalKeyID
 		}
 		if key.pair.Certificate >= 0 && (key.Proven || held.PKCS8 == nil && !held.Locked) {
-			key.choose(contents.Certificates, now)
+			key.choose(certificates, now)
 		}
 		keys = append(keys, key)
 	}
-	return keys
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return keys, nil
 }
 
 // choose takes the key's own certificate. Of several of the same key, as they remain after a renewal, it is the one that is valid longest, among those
 // that the file names as it names the first. One whose time has not come is taken only where there is no other.
-func (k *FileKey) choose(certificates []pfx.Certificate, now time.Time) {
-	first := certificates[k.pair.Certificate]
-	k.Certificate, k.unreadable = pki.ParseCertificate(first.DER)
+func (k *FileKey) choose(certificates *fileCertificates, now time.Time) {
+	first := certificates.held[k.pair.Certificate]
+	k.Certificate, k.unreadable = certificates.parse(k.pair.Certificate)
 	for _, i := range k.pair.Also {
-		if bytes.Equal(certificates[i].LocalKeyID, k.LocalKeyID) != bytes.Equal(first.LocalKeyID, k.LocalKeyID) {
+		if bytes.Equal(certificates.held[i].LocalKeyID, k.LocalKeyID) != bytes.Equal(first.LocalKeyID, k.LocalKeyID) {
 			continue
 		}
-		other, err := pki.ParseCertificate(certificates[i].DER)
+		other, err := certificates.parse(i)
 		if err == nil && (k.Certificate == nil || other.PublicKey.Equal(k.Certificate.PublicKey) && isBetter(other, k.Certificate, now)) {
 			k.Certificate, k.unreadable = other, nil
 		}
@@ -145,38 +153,6 @@ func (v *VerifyResult) turnTo(public pki.PublicKey) {
 	}
 }
 
-// compareKey compares keys, not their encodings.
-func compareKey(pkcs8 []byte) (func([]byte) pfx.Relation, error) {
-	key, err := pki.ParsePrivateKey(pkcs8)
-	if err != nil {
-		return nil, fmt.Errorf("read the private key: %w", err)
-	}
-	key.Wipe()
-	return func(der []byte) pfx.Relation {
-		certified, err := pki.KeyOfCertificate(der)
-		switch {
-		case err != nil:
-			return pfx.Unknown
-		case certified.Equal(key.Public):
-			return pfx.Certified
-		case certified.Differs(key.Public):
-			return pfx.Unrelated
-		}
-		return pfx.Unknown
-	}, nil
-}
-
-// readable are the certificates that can be read.
-func readable(certificates []pfx.Certificate) []*pki.Certificate {
-	var read []*pki.Certificate
-	for _, c := range certificates {
-		if parsed, err := pki.ParseCertificate(c.DER); err == nil {
-			read = append(read, parsed)
-		}
-	}
-	return read
-}
-
 // notForTokens names the type of a key that p11bridge cannot put on a token; it is empty for the others.
 func notForTokens(public pki.PublicKey) string {
 	if _, err := token.KeyTypeOf(public); err == nil && public.Bits > 0 {
@@ -187,7 +163,7 @@ func notForTokens(public pki.PublicKey) string {
 
 // judgeUnreadable names the certificates beside a key with its own that cannot be read, by their place among those of the file and what they are called there,
 // unless one of them was judged as a key's own. Without the key's own, that is what is to be said.
-func (v *VerifyResult) judgeUnreadable(certificates []pfx.Certificate) {
+func (v *VerifyResult) judgeUnreadable(certificates *fileCertificates) {
 	own := map[int]bool{}
 	for _, key := range v.Keys {
 		if key.unreadable != nil {
@@ -195,8 +171,8 @@ func (v *VerifyResult) judgeUnreadable(certificates []pfx.Certificate) {
 		}
 	}
 	var unread []string
-	for i, c := range certificates {
-		_, err := pki.ParseCertificate(c.DER)
+	for i, c := range certificates.held {
+		_, err := certificates.parse(i)
 		if err == nil || own[i] {
 			continue
 		}

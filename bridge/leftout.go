@@ -11,9 +11,12 @@ import (
 type ownership map[string][]*FileKey
 
 // ownershipOf looks at every key that has its certificate.
-func ownershipOf(keys []*FileKey, certificates []*pki.Certificate) ownership {
+func ownershipOf(keys []*FileKey, certificates []*pki.Certificate, pool *pki.Pool) ownership {
 	owned := ownership{}
-	pool := pki.NewPool(certificates)
+	certified := map[string][]string{} // the certificates of one public key
+	for _, c := range certificates {
+		certified[c.PublicKey.Same()] = append(certified[c.PublicKey.Same()], c.SHA256())
+	}
 	for _, key := range keys {
 		if key.Certificate == nil {
 			continue
@@ -22,10 +25,8 @@ func ownershipOf(keys []*FileKey, certificates []*pki.Certificate) ownership {
 		for _, above := range chain {
 			owned[above.SHA256()] = append(owned[above.SHA256()], key)
 		}
-		for _, c := range certificates {
-			if c.PublicKey.Equal(key.Certificate.PublicKey) {
-				owned[c.SHA256()] = append(owned[c.SHA256()], key)
-			}
+		for _, digest := range certified[key.Certificate.PublicKey.Same()] {
+			owned[digest] = append(owned[digest], key)
 		}
 	}
 	return owned

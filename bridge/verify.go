@@ -108,8 +108,9 @@ func (v *VerifyResult) settle() {
 	v.Valid = !spoiled && !v.Unjudged
 }
 
-// judgeContents judges what is in a PFX that was opened.
-func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time, sealed bool) {
+// judgeContents judges what is in a PFX that was opened. The error is the context's.
+func (x *examination) judgeContents(ctx context.Context, now time.Time, sealed bool) (err error) {
+	v, contents := x.VerifyResult, x.contents
 	v.HasPrivateKey, v.HasCertificate = len(contents.Keys) > 0, len(contents.Certificates) > 0
 	v.Profile, v.Iterations = string(contents.Facts.Profile), contents.Facts.Iterations
 	if !v.HasPrivateKey {
@@ -118,11 +119,14 @@ func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time, seal
 	if v.HasPrivateKey && !v.HasCertificate { // without a key, there is nothing that a certificate would be missing for
 		v.add(verdict.NoCertificate)
 	}
-	v.Keys = fileKeys(contents, now)
-	if v.HasPrivateKey && v.HasCertificate {
-		v.judgeKeys(contents)
+	x.certificates = newFileCertificates(ctx, contents.Certificates)
+	if v.Keys, err = fileKeys(ctx, contents, x.certificates, now); err != nil {
+		return err
 	}
-	certificates := readable(contents.Certificates)
+	if v.HasPrivateKey && v.HasCertificate {
+		v.judgeKeys(contents, x.certificates)
+	}
+	certificates := x.certificates.readable()
 	if v.Certificate == nil && len(certificates) > 0 {
 		v.Certificate = certificates[0]
 	}
@@ -135,10 +139,11 @@ func (v *VerifyResult) judgeContents(contents *pfx.Contents, now time.Time, seal
 	if v.KeyMatches != nil && *v.KeyMatches && v.Certificate != nil {
 		v.judgeChain(certificates, contents.Facts.MAC != pfx.NoMAC)
 	}
+	return nil
 }
 
 // judgeKeys says whether there is a key with its certificate, and which keys have none.
-func (v *VerifyResult) judgeKeys(contents *pfx.Contents) {
+func (v *VerifyResult) judgeKeys(contents *pfx.Contents, certificates *fileCertificates) {
 	if len(contents.Keys) > 1 {
 		v.add(verdict.SeveralKeys, verdict.Fact{Name: "keys", Value: len(contents.Keys)})
 	}
@@ -160,7 +165,7 @@ func (v *VerifyResult) judgeKeys(contents *pfx.Contents) {
 	case whole.unreadable != nil:
 		v.add(verdict.FileDamaged, verdict.Fact{Name: "problem", Value: whole.unreadable.Error()})
 	}
-	v.judgeUnreadable(contents.Certificates)
+	v.judgeUnreadable(certificates)
 	v.judgeEach(whole)
 }
 

@@ -144,7 +144,7 @@ func TestEveryKeyIsRestored(t *testing.T) {
 			}
 			checkAgainst(t, environment, file, subjects, module)
 			drilled := p11bridge(t, environment, "drill", "--dir", backups, "--password-source", "env:PFXPASSWORD", "--json")
-			if count := strings.Count(drilled.stdout, `"proof": "`); drilled.code != 0 || count != len(subjects) {
+			if count := strings.Count(drilled.stdout, `"proof": "`); drilled.code != code || count != len(subjects) || strings.Contains(drilled.stdout, `"outcome": "restored"`) != (code == 0) {
 				t.Errorf("the drill ended with %d and has %d keys\n%s%s", drilled.code, count, drilled.stdout, drilled.stderr)
 			}
 		})

@@ -14,6 +14,8 @@ type DecodeOptions struct {
 	// KeepShrouded leaves shrouded key bags as they are: Key.Shrouded is set, and nothing opens them. Nothing is derived for them either;
 	// where they have the key of another part of the file, it is in Key.Derived.
 	KeepShrouded bool
+	// Only, where it is not nil, is the place of the one shrouded key bag that is opened: all others stay as with KeepShrouded.
+	Only *Place
 }
 
 // Decode reads a PFX file (RFC 7292) in DER or BER with password integrity, or with none. The password is UTF-8. Bytes
@@ -43,7 +45,7 @@ func Decode(ctx context.Context, file, password []byte, options DecodeOptions) (
 	d := &decoder{derivations: newDerivations(ctx, secret), secret: secret}
 	defer d.close()
 	d.budget = newBudget(options.MaxIterations)
-	d.keepShrouded = options.KeepShrouded
+	d.keepShrouded, d.only = options.KeepShrouded, options.Only
 	d.container, err = readContainer(file)
 	defer d.container.wipe()
 	if err != nil {
@@ -62,6 +64,7 @@ type decoder struct {
 	budget       *budget
 	secret       *password
 	keepShrouded bool
+	only         *Place
 	// macEncoding is the encoding with which the MAC was verified; encodings are all that were used.
 	macEncoding Encoding
 	encodings   []Encoding
@@ -83,11 +86,12 @@ func (d *decoder) decode() (*Contents, error) {
 		}
 	}
 	contents := &Contents{}
+	var places []Place
 	var locked error
 	open := false
-	for _, s := range d.safes {
+	for i, s := range d.safes {
 		contents.Certificates = append(contents.Certificates, s.bags.certificates...)
-		for _, bag := range s.bags.keys {
+		for j, bag := range s.bags.keys {
 			key, err := d.openKey(bag)
 			switch {
 			case errors.Is(err, ErrPrivacyPassword):
@@ -98,7 +102,7 @@ func (d *decoder) decode() (*Contents, error) {
 			default:
 				open = true
 			}
-			contents.Keys = append(contents.Keys, key)
+			contents.Keys, places = append(contents.Keys, key), append(places, Place{i, j})
 		}
 	}
 	switch {
@@ -109,7 +113,7 @@ func (d *decoder) decode() (*Contents, error) {
 		return nil, d.count.damage
 	}
 	contents.Facts = d.facts()
-	contents.Facts.Encodings = d.encodings
+	contents.Facts.Encodings, contents.Facts.Places = d.encodings, places
 	return contents, nil
 }
 

@@ -54,7 +54,7 @@ func TestEncodeStatesItsFacts(t *testing.T) {
 		if diff := cmp.Diff(want, *facts); diff != "" {
 			t.Errorf("%s without password: %s", test.profile, diff)
 		}
-		want.Counted, want.Certificates = true, 2
+		want.Counted, want.Certificates, want.Places = true, 2, []Place{{Safe: 1}}
 		if diff := cmp.Diff(want, decode(t, file, "test").Facts); diff != "" {
 			t.Errorf("%s with password: %s", test.profile, diff)
 		}

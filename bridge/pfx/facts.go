@@ -30,6 +30,8 @@ type Facts struct {
 	// Safes has one entry for each ContentInfo of the AuthenticatedSafe, KeyBags one for each key bag that was seen.
 	Safes   []Protection
 	KeyBags []Protection
+	// Places says of a file that Decode opened where each of Contents.Keys stands.
+	Places []Place
 	// Counted means that every safe was looked into, so that the numbers below are those of the whole file.
 	Counted      bool
 	Keys         int
@@ -56,6 +58,9 @@ type Facts struct {
 	// Encodings are those of the password that the specification does not prescribe and that were needed to open the file.
 	Encodings []Encoding
 }
+
+// Place is where a key stands in a file: the number of its SafeContents in the AuthenticatedSafe, and its number among the keys in there.
+type Place struct{ Safe, Key int }
 
 // Inspect says what can be said of a file without its password. Algorithms that are not supported are named, and
 // iteration counts beyond any limit are reported: nothing is derived here. The errors are *DamagedError, *LimitError,

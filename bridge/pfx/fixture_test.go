@@ -123,21 +123,23 @@ func decode(t testing.TB, file []byte, password string) *Contents {
 }
 
 // comparer is the caller's part in Match.
-func comparer(pkcs8 []byte) (func([]byte) Relation, error) {
-	spki, err := spkiOf(pkcs8)
-	if err != nil {
-		return nil, err
-	}
-	return func(der []byte) Relation {
-		certificate, err := x509.ParseCertificate(der)
-		switch {
-		case err != nil:
-			return Unknown
-		case bytes.Equal(certificate.RawSubjectPublicKeyInfo, spki):
-			return Certified
+func comparer(contents *Contents) Comparer {
+	return func(pkcs8 []byte) (compared Comparison, err error) {
+		spki, err := spkiOf(pkcs8)
+		if err != nil {
+			return compared, err
 		}
-		return Unrelated
-	}, nil
+		for i, c := range contents.Certificates {
+			certificate, err := x509.ParseCertificate(c.DER)
+			switch {
+			case err != nil:
+				compared.Unknown = append(compared.Unknown, i)
+			case bytes.Equal(certificate.RawSubjectPublicKeyInfo, spki):
+				compared.Certified = append(compared.Certified, i)
+			}
+		}
+		return compared, nil
+	}
 }
 
 func spkiOf(pkcs8 []byte) ([]byte, error) {

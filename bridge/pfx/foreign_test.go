@@ -175,7 +175,7 @@ func testForeignFiles(t *testing.T, every int) {
 // checkPairs checks that every key is found to belong to its certificate.
 func (f foreignFile) checkPairs(t *testing.T, contents *Contents) {
 	t.Helper()
-	for _, pair := range Match(contents, comparer) {
+	for _, pair := range Match(contents, comparer(contents)) {
 		want := LinkedByPublicKey
 		switch {
 		case strings.Contains(f.name, "brainpool"), strings.Contains(f.name, "secp256k1"):
@@ -206,7 +206,7 @@ func TestRFC9579Vectors(t *testing.T) {
 		"a1.p12": "PBMAC1-HMAC-SHA-256", "a2.p12": "PBMAC1-HMAC-SHA-256", "a3.p12": "PBMAC1-HMAC-SHA-512",
 	} {
 		contents := decode(t, read(name), "1234")
-		pair := Match(contents, comparer)
+		pair := Match(contents, comparer(contents))
 		if len(pair) != 1 || pair[0].LinkedBy != LinkedByPublicKey || contents.Facts.MAC != mac ||
 			contents.Facts.MACIterations != 2048 || contents.Facts.Profile != PBMAC1 {
 			t.Errorf("%s: %+v, %+v", name, pair, contents.Facts)

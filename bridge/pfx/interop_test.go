@@ -185,7 +185,7 @@ func checkReturned(t *testing.T, got *Contents, id identity, name string) {
 	if len(got.Keys) != 1 || !samePKCS8(t, got.Keys[0].PKCS8, id.pkcs8) {
 		t.Fatalf("keys: %d", len(got.Keys))
 	}
-	pair := Match(got, comparer)[0]
+	pair := Match(got, comparer(got))[0]
 	if pair.LinkedBy != LinkedByPublicKey || len(got.Certificates) != 2 {
 		t.Fatalf("pair %+v among %d certificates", pair, len(got.Certificates))
 	}

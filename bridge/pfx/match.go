@@ -39,19 +39,16 @@ type Pair struct {
 	Err error
 }
 
-// Relation is what is known of a key and a certificate.
-type Relation int
+// Comparison is what is known of a key and the certificates of its file, which are named by their indices in ascending order. A certificate that
+// is in neither list is certainly one of another key.
+type Comparison struct {
+	Certified []int // certainly of this key
+	Unknown   []int // it could not be told
+}
 
-// The relations.
-const (
-	Unrelated Relation = iota // the certificate is certainly one of another key
-	Certified                 // the certificate is certainly one of this key
-	Unknown                   // it could not be told
-)
-
-// Comparer gives, for a private key (a PrivateKeyInfo), the function that compares it with DER certificates, so that this
-// package needs no key parsing. The error says why the key cannot be compared.
-type Comparer func(pkcs8 []byte) (func(certificate []byte) Relation, error)
+// Comparer compares a private key (a PrivateKeyInfo) with all certificates of the contents at once, so that this package needs no key
+// parsing, and that a file with thousands of keys costs no more than each of them. The error says why the key cannot be compared.
+type Comparer func(pkcs8 []byte) (Comparison, error)
 
 // Match finds the certificate of every key: one with the key's public key, and among several the one with its
 // localKeyID; else one with its localKeyID alone. Shrouded keys are not compared.
@@ -65,34 +62,30 @@ func Match(contents *Contents, comparer Comparer) []Pair {
 
 func match(certificates []Certificate, index int, key Key, comparer Comparer) Pair {
 	pair := Pair{Key: index, Certificate: -1, LinkedBy: LinkedByNothing}
-	compare := func([]byte) Relation { return Unknown }
+	var compared Comparison
 	if key.PKCS8 != nil {
-		compared, err := comparer(key.PKCS8)
-		if err != nil {
+		var err error
+		if compared, err = comparer(key.PKCS8); err != nil {
 			pair.Err = fmt.Errorf("pfx: public key of key %d: %w", index, err)
-		} else {
-			compare = compared
 		}
 	}
 	named := func(c Certificate) bool { return len(key.LocalKeyID) > 0 && bytes.Equal(c.LocalKeyID, key.LocalKeyID) }
-	relations := make([]Relation, len(certificates))
-	var same []int
-	for i, c := range certificates {
-		relations[i] = compare(c.DER)
-		switch {
-		case relations[i] != Certified:
-		case named(c):
-			same = append([]int{i}, same...)
-		default:
-			same = append(same, i)
+	if len(compared.Certified) > 0 {
+		var same, others []int
+		for _, i := range compared.Certified {
+			if named(certificates[i]) {
+				same = append(same, i)
+			} else {
+				others = append(others, i)
+			}
 		}
-	}
-	if len(same) > 0 {
+		slices.Reverse(same)
+		same = append(same, others...)
 		pair.Certificate, pair.Also, pair.LinkedBy = same[0], same[1:], LinkedByPublicKey
 		return pair
 	}
 	// A file that was opened and could not be compared says so; a key that stays shrouded is compared by nobody.
-	if pair.Err == nil && key.PKCS8 != nil && slices.Contains(relations, Unknown) {
+	if pair.Err == nil && len(compared.Unknown) > 0 {
 		pair.Err = ErrNotCompared
 	}
 	for i, c := range certificates {
@@ -102,7 +95,7 @@ func match(certificates []Certificate, index int, key Key, comparer Comparer) Pa
 			pair.Also = append(pair.Also, i)
 		default:
 			pair.Certificate, pair.LinkedBy = i, LinkedByLocalKeyID
-			if relations[i] == Unrelated && pair.Err == nil {
+			if pair.Err == nil && key.PKCS8 != nil {
 				pair.Err = ErrMismatch
 			}
 		}

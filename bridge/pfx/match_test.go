@@ -44,14 +44,13 @@ func TestMatch(t *testing.T) {
 		{"empty ids are no ids", Contents{Keys: []Key{key(rsa, []byte{})}, Certificates: []Certificate{leaf(ec, []byte{})}},
 			[]Pair{{Certificate: -1, LinkedBy: LinkedByNothing}}},
 	}
-	compare := func(pkcs8 []byte) (func([]byte) Relation, error) {
-		if len(pkcs8) == 1 {
-			return nil, errParse
-		}
-		return comparer(pkcs8)
-	}
 	for _, test := range tests {
-		got := Match(&test.contents, compare)
+		got := Match(&test.contents, func(pkcs8 []byte) (Comparison, error) {
+			if len(pkcs8) == 1 {
+				return Comparison{}, errParse
+			}
+			return comparer(&test.contents)(pkcs8)
+		})
 		if diff := cmp.Diff(test.want, got, cmpopts.EquateEmpty(), cmpopts.EquateErrors()); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
 		}

@@ -25,14 +25,22 @@ func (d *decoder) derivedFor(bag *keyBag) *Derived {
 	return &Derived{source: params.clone(), key: bytes.Clone(key)}
 }
 
-func (d *decoder) requireKeys(s *safe) error {
-	if d.keepShrouded {
+// toOpen are the shrouded key bags of a safe that are to be opened.
+func (d *decoder) toOpen(s *safe) []*keyBag {
+	if d.keepShrouded || d.only != nil && (d.only.Safe < 0 || d.only.Safe >= len(d.safes) || d.safes[d.only.Safe] != s) {
 		return nil
 	}
-	for _, bag := range s.bags.keys {
-		if bag.shrouded == nil {
-			continue
+	var bags []*keyBag
+	for i, bag := range s.bags.keys {
+		if bag.shrouded != nil && (d.only == nil || d.only.Key == i) {
+			bags = append(bags, bag)
 		}
+	}
+	return bags
+}
+
+func (d *decoder) requireKeys(s *safe) error {
+	for _, bag := range d.toOpen(s) {
 		if err := bag.pbe.require(d.budget, bag.ciphertext); err != nil {
 			return err
 		}
@@ -41,13 +49,8 @@ func (d *decoder) requireKeys(s *safe) error {
 }
 
 func (d *decoder) deriveKeys(s *safe) {
-	if d.keepShrouded {
-		return
-	}
-	for _, bag := range s.bags.keys {
-		if bag.shrouded != nil {
-			bag.derivation = d.startScheme(bag.pbe)
-		}
+	for _, bag := range d.toOpen(s) {
+		bag.derivation = d.startScheme(bag.pbe)
 	}
 }
 

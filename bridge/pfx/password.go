@@ -46,7 +46,9 @@ const (
 	// EncodingCut is EncodingUTF16 of what was typed, cut off where it would end if it were composed: GnuTLS up to 3.8, for the MAC.
 	EncodingCut Encoding = "UTF-16, cut off to the length of NFC"
 	// EncodingFilled is the same where the composed password is the longer one, since some characters are always written as two. GnuTLS reads on behind what
-	// was typed, in memory of the process that made the file: mostly zero bytes. Where they were others, GnuTLS does not open its own file either.
+	// was typed, in memory of the process that made the file: mostly zero bytes. Where they were others, nobody can tell what they were, and
+	// GnuTLS itself opens its file only where its memory happens to be the same: behind 12 and 28 units it is the length of the next block of
+	// the heap (C1 00 and 31 00 in certtool 3.7.9 with glibc 2.36), whatever that is.
 	EncodingFilled Encoding = "UTF-16, filled up to the length of NFC"
 )
 

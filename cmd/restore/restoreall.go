@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"p11bridge/bridge"
 	"p11bridge/bridge/verdict"
@@ -64,18 +63,10 @@ func restoreAll(ctx context.Context, a *frame.App, o *restoreOptions, r bridge.R
 	case ended != nil: // the one document says it
 		text := frame.OneLine(ended)
 		shown.Error, result.Code = &text, frame.ExitFailed
-	case unproven || len(shown.Failed) > 0 || keysAreLeft(copies):
+	case unproven || len(shown.Failed) > 0 || bridge.KeysAreLeft(copies):
 		result.Code = frame.ExitPartly
 	}
 	return result, nil
-}
-
-// keysAreLeft reports whether the file has a key that is not among the copies, as it has no certificate or no token takes it: with it, all are
-// restored in part.
-func keysAreLeft(copies []*bridge.Copy) bool {
-	return slices.ContainsFunc(copies[0].Notices, func(r verdict.Reason) bool {
-		return r.Code == verdict.FurtherKeyIncomplete || r.Code == verdict.KeyNotForTokens
-	})
 }
 
 // oneOfAll restores one copy, on a fresh look at the token: the copy before it has left something there. Text is told at once.

@@ -183,7 +183,9 @@ func (v *CheckedCopies) Code() int {
 	}
 	for _, c := range v.copies {
 		switch {
-		case c.Sound():
+		case c.Sound() && !c.KeysLeft:
+		case c.Sound(): // as restore --all ends
+			code = frame.ExitPartly
 		case slices.Contains([]bridge.CheckOutcome{bridge.CheckInvalid, bridge.CheckMissing, bridge.CheckChanged}, c.Outcome) && (c.Backup != nil || v.Directory == nil):
 			return frame.ExitNotACopy
 		default:
@@ -216,7 +218,11 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 	var explained []verdict.Reason
 	for _, c := range v.copies {
 		paint := colour.Bad
-		if c.Sound() {
+		switch {
+		case c.Sound() && c.KeysLeft:
+			paint = colour.Doubt
+			explained = append(explained, keysLeft(c)...)
+		case c.Sound():
 			paint = colour.Good
 		}
 		rows = append(rows, []terminal.Cell{{Text: terminal.Printable(v.name(c))}, {Text: v.outcomeText(p.App, c), Paint: paint}})
@@ -243,6 +249,13 @@ func (v *CheckedCopies) Print(p *frame.Printer, summary string) {
 	}
 }
 
+// keysLeft are the reasons for which a key of a copy is put on no token.
+func keysLeft(c *bridge.CheckedCopy) []verdict.Reason {
+	return slices.DeleteFunc(slices.Clone(c.Reasons), func(r verdict.Reason) bool {
+		return r.Code != verdict.FurtherKeyIncomplete && r.Code != verdict.KeyNotForTokens
+	})
+}
+
 // outcomeText says what became of a copy, with the reason where it is not sound.
 func (v *CheckedCopies) outcomeText(a *frame.App, c *bridge.CheckedCopy) string {
 	text := shortOutcome(a, c)
@@ -255,6 +268,11 @@ func (v *CheckedCopies) outcomeText(a *frame.App, c *bridge.CheckedCopy) string 
 func shortOutcome(a *frame.App, c *bridge.CheckedCopy) string {
 	text := a.Text("check.outcome."+string(c.Outcome), nil)
 	switch {
+	case c.Sound() && c.KeysLeft:
+		text = a.Text("check.keys-left", nil)
+		if left := keysLeft(c); len(left) > 0 {
+			text = a.Because(text, left[0])
+		}
 	case c.Sound() || len(c.Reasons) == 0:
 	case c.Outcome == bridge.CheckLocked: // which says the reason
 		text += a.Mark(c.Reasons[0])

@@ -10,8 +10,8 @@ import (
 	"p11bridge/token/secret"
 )
 
-// OpenFile reads a PFX file and makes the request that judges or opens it. Its password is asked for when bridge needs it; from then on
-// a person is told that it takes time, until done is called.
+// OpenFile reads a PFX file and makes the request that judges or opens it. Its password is asked for when bridge needs it. Whatever takes
+// long, before and after it was asked for, a person is told of, until done is called.
 func OpenFile(ctx context.Context, a *frame.App, path, source string) (r bridge.VerifyRequest, done func(), err error) {
 	secret.LockProcess()
 	if err := frame.CheckSource("--password-source", source, frame.PasswordSources); err != nil {
@@ -21,8 +21,9 @@ func OpenFile(ctx context.Context, a *frame.App, path, source string) (r bridge.
 	if err != nil {
 		return r, nil, err
 	}
-	stop := func() {}
+	stop := frame.Slowly(a, "progress.verify")
 	ask := func() (*secret.Text, error) {
+		stop()
 		password, err := a.KnownPassword(ctx, source, path) // whoever judges or opens the file erases what is left
 		stop = frame.Slowly(a, "progress.verify")
 		return password, err

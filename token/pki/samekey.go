@@ -15,7 +15,7 @@ func (k PublicKey) Equal(other PublicKey) bool {
 	if len(k.SPKI) == 0 || len(other.SPKI) == 0 {
 		return false
 	}
-	return bytes.Equal(k.SPKI, other.SPKI) || !k.understood() && !other.understood() && sameForm(k.SPKI, other.SPKI)
+	return bytes.Equal(k.SPKI, other.SPKI) || !k.Understood() && !other.Understood() && sameForm(k.SPKI, other.SPKI)
 }
 
 // Sharing is the key with its SubjectPublicKeyInfo in the place of one that has the same octets, so that these are kept once.
@@ -28,7 +28,7 @@ func (k PublicKey) Sharing(spki []byte) PublicKey {
 
 // Same is the same text for keys that are Equal, and for no others. A key without SPKI has none.
 func (k PublicKey) Same() string {
-	if algorithm, bits, ok := splitPublicKey(k.SPKI); ok && !k.understood() {
+	if algorithm, bits, ok := splitPublicKey(k.SPKI); ok && !k.Understood() {
 		parameters := algorithm.parameters
 		if algorithm.absent() {
 			parameters = nil
@@ -49,13 +49,13 @@ func (k PublicKey) Differs(other PublicKey) bool {
 	case one == "" || two == "":
 		return false
 	case one == two || one == oidEC || two == oidEC: // some writers put Ed25519 under the identifier of EC
-		return k.understood() && other.understood()
+		return k.Understood() && other.Understood()
 	}
 	return true
 }
 
-// understood reports whether SPKI is canonical, so that another key has other bytes.
-func (k PublicKey) understood() bool { return k.Algorithm != "" && k.Bits > 0 }
+// Understood reports whether SPKI is canonical, so that another key has other bytes: two understood keys are Equal, or they differ.
+func (k PublicKey) Understood() bool { return k.Algorithm != "" && k.Bits > 0 }
 
 // family is the algorithm, for a key that was not understood too. Keys of two families are different keys.
 func (k PublicKey) family() string {
