@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -74,6 +76,7 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 		return frame.Result{}, &archive.FileError{Path: o.dir, Fault: archive.NotADirectory}
 	}
 	ours := errors.Is(err, os.ErrNotExist) || err == nil && len(there) == 0
+	defer keepOnWriting()()
 	fmt.Fprintln(a.Progress(), a.Text("demo.making", messages.Args{"Directory": messages.Own(dir)}))
 	args := []string{"demo", "--dir", dir}
 	if a.JSON {
@@ -98,6 +101,13 @@ func runDemo(ctx context.Context, a *frame.App, o *demoOptions) (result frame.Re
 	}
 	defer func() { err = errors.Join(err, supervise.RemoveAll(dir)) }()
 	return frame.Result{}, showMainJob(ctx, a, place)
+}
+
+// keepOnWriting lets the demo go on where nobody reads any more what it writes, as behind head: its token is to be removed.
+func keepOnWriting() (stop func()) {
+	unread := make(chan os.Signal, 1)
+	signal.Notify(unread, syscall.SIGPIPE)
+	return func() { signal.Stop(unread) }
 }
 
 // isFile reports whether a file stands where a directory is wanted, or above it. Windows answers the same where nothing is there.
