@@ -8,6 +8,8 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -193,4 +195,50 @@ func TestNoBackupIsNotSaidOfACopy(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestKeyRemovedMeanwhile has the key removed while a command is at work. A list does not have it, and a command that was to use it says that it is
+// gone, and not that the token failed. A key that is still there stays in the list, whatever the token answers for its handle.
+func TestKeyRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, `token "matrix"`)
+	key := newEC(t, elliptic.P256())
+	private := plantedKey(t, "alice", 1, key, false).is(token.CKASensitive, true).is(token.CKAExtractable, true).is(token.CKASign, true)
+	p.plant(t, plantedCertificate(t, "alice", 1, issue(t, p.directory, "alice", key).certificatePEM))
+	files := tokenFiles(t, p)
+	p.plant(t, private)
+	file := slices.DeleteFunc(tokenFiles(t, p), func(name string) bool { return slices.Contains(files, name) })
+	if len(file) != 1 {
+		t.Fatalf("the key is in %q", file)
+	}
+	with := func(fault string, args ...string) *result {
+		environment := append(slices.Clone(p.environment), "P11FAULT="+fault, "P11FAULT_DEED=mv '"+file[0]+"' '"+file[0]+".away'")
+		r := p11bridge(t, environment, append(args, "--module", faultyModule(t), "--pin-source", p.pin, "--json")...)
+		if _, err := os.Stat(file[0] + ".away"); err == nil {
+			if err := os.Rename(file[0]+".away", file[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return r
+	}
+	if r := with("deed:C_SignInit@1", "list"); r.code != 0 || r.identity(t, "alice").PrivateKey != nil {
+		t.Errorf("list: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := with("error:C_SignInit:0x82", "list"); r.code != 0 || r.identity(t, "alice").PrivateKey == nil {
+		t.Errorf("list of a key that is there: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	r := with("deed:C_WrapKey@1", "export", "alice", "-o", p.path("alice.pfx"), "--password-source", p.password)
+	if r.code != 1 || r.document.Reasons == nil || !strings.Contains(r.stderr, "The token no longer knows the object that was used") || !strings.Contains(r.stdout, `"object-gone"`) {
+		t.Errorf("export: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// tokenFiles are the files of SoftHSM's objects.
+func tokenFiles(t *testing.T, p *place) []string {
+	t.Helper()
+	files, err := filepath.Glob(p.path("token/tokens/*/*.object"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }

@@ -13,6 +13,8 @@ type asking struct {
 	main  *Session
 	mutex sync.Mutex // who uses main
 	apart []*apart   // each for one goroutine; at least one
+
+	vanished []*Object // keys that were not found any more when they were asked
 }
 
 // apart is one further session, for as long as all that was asked in it came to an end.

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"p11bridge/token/foreign"
@@ -73,6 +74,11 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 	if err == nil {
 		err = asking.settle(ctx, l)
 	}
+	if err == nil && len(asking.vanished) > 0 {
+		if objects, err = s.withoutGone(ctx, objects, asking.vanished); err == nil {
+			l = newLinker(objects)
+		}
+	}
 	if closing := asking.close(); err == nil && Lost(closing) {
 		err = closing
 	}
@@ -86,4 +92,22 @@ func (s *Session) Inventory(ctx context.Context) (*Inventory, error) {
 		}
 	}
 	return &Inventory{Module: s.module.Info, Token: *info, LoggedIn: loggedIn, Mechanisms: mechanisms, Objects: objects, linker: l}, nil
+}
+
+// withoutGone leaves out the keys that somebody else removed since they were read. One that is still listed stays, whatever the token answered
+// when it was asked.
+func (s *Session) withoutGone(ctx context.Context, objects, vanished []*Object) (left []*Object, err error) {
+	for _, o := range objects {
+		if slices.Contains(vanished, o) {
+			gone := s.gone(ctx, o.handle, errVanished)
+			if gone == nil {
+				continue
+			}
+			if !errors.Is(gone, errVanished) {
+				return nil, gone
+			}
+		}
+		left = append(left, o)
+	}
+	return left, nil
 }

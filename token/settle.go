@@ -38,6 +38,9 @@ func (a *asking) settle(ctx context.Context, l *linker) error {
 	for _, q := range questions {
 		if q.err != nil {
 			q.key.NoChallenge = q.err.Error()
+			if Vanished(q.err) {
+				a.vanished = append(a.vanished, q.key)
+			}
 			continue
 		}
 		q.key.answer, q.key.Answered = q.answer, true

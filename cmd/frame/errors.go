@@ -118,8 +118,11 @@ func surroundingErrors() []Description {
 				return Failure{ID: "error.nss-busy", Args: messages.Args{"Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 			}
 			id := "error.ckr"
-			if gone(e) {
+			switch {
+			case gone(e):
 				id = "error.token-gone"
+			case token.Vanished(e):
+				id = "error.object-gone"
 			}
 			return Failure{ID: id, Args: messages.Args{"Function": messages.Own(e.Function), "Code": messages.Own(e.Code.String())}, Stated: stated(e), Code: ExitFailed}
 		}),
