@@ -29,7 +29,7 @@ type Options struct {
 // Encode writes a PFX file in DER: RFC 7292 with password privacy and password integrity. The AuthenticatedSafe has an
 // encryptedData with all certificates, then a data with a shrouded key bag for each key; either is left out if it would
 // be empty. The password is UTF-8. Salts of 16 bytes and IVs are read from rand in a fixed order and nothing else is
-// random, so that the same rand gives the same file. The derivations run at once on all cores.
+// random, so that the same rand gives the same file. Under Legacy a salt is passed over from which gpgsm would derive another key. The derivations run at once on all cores.
 //
 // Under Modern and PBMAC1 certificates and keys are encrypted under one key (AES-256-CBC, random IVs), with one salt: a file costs its
 // writer, and a reader that notices, one derivation for both. The MAC has its own salt. Under Legacy everything has its own.

@@ -3,8 +3,11 @@ package pfx
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"math/big"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,3 +184,57 @@ func TestOwnDerivationWritesAndNeverReads(t *testing.T) {
 		}
 	}
 }
+
+// shortSalt finds a salt from which gpgsm of GnuPG 2.2 derives another key, by numbers as large as they like.
+func shortSalt(t *testing.T, encoded []byte) []byte {
+	t.Helper()
+	salt := make([]byte, saltSize)
+	for n := range 10_000 {
+		binary.BigEndian.PutUint64(salt, uint64(n))
+		sum := firstSum(t, encoded, salt)
+		addend := new(big.Int).SetBytes(slices.Concat(sum, sum, sum, sum[:4]))
+		addend.Add(addend, big.NewInt(1))
+		for _, number := range [][]byte{stretch(salt, 64), stretch(encoded, 64)} {
+			size := new(big.Int).Lsh(big.NewInt(1), 512)
+			if total := new(big.Int).Add(new(big.Int).SetBytes(number), addend); total.Mod(total, size).BitLen() <= 504 {
+				return salt
+			}
+		}
+	}
+	t.Fatal("there is none")
+	return nil
+}
+
+func firstSum(t *testing.T, encoded, salt []byte) []byte {
+	t.Helper()
+	sum, err := deriveBMP(t.Context(), repeatHash, digestNamed("SHA-1"), purposeKey, encoded, salt, testIterations, 20)
+	must(t, err)
+	return sum
+}
+
+// TestLegacySaltsSuitGPGSM gives Encode salts from which gpgsm derives another key: they are passed over, both for the certificates and for the key.
+func TestLegacySaltsSuitGPGSM(t *testing.T) {
+	encoded := append(encodeBMP("test"), 0, 0)
+	bad := shortSalt(t, encoded)
+	good := [2][]byte{bytes.Repeat([]byte{1}, saltSize), bytes.Repeat([]byte{2}, saltSize)}
+	for _, salt := range good {
+		if short, err := hasShortNumber(t.Context(), encoded, salt, testIterations); short || err != nil {
+			t.Fatal(short, err)
+		}
+	}
+	random := bytes.NewReader(slices.Concat(bad, good[0], bad, bad, good[1], bytes.Repeat([]byte{3}, saltSize)))
+	file, err := Encode(t.Context(), random, newIdentity(t, "P-256").contents("name"), []byte("test"), Options{Profile: Legacy, Iterations: testIterations})
+	must(t, err)
+	if bytes.Contains(file, bad) || !bytes.Contains(file, good[0]) || !bytes.Contains(file, good[1]) {
+		t.Error("the salts are others")
+	}
+	decode(t, file, "test")
+	if _, err := Encode(t.Context(), repeatedReader(bad), newIdentity(t, "P-256").contents("name"), []byte("test"), Options{Profile: Legacy, Iterations: testIterations}); err != nil {
+		t.Error(err) // where there is no other, the file is made all the same
+	}
+}
+
+// repeatedReader gives the same bytes again and again.
+type repeatedReader []byte
+
+func (r repeatedReader) Read(to []byte) (int, error) { return copy(to, r), nil }

@@ -50,12 +50,7 @@ func (r *recipe) random(size int) ([]byte, error) {
 // derives the IV as well.
 func (r *recipe) begin(d *derivations) (sealing, error) {
 	if r.profile == Legacy {
-		salt, err := r.random(saltSize)
-		if err != nil {
-			return sealing{}, err
-		}
-		p := newTripleDES(salt, r.iterations)
-		return sealing{p, d.startWriting(p.source, p.keySize(), d.password.standard(p.source.family()))}, nil
+		return r.beginLegacy(d)
 	}
 	if err := r.beginKey(d); err != nil {
 		return sealing{}, err
@@ -65,6 +60,28 @@ func (r *recipe) begin(d *derivations) (sealing, error) {
 		return sealing{}, err
 	}
 	return sealing{newPBES2(r.source.salt, iv, r.iterations), r.key}, nil
+}
+
+// mostSalts bounds how many salts are tried.
+const mostSalts = 16
+
+// beginLegacy makes a scheme of RFC 7292, appendix C, with a salt by which its readers get the key.
+func (r *recipe) beginLegacy(d *derivations) (sealing, error) {
+	password := d.password.standard(familyBMP)
+	for tried := 1; ; tried++ {
+		salt, err := r.random(saltSize)
+		if err != nil {
+			return sealing{}, err
+		}
+		short, err := hasShortNumber(d.ctx, password.secret, salt, r.iterations)
+		if err != nil {
+			return sealing{}, err
+		}
+		if !short || tried == mostSalts {
+			p := newTripleDES(salt, r.iterations)
+			return sealing{p, d.startWriting(p.source, p.keySize(), password)}, nil
+		}
+	}
 }
 
 // beginKey starts the derivation of the one key of PBES2, where it has not begun.
