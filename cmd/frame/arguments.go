@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,7 @@ func tooMany(c *cobra.Command, name string, args []string) error {
 		e.near = []string{"--token " + terminal.ShellWord(last)}
 	case name == "CODE" && slices.Contains(codeWords(), strings.ToLower(strings.Join(args, "-"))):
 		e.near = []string{strings.ToLower(strings.Join(args, "-"))}
-	case name != "OBJECT":
+	case name != "OBJECT", slices.ContainsFunc(args, isPunctuation): // a lone dash, or a quotation mark of a text
 	case assigned && c.Flags().Lookup(flag) != nil: // its value may be a secret
 		e.near = []string{"--" + flag}
 		if placeholders[flag] != "SRC" {
@@ -91,13 +92,18 @@ func tooMany(c *cobra.Command, name string, args []string) error {
 		e.near = []string{terminal.ShellWord(last) + " -o " + terminal.ShellWord(first)}
 	case len(args) == 2 && isPath(last):
 		e.near = []string{"-o " + last}
-	case isPath(last) && c.Flags().Lookup("out") != nil:
+	case isPath(last) && c.Flags().Lookup("out") != nil && !slices.ContainsFunc(args[:len(args)-1], isThere):
 		e.near = []string{terminal.ShellWord(strings.Join(args[:len(args)-1], " ")) + " -o " + terminal.ShellWord(last)}
 	case slices.ContainsFunc(args, isThere): // what a shell makes of a name with a star
 	default: // a name with blanks is one word for the shell where it stands in quotes
 		e.near = []string{terminal.ShellWord(strings.Join(args, " "))}
 	}
 	return e
+}
+
+// isPunctuation reports whether an argument has no letter and no digit.
+func isPunctuation(argument string) bool {
+	return !strings.ContainsFunc(argument, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
 // isPath reports whether an argument looks like the name of a file.

@@ -26,9 +26,9 @@ var (
 	}
 	// translatedCommands are the commands as people who read the texts in another language call them.
 	translatedCommands = map[string][]string{
-		"export":   {"exportar", "exporter", "guardar", "guarda", "desar", "desa", "copiar", "copia", "còpia", "copie", "copier", "sauvegarder", "sauvegarde", "respaldar", "respaldo", "salvaguardar", "sichern", "sicherung", "exportieren", "kopieren", "kopie", "speichern"},
+		"export":   {"exportar", "exporter", "guardar", "guarda", "desar", "desa", "copiar", "copia", "còpia", "copie", "copier", "sauvegarder", "sauvegarde", "copia-de-seguridad", "còpia-de-seguretat", "respaldar", "respaldo", "salvaguardar", "sichern", "sicherung", "exportieren", "kopieren", "kopie", "speichern"},
 		"list":     {"listar", "lista", "llistar", "llista", "lister", "liste", "mostrar", "mostra", "muestra", "ver", "veure", "voir", "afficher", "tarjeta", "targeta", "carte", "certificado", "certificados", "certificat", "certificats", "clave", "claves", "clau", "claus", "clé", "clés", "anzeigen", "zeigen", "auflisten", "karte", "zertifikat", "zertifikate", "schlüssel"},
-		"verify":   {"verificar", "verifica", "verifier", "vérifier", "comprobar", "comprova", "comprovar", "contrôler", "prüfen", "überprüfen"},
+		"verify":   {"verificar", "verifica", "verifier", "vérifier", "comprobar", "comprueba", "comprova", "comprovar", "contrôler", "prüfen", "überprüfen"},
 		"restore":  {"restaurar", "restaura", "restaurer", "recuperar", "recupera", "récupérer", "importar", "importa", "importer", "wiederherstellen", "importieren"},
 		"delete":   {"borrar", "borra", "eliminar", "elimina", "suprimir", "esborrar", "esborra", "supprimer", "effacer", "löschen", "entfernen"},
 		"request":  {"solicitar", "solicitud", "sol·licitar", "sol·licitud", "pedir", "demanar", "demander", "demande", "renovar", "renova", "renouveler", "beantragen", "anfordern", "erneuern"},
@@ -49,7 +49,19 @@ var (
 		"password-file": {"password-source", "pin-source"}, "passfile": {"password-source", "pin-source"}, "pin-file": {"pin-source"}, "no-pin": {"no-login"},
 		"cn": {"subject"}, "dns": {"san"}, "email": {"san"}, "rsa": {"key-type"}, "bits": {"key-type"}, "key-size": {"key-type"}, "key": {"against"},
 		"language": {"lang"}, "silent": {"quiet"}, "debug": {"verbose"}, "details": {"verbose"}, "all": {"wide"}, "long": {"wide"}, "csv": {"json"}, "format": {"json"},
-		"no-color": {"color"}, "no-colour": {"color"}, "?": {"help"}, "usage": {"help"}, "ayuda": {"help"}, "ajuda": {"help"}, "aide": {"help"},
+		"no-color": {"color"}, "no-colour": {"color"}, "?": {"help"}, "usage": {"help"},
+	}
+	// translatedFlags are flags as people who read the texts in another language call them. Those of a PIN and a password are secretFlags.
+	translatedFlags = map[string][]string{
+		"out":     {"salida", "fichero", "archivo", "sortida", "fitxer", "arxiu", "sortie", "fichier", "ausgabe", "datei"},
+		"dir":     {"carpeta", "directorio", "directori", "dossier", "répertoire", "repertoire", "ordner", "verzeichnis"},
+		"lang":    {"idioma", "lengua", "llengua", "langue", "sprache"},
+		"force":   {"forzar", "forçar", "forcer", "sobrescribir", "sobreescriure", "remplacer", "überschreiben", "erzwingen"},
+		"token":   {"tarjeta", "targeta", "carte", "karte", "lector", "lecteur", "leser"},
+		"all":     {"todo", "todos", "todas", "tot", "tots", "totes", "tout", "tous", "toutes", "alle", "alles"},
+		"subject": {"titular", "nombre", "nom"},
+		"verbose": {"detalle", "detalles", "detall", "detalls", "détail", "détails", "ausführlich"},
+		"help":    {"ayuda", "ajuda", "aide", "hilfe"},
 	}
 	meantLanguages = map[string]string{
 		"english": "en", "inglés": "en", "anglès": "en", "anglais": "en", "español": "es", "espanol": "es", "castellano": "es", "spanish": "es", "castellà": "es", "espagnol": "es",
@@ -68,6 +80,39 @@ func meantCommand(word string) string {
 		}
 	}
 	return ""
+}
+
+// nearTranslated is the command that is meant by a word which is nearest to what it is called in another language. A short word, such as a
+// name, is near to many. A command that destroys is offered to nobody who typed another word.
+func nearTranslated(word string) []string {
+	const shortest = 7
+	if utf8.RuneCountInString(word) < shortest {
+		return nil
+	}
+	var all []string
+	for command, others := range translatedCommands {
+		if command != "delete" {
+			all = append(all, others...)
+		}
+	}
+	slices.Sort(all)
+	near := nearest(strings.ToLower(word), all)
+	if len(near) == 0 {
+		return nil
+	}
+	return []string{meantCommand(near[0])}
+}
+
+// meantFlag are the flags that may be meant by a name, also in another language.
+func meantFlag(name string) []string {
+	name = strings.ToLower(name)
+	meant := slices.Clone(meantFlags[name])
+	for flag, others := range translatedFlags {
+		if slices.Contains(others, name) {
+			meant = append(append(meant, flag), meantFlags[flag]...)
+		}
+	}
+	return meant
 }
 
 // argumentFlags are what other programs call the flag of what is an argument here.
@@ -101,7 +146,7 @@ func nearFlags(name, letters string, known []string) []string {
 		near = slices.DeleteFunc(slices.Clone(known), func(flag string) bool { return !strings.HasPrefix(flag, strings.ToLower(name)) })
 		near = near[:min(len(near), mostNear)]
 	}
-	for _, meant := range append(meantFlags[name], letters) {
+	for _, meant := range append(meantFlag(name), letters) {
 		if slices.Contains(known, meant) {
 			near = []string{meant}
 			break

@@ -76,6 +76,9 @@ func (a *App) flagError(c *cobra.Command, err error) error {
 // secretFlags are what people take for flags whose value is a PIN or a password, and the flag that they want.
 var secretFlags = map[string]string{
 	"pin": "--pin-source", "user-pin": "--pin-source", "so-pin": "--pin-source", "login": "--pin-source",
+	"código-pin": "--pin-source", "codi-pin": "--pin-source", "code-pin": "--pin-source",
+	"contraseña": passwordFlag, "contrasena": passwordFlag, "clave": passwordFlag, "contrasenya": passwordFlag, "clau": passwordFlag,
+	"mot-de-passe": passwordFlag, "motdepasse": passwordFlag, "mdp": passwordFlag, "passwort": passwordFlag, "kennwort": passwordFlag,
 	"password": passwordFlag, "passphrase": passwordFlag, "passwd": passwordFlag, "pass": passwordFlag, "passin": passwordFlag, "passout": passwordFlag, "pw": passwordFlag, "p": passwordFlag,
 }
 
@@ -100,6 +103,9 @@ func secretFlag(c *cobra.Command, name, letters string) error {
 
 // unknownFlag offers the flags that may have been meant. Letters are what stood behind a single dash.
 func (a *App) unknownFlag(c *cobra.Command, name, letters string) error {
+	if command := dashedCommand(c, name, letters); command != "" {
+		return &usageError{id: "error.flag-unknown", args: messages.Args{"Flag": messages.Own(dashed(command))}, near: []string{command}}
+	}
 	if word, args := a.firstWord(c); word != "" { // the flags may be right, and the command is not
 		if command, _, err := a.root.Find([]string{word}); err == nil && command != a.root && command.Flags().Lookup(name) != nil {
 			return UsageMeant("error.flag-before-command", messages.Args{"Flag": messages.Own(dashed(name)), "Command": messages.Own(command.Name())}, command.Name()+" "+dashed(name))
@@ -118,17 +124,23 @@ func (a *App) unknownFlag(c *cobra.Command, name, letters string) error {
 		})
 	}
 	near := nearFlags(name, letters, known)
-	if !c.HasParent() { // a command with dashes before it
-		for _, command := range c.Commands() {
-			if command.Name() == name {
-				near = []string{name}
-			}
-		}
-	}
 	if argument := asArgument(c, name); argument != nil && (len(near) == 0 || len(name) == 1) {
 		near = argument
 	}
 	return &usageError{id: "error.flag-unknown", args: messages.Args{"Flag": messages.Own(dashed(name))}, near: near}
+}
+
+// dashedCommand is the command that has dashes before it, empty where none has.
+func dashedCommand(c *cobra.Command, name, letters string) string {
+	if c.HasParent() {
+		return ""
+	}
+	for _, command := range c.Commands() {
+		if command.Name() == name || command.Name() == letters {
+			return command.Name()
+		}
+	}
+	return ""
 }
 
 // firstWord is the first argument that is no flag, where the command line names no command that is there.
@@ -168,6 +180,9 @@ func (a *App) unknownCommand(word string, arguments []string) error {
 		return &usageError{id: "error.unknown-command", args: args, near: meant}
 	}
 	unknown := &usageError{id: "error.unknown-command", args: args, near: nearest(word, known)}
+	if len(unknown.near) == 0 {
+		unknown.near = nearTranslated(word)
+	}
 	unknown.lost = len(unknown.near) == 0
 	return unknown
 }
