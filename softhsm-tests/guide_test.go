@@ -20,12 +20,15 @@ func TestGuideBacksUp(t *testing.T) {
 		language, plain := s.language, s.plain
 		t.Run(fmt.Sprintf("%s plain %v", language, plain), func(t *testing.T) {
 			p := newPlace(t, leavingAndHeld)
+			write(t, p.directory, "there.pfx", nil)
 			g := newGuided(t, language, plain, p.directory, p.environment)
 			g.pick(t, "guide.menu.title", "guide.menu.backup")
 			g.secret(t, "prompt.pin-optional", testPIN)
 			g.toFile(t, "dave – "+g.word("guide.key.can"))
-			g.answer(t, "guide.file.title", "dave.zip")
-			g.wait(t, g.texts.Text("guide.file.ending", messages.Args{"Proposed": messages.Own("dave.pfx")}))
+			g.answer(t, "guide.file.title", "there.zip")
+			g.wait(t, g.texts.Text("guide.file.ending", messages.Args{"Proposed": messages.Own("there-2.pfx")}))
+			g.typed(t, map[bool]string{false: "\x15", true: ""}[plain]+"there.pfx\r")
+			g.wait(t, g.texts.Text("guide.file.another", messages.Args{"Proposed": messages.Own("there-2.pfx")}))
 			g.typed(t, map[bool]string{false: "\x15\r", true: "\n"}[plain]) // an empty answer is the proposal
 			g.pick(t, "guide.delete.title", "guide.delete.no")
 			g.secret(t, "prompt.pin", testPIN)
@@ -312,6 +315,7 @@ func TestGuideOnEmptyMachine(t *testing.T) {
 		g.pick(t, "guide.menu.title", "guide.menu.request")
 		g.back(t, g.word("guide.no-token.title"))
 		g.leave(t)
+		g.kept(t)
 	})
 }
 

@@ -344,6 +344,6 @@ func (g *guided) kept(t *testing.T) {
 
 // pasteable are commands that work as they stand, and flagAlone is a flag in the words of a text.
 var (
-	pasteable = regexp.MustCompile("^ *p11bridge .*|[`']p11bridge [^`']*[`']")
+	pasteable = regexp.MustCompile("^ *p11bridge .*|[`']p11bridge [^`']*[`']|(softhsm2-util|systemctl) .*")
 	flagAlone = regexp.MustCompile(`(^|[^\w-])--[a-z]`)
 )

@@ -215,9 +215,6 @@ func (a *App) Because(state string, reason verdict.Reason) string {
 // fewSteps are as many steps as fit on a number of lines, and where the others are.
 func (a *App) fewSteps(steps []string, lines int) string {
 	const indent = "    "
-	if a.Guided() { // nobody can ask for the rest
-		return Numbered(indent, steps)
-	}
 	width := a.textWidth()
 	fits, used := 0, 0
 	for fits < len(steps) {

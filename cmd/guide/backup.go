@@ -140,7 +140,7 @@ func (b *backup) chooseFile(ctx context.Context) (bool, error) {
 		if err := archive.CheckName(path, archive.ContentKey); err != nil || archive.NamedAsBackup(path) {
 			return err
 		}
-		return problem(b.Text("guide.file.ending", messages.Args{"Proposed": foreign.Text(archive.BackupNameFor(path))}))
+		return problem(b.Text("guide.file.ending", messages.Args{"Proposed": foreign.Text(backupName(path))}))
 	})
 	if err == nil {
 		b.file = path

@@ -2,6 +2,7 @@ package guide
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,9 +25,26 @@ func (c *conversation) newFile(ctx context.Context, proposed string, check func(
 		if err := check(path); err != nil {
 			return err
 		}
-		return archive.Target{Path: path}.Check()
+		return c.another(path, archive.Target{Path: path}.Check())
 	})
 	return typedPath(path), err
+}
+
+// another offers a name that is free, where the typed one is a file's.
+func (c *conversation) another(path string, err error) error {
+	var file *archive.FileError
+	if !errors.As(err, &file) || file.Fault != archive.FileExists {
+		return err
+	}
+	extension := filepath.Ext(path)
+	free := freeName(strings.TrimSuffix(path, extension), extension)
+	return problem(c.problemOf(err) + "\n" + c.Text("guide.file.another", messages.Args{"Proposed": foreign.Text(free)}))
+}
+
+// backupName is a typed name with the ending of a backup, of no file that is there.
+func backupName(path string) string {
+	name := archive.BackupNameFor(path)
+	return freeName(strings.TrimSuffix(name, archive.BackupExtension), archive.BackupExtension)
 }
 
 // typedPath is a path as a command takes it: one that begins with a dash would be a flag.
