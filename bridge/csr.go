@@ -174,8 +174,11 @@ func (r CSRRequest) Plan() (*CSRPlan, error) {
 	if r.SameKey {
 		return plan, r.planSameKey(plan)
 	}
-	if r.Label != nil {
+	switch {
+	case r.Label != nil:
 		plan.Label = *r.Label
+	case plan.Label == "": // a key without a name would be hard to find again
+		plan.Label = labelFor(plan.RawSubject)
 	}
 	if r.Inventory.Token.Flags.Has(token.CKFWriteProtected) {
 		return nil, ErrWriteProtected

@@ -8,11 +8,14 @@ import (
 )
 
 // LabelOf is the CKA_LABEL of what is named after its certificate: the common name of the subject, or the whole subject where that has none.
-func LabelOf(certificate *pki.Certificate) string {
-	if name := shortLabel(pki.CommonName(certificate.RawSubject)); name != "" {
+func LabelOf(certificate *pki.Certificate) string { return labelFor(certificate.RawSubject) }
+
+// labelFor is LabelOf for a subject in DER.
+func labelFor(subject []byte) string {
+	if name := shortLabel(pki.CommonName(subject)); name != "" {
 		return name
 	}
-	return shortLabel(string(certificate.Subject))
+	return shortLabel(pki.NameText(subject))
 }
 
 // shortLabel makes a text a CKA_LABEL: without control characters, and not longer than tokens take.
