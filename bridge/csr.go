@@ -238,34 +238,6 @@ func (r CSRRequest) CouldLeave(plan *CSRPlan) bool {
 	return token.Generates(r.Inventory.Mechanisms, kind) && verdict.JudgeNew(r.Inventory, kind, true).Exportable
 }
 
-func (r CSRRequest) checkSameKey() error {
-	key := r.Identity.PrivateKey
-	switch {
-	case key == nil:
-		return ErrNoKeyToSign
-	case key.Attributes.Bool(token.CKASign) == token.False:
-		return ErrMayNotSign
-	case len(r.Identity.Public.SPKI) == 0 && !key.Recoverable():
-		return ErrPublicHalfUntold
-	}
-	return nil
-}
-
-// planSameKey finds out what key the request will be of. A private key that does not tell its public half, and has no certificate that does,
-// shows it by what it signs, if it is one of an elliptic curve.
-func (r CSRRequest) planSameKey(plan *CSRPlan) (err error) {
-	if err := r.checkSameKey(); err != nil {
-		return err
-	}
-	if plan.Same = r.sameKey(); len(plan.Same.SPKI) > 0 {
-		return nil
-	}
-	if plan.Same, err = r.Session.RecoverPublicKey(r.Identity.PrivateKey); err != nil {
-		return cannotSign(err)
-	}
-	return nil
-}
-
 // planKey decides what the new key is to be: what was asked for, else what the old one is.
 func (r CSRRequest) planKey(plan *CSRPlan, certificate *pki.Certificate) error {
 	kind, bits := token.KeyKindOf(r.KeyType)
@@ -328,15 +300,6 @@ func (r CSRRequest) oldKind() (token.KeyKind, int) {
 		return token.KeyKind{}, 0
 	}
 	return token.KeyKind{Algorithm: algorithm, Curve: curve, Params: params}, bits
-}
-
-// sameKey is the key as its certificate has it: a token knows no restriction to RSASSA-PSS, and the new certificate is to keep
-// it.
-func (r CSRRequest) sameKey() pki.PublicKey {
-	if c := r.Identity.Certificate; c != nil && c.Parsed != nil && c.Parsed.PublicKey.Equal(r.Identity.Public) {
-		return c.Parsed.PublicKey
-	}
-	return r.Identity.Public
 }
 
 // CreateCSR makes the signing request (PKCS#10, RFC 2986) that the plan describes, or that it plans itself where that is nil, has it
