@@ -72,7 +72,12 @@ func unchangingPicture(picture string) string {
 // guidePicture leads through a backup as a person would, and gives the terminal as it stands then.
 func guidePicture(t *testing.T, p *place, language string) string {
 	t.Helper()
-	g := newGuidedAt(t, 80, language, false, p.directory, append(p.environment, "HOME="+p.directory))
+	folder, err := os.MkdirTemp("/tmp", "m") // so short that the place of the file stands in one line
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	g := newGuidedAt(t, 80, language, false, folder, append(p.environment, "HOME="+p.directory))
 	g.toKeys(t)
 	g.choose(t, g.word("guide.key.title"), "Maria Garcia – "+g.word("guide.key.can"))
 	g.backsUp(t, "guide.readers.modern", "prompt.pin", testPIN)
@@ -87,7 +92,11 @@ func guidePicture(t *testing.T, p *place, language string) string {
 	s.lines = slices.DeleteFunc(s.lines[:command+2], func(line []cell) bool {
 		return strings.HasPrefix(wordsOn(line), g.word("progress.export")[:12]) // of which a fast machine says nothing
 	})
-	return s.svg("p11bridge guide")
+	picture := s.svg("p11bridge guide")
+	if !strings.Contains(picture, folder) {
+		t.Errorf("the folder of the file is not shown:\n%s", picture)
+	}
+	return strings.ReplaceAll(picture, folder, "/home/maria")
 }
 
 // pagePicture is the first screen of a page, as a browser draws it within a picture.
