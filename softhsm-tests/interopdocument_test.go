@@ -193,7 +193,9 @@ the certificate's, and the certificate above it is there as well.
 	table(func(row interopRow) bool { return row.profile == "modern" }, func(c interopColumn, i int) string { return c.written[i] })
 	b.WriteString(`
 - certtool takes the bytes of a name's UTF-8 for characters.
-- GnuTLS reads on behind a password that is longer in NFC, as क़ is: mostly zero bytes, and the file is read here; else GnuTLS itself mostly cannot.
+- GnuTLS reads on behind a password that is longer in NFC, as क़ is: mostly zero bytes, and the file is read here; else GnuTLS itself mostly cannot. Behind
+  12 or 28 units of UTF-16 it takes the length of the next block of its memory into the password. certtool opens such a file of its own; p11bridge does not,
+  since that length is nowhere in the file nor in the password.
 - go-pkcs12 takes no friendlyName for a private key.
 `)
 	return b.String()
