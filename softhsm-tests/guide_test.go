@@ -26,9 +26,9 @@ func TestGuideBacksUp(t *testing.T) {
 			g.secret(t, "prompt.pin-optional", testPIN)
 			g.toFile(t, "dave – "+g.word("guide.key.can"))
 			g.answer(t, "guide.file.title", "there.zip")
-			g.wait(t, g.texts.Text("guide.file.ending", messages.Args{"Proposed": messages.Own("there-2.pfx")}))
+			g.stands(t, g.texts.Text("guide.file.ending", messages.Args{"Proposed": messages.Own("there-2.pfx")}))
 			g.typed(t, map[bool]string{false: "\x15", true: ""}[plain]+"there.pfx\r")
-			g.wait(t, g.texts.Text("guide.file.another", messages.Args{"Proposed": messages.Own("there-2.pfx")}))
+			g.stands(t, g.texts.Text("guide.file.another", messages.Args{"Proposed": messages.Own("there-2.pfx")}))
 			g.typed(t, map[bool]string{false: "\x15\r", true: "\n"}[plain]) // an empty answer is the proposal
 			g.pick(t, "guide.delete.title", "guide.delete.no")
 			g.secret(t, "prompt.pin", testPIN)

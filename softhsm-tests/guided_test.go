@@ -95,6 +95,25 @@ func (g *guided) wait(t *testing.T, texts ...string) {
 	}
 }
 
+// stands waits until a text stands on the screen, wherever lines are broken. What stood there before may have a part of it, which is
+// not drawn anew.
+func (g *guided) stands(t *testing.T, text string) {
+	t.Helper()
+	for ; ; time.Sleep(10 * time.Millisecond) {
+		var lines []string
+		for _, line := range screenOf(g.text()).lines {
+			lines = append(lines, wordsOn(line))
+		}
+		shown := strings.Join(lines, "\n")
+		if strings.Contains(unbroken(shown), unbroken(text)) {
+			return
+		}
+		if g.over() {
+			t.Fatalf("the screen never shows %q, but:\n%s", text, shown)
+		}
+	}
+}
+
 // onOneLine is a text on one line.
 func onOneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
