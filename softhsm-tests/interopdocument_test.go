@@ -137,6 +137,15 @@ func (row interopRow) cells() []string {
 	return []string{row.kind, row.profile, "not ASCII"}
 }
 
+// writtenByOthers is said below the files that others wrote.
+const writtenByOthers = `
+- certtool takes the bytes of a name's UTF-8 for characters.
+- GnuTLS reads on behind a password that is longer in NFC, as क़ is: mostly zero bytes, and the file is read here; else GnuTLS itself mostly cannot. Behind
+  12 or 28 units of UTF-16 it takes the length of the next block of its memory into the password. certtool opens such a file of its own; p11bridge does not,
+  since that length is nowhere in the file nor in the password.
+- go-pkcs12 takes no friendlyName for a private key.
+`
+
 // interopText is the whole document.
 func interopText(rows []interopRow, columns []interopColumn) string {
 	var b strings.Builder
@@ -191,12 +200,6 @@ the certificate's, and the certificate above it is there as well.
 
 `)
 	table(func(row interopRow) bool { return row.profile == "modern" }, func(c interopColumn, i int) string { return c.written[i] })
-	b.WriteString(`
-- certtool takes the bytes of a name's UTF-8 for characters.
-- GnuTLS reads on behind a password that is longer in NFC, as क़ is: mostly zero bytes, and the file is read here; else GnuTLS itself mostly cannot. Behind
-  12 or 28 units of UTF-16 it takes the length of the next block of its memory into the password. certtool opens such a file of its own; p11bridge does not,
-  since that length is nowhere in the file nor in the password.
-- go-pkcs12 takes no friendlyName for a private key.
-`)
+	b.WriteString(writtenByOthers)
 	return b.String()
 }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func (r *restorable) run(t *testing.T, faults string, args ...string) *result {
 	return p11bridge(t, environment, all...)
 }
 
-// objects lists what is on the token, to be compared.
+// objects lists what is on the token, to be compared, in an order of its own: SoftHSM's may change from run to run.
 func (r *restorable) objects(t *testing.T) string {
 	t.Helper()
 	listed := r.run(t, "", "list", "--json")
@@ -85,11 +86,19 @@ func (r *restorable) objects(t *testing.T) string {
 	if err := json.Unmarshal([]byte(listed.stdout), &document); err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(document)
-	if err != nil {
-		t.Fatal(err)
+	text := func(of any) string {
+		encoded, err := json.Marshal(of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(encoded)
 	}
-	return string(text)
+	for _, token := range document.Tokens {
+		identities, other := token.Identities, token.Other
+		sort.Slice(identities, func(i, j int) bool { return text(identities[i]) < text(identities[j]) })
+		sort.Slice(other, func(i, j int) bool { return text(other[i]) < text(other[j]) })
+	}
+	return text(document)
 }
 
 // pair is a key with a certificate of its own, in DER.
