@@ -67,6 +67,10 @@ func TestRecoverECPublicKey(t *testing.T) {
 			if err != nil || !found.Equal(publics[0]) {
 				t.Fatalf("found %x, %v and not %x", found.SPKI, err, publics[0].SPKI)
 			}
+			same, twice := [2][]byte{messages[0], messages[0]}, [2][]byte{signatures[0], signatures[0]}
+			if _, err := RecoverECPublicKey(params.BytesOrPanic(), same, twice, schemes); !errors.Is(err, ErrSignature) {
+				t.Errorf("a signature that is given twice leaves more than one key: %v", err)
+			}
 			for name, of := range map[string][2][]byte{
 				"two keys": {signatures[0], c.sign(t, scalars[1], messages[1])}, "altered": {signatures[1], signatures[1]}, "empty": {nil, signatures[1]},
 				"zero": {make([]byte, len(signatures[0])), signatures[1]}, "one byte more": {append([]byte{0}, signatures[0]...), signatures[1]},
